@@ -1,0 +1,44 @@
+# Every library Millgate links, found once. A missing one is named with the Debian package that has
+# it, all of them in one message.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+
+set(MILLGATE_MISSING "")
+add_library(millgate_dependencies INTERFACE)
+
+# millgate_require(<pkg-config module> <minimum version> <Debian package>)
+function(millgate_require module version package)
+  string(MAKE_C_IDENTIFIER "DEP_${module}" prefix)
+  pkg_check_modules(${prefix} IMPORTED_TARGET GLOBAL QUIET ${module}>=${version})
+  if(${prefix}_FOUND)
+    target_link_libraries(millgate_dependencies INTERFACE PkgConfig::${prefix})
+  else()
+    set(MILLGATE_MISSING "${MILLGATE_MISSING}\n  ${module} >= ${version}  (apt-get install ${package})"
+      PARENT_SCOPE)
+  endif()
+endfunction()
+
+millgate_require(libmicrohttpd 0.9.75 libmicrohttpd-dev)
+millgate_require(gnutls 3.7 libgnutls28-dev)
+millgate_require(jansson 2.13 libjansson-dev)
+millgate_require(libjwt 1.10 libjwt-dev)
+millgate_require(openssl 3.0 libssl-dev)
+millgate_require(hiredis 0.14 libhiredis-dev)
+millgate_require(libuv 1.44 libuv1-dev)
+millgate_require(yaml-0.1 0.2.5 libyaml-dev)
+millgate_require(libpcre2-8 10.40 libpcre2-dev)
+
+if(BUILD_TESTING)
+  pkg_check_modules(CMOCKA IMPORTED_TARGET GLOBAL QUIET cmocka>=1.1.5)
+  if(NOT CMOCKA_FOUND)
+    string(APPEND MILLGATE_MISSING "\n  cmocka >= 1.1.5  (apt-get install libcmocka-dev)")
+  endif()
+endif()
+
+if(MILLGATE_MISSING)
+  message(FATAL_ERROR
+    "Millgate needs libraries that are not installed:${MILLGATE_MISSING}\n"
+    "script/bootstrap installs all of them on Debian 12.")
+endif()
+
+target_link_libraries(millgate_dependencies INTERFACE Threads::Threads m)
