@@ -103,12 +103,15 @@ struct gw_exchange_record {
     struct gw_str span_id;     /* 16 hex digits: this exchange's */
     struct gw_str tracestate;
     bool is_sampled;
+    struct gw_str route;  /* "/system/erp/v1/orders/{id}"; empty: none matched */
+    size_t route_number;  /* for metrics, see gw_metrics_route(); 0: none matched */
     const char *problem;  /* the problem's type, or NULL */
     struct gw_str detail; /* for the operator's eyes only */
     struct gw_str backend;
     uint64_t policies_ns;       /* when the request filters were through; 0: they were not */
     uint64_t upstream_start_ns; /* 0: nothing was sent */
     uint64_t upstream_head_ns;
+    int upstream_status;     /* 0: none came */
     uint64_t request_bytes;  /* of the body */
     uint64_t response_bytes; /* of the body */
 };
