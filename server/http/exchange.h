@@ -188,7 +188,8 @@ void gw_request_remove_field(struct gw_exchange *ex, struct gw_str name);
 GW_MUST_CHECK
 int gw_request_add_field(struct gw_exchange *ex, struct gw_str name, struct gw_str value);
 
-/* The same for the response. -EINVAL for bytes that cannot stand in a field. */
+/* The same for the response. Both strings must be followed by a NUL, as literals and what the arena
+ * copies are. -EINVAL for bytes that cannot stand in a field. */
 GW_MUST_CHECK
 int gw_response_add_field(struct gw_exchange *ex, struct gw_str name, struct gw_str value);
 void gw_response_remove_field(struct gw_exchange *ex, struct gw_str name);

@@ -18,11 +18,6 @@
 #define SWEEP_NS (200 * GW_NS_PER_MS)
 #define MAX_RUNS_PER_TURN 16
 
-static uint64_t now_ns(const struct gw_listener *listener)
-{
-    return gw_loop_now_ns(listener->config.loop);
-}
-
 static void on_ready(void *self, int events)
 {
     struct gw_listener *listener = self;
@@ -64,7 +59,9 @@ static bool has_more(struct gw_listener *listener)
 {
     if (listener->has_progress)
         return true;
-    return listener->waiting_count == 0 && MHD_get_timeout64s(listener->daemon) == 0;
+    MHD_UNSIGNED_LONG_LONG wait_ms;
+    return listener->waiting_count == 0 && MHD_get_timeout(listener->daemon, &wait_ms) == MHD_YES &&
+           wait_ms == 0;
 }
 
 static void on_check(void *self)
