@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "server/core/clock.h"
 #include "server/http/connection.h"
 
 #define STREAM_BLOCK_BYTES (32 * 1024)
@@ -90,19 +89,6 @@ static struct MHD_Response *make_response(struct gw_connection *connection)
     return response;
 }
 
-/* A stream ends when the caller's token does. */
-static void limit_stream(struct gw_connection *connection)
-{
-    const struct gw_exchange *ex = connection->ex;
-    uint64_t now_s = gw_clock_realtime_ns() / GW_NS_PER_SECOND;
-    uint64_t left_s = ex->identity.expires_at_s > now_s ? ex->identity.expires_at_s - now_s : 0;
-
-    if (ex->response.source == NULL || ex->identity.expires_at_s == 0 || left_s > 86400)
-        return;
-    gw_timer_start(connection->listener->config.loop, &connection->deadline,
-                   left_s * GW_NS_PER_SECOND, gw_connection_on_deadline);
-}
-
 enum MHD_Result gw_connection_answer(struct gw_connection *connection)
 {
     struct gw_exchange *ex = connection->ex;
@@ -110,10 +96,10 @@ enum MHD_Result gw_connection_answer(struct gw_connection *connection)
 
     if (response == NULL)
         return MHD_NO;
-    gw_timer_stop(&connection->deadline);
     connection->phase = GW_PHASE_ANSWER;
+    connection->mark_bytes = 0;
     connection->listener->has_progress = true;
-    limit_stream(connection);
+    gw_connection_watch_answer(connection);
     enum MHD_Result result =
         MHD_queue_response(connection->mhd, (unsigned)ex->response.status, response);
     MHD_destroy_response(response);

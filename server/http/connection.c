@@ -86,12 +86,49 @@ static void on_body_tick(struct gw_connection *connection)
     uint64_t received = connection->ex->record.request_bytes;
     uint64_t needed = config->min_body_rate * (BODY_TICK_NS / GW_NS_PER_SECOND);
 
-    if (!connection->is_suspended && received - connection->body_mark_bytes < needed) {
+    if (!connection->is_suspended && received - connection->mark_bytes < needed) {
         gw_connection_cut(connection, &gw_http_slow_uploads);
         return;
     }
-    connection->body_mark_bytes = received;
+    connection->mark_bytes = received;
     start_deadline(connection, BODY_TICK_NS);
+}
+
+static bool is_token_over(const struct gw_exchange *ex)
+{
+    return ex->response.source != NULL && ex->identity.expires_at_s > 0 &&
+           gw_clock_realtime_ns() / GW_NS_PER_SECOND >= ex->identity.expires_at_s;
+}
+
+void gw_connection_watch_answer(struct gw_connection *connection)
+{
+    const struct gw_exchange *ex = connection->ex;
+    uint64_t after_ns = connection->listener->config.write_timeout_ns;
+
+    if (ex->response.source != NULL && ex->identity.expires_at_s > 0) {
+        uint64_t now_s = gw_clock_realtime_ns() / GW_NS_PER_SECOND;
+        uint64_t left_s = ex->identity.expires_at_s > now_s ? ex->identity.expires_at_s - now_s : 0;
+        if (left_s < after_ns / GW_NS_PER_SECOND)
+            after_ns = left_s * GW_NS_PER_SECOND;
+    }
+    start_deadline(connection, after_ns);
+}
+
+/* Bytes of a streamed answer must go out, but for the time that we have none to give. */
+static void on_answer_tick(struct gw_connection *connection)
+{
+    const struct gw_exchange *ex = connection->ex;
+    bool has_moved =
+        connection->is_suspended || ex->record.response_bytes != connection->mark_bytes;
+
+    if (is_token_over(ex)) {
+        gw_connection_cut(connection, &gw_http_expired_streams);
+    } else if (ex->response.source != NULL && has_moved) {
+        connection->mark_bytes = ex->record.response_bytes;
+        gw_connection_watch_answer(connection);
+    } else {
+        gw_connection_cut(connection, &gw_http_slow_readers);
+    }
 }
 
 void gw_connection_on_deadline(struct gw_timer *timer)
@@ -111,8 +148,8 @@ void gw_connection_on_deadline(struct gw_timer *timer)
     case GW_PHASE_DRAIN:
         gw_connection_cut(connection, &gw_http_undrained);
         break;
-    case GW_PHASE_ANSWER: /* set for streams only, to the token's end */
-        gw_connection_cut(connection, &gw_http_expired_streams);
+    case GW_PHASE_ANSWER:
+        on_answer_tick(connection);
         break;
     case GW_PHASE_HELD:
     case GW_PHASE_WAIT:
@@ -392,7 +429,7 @@ void gw_connection_on_completed(void *self, struct MHD_Connection *mhd, void **r
     connection->is_begun = false;
     connection->phase = GW_PHASE_IDLE;
     connection->drained_bytes = 0;
-    connection->body_mark_bytes = 0;
+    connection->mark_bytes = 0;
     *request_self = NULL;
     if (connection->listener->is_draining)
         gw_connection_cut(connection, NULL);

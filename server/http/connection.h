@@ -34,7 +34,7 @@ struct gw_connection {
     bool is_begun;       /* the handler has seen ex */
     bool is_cut;         /* its fd was shut down by us */
     uint64_t wait_since_ns;
-    uint64_t body_mark_bytes; /* received at the last tick */
+    uint64_t mark_bytes; /* of the body, received or sent, at the last tick */
     uint64_t drained_bytes;
     const char *target; /* where the target lay in the library's buffer */
     char peer[46];
@@ -78,6 +78,10 @@ void gw_connection_cut(struct gw_connection *connection, const struct gw_metric 
 
 /* What the connection's deadline means in its phase. */
 void gw_connection_on_deadline(struct gw_timer *timer);
+
+/* While a response is sent: starts the tick that looks after a peer that takes nothing, and after
+ * the end of the caller's token. */
+void gw_connection_watch_answer(struct gw_connection *connection);
 
 /* Gives the exchange's response to libmicrohttpd. MHD_NO: the connection is to be closed. */
 enum MHD_Result gw_connection_answer(struct gw_connection *connection);

@@ -9,6 +9,7 @@ const struct gw_metric gw_http_malformed = {
 };
 const struct gw_metric gw_http_slow_heads = {CUT_NAME, CUT_HELP, "reason=\"slow-head\"", false};
 const struct gw_metric gw_http_slow_uploads = {CUT_NAME, CUT_HELP, "reason=\"slow-upload\"", false};
+const struct gw_metric gw_http_slow_readers = {CUT_NAME, CUT_HELP, "reason=\"slow-reader\"", false};
 const struct gw_metric gw_http_idle_closed = {CUT_NAME, CUT_HELP, "reason=\"idle\"", false};
 const struct gw_metric gw_http_undrained = {CUT_NAME, CUT_HELP, "reason=\"upload-after-refusal\"",
                                             false};

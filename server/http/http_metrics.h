@@ -6,6 +6,7 @@
 extern const struct gw_metric gw_http_malformed;
 extern const struct gw_metric gw_http_slow_heads;
 extern const struct gw_metric gw_http_slow_uploads;
+extern const struct gw_metric gw_http_slow_readers;
 extern const struct gw_metric gw_http_idle_closed;
 extern const struct gw_metric gw_http_undrained;
 extern const struct gw_metric gw_http_refused;

@@ -146,9 +146,11 @@ static struct MHD_Daemon *start_daemon(struct gw_listener *listener)
 {
     const struct gw_listener_config *config = &listener->config;
     unsigned flags = MHD_USE_EPOLL | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-    /* The library's idle time-out is what stops a peer that takes no bytes. Ours for idle
-     * connections is kept by our own timers, so this one may be a little longer. */
-    unsigned idle_s = (unsigned)(config->idle_timeout_ns / GW_NS_PER_SECOND) + 2;
+    /* Only a second net: the deadlines are kept by our own timers. */
+    uint64_t longest_ns = config->idle_timeout_ns > config->write_timeout_ns
+                              ? config->idle_timeout_ns
+                              : config->write_timeout_ns;
+    unsigned idle_s = (unsigned)(longest_ns / GW_NS_PER_SECOND) + 2;
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_LISTEN_SOCKET, config->fd, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)config->max_connections, NULL},

@@ -29,10 +29,11 @@ struct gw_listener_config {
     const char *certificate_pem; /* with key_pem: HTTPS; both NULL: HTTP. Copied by the library. */
     const char *key_pem;
     size_t max_connections;
-    size_t pool_bytes;        /* the library's memory per connection: request and response head */
-    uint64_t head_timeout_ns; /* from the first byte of a head to its end */
-    uint64_t idle_timeout_ns; /* between requests, and for a peer that takes no bytes */
-    uint64_t min_body_rate;   /* bytes a second that an upload must bring, over 5 s */
+    size_t pool_bytes;         /* the library's memory per connection: request and response head */
+    uint64_t head_timeout_ns;  /* from the first byte of a head to its end */
+    uint64_t idle_timeout_ns;  /* between requests */
+    uint64_t write_timeout_ns; /* for a peer that takes no bytes of its answer */
+    uint64_t min_body_rate;    /* bytes a second that an upload must bring, over 5 s; 0: none */
     /* Counts an event; may be NULL. */
     void (*count)(struct gw_worker *worker, const struct gw_metric *metric);
 };

@@ -7,8 +7,9 @@
 #include "server/http/problem.h"
 #include "server/upstream/proxy_fields.h"
 
-#define WHOLE_BODY_BYTES (64 * 1024) /* an answer that is there already is copied up to this size \
-                                      */
+#define WHOLE_BODY_BYTES                                                     \
+    (64 * 1024) /* an answer that is there already is copied up to this size \
+                 */
 
 struct proxy {
     struct gw_exchange *ex;
