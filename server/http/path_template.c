@@ -58,9 +58,9 @@ bool gw_path_is_dots(struct gw_str text)
 
     /* "%2F" and "%5C" end a segment for a server that decodes first; ";" begins its parameters. */
     for (size_t at = 0, from = 0; at <= text.len; at++) {
-        bool is_escape = at + 3 <= text.len && text.ptr[at] == '%' &&
-                         (memcmp(text.ptr + at, "%2F", 3) == 0 ||
-                          memcmp(text.ptr + at, "%5C", 3) == 0);
+        bool is_escape =
+            at + 3 <= text.len && text.ptr[at] == '%' &&
+            (memcmp(text.ptr + at, "%2F", 3) == 0 || memcmp(text.ptr + at, "%5C", 3) == 0);
         if (at < text.len && !is_escape)
             continue;
         part = gw_str_from(text.ptr + from, at - from);
@@ -239,8 +239,8 @@ static int read_pieces(struct reader *reader, struct gw_str text, struct gw_path
         if (rest.ptr[0] == '{') {
             size_t end = gw_str_find(rest, '}');
             if (end == rest.len)
-                return gw_error_set(reader->error, -EINVAL, "an opening brace without its end: %.*s",
-                                    GW_STR_ARG(rest));
+                return gw_error_set(reader->error, -EINVAL,
+                                    "an opening brace without its end: %.*s", GW_STR_ARG(rest));
             if (segment->piece_count > 0 && piece[-1].is_parameter)
                 return gw_error_set(reader->error, -EINVAL,
                                     "nothing separates the parameters in \"%.*s\"",
@@ -321,7 +321,8 @@ int gw_path_template_parse(struct gw_arena *arena, struct gw_str text,
     for (size_t i = 0; i < rest.len; i++)
         max_segments += rest.ptr[i] == '/' ? 1 : 0;
     if (max_segments > GW_PATH_MAX_SEGMENTS)
-        return gw_error_set(error, -EINVAL, "a path of more than %d segments", GW_PATH_MAX_SEGMENTS);
+        return gw_error_set(error, -EINVAL, "a path of more than %d segments",
+                            GW_PATH_MAX_SEGMENTS);
 
     struct gw_path_segment *segments = gw_arena_calloc(arena, max_segments, sizeof(*segments));
     if (segments == NULL)

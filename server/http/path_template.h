@@ -54,16 +54,16 @@ size_t gw_path_template_find(const struct gw_path_template *path, struct gw_str 
 
 /* A request's path in normal form. */
 struct gw_normal_path {
-    struct gw_str text;                        /* into `raw` itself, or into `bytes` */
-    bool is_raw;                               /* text is what was received */
-    uint16_t raw_at[GW_PATH_MAX_BYTES + 1];    /* of each byte of text, its place in what came */
+    struct gw_str text;                     /* into `raw` itself, or into `bytes` */
+    bool is_raw;                            /* text is what was received */
+    uint16_t raw_at[GW_PATH_MAX_BYTES + 1]; /* of each byte of text, its place in what came */
     char bytes[GW_PATH_MAX_BYTES];
 };
 
 /* Refuses (-EINVAL) what must not be routed: no leading slash, a broken escape, an encoded NUL, a
  * byte that cannot stand in a path, more than GW_PATH_MAX_BYTES, and dot segments in any spelling
- * a server behind may understand: "%2e%2E", "..;x", "a%2F..%2Fb", "..%5C". The raw_at table is filled only
- * when is_raw is false. */
+ * a server behind may understand: "%2e%2E", "..;x", "a%2F..%2Fb", "..%5C". The raw_at table is
+ * filled only when is_raw is false. */
 GW_MUST_CHECK
 int gw_path_normalize(struct gw_str raw, struct gw_normal_path *out_path);
 
