@@ -22,14 +22,18 @@
 struct gw_loop;
 struct gw_redis;
 struct gw_redis_call; /* one command on its way */
-struct gw_tls_client;
+struct gw_resolver;
+struct gw_tls;
 
 /* Strings are copied. A number left 0 takes the default. */
 struct gw_redis_config {
     struct gw_str unix_path; /* or: */
     struct gw_str host;
-    uint16_t port;             /* 6379 */
-    struct gw_tls_client *tls; /* NULL: plain TCP; borrowed for the client's life */
+    uint16_t port; /* 6379 */
+    struct gw_resolver
+        *resolver;             /* for names; NULL: addresses only. Borrowed for life, as tls is */
+    struct gw_tls *tls;        /* NULL: plain TCP */
+    struct gw_str server_name; /* for TLS; empty: host */
     struct gw_str user;        /* empty: Redis' "default" */
     struct gw_str password;    /* empty: no AUTH */
     unsigned database;
@@ -79,7 +83,7 @@ GW_MUST_CHECK
 int gw_redis_create(struct gw_loop *loop, const struct gw_redis_config *config,
                     struct gw_redis **out_redis, struct gw_error *error);
 
-/* Calls no callback any more. NULL is safe. */
+/* Calls no callback any more; not to be called from one. NULL is safe. */
 void gw_redis_destroy(struct gw_redis *redis);
 
 struct gw_redis_command {
