@@ -162,6 +162,7 @@ int gw_loop_create(struct gw_loop **out_loop, struct gw_error *error)
         free(loop);
         return gw_error_set(error, status, "cannot start an event loop: %s", uv_strerror(status));
     }
+    loop->uv.data = loop;
     uv_timer_init(&loop->uv, &loop->alarm);
     uv_timer_init(&loop->uv, &loop->turn_limit);
     uv_check_init(&loop->uv, &loop->turn_end);

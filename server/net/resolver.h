@@ -4,27 +4,14 @@
  * look-up. Addresses in text are answered at once. One loop's thread. */
 #pragma once
 
-#include <netinet/in.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <sys/socket.h>
-
 #include "server/core/attr.h"
 #include "server/core/error.h"
 #include "server/core/list.h"
 #include "server/core/str.h"
+#include "server/net/address.h"
 
 struct gw_loop;
 struct gw_resolver;
-
-struct gw_address {
-    socklen_t len;
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    };
-};
 
 enum { GW_RESOLVER_MAX_ADDRESSES = 8, GW_RESOLVER_MAX_NAME_BYTES = 253 };
 
@@ -52,18 +39,3 @@ GW_MUST_CHECK
 int gw_resolver_lookup(struct gw_resolver *resolver, struct gw_str host, struct gw_lookup *lookup,
                        struct gw_address_list *out_addresses, struct gw_error *error);
 void gw_lookup_cancel(struct gw_lookup *lookup); /* safe on one that is not under way */
-
-/* An address in text (no brackets, no zone): returns 0 or -EINVAL. Pure. */
-GW_MUST_CHECK
-int gw_address_parse(struct gw_str text, struct gw_address *out_address);
-
-/* Where an outgoing call must never go, wherever its name leads: unspecified, link-local (with it
- * the clouds' metadata services), multicast and broadcast addresses, also when mapped into IPv6;
- * families other than IPv4 and IPv6. Loopback is not among them. Pure. */
-bool gw_address_is_forbidden(const struct sockaddr *address);
-/* Same family, address and port. Pure. */
-bool gw_address_equal(const struct sockaddr *a, const struct sockaddr *b);
-
-/* "192.0.2.1:80", "[2001:db8::1]:80". */
-#define GW_ADDRESS_TEXT_BYTES 64
-void gw_address_format(const struct sockaddr *address, char out[GW_ADDRESS_TEXT_BYTES]);

@@ -26,7 +26,7 @@ struct gw_tls_config {
 GW_MUST_CHECK
 int gw_tls_create(const struct gw_tls_config *config, struct gw_tls **out_tls,
                   struct gw_error *error);
-/* Wires and streams may outlive it. NULL is safe. */
+/* Wires may outlive it, and so may streams once they are open. NULL is safe. */
 void gw_tls_destroy(struct gw_tls *tls);
 
 /* `server_name` is a DNS name or an address in text. Returns 0, -ENOMEM or -EINVAL. */
