@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "gcra.h"
+#include "server/core/arena.h"
 #include "server/core/error.h"
 #include "server/core/map.h"
 #include "server/json/option.h"

@@ -12,8 +12,9 @@
 
 struct share;
 
-#define SHARE_MAX_KEY_BYTES 128 /* longer keys are told apart by a hash of 64 bits under our key \
-                                 */
+#define SHARE_MAX_KEY_BYTES                                              \
+    128 /* longer keys are told apart by a hash of 64 bits under our key \
+         */
 
 /* NULL without memory. */
 GW_MUST_CHECK
