@@ -62,9 +62,9 @@ struct gw_parameter {
     bool explode;
     bool is_required;
     bool allow_reserved;
-    bool is_json;        /* `content: application/json`: the text is a JSON document */
-    size_t path_index;   /* of a path parameter: its place in ex->path_parameters */
-    size_t schema;       /* entry in the API's schema set, or GW_NO_SCHEMA */
+    bool is_json;      /* `content: application/json`: the text is a JSON document */
+    size_t path_index; /* of a path parameter: its place in ex->path_parameters */
+    size_t schema;     /* entry in the API's schema set, or GW_NO_SCHEMA */
 };
 
 struct gw_media_type {
@@ -74,24 +74,24 @@ struct gw_media_type {
 
 struct gw_operation {
     const struct gw_api *api;
-    struct gw_str id;       /* operationId, or "get /path" */
-    struct gw_str route;    /* "/system/erp/v1/orders/{id}": for log and metrics */
+    struct gw_str id;    /* operationId, or "get /path" */
+    struct gw_str route; /* "/system/erp/v1/orders/{id}": for log and metrics */
     enum gw_method method;
-    struct gw_str path;     /* the template within the document, "/orders/{id}" */
+    struct gw_str path; /* the template within the document, "/orders/{id}" */
     struct gw_str backend;
     struct gw_str backend_path; /* template on the backend; same parameter names as in `path` */
     struct gw_str plan;
     const struct gw_security_alternative *security;
-    size_t security_count;  /* 0: anonymous (the operator allowed it) */
+    size_t security_count; /* 0: anonymous (the operator allowed it) */
     const struct gw_parameter *parameters;
     size_t parameter_count;
-    bool has_body;          /* the contract knows a request body */
+    bool has_body; /* the contract knows a request body */
     bool is_body_required;
     const struct gw_media_type *media_types; /* of the request body */
     size_t media_type_count;
     uint64_t max_body_bytes; /* 0: the policy's default */
     bool is_deprecated;
-    size_t number;          /* among all operations of the snapshot, from 0 */
+    size_t number; /* among all operations of the snapshot, from 0 */
 };
 
 /* One document: one API, one major version. */
@@ -100,9 +100,9 @@ struct gw_api {
     struct gw_str base;      /* "/system/erp/v1" */
     struct gw_str title, version;
     struct gw_str owner, contact, runbook, lifecycle, plan, backend;
-    double availability;        /* service level, 0 to 1; 0: not stated */
-    uint64_t latency_p99_ns;    /* service level; 0: not stated */
-    struct gw_str file;         /* where it was read from */
+    double availability;                 /* service level, 0 to 1; 0: not stated */
+    uint64_t latency_p99_ns;             /* service level; 0: not stated */
+    struct gw_str file;                  /* where it was read from */
     const struct gw_schema_set *schemas; /* NULL: the document has none */
     const struct gw_operation *operations;
     size_t operation_count;

@@ -50,12 +50,14 @@ enum gw_verdict gw_exchange_need_request_body(struct gw_exchange *ex, size_t max
                                               enum gw_verdict (*then)(void *self,
                                                                       struct gw_exchange *ex));
 
-/* Goes on after the filter that returned GW_WAIT, with the verdict that it now has (not GW_WAIT). */
+/* Goes on after the filter that returned GW_WAIT, with the verdict that it now has (not GW_WAIT).
+ */
 void gw_exchange_resume(struct gw_exchange *ex, enum gw_verdict verdict);
 
-/* For a filter that is about to return GW_WAIT: what to call if the client leaves meanwhile. It must
- * see to it that gw_exchange_resume() is not called any more. */
-void gw_exchange_on_cancel(struct gw_exchange *ex, void (*cancel)(void *self, struct gw_exchange *ex));
+/* For a filter that is about to return GW_WAIT: what to call if the client leaves meanwhile. It
+ * must see to it that gw_exchange_resume() is not called any more. */
+void gw_exchange_on_cancel(struct gw_exchange *ex,
+                           void (*cancel)(void *self, struct gw_exchange *ex));
 
 /* This filter's place for the state of one exchange: a pointer, NULL at first. */
 void **gw_exchange_slot(struct gw_exchange *ex, const void *self);

@@ -1,5 +1,5 @@
-/* What a filter sees of the worker that it runs on. Owned by gateway/worker.c; in tests of a policy,
- * by the test. Its own thread only. */
+/* What a filter sees of the worker that it runs on. Owned by gateway/worker.c; in tests of a
+ * policy, by the test. Its own thread only. */
 #pragma once
 
 #include <stdint.h>

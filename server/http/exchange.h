@@ -19,6 +19,7 @@
 
 struct gw_api;
 struct gw_chain_run;
+struct gw_exchange;
 struct gw_operation;
 struct gw_view;
 struct gw_worker;
@@ -51,10 +52,10 @@ struct gw_request {
     struct gw_str query;  /* without the question mark; empty if none */
     struct gw_field *fields;
     size_t field_count;
-    int64_t body_bytes;   /* Content-Length; 0: no body; -1: chunked */
-    struct gw_str body;   /* the whole body, once it was asked for and is there */
+    int64_t body_bytes; /* Content-Length; 0: no body; -1: chunked */
+    struct gw_str body; /* the whole body, once it was asked for and is there */
     struct gw_str host;
-    struct gw_str peer;   /* the client's address, without port */
+    struct gw_str peer; /* the client's address, without port */
     bool is_tls;
 };
 
@@ -70,6 +71,8 @@ struct gw_body_sink {
     /* How many bytes were taken; fewer than `len`: gw_exchange_sink_ready() follows. */
     size_t (*write)(void *self, const char *bytes, size_t len);
     void (*end)(void *self);
+    /* The body breaks the exchange's limit: it will not be complete. The sink's owner answers. */
+    void (*overflow)(void *self);
 };
 
 struct gw_response {
@@ -86,28 +89,31 @@ struct gw_response {
 struct gw_identity {
     struct gw_str consumer; /* the name that limits and logs use: issuer's name and subject */
     struct gw_str subject;
-    struct gw_str issuer;   /* its name in the configuration */
-    struct gw_str scopes;   /* separated by single spaces */
-    struct gw_str claims;   /* the verified payload, JSON text */
-    uint64_t expires_at_s;  /* since 1970; 0: never. Streams end then. */
+    struct gw_str issuer;  /* its name in the configuration */
+    struct gw_str scopes;  /* separated by single spaces */
+    struct gw_str claims;  /* the verified payload, JSON text */
+    uint64_t expires_at_s; /* since 1970; 0: never. Streams end then. */
 };
 
 /* For the access log and metrics; filled as the exchange goes. */
 struct gw_exchange_record {
-    struct gw_str request_id;   /* ours; also the answer's X-Request-Id */
-    struct gw_str trace_id;     /* 32 hex digits (W3C Trace Context) */
-    struct gw_str parent_span;  /* 16 hex digits, or empty */
-    struct gw_str span_id;      /* 16 hex digits: this exchange's */
+    struct gw_str request_id;  /* ours; also the answer's X-Request-Id */
+    struct gw_str trace_id;    /* 32 hex digits (W3C Trace Context) */
+    struct gw_str parent_span; /* 16 hex digits, or empty */
+    struct gw_str span_id;     /* 16 hex digits: this exchange's */
     struct gw_str tracestate;
     bool is_sampled;
-    const char *problem;        /* the problem's type, or NULL */
-    struct gw_str detail;       /* for the operator's eyes only */
+    struct gw_str route;  /* "/system/erp/v1/orders/{id}"; empty: none matched */
+    size_t route_number;  /* for metrics, see gw_metrics_route(); 0: none matched */
+    const char *problem;  /* the problem's type, or NULL */
+    struct gw_str detail; /* for the operator's eyes only */
     struct gw_str backend;
     uint64_t policies_ns;       /* when the request filters were through; 0: they were not */
     uint64_t upstream_start_ns; /* 0: nothing was sent */
     uint64_t upstream_head_ns;
-    uint64_t request_bytes;     /* of the body */
-    uint64_t response_bytes;    /* of the body */
+    int upstream_status;     /* 0: none came */
+    uint64_t request_bytes;  /* of the body */
+    uint64_t response_bytes; /* of the body */
 };
 
 /* What the transport does for an exchange. */
@@ -136,21 +142,24 @@ typedef void gw_exchange_tap_fn(void *self, struct gw_exchange *ex, struct gw_st
 struct gw_exchange {
     struct gw_arena arena;
     struct gw_worker *worker;
-    uint64_t now_ns;     /* CLOCK_MONOTONIC when the head was complete */
-    uint64_t wall_ns;    /* CLOCK_REALTIME at the same moment */
+    uint64_t now_ns;  /* CLOCK_MONOTONIC when the head was complete */
+    uint64_t wall_ns; /* CLOCK_REALTIME at the same moment */
     struct gw_request request;
     struct gw_response response;
     struct gw_identity identity;
     struct gw_exchange_record record;
     const struct gw_api *api;             /* NULL until routed */
     const struct gw_operation *operation; /* NULL until routed */
-    struct gw_str path_parameters[GW_MAX_PATH_PARAMETERS]; /* as received, in the template's order */
+    struct gw_str
+        path_parameters[GW_MAX_PATH_PARAMETERS]; /* as received, in the template's order */
     size_t path_parameter_count;
+    uint64_t body_limit_bytes; /* on the request's body, streamed or collected; 0: none */
 
     enum gw_exchange_state state;
     bool must_close; /* the connection must not be used again after the response */
 
-    /* --- the engine's part: read and written by exchange.c, filter/chain.c and the transport --- */
+    /* --- the engine's part: read and written by exchange.c, filter/chain.c and the transport ---
+     */
     const struct gw_exchange_io *io;
     void *io_self;
     struct gw_view *view;           /* the snapshot as this worker sees it; held until the end */
@@ -159,12 +168,12 @@ struct gw_exchange {
     void *cancel_self;
     const struct gw_body_sink *sink;
     void *sink_self;
-    struct gw_str preread;          /* body bytes that came before there was a sink */
+    struct gw_str preread; /* body bytes that came before there was a sink */
     size_t preread_capacity;
-    size_t body_max_bytes;          /* while the whole body is collected; else 0 */
+    size_t body_max_bytes;                   /* while the whole body is collected; else 0 */
     void (*on_body)(struct gw_exchange *ex); /* called once when the whole body is there */
-    bool is_body_ended;             /* the last byte of the request has come */
-    bool is_body_over;              /* more came than body_max_bytes */
+    bool is_body_ended;                      /* the last byte of the request has come */
+    bool is_body_over;                       /* more came than body_max_bytes */
 };
 
 /* --- for policies and handlers -------------------------------------------------------------- */

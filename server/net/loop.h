@@ -35,8 +35,8 @@ uint64_t gw_loop_now_ns(const struct gw_loop *loop);
 
 struct gw_timer {
     struct gw_list node;
-    uint64_t due_ms;                     /* on the loop's own scale; 0: not started */
-    void (*fn)(struct gw_timer *timer);  /* called once per start */
+    uint64_t due_ms;                    /* on the loop's own scale; 0: not started */
+    void (*fn)(struct gw_timer *timer); /* called once per start */
 };
 
 /* Calls timer->fn not before `after_ns` from now; restarts one that runs. Zero the struct first. */
@@ -46,7 +46,11 @@ void gw_timer_stop(struct gw_timer *timer); /* safe on one that does not run */
 
 /* --- file descriptors --- */
 
-enum { GW_POLL_READ = 1, GW_POLL_WRITE = 2, GW_POLL_HANGUP = 4 /* the peer shut its sending side */ };
+enum {
+    GW_POLL_READ = 1,
+    GW_POLL_WRITE = 2,
+    GW_POLL_HANGUP = 4 /* the peer shut its sending side */
+};
 
 struct gw_poll;
 typedef void gw_poll_fn(void *self, int events); /* events < 0: a negative errno */
