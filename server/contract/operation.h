@@ -68,7 +68,7 @@ struct gw_parameter {
 };
 
 struct gw_media_type {
-    struct gw_str range; /* "application/json", "text/*", "*<slash>*": lower case, no parameters */
+    struct gw_str range; /* "application/json", or with a star for a part: lower case, no parameters */
     size_t schema;       /* entry in the API's schema set, or GW_NO_SCHEMA */
 };
 
