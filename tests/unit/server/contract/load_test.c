@@ -345,8 +345,8 @@ static void problems_are_told_with_their_place(void **state)
         bool is_warning = strstr(problems[i].said, "warning: ") != NULL;
         if (strstr(folder.findings, problems[i].said) == NULL ||
             gw_diagnostics_has_errors(&folder.diagnostics) == is_warning) {
-            print_error("for %s\nexpected %s\nfound:\n%s\n", problems[i].instead,
-                        problems[i].said, folder.findings);
+            print_error("for %s\nexpected %s\nfound:\n%s\n", problems[i].instead, problems[i].said,
+                        folder.findings);
             failures++;
         }
     }
