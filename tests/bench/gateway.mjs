@@ -68,9 +68,10 @@ export function contract({ plan = 'standard', security = [{ dev: ['bench:use'] }
     'x-millgate': {
       namespace: '/system/bench', owner: 'bench', contact: 'bench@example.test',
       runbook: 'https://runbooks.example.test/bench', lifecycle: 'production', plan, backend: 'upstream',
-      service_level: { availability: 99.9, latency_p99_ms: 100 },
+      service_level: { availability: 0.999, latency_p99_ms: 100 },
     },
     security,
+    components: { securitySchemes: { dev: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
     paths: paths ?? {
       '/item': {
         get: { operationId: 'get-item', responses },
@@ -148,7 +149,7 @@ export async function startGateway(root, { name = 'millgate', upstream, tokens, 
   const dir = join(root, name);
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
-  const plans = { standard: { limit: 1_000_000_000, window_s: 60, burst: 100_000_000, grants: GRANTS, ...options.limit } };
+  const plans = { standard: { limit: 1_000_000_000, window: '60s', burst: 100_000_000, grants: GRANTS, ...options.limit } };
   const config = gatewayConfig({
     dir,
     issuer: tokens.issuer,

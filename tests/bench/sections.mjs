@@ -91,7 +91,7 @@ export async function storm(stage) {
     await startHaproxyPolicy(stage.dir, stage.upstream, { ...stage.tokens, limit: LIMIT, name: 'haproxy+jwt' }),
   ];
   if (stage.hasGateway)
-    targets.push(await startGateway(stage.dir, { ...stage, limit: { limit: LIMIT, window_s: 60, burst: 1 } }));
+    targets.push(await startGateway(stage.dir, { ...stage, limit: { limit: LIMIT, window: '60s', burst: 1 } }));
   return compare('429 storm, 888-byte POST', stage, targets, 'haproxy+jwt', { load });
 }
 

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { AUDIENCE, ISSUER } from './tokens.mjs';
 
 export const PEER_ROOT = '/system/peer/v1';
+export const ADMIN_SCOPE = 'millgate:admin';
 
 const POLICIES = [{ body_limit: {} }, { headers: {} }, { jwt: {} }, { rate_limit: {} }, { schema: {} }];
 
@@ -101,9 +102,10 @@ export function peerContract({ name = 'peer', backend = 'peer', plan = 'standard
       lifecycle: 'production',
       plan,
       backend,
-      service_level: { availability: 99.9, latency_p99_ms: 500 },
+      service_level: { availability: 0.999, latency_p99_ms: 500 },
     },
     security: [{ dev: [scope] }],
+    components: { securitySchemes: { dev: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
     paths: paths ?? { ...plainPaths(PLAIN), ...typed },
   };
 }
@@ -114,11 +116,11 @@ export function gatewayConfig({ dir, issuer, peerUrl, options = {} }) {
   const grants = ['/system/*'];
   return {
     listeners: listeners ?? [{ address: '127.0.0.1:0' }],
-    admin: { address: '127.0.0.1:0', ...options.admin },
+    admin: { address: '127.0.0.1:0', token: { issuers: ['dev'], scope: ADMIN_SCOPE }, ...options.admin },
     workers,
     state_dir: options.stateDir ?? join(dir, 'state'),
     ...(redis ? { redis: { url: redis } } : {}),
-    access_log: { path: join(dir, 'access.log') },
+    access_log: join(dir, 'access.log'),
     contracts: [join(dir, 'contracts')],
     backends: {
       ...(peerUrl ? { peer: { url: peerUrl, grants, ...options.peerBackend } } : {}),
@@ -133,7 +135,7 @@ export function gatewayConfig({ dir, issuer, peerUrl, options = {} }) {
         grants,
       },
     },
-    plans: plans ?? { standard: { limit: 1_000_000, window_s: 60, burst: 100_000, grants } },
+    plans: plans ?? { standard: { limit: 1_000_000, window: '60s', burst: 100_000, grants } },
     policies: policies ?? POLICIES,
     ...extra,
   };

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { startPeer } from '../../rigs/peer/peer.mjs';
-import { gatewayConfig, peerContract, PEER_ROOT, writeFiles } from './config.mjs';
+import { ADMIN_SCOPE, gatewayConfig, peerContract, PEER_ROOT, writeFiles } from './config.mjs';
 import { RawClient } from './raw_client.mjs';
 import { Issuer } from './tokens.mjs';
 
@@ -162,7 +162,7 @@ export class Gateway {
   }
 
   admin(path, { method = 'GET', headers = {}, body } = {}) {
-    const scoped = { authorization: `Bearer ${this.token({ scope: 'millgate:admin' })}` };
+    const scoped = { authorization: `Bearer ${this.token({ scope: ADMIN_SCOPE })}` };
     return send({ port: this.adminPort, path, method, body, headers: { ...scoped, ...headers } });
   }
 
