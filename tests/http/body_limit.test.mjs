@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 
-import { assertProblem, peerPath, startGateway } from './support/harness.mjs';
+import { assertProblem, peerPath, startGateway, suiteScope } from './support/harness.mjs';
 
 const LIMIT = 64 * 1024;
 const policies = [{ body_limit: { max_bytes: LIMIT } }, { headers: {} }, { jwt: {} }, { schema: {} }];
@@ -15,8 +15,9 @@ function order(bytes) {
 
 describe('body limit', () => {
   let gw;
-  before(async (t) => {
-    gw = await startGateway(t, { config: { policies } });
+  const suite = suiteScope();
+  before(async () => {
+    gw = await startGateway(suite, { config: { policies } });
   });
 
   test('a body at the limit passes, one byte more is 413', async () => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 
-import { eventually, peerPath, startGateway } from './support/harness.mjs';
+import { eventually, peerPath, startGateway, suiteScope } from './support/harness.mjs';
 
 function toMap(pairs) {
   const map = new Map();
@@ -13,8 +13,9 @@ function toMap(pairs) {
 
 describe('headers', () => {
   let gw;
-  before(async (t) => {
-    gw = await startGateway(t, {
+  const suite = suiteScope();
+  before(async () => {
+    gw = await startGateway(suite, {
       config: { peerBackend: { headers: { authorization: 'Basic ZXJwY2xpZW50OnB3MQ==', 'x-api-key': 'k1' } } },
     });
   });

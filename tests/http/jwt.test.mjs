@@ -3,15 +3,16 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 
-import { assertProblem, peerPath, startGateway } from './support/harness.mjs';
+import { assertProblem, peerPath, startGateway, suiteScope } from './support/harness.mjs';
 import { Issuer } from './support/tokens.mjs';
 
 const now = () => Math.floor(Date.now() / 1000);
 
 describe('jwt', () => {
   let gw;
-  before(async (t) => {
-    gw = await startGateway(t);
+  const suite = suiteScope();
+  before(async () => {
+    gw = await startGateway(suite);
   });
 
   function withToken(token, path = peerPath('mirror')) {

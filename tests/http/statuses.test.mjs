@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 
-import { assertProblem, peerPath, startGateway } from './support/harness.mjs';
+import { assertProblem, peerPath, startGateway, suiteScope } from './support/harness.mjs';
 
 describe('statuses', () => {
   let gw;
-  before(async (t) => {
-    gw = await startGateway(t, { config: { peerBackend: { first_byte_timeout: '500ms' } } });
+  const suite = suiteScope();
+  before(async () => {
+    gw = await startGateway(suite, { config: { peerBackend: { first_byte_timeout: '500ms' } } });
   });
 
   test('200 with the upstream\'s body', async () => {

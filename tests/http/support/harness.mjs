@@ -13,6 +13,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { startPeer } from '../../rigs/peer/peer.mjs';
@@ -216,6 +217,15 @@ export class Gateway {
     this.process.kill('SIGKILL');
     await this.exited;
   }
+}
+
+/** Takes clean-ups as a test's context does, for what all tests of the surrounding suite share. */
+export function suiteScope() {
+  const cleanUps = [];
+  after(async () => {
+    for (const cleanUp of cleanUps.reverse()) await cleanUp();
+  });
+  return { after: (cleanUp) => cleanUps.push(cleanUp) };
 }
 
 /** Prepares the folder and files of a gateway that is not started. */
