@@ -9,24 +9,18 @@ import { describe, test } from 'node:test';
 
 import { Gateway, PROGRAM, eventually, isSanitized, makeFolder, peerPath, prepareGateway, runProgram, startGateway } from './support/harness.mjs';
 
-// The redis-servers whose command line or working directory lies in the gateway's folder.
-function redisServersOf(dir) {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).filter((pid) => {
+// The redis-servers that are the gateway's children, or work in its folder: an orphan of a killed
+// gateway has another parent.
+function serversOf(gw) {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
     try {
-      const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'latin1');
-      if (!commandLine.includes('redis-server')) return false;
-      const parent = /^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1];
-      const text = commandLine + readFileSync(`/proc/${pid}/environ`, 'latin1');
-      return text.includes(dir) || Number(parent) === redisServersOf.gatewayPid;
+      if (readFileSync(`/proc/${pid}/comm`, 'latin1').trim() !== 'redis-server') return false;
+      const parent = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
+      return parent === gw.pid || readlinkSync(`/proc/${pid}/cwd`).startsWith(gw.dir);
     } catch {
       return false; // it has ended meanwhile
     }
-  }).map(Number);
-}
-
-function serversOf(gw) {
-  redisServersOf.gatewayPid = gw.pid;
-  return redisServersOf(gw.dir);
+  });
 }
 
 const plans = { standard: { limit: 60, window: '60s', burst: 3, grants: ['/system/*'] } };
@@ -56,7 +50,7 @@ describe('private redis', () => {
     const listening = readFileSync(`/proc/${pid}/net/tcp`, 'latin1').split('\n')
       .filter((line) => / 0A /.test(line)).map((line) => line.trim().split(/\s+/)[9]);
     const inodes = readdirSync(`/proc/${pid}/fd`).map((fd) => {
-      try { return /socket:\[(\d+)\]/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1]; } catch { return undefined; }
+      return /socket:\[(\d+)\]/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1];
     });
     assert.ok(!inodes.some((inode) => inode && listening.includes(inode)), 'it listens on TCP');
   });
