@@ -49,9 +49,9 @@ void gw_log(enum gw_log_level level, const char *format, ...)
     struct tm utc;
     gmtime_r(&seconds, &utc);
     size_t len = strftime(line, sizeof(line), "%Y-%m-%dT%H:%M:%S", &utc);
-    len += (size_t)snprintf(line + len, sizeof(line) - len, ".%03uZ %-5s ",
-                            (unsigned)(now_ns % GW_NS_PER_SECOND / GW_NS_PER_MS),
-                            level_names[level]);
+    len +=
+        (size_t)snprintf(line + len, sizeof(line) - len, ".%03uZ %-5s ",
+                         (unsigned)(now_ns % GW_NS_PER_SECOND / GW_NS_PER_MS), level_names[level]);
 
     va_list args;
     va_start(args, format);

@@ -31,8 +31,7 @@ bool gw_str_has_prefix_nocase(struct gw_str text, struct gw_str prefix)
 
 bool gw_str_has_suffix(struct gw_str text, struct gw_str suffix)
 {
-    return text.len >= suffix.len &&
-           gw_str_equal(gw_str_tail(text, text.len - suffix.len), suffix);
+    return text.len >= suffix.len && gw_str_equal(gw_str_tail(text, text.len - suffix.len), suffix);
 }
 
 int gw_str_compare(struct gw_str a, struct gw_str b)

@@ -20,7 +20,10 @@ struct gw_str {
 
 /* A gw_str of a string literal, usable in initialisers. */
 #define GW_STR(literal) ((struct gw_str){(literal), sizeof(literal) - 1})
-#define GW_STR_INIT(literal) {(literal), sizeof(literal) - 1}
+#define GW_STR_INIT(literal)           \
+    {                                  \
+        (literal), sizeof(literal) - 1 \
+    }
 
 /* For printf's "%.*s". */
 #define GW_STR_ARG(str) (int)(str).len, (str).ptr != NULL ? (str).ptr : ""

@@ -3,10 +3,10 @@
  * A client belongs to one loop and keeps a pool of connections per origin. A call is one request
  * and its answer. The body of a request is pushed (gw_http_call_write), the body of an answer is
  * pulled (gw_http_call_read), so back-pressure needs no buffer between two peers. Framing is the
- * client's: callers neither give nor get Content-Length as a field, Transfer-Encoding, Connection and the
- * other hop-by-hop fields (RFC 9110, section 7.6.1); trailers are dropped; interim answers (1xx)
- * are consumed. An answer that is malformed or ambiguous in its framing fails the call and closes
- * the connection. Redirects are not followed.
+ * client's: callers neither give nor get Content-Length as a field, Transfer-Encoding, Connection
+ * and the other hop-by-hop fields (RFC 9110, section 7.6.1); trailers are dropped; interim answers
+ * (1xx) are consumed. An answer that is malformed or ambiguous in its framing fails the call and
+ * closes the connection. Redirects are not followed.
  *
  * No callback is called from within gw_http_call_start(). After on_end or on_failure the call is
  * gone. All on the loop's thread. */
@@ -37,14 +37,14 @@ void gw_http_client_destroy(struct gw_http_client *client);
 struct gw_http_origin_config {
     struct gw_str host; /* name or address, without brackets */
     uint16_t port;
-    bool is_tls;                 /* TLS 1.2 or later; certificate and name verified, SNI sent */
-    struct gw_str ca_pem;        /* trusted instead of the system's store when not empty */
+    bool is_tls;          /* TLS 1.2 or later; certificate and name verified, SNI sent */
+    struct gw_str ca_pem; /* trusted instead of the system's store when not empty */
     struct gw_str client_cert_pem, client_key_pem; /* both or none */
-    struct gw_str server_name;   /* for SNI and verification; empty: host */
-    unsigned max_connections;    /* in use and idle together, of this worker; 0: 1024 */
-    unsigned max_waiting;        /* calls that wait for a connection; 0: 1024 */
-    uint64_t idle_ns;            /* an idle connection is closed after; 0: 30 s */
-    uint64_t connect_ns;         /* name look-up, connect and TLS together; 0: 5 s */
+    struct gw_str server_name;                     /* for SNI and verification; empty: host */
+    unsigned max_connections; /* in use and idle together, of this worker; 0: 1024 */
+    unsigned max_waiting;     /* calls that wait for a connection; 0: 1024 */
+    uint64_t idle_ns;         /* an idle connection is closed after; 0: 30 s */
+    uint64_t connect_ns;      /* name look-up, connect and TLS together; 0: 5 s */
 };
 
 /* Takes a reference; the strings are copied. Fails with a reason (a certificate that cannot be
@@ -72,25 +72,25 @@ struct gw_http_request {
     struct gw_str host;            /* the Host field; empty: the origin's authority */
     const struct gw_field *fields; /* end-to-end fields only; borrowed during the start call */
     size_t field_count;
-    int64_t body_bytes;       /* what will be written in all, or GW_HTTP_CHUNKED */
-    struct gw_str body;       /* what is at hand already: written with the head, copied if need be */
-    bool expects_continue;    /* send Expect, hold the body up to 1 s for the 100 */
-    bool is_replayable;       /* safe to send again by itself when a kept connection turns out dead
-                                 before any byte of an answer: a safe method without a body */
-    uint64_t first_byte_ns;   /* from the whole request sent to the answer's head; 0: 30 s */
-    uint64_t total_ns;        /* from start to the end of the answer; 0: no limit */
-    uint64_t idle_ns;         /* longest wait between two pieces of the answer's body, while the
-                                 caller is reading; 0: 30 s */
+    int64_t body_bytes;     /* what will be written in all, or GW_HTTP_CHUNKED */
+    struct gw_str body;     /* what is at hand already: written with the head, copied if need be */
+    bool expects_continue;  /* send Expect, hold the body up to 1 s for the 100 */
+    bool is_replayable;     /* safe to send again by itself when a kept connection turns out dead
+                               before any byte of an answer: a safe method without a body */
+    uint64_t first_byte_ns; /* from the whole request sent to the answer's head; 0: 30 s */
+    uint64_t total_ns;      /* from start to the end of the answer; 0: no limit */
+    uint64_t idle_ns;       /* longest wait between two pieces of the answer's body, while the
+                               caller is reading; 0: 30 s */
 };
 
 struct gw_http_answer_head {
-    int status;                    /* 200 to 599 */
+    int status; /* 200 to 599 */
     struct gw_str reason;
     const struct gw_field *fields; /* end-to-end ones; valid during on_head */
     size_t field_count;
-    int64_t body_bytes;            /* GW_HTTP_CHUNKED: known at the end only */
-    int64_t declared_bytes;        /* Content-Length as given, also to HEAD and in a 304; -1: none */
-    bool is_complete;              /* the whole body is there: reads will not say -EAGAIN */
+    int64_t body_bytes;     /* GW_HTTP_CHUNKED: known at the end only */
+    int64_t declared_bytes; /* Content-Length as given, also to HEAD and in a 304; -1: none */
+    bool is_complete;       /* the whole body is there: reads will not say -EAGAIN */
 };
 
 enum gw_http_failure {
@@ -142,7 +142,8 @@ void gw_http_call_end(struct gw_http_call *call);
 GW_MUST_CHECK
 ssize_t gw_http_call_read(struct gw_http_call *call, char *out, size_t capacity);
 
-/* Gives the call up without further callbacks; closes its connection unless it is clean. NULL is safe. */
+/* Gives the call up without further callbacks; closes its connection unless it is clean. NULL is
+ * safe. */
 void gw_http_call_cancel(struct gw_http_call *call);
 
 /* Whether any byte of the request has been handed to the network. */

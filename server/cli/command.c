@@ -1,0 +1,96 @@
+#include "server/cli/command.h"
+
+#include <string.h>
+
+#include "server/core/similar.h"
+
+static int run_help(const struct gw_cli *cli, int argc, char **argv);
+
+static const struct gw_command commands[] = {
+    {"config-reference", "print the manual of the configuration (Markdown)",
+     gw_cli_config_reference,
+     "Usage: millgate config-reference\n\n"
+     "Prints every key of millgate.yaml with its type, bounds and default, from the tables that\n"
+     "the configuration is checked by.\n"},
+    {"help", "explain a command", run_help, "Usage: millgate help [COMMAND]\n"},
+    {"version", "print the version", gw_cli_version, "Usage: millgate version\n"},
+};
+
+static const struct gw_command *find_command(const char *name)
+{
+    for (size_t i = 0; i < GW_COUNT_OF(commands); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int report_unknown(const struct gw_cli *cli, const char *name)
+{
+    struct gw_similar similar;
+
+    gw_similar_init(&similar, gw_str_of(name));
+    for (size_t i = 0; i < GW_COUNT_OF(commands); i++)
+        gw_similar_offer(&similar, gw_str_of(commands[i].name));
+    fprintf(cli->err, "millgate: unknown command \"%s\"", name);
+    if (similar.best.ptr != NULL)
+        fprintf(cli->err, "; did you mean \"%.*s\"?", GW_STR_ARG(similar.best));
+    fprintf(cli->err, "\nTry \"millgate help\".\n");
+    return GW_EXIT_USAGE;
+}
+
+static void print_overview(FILE *out)
+{
+    fprintf(out, "Usage: millgate COMMAND [ARGUMENT]...\n\n"
+                 "An HTTP API gateway and integration server for manufacturers.\n\nCommands:\n");
+    for (size_t i = 0; i < GW_COUNT_OF(commands); i++)
+        fprintf(out, "  %-18s %s\n", commands[i].name, commands[i].summary);
+    fprintf(out, "\nExit codes: 0 all is well, 1 a problem was found, 2 wrong usage.\n");
+}
+
+static int run_help(const struct gw_cli *cli, int argc, char **argv)
+{
+    if (argc < 2) {
+        print_overview(cli->out);
+        return GW_EXIT_OK;
+    }
+
+    const struct gw_command *command = find_command(argv[1]);
+    if (command == NULL)
+        return report_unknown(cli, argv[1]);
+    fprintf(cli->out, "millgate %s: %s\n\n%s", command->name, command->summary, command->help);
+    return GW_EXIT_OK;
+}
+
+/* `millgate COMMAND --help` anywhere before a "--" means its help. */
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
+}
+
+int gw_command_run(const struct gw_cli *cli, int argc, char **argv)
+{
+    char help[] = "help";
+
+    if (argc < 2) {
+        print_overview(cli->err);
+        return GW_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return run_help(cli, 1, argv);
+    if (strcmp(argv[1], "--version") == 0) {
+        char *version[] = {argv[1], NULL};
+        return gw_cli_version(cli, 1, version);
+    }
+
+    const struct gw_command *command = find_command(argv[1]);
+    if (command == NULL)
+        return report_unknown(cli, argv[1]);
+    if (asks_for_help(argc - 1, argv + 1)) {
+        char *about[] = {help, argv[1], NULL};
+        return run_help(cli, 2, about);
+    }
+    return command->run(cli, argc - 1, argv + 1);
+}

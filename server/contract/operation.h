@@ -1,0 +1,119 @@
+/* What an operation is, as its OpenAPI document says: the form in which a contract serves requests.
+ *
+ * Built by contract/load.c once per snapshot, immutable then, read by all workers. Names of
+ * backends, issuers and plans are resolved by whoever owns those things; here they are checked
+ * names. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/core/str.h"
+#include "server/http/exchange.h"
+
+struct gw_schema_set;
+
+#define GW_NO_SCHEMA SIZE_MAX
+
+/* One security scheme that must hold (OpenAPI security requirement): the issuer's name in the
+ * operator's configuration, and the scopes asked for. */
+struct gw_security_scheme {
+    struct gw_str issuer;
+    const struct gw_str *scopes;
+    size_t scope_count;
+};
+
+/* All its schemes must hold; of several alternatives one must. */
+struct gw_security_alternative {
+    const struct gw_security_scheme *schemes; /* none: anonymous */
+    size_t scheme_count;
+};
+
+enum gw_parameter_place { GW_IN_PATH, GW_IN_QUERY, GW_IN_HEADER, GW_IN_COOKIE };
+
+enum gw_parameter_style {
+    GW_STYLE_SIMPLE,
+    GW_STYLE_LABEL,
+    GW_STYLE_MATRIX,
+    GW_STYLE_FORM,
+    GW_STYLE_SPACE_DELIMITED,
+    GW_STYLE_PIPE_DELIMITED,
+    GW_STYLE_DEEP_OBJECT,
+};
+
+/* The JSON type that a parameter's text is read as, from its schema's `type`. */
+enum gw_parameter_type {
+    GW_PARAMETER_ANY, /* no single type: number, boolean, null if it reads as one, else string */
+    GW_PARAMETER_STRING,
+    GW_PARAMETER_INTEGER,
+    GW_PARAMETER_NUMBER,
+    GW_PARAMETER_BOOLEAN,
+    GW_PARAMETER_ARRAY,
+    GW_PARAMETER_OBJECT,
+};
+
+struct gw_parameter {
+    struct gw_str name;
+    enum gw_parameter_place place;
+    enum gw_parameter_style style;
+    enum gw_parameter_type type;
+    enum gw_parameter_type item_type; /* of an array; of an object's values: ANY */
+    bool explode;
+    bool is_required;
+    bool allow_reserved;
+    bool is_json;       /* `content: application/json`: the text is a JSON document */
+    size_t path_index;  /* of a path parameter: its place in ex->path_parameters */
+    size_t schema;      /* entry in the API's schema set, or GW_NO_SCHEMA */
+    size_t item_schema; /* of the items of an array; or GW_NO_SCHEMA */
+};
+
+struct gw_media_type {
+    struct gw_str range; /* "application/json"; "text/" and a star; two stars; lower case, bare */
+    size_t schema;       /* entry in the API's schema set, or GW_NO_SCHEMA */
+};
+
+/* A piece of a path that is built: literal text, or a parameter's value as it was received. */
+struct gw_path_part {
+    struct gw_str text; /* literal, already percent-encoded; empty for a parameter */
+    size_t parameter;   /* its place in ex->path_parameters, or SIZE_MAX: literal */
+};
+
+struct gw_operation {
+    const struct gw_api *api;
+    struct gw_str id;    /* operationId, or "get /path" */
+    struct gw_str route; /* "/system/erp/v1/orders/{id}": for log and metrics */
+    enum gw_method method;
+    struct gw_str path; /* the template within the document, "/orders/{id}" */
+    struct gw_str backend;
+    struct gw_str
+        backend_path; /* template on the backend; its parameters are among those of `path` */
+    const struct gw_path_part *backend_parts; /* the same, ready to be put together */
+    size_t backend_part_count;
+    struct gw_str plan;
+    const struct gw_security_alternative *security;
+    size_t security_count; /* 0: anonymous (the operator allowed it) */
+    const struct gw_parameter *parameters;
+    size_t parameter_count;
+    bool has_body; /* the contract knows a request body */
+    bool is_body_required;
+    const struct gw_media_type *media_types; /* of the request body */
+    size_t media_type_count;
+    uint64_t max_body_bytes; /* 0: the policy's default */
+    bool is_deprecated;
+    size_t number; /* its place in api->operations: a contract may be part of several snapshots */
+};
+
+/* One document: one API, one major version. */
+struct gw_api {
+    struct gw_str namespace; /* "/system/erp" */
+    struct gw_str base;      /* "/system/erp/v1" */
+    struct gw_str title, version;
+    struct gw_str owner, contact, runbook, lifecycle, plan, backend;
+    double availability;                 /* service level, 0 to 1; 0: not stated */
+    uint64_t latency_p99_ns;             /* service level; 0: not stated */
+    struct gw_str file;                  /* where it was read from */
+    const struct gw_schema_set *schemas; /* NULL: the document has none */
+    const struct gw_operation *operations;
+    size_t operation_count;
+};

@@ -1,0 +1,248 @@
+#include "server/filter/chain.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "server/core/clock.h"
+
+struct tap {
+    struct tap *next;
+    gw_exchange_tap_fn *fn;
+    void *self;
+};
+
+enum direction { TO_UPSTREAM, TO_CLIENT };
+
+struct gw_chain_run {
+    const struct gw_chain *chain;
+    size_t at;  /* the filter that runs or waits */
+    size_t ran; /* how many on_request were called */
+    enum direction direction;
+    bool is_waiting;  /* a filter returned GW_WAIT and has not been resumed */
+    bool is_stepping; /* the loop below is active: resume only notes the verdict */
+    bool has_verdict; /* resumed while the loop was active */
+    enum gw_verdict verdict;
+    enum gw_verdict (*then)(void *self, struct gw_exchange *ex); /* waiting for the body */
+    void *slots[GW_MAX_FILTERS];
+    struct tap *request_taps, *response_taps;
+};
+
+static void step(struct gw_exchange *ex, enum gw_verdict verdict);
+
+void gw_chain_run(const struct gw_chain *chain, struct gw_exchange *ex)
+{
+    struct gw_chain_run *run = gw_arena_calloc(&ex->arena, 1, sizeof(*run));
+
+    if (run == NULL) {
+        gw_problem_set(ex, "overloaded", NULL);
+        gw_exchange_respond(ex);
+        return;
+    }
+    run->chain = chain;
+    ex->chain_run = run;
+    run->is_stepping = true;
+    run->at = SIZE_MAX; /* so that the first step goes to 0 */
+    step(ex, GW_NEXT);
+}
+
+static enum gw_verdict call_request(struct gw_chain_run *run, struct gw_exchange *ex)
+{
+    const struct gw_chain_link *link = &run->chain->links[run->at];
+
+    run->ran = run->at + 1;
+    return link->type->on_request == NULL ? GW_NEXT : link->type->on_request(link->self, ex);
+}
+
+static enum gw_verdict call_response(struct gw_chain_run *run, struct gw_exchange *ex)
+{
+    const struct gw_chain_link *link = &run->chain->links[run->at];
+    return link->type->on_response == NULL ? GW_NEXT : link->type->on_response(link->self, ex);
+}
+
+static void fail(struct gw_exchange *ex)
+{
+    if (ex->response.status < 500)
+        gw_problem_set(ex, "internal-error", NULL);
+}
+
+/* From the request's way to the response's: the last filter that ran comes first. */
+static void turn_back(struct gw_chain_run *run)
+{
+    run->direction = TO_CLIENT;
+    run->at = run->ran;
+}
+
+/* Runs filters until one waits or the chain ends. `verdict` is that of filter `run->at`. */
+static void step(struct gw_exchange *ex, enum gw_verdict verdict)
+{
+    struct gw_chain_run *run = ex->chain_run;
+
+    run->is_stepping = true;
+    for (;;) {
+        if (verdict == GW_WAIT && run->has_verdict) {
+            run->has_verdict = false;
+            run->is_waiting = false;
+            verdict = run->verdict;
+        }
+        if (verdict == GW_WAIT) {
+            run->is_waiting = true;
+            break;
+        }
+        ex->cancel = NULL;
+        if (verdict == GW_FAIL)
+            fail(ex);
+        if (run->direction == TO_UPSTREAM && verdict != GW_NEXT)
+            turn_back(run);
+        if (run->direction == TO_UPSTREAM) {
+            if (++run->at == run->chain->count) {
+                run->is_stepping = false;
+                ex->record.policies_ns = gw_clock_monotonic_ns();
+                run->chain->end(ex);
+                return;
+            }
+            verdict = call_request(run, ex);
+        } else {
+            if (run->at == 0) {
+                run->is_stepping = false;
+                gw_exchange_respond(ex);
+                return;
+            }
+            run->at--;
+            verdict = call_response(run, ex);
+        }
+    }
+    run->is_stepping = false;
+}
+
+void gw_chain_response_set(struct gw_exchange *ex)
+{
+    struct gw_chain_run *run = ex->chain_run;
+
+    if (run == NULL) { /* refused before any chain */
+        gw_exchange_respond(ex);
+        return;
+    }
+    turn_back(run);
+    step(ex, GW_NEXT);
+}
+
+void gw_exchange_resume(struct gw_exchange *ex, enum gw_verdict verdict)
+{
+    struct gw_chain_run *run = ex->chain_run;
+
+    assert(verdict != GW_WAIT);
+    if (run->is_stepping) { /* before the filter has even returned GW_WAIT */
+        run->has_verdict = true;
+        run->verdict = verdict;
+        return;
+    }
+    assert(run->is_waiting);
+    run->is_waiting = false;
+    step(ex, verdict);
+}
+
+enum gw_verdict gw_exchange_reject(struct gw_exchange *ex, const char *problem, const char *detail,
+                                   uint64_t retry_ns)
+{
+    gw_problem_set(ex, problem, detail);
+    if (retry_ns > 0) {
+        unsigned long long seconds = (retry_ns + GW_NS_PER_SECOND - 1) / GW_NS_PER_SECOND;
+        struct gw_str text = gw_arena_printf(&ex->arena, "%llu", seconds);
+        if (text.ptr == NULL || gw_response_add_field(ex, GW_STR("Retry-After"), text) != 0)
+            return GW_STOP; /* the refusal matters more than its hint */
+    }
+    return GW_STOP;
+}
+
+/* --- the body --- */
+
+static void on_body(struct gw_exchange *ex)
+{
+    struct gw_chain_run *run = ex->chain_run;
+    enum gw_verdict (*then)(void *, struct gw_exchange *) = run->then;
+    enum gw_verdict verdict;
+
+    run->then = NULL;
+    if (ex->is_body_over)
+        verdict = gw_exchange_reject(ex, "body-too-large", NULL, 0);
+    else
+        verdict = then(run->chain->links[run->at].self, ex);
+    if (verdict != GW_WAIT)
+        gw_exchange_resume(ex, verdict);
+}
+
+enum gw_verdict gw_exchange_need_request_body(struct gw_exchange *ex, size_t max_bytes,
+                                              enum gw_verdict (*then)(void *self,
+                                                                      struct gw_exchange *ex))
+{
+    struct gw_chain_run *run = ex->chain_run;
+
+    if (ex->body_max_bytes > 0 && ex->body_max_bytes < max_bytes)
+        max_bytes = ex->body_max_bytes; /* the smallest bound holds */
+    run->then = then;
+    gw_exchange_collect_body(ex, max_bytes, on_body);
+    return GW_WAIT;
+}
+
+void gw_exchange_on_cancel(struct gw_exchange *ex,
+                           void (*cancel)(void *self, struct gw_exchange *ex))
+{
+    struct gw_chain_run *run = ex->chain_run;
+
+    ex->cancel = cancel;
+    ex->cancel_self = run->chain->links[run->at].self;
+}
+
+void **gw_exchange_slot(struct gw_exchange *ex, const void *self)
+{
+    struct gw_chain_run *run = ex->chain_run;
+
+    for (size_t i = 0; i < run->chain->count; i++) {
+        if (run->chain->links[i].self == self)
+            return &run->slots[i];
+    }
+    assert(!"a filter asks for the slot of another chain");
+    return &run->slots[0];
+}
+
+/* --- taps --- */
+
+static int add_tap(struct gw_exchange *ex, struct tap **list, gw_exchange_tap_fn *fn, void *self)
+{
+    struct tap *tap = gw_arena_alloc(&ex->arena, sizeof(*tap));
+
+    if (tap == NULL)
+        return -ENOMEM;
+    *tap = (struct tap){.next = *list, .fn = fn, .self = self};
+    *list = tap;
+    return 0;
+}
+
+int gw_exchange_tap_request(struct gw_exchange *ex, gw_exchange_tap_fn *fn, void *self)
+{
+    return add_tap(ex, &ex->chain_run->request_taps, fn, self);
+}
+
+int gw_exchange_tap_response(struct gw_exchange *ex, gw_exchange_tap_fn *fn, void *self)
+{
+    return add_tap(ex, &ex->chain_run->response_taps, fn, self);
+}
+
+static void call_taps(struct gw_exchange *ex, struct tap *tap, struct gw_str bytes)
+{
+    for (; tap != NULL; tap = tap->next)
+        tap->fn(tap->self, ex, bytes);
+}
+
+void gw_chain_tap_request(struct gw_exchange *ex, struct gw_str bytes)
+{
+    if (ex->chain_run != NULL)
+        call_taps(ex, ex->chain_run->request_taps, bytes);
+}
+
+void gw_chain_tap_response(struct gw_exchange *ex, struct gw_str bytes)
+{
+    if (ex->chain_run != NULL)
+        call_taps(ex, ex->chain_run->response_taps, bytes);
+}

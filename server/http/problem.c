@@ -1,0 +1,101 @@
+#include "server/http/problem.h"
+
+#include <assert.h>
+
+#include "server/core/buf.h"
+
+static const struct gw_problem_type problem_types[] = {
+    {"malformed-request", 400, "The request is not well-formed HTTP"},
+    {"invalid-parameter", 400, "A parameter does not fit the contract"},
+    {"invalid-body", 400, "The body does not fit the contract"},
+    {"unauthorized", 401, "A valid token is needed"},
+    {"forbidden", 403, "The caller may not do this"},
+    {"insufficient-scope", 403, "The token lacks a scope"},
+    {"not-found", 404, "No such resource"},
+    {"method-not-allowed", 405, "The resource does not offer this method"},
+    {"invalid-configuration", 422, "The configuration has problems"},
+    {"request-timeout", 408, "The request did not arrive in time"},
+    {"body-too-large", 413, "The body is larger than allowed"},
+    {"unsupported-media-type", 415, "The contract does not offer this media type"},
+    {"expectation-failed", 417, "The expectation cannot be met"},
+    {"misdirected-request", 421, "The host is not served here"},
+    {"rate-limited", 429, "Too many requests"},
+    {"header-too-large", 431, "The request head is larger than allowed"},
+    {"internal-error", 500, "The gateway failed"},
+    {"not-implemented", 501, "The method is not known"},
+    {"bad-gateway", 502, "The backend's answer cannot be used"},
+    {"backend-unreachable", 502, "The backend cannot be reached"},
+    {"overloaded", 503, "The gateway is at a limit"},
+    {"unavailable", 503, "A service that is needed is not available"},
+    {"backend-overloaded", 503, "The backend takes no more calls"},
+    {"backend-timeout", 504, "The backend did not answer in time"},
+    {NULL, 0, NULL},
+};
+
+const struct gw_problem_type *gw_problem_types(void)
+{
+    return problem_types;
+}
+
+const struct gw_problem_type *gw_problem_type_find(const char *name)
+{
+    for (const struct gw_problem_type *type = problem_types; type->name != NULL; type++) {
+        if (strcmp(type->name, name) == 0)
+            return type;
+    }
+    return NULL;
+}
+
+void gw_problem_set(struct gw_exchange *ex, const char *name, const char *detail)
+{
+    gw_problem_set_with(ex, name, detail, GW_STR(""));
+}
+
+static void append_member(struct gw_buf *buf, const char *name, struct gw_str value)
+{
+    gw_buf_printf(buf, ",\"%s\":\"", name);
+    gw_buf_append_json(buf, value);
+    gw_buf_append_byte(buf, '"');
+}
+
+/* Without memory for the text, the status alone must do. */
+static struct gw_str problem_text(struct gw_exchange *ex, const struct gw_problem_type *type,
+                                  const char *detail, struct gw_str members)
+{
+    struct gw_buf buf;
+
+    gw_buf_init(&buf, 1024 * 1024);
+    gw_buf_printf(&buf, "{\"type\":\"/problems/%s\",\"title\":\"%s\",\"status\":%d", type->name,
+                  type->title, type->status);
+    if (detail != NULL)
+        append_member(&buf, "detail", gw_str_of(detail));
+    if (ex->request.path.len > 0)
+        append_member(&buf, "instance", ex->request.path);
+    if (ex->record.trace_id.len > 0)
+        append_member(&buf, "trace_id", ex->record.trace_id);
+    if (members.len > 0) {
+        gw_buf_append_byte(&buf, ',');
+        gw_buf_append_str(&buf, members);
+    }
+    gw_buf_append_byte(&buf, '}');
+
+    struct gw_str text = GW_STR("");
+    if (!buf.has_failed)
+        text = gw_arena_copy(&ex->arena, gw_buf_str(&buf));
+    gw_buf_finish(&buf);
+    return text;
+}
+
+void gw_problem_set_with(struct gw_exchange *ex, const char *name, const char *detail,
+                         struct gw_str members)
+{
+    const struct gw_problem_type *type = gw_problem_type_find(name);
+
+    assert(type != NULL);
+    gw_response_clear(ex);
+    ex->record.problem = type->name;
+    ex->response.status = type->status;
+    ex->response.body = problem_text(ex, type, detail, members);
+    if (gw_response_add_field(ex, GW_STR("Content-Type"), GW_STR("application/problem+json")) != 0)
+        ex->response.body = GW_STR("");
+}
