@@ -145,22 +145,27 @@ const struct gw_exchange_handler gw_request_handler = {.begin = begin, .finish =
 
 /* --- the backend --- */
 
+static struct gw_str part_text(const struct gw_exchange *ex, const struct gw_path_part *part)
+{
+    return part->parameter == SIZE_MAX ? part->text : ex->path_parameters[part->parameter];
+}
+
 /* The operation's path on the backend: its template with the parameters as they were received. */
-static struct gw_str make_target(struct gw_exchange *ex, const struct gw_service *service)
+static struct gw_str make_target(struct gw_exchange *ex, const struct gw_operation *operation)
 {
     size_t len = ex->request.query.len + 1;
 
-    for (size_t i = 0; i < service->part_count; i++) {
-        const struct gw_target_part *part = &service->parts[i];
-        len += part->is_parameter ? ex->path_parameters[part->parameter].len : part->text.len;
+    for (size_t i = 0; i < operation->backend_part_count; i++) {
+        const struct gw_path_part *part = &operation->backend_parts[i];
+        len += part_text(ex, part).len;
     }
     char *target = gw_arena_alloc(&ex->arena, len);
     size_t at = 0;
     if (target == NULL)
         return (struct gw_str){NULL, 0};
-    for (size_t i = 0; i < service->part_count; i++) {
-        const struct gw_target_part *part = &service->parts[i];
-        struct gw_str text = part->is_parameter ? ex->path_parameters[part->parameter] : part->text;
+    for (size_t i = 0; i < operation->backend_part_count; i++) {
+        const struct gw_path_part *part = &operation->backend_parts[i];
+        struct gw_str text = part_text(ex, part);
         if (text.len > 0)
             memcpy(target + at, text.ptr, text.len);
         at += text.len;
@@ -177,7 +182,7 @@ void gw_request_forward(struct gw_exchange *ex)
 {
     const struct gw_service *service = ex->service;
     const struct gw_backend *backend = &ex->view->backends[service->backend];
-    struct gw_str target = make_target(ex, service);
+    struct gw_str target = make_target(ex, service->operation);
 
     if (backend->origin == NULL || target.ptr == NULL) {
         gw_problem_set(ex, backend->origin == NULL ? "backend-unreachable" : "overloaded", NULL);

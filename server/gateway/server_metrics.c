@@ -1,5 +1,7 @@
 #include "server/gateway/server_metrics.h"
 
+#include <stddef.h>
+
 const struct gw_metric gw_server_generation = {
     "millgate_config_generation", "The configuration in force, counted from the start.", NULL,
     true};

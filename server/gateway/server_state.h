@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "server/filter/worker.h"
+#include "server/gateway/redis_setup.h"
 #include "server/gateway/server.h"
 #include "server/gateway/snapshot.h"
 #include "server/gateway/worker.h"
@@ -12,7 +13,6 @@
 #include "server/net/loop.h"
 #include "server/observe/access_log.h"
 #include "server/observe/metrics.h"
-#include "server/store/redis.h"
 
 #define GW_MAX_SNAPSHOTS 4
 #define GW_MAX_WORKERS 64
@@ -42,7 +42,7 @@ struct gw_server {
     struct gw_async *wake; /* workers send it */
     struct gw_signal *signals[4];
     struct gw_timer drain_timer;
-    struct gw_timer minute;
+    struct gw_timer tick;
     unsigned stop_signals;
 
     struct gw_snapshot *current;
@@ -56,9 +56,8 @@ struct gw_server {
     struct gw_metrics *metrics; /* a shard per worker, and one for the main thread */
     struct gw_access_log *access_log;
     struct gw_private_redis *private_redis; /* NULL: one is configured */
-    struct gw_tls *redis_tls;
-    struct gw_resolver *resolver;
-    struct gw_redis_config redis_config;
+    struct gw_redis_setup redis_setup;
+    struct gw_redis_access redis; /* the main thread's own connection */
 
     struct gw_worker main_worker; /* what policies see when they run for the admin listener */
     struct gw_admin *admin;

@@ -14,20 +14,11 @@
 #include "server/http/router.h"
 #include "server/upstream/backend.h"
 
-/* A piece of the path on the backend: literal text, or one of the path's parameters. */
-struct gw_target_part {
-    struct gw_str text;
-    size_t parameter;
-    bool is_parameter;
-};
-
 /* How one operation is served. What the router's matches point at. */
 struct gw_service {
     const struct gw_operation *operation;
     size_t backend; /* index in the snapshot's and the view's backends */
     size_t metric;  /* its number in the metrics; set when the snapshot is published */
-    const struct gw_target_part *parts;
-    size_t part_count;
 };
 
 struct gw_snapshot {

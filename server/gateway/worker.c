@@ -9,6 +9,7 @@
 #include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/filter/worker.h"
+#include "server/gateway/redis_setup.h"
 #include "server/gateway/request.h"
 #include "server/gateway/worker_metrics.h"
 #include "server/http/listener.h"
@@ -28,6 +29,7 @@ struct gw_worker_thread {
     struct gw_listener *listeners[MAX_LISTENERS];
     size_t listener_count;
     struct gw_exchange_pool pool;
+    struct gw_redis_access redis;
     struct gw_check *check;
     struct gw_async *wake;
     struct gw_timer tick;
@@ -175,7 +177,7 @@ static void finish(struct gw_worker_thread *worker)
     worker->requests.view = NULL;
     gw_timer_stop(&worker->tick);
     gw_check_destroy(worker->check);
-    gw_redis_destroy(worker->requests.worker.redis);
+    gw_redis_access_close(&worker->redis);
     gw_http_client_destroy(worker->requests.worker.http);
 }
 
@@ -287,7 +289,8 @@ static int set_up(struct gw_worker_thread *worker, const struct gw_worker_setup 
     if (rc == 0)
         rc = add_listeners(worker, setup, error);
     if (rc == 0)
-        rc = gw_redis_create(worker->loop, setup->redis, &public->redis, error);
+        rc = gw_redis_access_open(&worker->redis, worker->loop, setup->redis, error);
+    public->redis = worker->redis.redis;
     if (rc == 0 && gw_check_create(worker->loop, on_check, worker, &worker->check) != 0)
         rc = gw_error_set(error, -ENOMEM, "out of memory");
     if (rc == 0)

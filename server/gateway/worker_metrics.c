@@ -1,5 +1,7 @@
 #include "server/gateway/worker_metrics.h"
 
+#include <stddef.h>
+
 const struct gw_metric gw_worker_connections = {"millgate_connections", "Open client connections.",
                                                 NULL, true};
 const struct gw_metric gw_worker_exchanges = {"millgate_exchanges", "Requests under way.", NULL,

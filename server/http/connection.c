@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -437,6 +438,16 @@ void gw_connection_on_completed(void *self, struct MHD_Connection *mhd, void **r
         start_deadline(connection, connection->listener->config.idle_timeout_ns);
 }
 
+/* Over a unix socket the peer is a user. */
+static void name_unix_peer(struct gw_connection *connection)
+{
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+
+    if (getsockopt(connection->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0)
+        snprintf(connection->peer, sizeof(connection->peer), "unix:%u", (unsigned)peer.uid);
+}
+
 static struct gw_connection *open_connection(struct gw_listener *listener,
                                              struct MHD_Connection *mhd)
 {
@@ -452,6 +463,8 @@ static struct gw_connection *open_connection(struct gw_listener *listener,
     socklen_t address_len = address->sa_family == AF_INET6  ? sizeof(struct sockaddr_in6)
                             : address->sa_family == AF_INET ? sizeof(struct sockaddr_in)
                                                             : 0;
+    if (address->sa_family == AF_UNIX)
+        name_unix_peer(connection);
     if (address_len > 0 && getnameinfo(address, address_len, connection->peer,
                                        sizeof(connection->peer), NULL, 0, NI_NUMERICHOST) != 0)
         connection->peer[0] = '\0';

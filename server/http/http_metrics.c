@@ -1,5 +1,7 @@
 #include "server/http/http_metrics.h"
 
+#include <stddef.h>
+
 #define CUT_NAME "millgate_connections_cut_total"
 #define CUT_HELP "Client connections that the gateway closed, by reason."
 
