@@ -22,11 +22,12 @@ function announce(port) {
   process.stdout.write(`listening on http://127.0.0.1:${port}\n`);
 }
 
-// The framework's own listen takes all addresses; this one takes the loopback's only.
+// The framework's own listen takes all addresses; this one takes the loopback's only, unless HOST says
+// otherwise (a container's network).
 function listen(app) {
   const server = http.createServer(app);
   server.keepAliveTimeout = 60_000; // a pool in front of it should not meet closed connections
-  server.listen(Number(process.env.PORT ?? 0), '127.0.0.1', () => {
+  server.listen(Number(process.env.PORT ?? 0), process.env.HOST ?? '127.0.0.1', () => {
     const { port } = server.address();
     cds.emit('listening', { server, url: `http://127.0.0.1:${port}` }); // V2 asks V4 at this address
     announce(port);
