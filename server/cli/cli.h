@@ -10,6 +10,7 @@
 
 #include "server/core/attr.h"
 
+struct gw_command;
 struct gw_config;
 struct gw_diagnostics;
 struct gw_filter_type;
@@ -23,6 +24,7 @@ enum gw_exit {
 /* What main gives to a command. */
 struct gw_cli {
     const struct gw_filter_type *const *filters; /* all policies; ends with NULL */
+    const struct gw_command *more; /* commands that policies bring; ends with name NULL */
     FILE *out, *err;
 };
 
@@ -52,6 +54,8 @@ GW_COLD int gw_cli_usage_error(const struct gw_cli *cli, const char *command, co
 /* --- commands -----------------------------------------------------------------------------------
  */
 
+int gw_cli_serve(const struct gw_cli *cli, int argc, char **argv);
+int gw_cli_check(const struct gw_cli *cli, int argc, char **argv);
 int gw_cli_version(const struct gw_cli *cli, int argc, char **argv);
 int gw_cli_config_reference(const struct gw_cli *cli, int argc, char **argv);
 

@@ -54,6 +54,11 @@ static void read_document(struct contract_loading *loading)
     if (!read_version(loading))
         return;
     (void)contract_check_object(loading, &loading->root, CONTRACT_ROOT);
+    const json_t *root = loading->root.value;
+    if (loading->is_31 && json_object_get(root, "paths") == NULL &&
+        json_object_get(root, "components") == NULL && json_object_get(root, "webhooks") == NULL)
+        contract_error(loading, &loading->root,
+                       "the document needs one of \"paths\", \"components\", \"webhooks\"");
     contract_read_extension(loading);
     contract_read_info(loading);
     struct gw_place security = gw_place_member(&loading->root, "security");
@@ -96,6 +101,7 @@ static int start(struct contract_loading *loading, const char *path,
     const struct gw_contract_rules *rules = loading->rules;
 
     gw_arena_init(&loading->scratch, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
+    gw_map_init(&loading->schemes, CONTRACT_MAX_OPERATIONS);
     gw_map_init(&loading->operation_ids, CONTRACT_MAX_OPERATIONS * 8);
     gw_map_init(&loading->shapes, CONTRACT_MAX_OPERATIONS);
     gw_map_init(&loading->entries, SIZE_MAX / 2);
@@ -121,6 +127,7 @@ static void finish(struct contract_loading *loading)
     gw_map_finish(&loading->entries);
     gw_map_finish(&loading->shapes);
     gw_map_finish(&loading->operation_ids);
+    gw_map_finish(&loading->schemes);
     gw_arena_finish(&loading->scratch);
 }
 

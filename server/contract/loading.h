@@ -29,6 +29,7 @@ struct gw_contract {
 struct contract_security {
     const struct gw_security_alternative *alternatives;
     size_t count;
+    bool allows_anonymous; /* as written; not because an alternative was refused */
 };
 
 /* The parameters of a path item or of an operation, in the arena. */
@@ -48,6 +49,7 @@ struct contract_loading {
     bool is_31;
     bool has_no_memory;                /* sticky */
     struct contract_security security; /* of the root */
+    struct gw_map schemes;             /* security schemes that were looked at */
     struct gw_map operation_ids;
     struct gw_map shapes;  /* path templates without their parameters' names */
     struct gw_map entries; /* schema entries by place */

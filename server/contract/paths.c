@@ -57,15 +57,6 @@ static void read_id(struct contract_loading *loading, const struct gw_place *pla
     }
 }
 
-static bool is_anonymous(const struct gw_operation *operation)
-{
-    for (size_t i = 0; i < operation->security_count; i++) {
-        if (operation->security[i].scheme_count == 0)
-            return true;
-    }
-    return operation->security_count == 0;
-}
-
 static void read_security(struct contract_loading *loading, const struct gw_place *place,
                           struct gw_operation *operation)
 {
@@ -76,7 +67,7 @@ static void read_security(struct contract_loading *loading, const struct gw_plac
         security = contract_read_security(loading, &own);
     operation->security = security.alternatives;
     operation->security_count = security.count;
-    if (!loading->rules->is_standalone && is_anonymous(operation) &&
+    if (!loading->rules->is_standalone && security.allows_anonymous &&
         !gw_contract_rules_allow_anonymous(loading->rules, loading->api->namespace))
         contract_error(loading, own.value != NULL ? &own : place,
                        "%s %.*s could be called without a token, which the configuration does not "

@@ -214,7 +214,7 @@ static int read_literal(struct reader *reader, struct gw_str text, struct gw_str
         if (step == 1 && (byte < ' ' || byte == 0x7f || byte == '?' || byte == '#' || byte == '}'))
             return gw_error_set(reader->error, -EINVAL,
                                 byte == '}' ? "a closing brace without an opening one in \"%.*s\""
-                                            : "a path has no query, fragment or control byte: "
+                                            : "no path has a query, a fragment or a control byte: "
                                               "\"%.*s\"",
                                 GW_STR_ARG(text));
         if (byte == 0)
