@@ -20,7 +20,7 @@ endfunction()
 
 millgate_require(libmicrohttpd 0.9.75 libmicrohttpd-dev)
 millgate_require(gnutls 3.7 libgnutls28-dev)
-millgate_require(jansson 2.13 libjansson-dev)
+millgate_require(jansson 2.14 libjansson-dev)
 millgate_require(libjwt 1.10 libjwt-dev)
 millgate_require(openssl 3.0 libssl-dev)
 millgate_require(hiredis 0.14 libhiredis-dev)

@@ -62,14 +62,21 @@ struct gw_parameter {
     bool explode;
     bool is_required;
     bool allow_reserved;
-    bool is_json;      /* `content: application/json`: the text is a JSON document */
-    size_t path_index; /* of a path parameter: its place in ex->path_parameters */
-    size_t schema;     /* entry in the API's schema set, or GW_NO_SCHEMA */
+    bool is_json;       /* `content: application/json`: the text is a JSON document */
+    size_t path_index;  /* of a path parameter: its place in ex->path_parameters */
+    size_t schema;      /* entry in the API's schema set, or GW_NO_SCHEMA */
+    size_t item_schema; /* of the items of an array; or GW_NO_SCHEMA */
 };
 
 struct gw_media_type {
-    struct gw_str range; /* "application/json", "text/*", "*<slash>*": lower case, no parameters */
+    struct gw_str range; /* "application/json"; "text/" and a star; two stars; lower case, bare */
     size_t schema;       /* entry in the API's schema set, or GW_NO_SCHEMA */
+};
+
+/* A piece of a path that is built: literal text, or a parameter's value as it was received. */
+struct gw_path_part {
+    struct gw_str text; /* literal, already percent-encoded; empty for a parameter */
+    size_t parameter;   /* its place in ex->path_parameters, or SIZE_MAX: literal */
 };
 
 struct gw_operation {
@@ -79,7 +86,10 @@ struct gw_operation {
     enum gw_method method;
     struct gw_str path; /* the template within the document, "/orders/{id}" */
     struct gw_str backend;
-    struct gw_str backend_path; /* template on the backend; same parameter names as in `path` */
+    struct gw_str
+        backend_path; /* template on the backend; its parameters are among those of `path` */
+    const struct gw_path_part *backend_parts; /* the same, ready to be put together */
+    size_t backend_part_count;
     struct gw_str plan;
     const struct gw_security_alternative *security;
     size_t security_count; /* 0: anonymous (the operator allowed it) */
@@ -91,7 +101,7 @@ struct gw_operation {
     size_t media_type_count;
     uint64_t max_body_bytes; /* 0: the policy's default */
     bool is_deprecated;
-    size_t number; /* among all operations of the snapshot, from 0 */
+    size_t number; /* its place in api->operations: a contract may be part of several snapshots */
 };
 
 /* One document: one API, one major version. */

@@ -317,6 +317,14 @@ ssize_t gw_stream_write(struct gw_stream *stream, const struct iovec *pieces, in
     return taken;
 }
 
+void gw_stream_ask_writable(struct gw_stream *stream)
+{
+    if (stream->state != OPEN)
+        return;
+    stream->wants_write = true;
+    set_poll(stream);
+}
+
 void gw_stream_set_reading(struct gw_stream *stream, bool is_reading)
 {
     if (stream->is_reading == is_reading)

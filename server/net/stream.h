@@ -75,6 +75,9 @@ ssize_t gw_stream_read(struct gw_stream *stream, char *out, size_t capacity);
 GW_MUST_CHECK
 ssize_t gw_stream_write(struct gw_stream *stream, const struct iovec *pieces, int piece_count);
 
+/* Has on_writable called as soon as bytes are taken, also when no write has been cut short. */
+void gw_stream_ask_writable(struct gw_stream *stream);
+
 /* Whether on_readable is called; at first it is. To hold a peer back, not for every pause. */
 void gw_stream_set_reading(struct gw_stream *stream, bool is_reading);
 

@@ -1,0 +1,149 @@
+/* What the parts of the loader share while one document is read. Internal to contract/. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "server/contract/fingerprint.h"
+#include "server/contract/load.h"
+#include "server/contract/resolve.h"
+#include "server/core/arena.h"
+#include "server/core/map.h"
+#include "server/http/path_template.h"
+#include "server/json/schema.h"
+
+#define CONTRACT_MAX_OPERATIONS 20000
+#define CONTRACT_MAX_PARAMETERS 200 /* of one operation */
+
+struct gw_contract {
+    struct gw_arena arena;
+    struct gw_api api;
+    struct gw_schema_set *schemas;
+    const struct gw_str *files; /* all that were read, in order; the first is the document */
+    size_t file_count;
+    uint64_t fingerprint[2];
+    int references; /* atomic */
+};
+
+struct contract_security {
+    const struct gw_security_alternative *alternatives;
+    size_t count;
+    bool allows_anonymous; /* as written; not because an alternative was refused */
+};
+
+/* The parameters of a path item or of an operation, in the arena. */
+struct contract_parameters {
+    struct gw_parameter *items;
+    size_t count;
+};
+
+struct contract_loading {
+    struct gw_contract *contract;
+    struct gw_arena *arena;  /* the contract's */
+    struct gw_arena scratch; /* until the load ends */
+    struct gw_resolver resolver;
+    const struct gw_contract_rules *rules;
+    struct gw_api *api;
+    struct gw_place root;
+    bool is_31;
+    bool has_no_memory;                /* sticky */
+    struct contract_security security; /* of the root */
+    struct gw_map schemes;             /* security schemes that were looked at */
+    struct gw_map operation_ids;
+    struct gw_map shapes;  /* path templates without their parameters' names */
+    struct gw_map entries; /* schema entries by place */
+    struct gw_schema_compiler *compiler;
+    size_t entry_count;
+};
+
+/* --- loading.c -------------------------------------------------------------------------------- */
+
+/* Zeroed memory of the contract; NULL sets has_no_memory. */
+void *contract_alloc(struct contract_loading *loading, size_t count, size_t bytes);
+struct gw_str contract_copy(struct contract_loading *loading, struct gw_str text);
+
+/* The member's text, copied; empty if it is missing or not a string (said elsewhere). */
+struct gw_str contract_text(struct contract_loading *loading, const struct gw_place *place,
+                            const char *key);
+bool contract_flag(const struct gw_place *place, const char *key, bool value_if_missing);
+
+/* Adds an error at the place. */
+#define contract_error(loading, place, ...) \
+    gw_place_report(&(loading)->resolver, place, GW_SEVERITY_ERROR, __VA_ARGS__)
+#define contract_warn(loading, place, ...) \
+    gw_place_report(&(loading)->resolver, place, GW_SEVERITY_WARNING, __VA_ARGS__)
+
+/* For what a tool may look at, but a gateway must not serve. */
+#define contract_error_unless_standalone(loading, place, ...)                                  \
+    gw_place_report(&(loading)->resolver, place,                                               \
+                    (loading)->rules->is_standalone ? GW_SEVERITY_WARNING : GW_SEVERITY_ERROR, \
+                    __VA_ARGS__)
+
+/* Checks that the name is known and granted; an empty one is passed over. */
+void contract_check_name(struct contract_loading *loading, const struct gw_place *place,
+                         enum gw_grant_kind kind, struct gw_str name);
+
+/* --- structure.c: which members an object of OpenAPI has ---------------------------------------
+ */
+
+enum contract_object {
+    CONTRACT_ROOT,
+    CONTRACT_INFO,
+    CONTRACT_SERVER,
+    CONTRACT_COMPONENTS,
+    CONTRACT_PATH_ITEM,
+    CONTRACT_OPERATION,
+    CONTRACT_PARAMETER,
+    CONTRACT_REQUEST_BODY,
+    CONTRACT_MEDIA_TYPE,
+    CONTRACT_RESPONSE,
+    CONTRACT_SECURITY_SCHEME,
+    CONTRACT_MILLGATE,
+    CONTRACT_MILLGATE_OPERATION,
+    CONTRACT_SERVICE_LEVEL,
+};
+
+/* Types of all members, missing and unknown ones. False if it is not an object at all; other
+ * findings do not stop the reader. */
+bool contract_check_object(struct contract_loading *loading, const struct gw_place *place,
+                           enum contract_object type);
+
+/* Is it that type? If not, an error says so; an absent value is an error, too. */
+bool contract_expect_object(struct contract_loading *loading, const struct gw_place *place);
+bool contract_expect_list(struct contract_loading *loading, const struct gw_place *place);
+bool contract_expect_string(struct contract_loading *loading, const struct gw_place *place);
+
+/* --- the parts ----------------------------------------------------------------------------------
+ */
+
+void contract_read_info(struct contract_loading *loading);      /* info.c */
+void contract_read_extension(struct contract_loading *loading); /* extension.c */
+void contract_read_operation_extension(struct contract_loading *loading,
+                                       const struct gw_place *place,
+                                       const struct gw_path_template *path,
+                                       struct gw_operation *operation);
+
+/* security.c: `place` is the list; what it gives is checked against the rules. */
+struct contract_security contract_read_security(struct contract_loading *loading,
+                                                const struct gw_place *place);
+
+/* parameters.c. Those of the path item come first; an operation's own replace them. */
+struct contract_parameters contract_read_parameters(struct contract_loading *loading,
+                                                    const struct gw_place *list,
+                                                    const struct gw_path_template *path);
+struct contract_parameters contract_merge_parameters(struct contract_loading *loading,
+                                                     struct contract_parameters item,
+                                                     struct contract_parameters own);
+
+void contract_read_body(struct contract_loading *loading, const struct gw_place *place,
+                        struct gw_operation *operation); /* body.c */
+void contract_check_responses(struct contract_loading *loading, const struct gw_place *place);
+
+void contract_read_paths(struct contract_loading *loading); /* paths.c */
+
+/* schemas.c: an entry for the schema at that place, or GW_NO_SCHEMA if it is absent or wrong. */
+size_t contract_add_schema(struct contract_loading *loading, const struct gw_place *schema);
+size_t contract_add_item_schema(struct contract_loading *loading, const struct gw_place *schema);
+bool contract_start_schemas(struct contract_loading *loading);
+void contract_finish_schemas(struct contract_loading *loading);

@@ -1,0 +1,157 @@
+/* The bridge to the schema compiler: one compiler per document, an entry per schema asked for. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "loading.h"
+
+/* The compiler asks for documents that schemas refer to. */
+static int load_document(void *self, struct gw_schema_compiler *compiler, struct gw_str uri,
+                         struct gw_error *error)
+{
+    struct contract_loading *loading = self;
+    struct gw_contract_file *file;
+
+    struct gw_str name = gw_resolver_name(&loading->resolver, NULL, uri, error);
+    if (name.ptr == NULL)
+        return -ENOENT;
+    int rc = gw_resolver_open(&loading->resolver, name, &file, error);
+    if (rc != 0 || file->is_in_compiler)
+        return rc;
+    file->is_in_compiler = true;
+    return gw_schema_compiler_add_document(compiler, uri, file->document->root, error);
+}
+
+bool contract_start_schemas(struct contract_loading *loading)
+{
+    loading->compiler = gw_schema_compiler_create(NULL);
+    if (loading->compiler == NULL)
+        return false;
+    gw_schema_compiler_set_loader(loading->compiler, load_document, loading);
+    return true;
+}
+
+static int add_file(struct contract_loading *loading, struct gw_contract_file *file,
+                    struct gw_error *error)
+{
+    if (file->is_in_compiler)
+        return 0;
+    file->is_in_compiler = true;
+    return gw_schema_compiler_add_document(loading->compiler, file->uri, file->document->root,
+                                           error);
+}
+
+/* An entry for `pointer` of the file; the same place has one entry. */
+static size_t add_entry(struct contract_loading *loading, const struct gw_place *schema,
+                        struct gw_str pointer)
+{
+    struct gw_str key = gw_arena_printf(&loading->scratch, "%.*s#%.*s",
+                                        GW_STR_ARG(schema->file->uri), GW_STR_ARG(pointer));
+    size_t *entry = gw_arena_alloc(&loading->scratch, sizeof(*entry));
+    struct gw_error error = {.text = ""};
+
+    if (key.ptr == NULL || entry == NULL) {
+        loading->has_no_memory = true;
+        return GW_NO_SCHEMA;
+    }
+    const size_t *known = gw_map_get(&loading->entries, key);
+    if (known != NULL)
+        return *known;
+    *entry = GW_NO_SCHEMA;
+    int rc = add_file(loading, schema->file, &error);
+    if (rc == 0)
+        rc = gw_schema_compiler_add_entry(
+            loading->compiler, schema->file->uri, pointer,
+            loading->is_31 ? GW_SCHEMA_OPENAPI_31 : GW_SCHEMA_OPENAPI_30, entry, &error);
+    if (rc != 0)
+        contract_error(loading, schema, "%s", error.text);
+    else
+        loading->entry_count++;
+    if (gw_map_add(&loading->entries, key, entry) != 0)
+        loading->has_no_memory = true;
+    return *entry;
+}
+
+size_t contract_add_schema(struct contract_loading *loading, const struct gw_place *schema)
+{
+    struct gw_buf pointer;
+
+    bool is_schema = json_is_object(schema->value) || json_is_boolean(schema->value);
+    if (!is_schema)
+        return GW_NO_SCHEMA; /* absent, or said */
+    gw_buf_init(&pointer, 65536);
+    gw_place_write_pointer(schema, &pointer);
+    size_t entry = add_entry(loading, schema, gw_buf_str(&pointer));
+    gw_buf_finish(&pointer);
+    return entry;
+}
+
+/* References lead to the schema that has `items`; what comes through allOf and the like is not
+ * looked for: such items are read as ANY. */
+size_t contract_add_item_schema(struct contract_loading *loading, const struct gw_place *schema)
+{
+    struct gw_place target;
+
+    if (!json_is_object(schema->value) ||
+        gw_resolver_follow_schema(&loading->resolver, schema, &target) != 0)
+        return GW_NO_SCHEMA;
+    struct gw_place items = gw_place_member(&target, "items");
+    return contract_add_schema(loading, &items);
+}
+
+/* --- after the compilation -----------------------------------------------------------------------
+ */
+
+static enum gw_parameter_type type_of(const struct gw_schema_set *set, size_t entry)
+{
+    if (set == NULL || entry == GW_NO_SCHEMA)
+        return GW_PARAMETER_ANY;
+
+    unsigned types = gw_schema_entry_types(set, entry);
+    if (types & GW_SCHEMA_TYPE_INTEGER)
+        return GW_PARAMETER_INTEGER;
+    switch (types) {
+    case 1u << GW_JSON_STRING:
+        return GW_PARAMETER_STRING;
+    case 1u << GW_JSON_NUMBER:
+        return GW_PARAMETER_NUMBER;
+    case 1u << GW_JSON_ARRAY:
+        return GW_PARAMETER_ARRAY;
+    case 1u << GW_JSON_OBJECT:
+        return GW_PARAMETER_OBJECT;
+    case 1u << GW_JSON_TRUE | 1u << GW_JSON_FALSE:
+        return GW_PARAMETER_BOOLEAN;
+    default:
+        return GW_PARAMETER_ANY;
+    }
+}
+
+static void set_types(struct contract_loading *loading, const struct gw_operation *operation)
+{
+    const struct gw_schema_set *set = loading->contract->schemas;
+
+    for (size_t i = 0; i < operation->parameter_count; i++) {
+        struct gw_parameter *parameter =
+            (struct gw_parameter *)(uintptr_t)&operation->parameters[i];
+        if (parameter->is_json || parameter->schema == GW_NO_SCHEMA)
+            continue;
+        parameter->type = type_of(set, parameter->schema);
+        parameter->item_type = type_of(set, parameter->item_schema);
+    }
+}
+
+void contract_finish_schemas(struct contract_loading *loading)
+{
+    struct gw_error error = {.text = ""};
+
+    if (loading->entry_count == 0 || loading->has_no_memory)
+        return;
+    int rc = gw_schema_compiler_finish(loading->compiler, &loading->contract->schemas, &error);
+    if (rc != 0) {
+        gw_document_report(loading->root.file->document, error.where, GW_SEVERITY_ERROR,
+                           loading->resolver.diagnostics, "%s", error.text);
+        return;
+    }
+    loading->api->schemas = loading->contract->schemas;
+    for (size_t i = 0; i < loading->api->operation_count; i++)
+        set_types(loading, &loading->api->operations[i]);
+}

@@ -1,0 +1,293 @@
+/* The reader's main loop: the structure of the text, one token after the other, without recursion.
+ */
+#include "server/json/reader.h"
+
+#include <errno.h>
+
+#include "server/core/arena.h"
+#include "server/json/reader_private.h"
+#include "server/json/reader_scan.h"
+
+#define MAX_TEXT_BYTES (UINT32_C(1) << 31)
+
+/* An array or object that is still open. `seen` has a bit for each of 256 values of the names'
+ * hashes: only when one is hit twice are the names compared. */
+struct frame {
+    uint32_t at; /* its token */
+    uint32_t count;
+    bool is_object;
+    bool is_suspect;
+    uint64_t seen[4];
+};
+
+const char *gw_reader_fail(struct gw_reader *reader, int code, const char *at, const char *wrong)
+{
+    reader->code = code;
+    reader->wrong_at = at;
+    reader->wrong = wrong;
+    return NULL;
+}
+
+static bool grow(struct gw_reader *reader, uint32_t used)
+{
+    size_t capacity = reader->capacity == 0 ? reader->text.len / 8 + 16 : reader->capacity * 2ul;
+    struct gw_json_token *tokens =
+        gw_arena_alloc(reader->arena, capacity * sizeof(struct gw_json_token));
+
+    if (tokens == NULL) {
+        gw_reader_fail(reader, -ENOMEM, reader->text.ptr, "not enough memory for the tokens");
+        return false;
+    }
+    if (used > 0)
+        memcpy(tokens, reader->tokens, used * sizeof(*tokens));
+    reader->tokens = tokens;
+    reader->capacity = (uint32_t)capacity;
+    return true;
+}
+
+/* `p` is behind the opening quote. */
+READER_INLINE const char *scan_string(struct gw_reader *reader, const char *p, const char *end,
+                                      struct gw_json_token *token, bool use_simd)
+{
+    const char *start = p;
+
+    token->type = GW_JSON_STRING;
+    token->flags = 0;
+    p = reader_skip_plain(p, end, use_simd);
+    if (GW_UNLIKELY(p >= end || *p != '"'))
+        return gw_reader_string(reader, start, p, token);
+    token->ptr = start;
+    token->len = (uint32_t)(p - start);
+    return p + 1;
+}
+
+READER_INLINE const char *scan_word(struct gw_reader *reader, const char *p, const char *end,
+                                    struct gw_json_token *token)
+{
+    static const struct gw_json_token empty;
+    size_t left = (size_t)(end - p);
+
+    *token = empty;
+    if (left >= 4 && memcmp(p, "true", 4) == 0) {
+        token->type = GW_JSON_TRUE;
+        return p + 4;
+    }
+    if (left >= 5 && memcmp(p, "false", 5) == 0) {
+        token->type = GW_JSON_FALSE;
+        return p + 5;
+    }
+    if (left >= 4 && memcmp(p, "null", 4) == 0)
+        return p + 4; /* GW_JSON_NULL is 0 */
+    return gw_reader_fail(reader, -EINVAL, p, "a value was expected here");
+}
+
+static const char *refuse_number(struct gw_reader *reader, const char *p, bool is_huge)
+{
+    if (is_huge)
+        return gw_reader_fail(reader, -EMSGSIZE, p, "the exponent of a number is too large");
+    return gw_reader_fail(reader, -EINVAL, p, "a number is malformed");
+}
+
+READER_INLINE const char *scan_scalar(struct gw_reader *reader, const char *p, const char *end,
+                                      struct gw_json_token *token, bool use_simd)
+{
+    if (*p == '"')
+        return scan_string(reader, p + 1, end, token, use_simd);
+    if (*p == '-' || reader_is_digit(p, end)) {
+        bool is_huge = false;
+        const char *next = reader_scan_number(reader->text.ptr, p, end, token, &is_huge);
+        return next != NULL ? next : refuse_number(reader, p, is_huge);
+    }
+    return scan_word(reader, p, end, token);
+}
+
+/* Reads `"name" :` with `p` at the quote; notes the name in `frame`. */
+READER_INLINE const char *scan_name(struct gw_reader *reader, const char *p, const char *end,
+                                    struct gw_json_token *token, struct frame *frame, bool use_simd)
+{
+    if (p >= end || *p != '"')
+        return gw_reader_fail(reader, -EINVAL, p, "the name of a member was expected here");
+    p = scan_string(reader, p + 1, end, token, use_simd);
+    if (p == NULL)
+        return NULL;
+    token->flags = GW_JSON_NAME;
+    token->hash = reader_hash(token->ptr, token->len);
+    uint64_t bit = UINT64_C(1) << (token->hash & 63);
+    uint64_t *seen = &frame->seen[token->hash >> 6 & 3];
+    frame->is_suspect |= (*seen & bit) != 0;
+    *seen |= bit;
+    p = reader_skip_space(p, end, use_simd);
+    if (p >= end || *p != ':')
+        return gw_reader_fail(reader, -EINVAL, p, "':' was expected behind the name of a member");
+    return reader_skip_space(p + 1, end, use_simd);
+}
+
+static bool close_frame(struct gw_reader *reader, const struct frame *frame, uint32_t used)
+{
+    struct gw_json_token *token = &reader->tokens[frame->at];
+
+    token->inside.count = frame->count;
+    token->inside.next = used;
+    if (GW_LIKELY(!frame->is_suspect))
+        return true;
+    int has = gw_reader_has_duplicates(reader, frame->at);
+    if (has < 0)
+        gw_reader_fail(reader, has, reader->text.ptr, "not enough memory to compare names");
+    if (has == 1) {
+        token->flags |= GW_JSON_DUPLICATES;
+        reader->has_duplicates = true;
+    }
+    return has >= 0;
+}
+
+READER_INLINE void open_frame(const struct gw_reader *reader, const char *p, uint32_t at,
+                              struct frame *frame)
+{
+    bool is_object = *p == '{';
+
+    *frame = (struct frame){.at = at, .is_object = is_object};
+    reader->tokens[at].type = is_object ? GW_JSON_OBJECT : GW_JSON_ARRAY;
+    reader->tokens[at].flags = 0;
+    reader->tokens[at].hash = 0;
+    reader->tokens[at].len = (uint32_t)(p - reader->text.ptr);
+}
+
+/* Reads one value and what is in it. Returns the place behind it and the number of tokens, or NULL.
+ */
+READER_INLINE const char *scan_value(struct gw_reader *reader, const char *p, uint32_t max_depth,
+                                     uint32_t *out_used, bool use_simd)
+{
+    struct frame frames[GW_JSON_DEPTH_CEILING];
+    struct frame *frame = NULL; /* the innermost open one */
+    const char *end = reader->text.ptr + reader->text.len;
+    uint32_t used = 0;
+
+    for (;;) {
+        if (GW_UNLIKELY(reader->capacity - used < 3) && !grow(reader, used))
+            return NULL;
+        if (p >= end)
+            return gw_reader_fail(reader, -EINVAL, end, "the text ends where a value should be");
+        if (*p == '{' || *p == '[') {
+            char close = *p == '{' ? '}' : ']';
+            struct frame *inner = frame == NULL ? frames : frame + 1;
+            if (inner == frames + max_depth)
+                return gw_reader_fail(reader, -EMSGSIZE, p,
+                                      "arrays and objects are nested too deeply");
+            open_frame(reader, p, used++, inner);
+            frame = inner;
+            p = reader_skip_space(p + 1, end, use_simd);
+            if (p < end && *p == close)
+                goto closing;
+            frame->count = 1;
+            if (close == ']')
+                continue;
+        } else {
+            p = scan_scalar(reader, p, end, &reader->tokens[used++], use_simd);
+            if (p == NULL)
+                return NULL;
+        behind_value:
+            if (frame == NULL)
+                break;
+            p = reader_skip_space(p, end, use_simd);
+            if (GW_UNLIKELY(p >= end))
+                return gw_reader_fail(reader, -EINVAL, end,
+                                      "the text ends inside an array or object");
+            if (*p != ',')
+                goto closing;
+            p = reader_skip_space(p + 1, end, use_simd);
+            frame->count++;
+            if (!frame->is_object)
+                continue;
+        }
+        p = scan_name(reader, p, end, &reader->tokens[used], frame, use_simd);
+        if (p == NULL)
+            return NULL;
+        used++;
+        continue;
+
+    closing:
+        if (*p != (frame->is_object ? '}' : ']'))
+            return gw_reader_fail(reader, -EINVAL, p,
+                                  frame->is_object ? "',' or '}' was expected here"
+                                                   : "',' or ']' was expected here");
+        if (!close_frame(reader, frame, used))
+            return NULL;
+        frame = frame == frames ? NULL : frame - 1;
+        p++;
+        goto behind_value;
+    }
+    *out_used = used;
+    return p;
+}
+
+READER_INLINE const char *scan_text(struct gw_reader *reader, uint32_t max_depth,
+                                    uint32_t *out_used, bool use_simd)
+{
+    const char *end = reader->text.ptr + reader->text.len;
+    const char *p = reader_skip_space(reader->text.ptr, end, use_simd);
+
+    p = scan_value(reader, p, max_depth, out_used, use_simd);
+    if (p == NULL)
+        return NULL;
+    p = reader_skip_space(p, end, use_simd);
+    if (p < end)
+        return gw_reader_fail(reader, -EINVAL, p, "nothing may follow the value");
+    return p;
+}
+
+/* Counted only now: the fast path keeps no lines. */
+static void explain(const struct gw_reader *reader, struct gw_json_error *error)
+{
+    size_t byte = reader->wrong_at == NULL ? 0 : (size_t)(reader->wrong_at - reader->text.ptr);
+
+    *error = (struct gw_json_error){.byte = byte, .line = 1, .column = 1};
+    for (size_t i = 0; i < byte; i++) {
+        unsigned char c = (unsigned char)reader->text.ptr[i];
+        if (c == '\n') {
+            error->line++;
+            error->column = 1;
+        } else if ((c & 0xc0) != 0x80) {
+            error->column++;
+        }
+    }
+    size_t len = strnlen(reader->wrong, sizeof(error->text) - 1);
+    memcpy(error->text, reader->wrong, len);
+}
+
+READER_INLINE int read_text(struct gw_arena *arena, struct gw_str text,
+                            const struct gw_json_limits *limits, struct gw_json_tape *out_tape,
+                            struct gw_json_error *out_error, bool use_simd)
+{
+    struct gw_json_limits bounds = limits != NULL ? *limits : GW_JSON_LIMITS_DEFAULT;
+    struct gw_reader reader = {.arena = arena, .text = text.len > 0 ? text : gw_str_of("")};
+    uint32_t used = 0;
+
+    if (bounds.max_depth > GW_JSON_DEPTH_CEILING)
+        bounds.max_depth = GW_JSON_DEPTH_CEILING;
+    if (text.len > bounds.max_bytes || text.len > MAX_TEXT_BYTES)
+        gw_reader_fail(&reader, -EMSGSIZE, text.ptr, "the text is too long");
+    else
+        scan_text(&reader, bounds.max_depth, &used, use_simd);
+    if (reader.code != 0) {
+        explain(&reader, out_error);
+        return reader.code;
+    }
+    *out_tape = (struct gw_json_tape){.text = reader.text,
+                                      .tokens = reader.tokens,
+                                      .count = used,
+                                      .has_duplicates = reader.has_duplicates};
+    return 0;
+}
+
+int gw_json_read(struct gw_arena *arena, struct gw_str text, const struct gw_json_limits *limits,
+                 struct gw_json_tape *out_tape, struct gw_json_error *out_error)
+{
+    return read_text(arena, text, limits, out_tape, out_error, READER_HAS_SIMD);
+}
+
+int gw_json_read_portable(struct gw_arena *arena, struct gw_str text,
+                          const struct gw_json_limits *limits, struct gw_json_tape *out_tape,
+                          struct gw_json_error *out_error)
+{
+    return read_text(arena, text, limits, out_tape, out_error, false);
+}
