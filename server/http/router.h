@@ -22,8 +22,9 @@
 #include "server/http/exchange.h"
 
 #define GW_ROUTER_MAX_ROUTES 200000
-#define GW_ROUTER_MAX_VISITS 1024 /* of the trie's nodes, by one match: checked when it is built \
-                                   */
+#define GW_ROUTER_MAX_VISITS                                            \
+    1024 /* of the trie's nodes, by one match: checked when it is built \
+          */
 
 struct gw_router;
 
