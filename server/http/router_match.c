@@ -157,7 +157,7 @@ static enum gw_route_result take_values(const struct search *search, const struc
         if (segment == NULL)
             values[0] = text; /* a whole segment: known to be no dots */
         else if (!router_match_segment(segment, text, values))
-            assert(!"the search has matched it before");
+            assert(false); /* the search has matched it before */
         for (size_t v = 0; v < count; v++) {
             if (segment != NULL && gw_path_is_dots(values[v]))
                 return GW_ROUTE_BAD_PATH;
