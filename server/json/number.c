@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "server/core/hash.h"
+
 static bool is_digit(struct gw_str text, size_t at)
 {
     return at < text.len && (unsigned char)(text.ptr[at] - '0') <= 9;
@@ -186,12 +188,18 @@ bool gw_decimal_is_multiple(const struct gw_decimal *a, const struct gw_divisor 
     return multiply_mod(rest, power, divisor->digits) == 0;
 }
 
-uint64_t gw_decimal_hash(const struct gw_decimal *a, uint64_t seed)
+uint64_t gw_decimal_hash(const struct gw_decimal *a, const struct gw_hash_key *key)
 {
-    uint64_t hash = seed ^ (uint64_t)a->exponent * UINT64_C(0x9e3779b97f4a7c15) ^ a->is_negative;
-    size_t at = 0;
+    struct gw_hash_key chained = {key->k0 ^ (uint64_t)a->exponent, key->k1 ^ a->is_negative};
+    char chunk[64];
+    size_t at = 0, used = 0;
 
-    for (int64_t i = 0; i < a->digit_count; i++)
-        hash = (hash ^ (uint64_t)(unsigned)next_digit(a->digits, &at)) * UINT64_C(0x100000001b3);
-    return hash ^ hash >> 32;
+    for (int64_t i = 0; i < a->digit_count; i++) {
+        chunk[used++] = (char)next_digit(a->digits, &at);
+        if (used == sizeof(chunk)) {
+            chained.k0 = gw_hash(&chained, gw_str_from(chunk, used));
+            used = 0;
+        }
+    }
+    return gw_hash(&chained, gw_str_from(chunk, used));
 }

@@ -11,6 +11,8 @@
 #include "server/core/attr.h"
 #include "server/core/str.h"
 
+struct gw_hash_key;
+
 #define GW_DECIMAL_EXPONENT_MAX INT64_C(1000000000000000000)
 
 /* (-1)^is_negative * digits * 10^exponent. `digits` points into the literal, has neither leading
@@ -48,5 +50,5 @@ int gw_divisor_init(const struct gw_decimal *value, struct gw_divisor *out_divis
 /* Whether `a` is `divisor` times an integer. */
 bool gw_decimal_is_multiple(const struct gw_decimal *a, const struct gw_divisor *divisor);
 
-/* Equal values give equal hashes. Not keyed: bound what an outsider can put in one table. */
-uint64_t gw_decimal_hash(const struct gw_decimal *a, uint64_t seed);
+/* Equal values give equal hashes. */
+uint64_t gw_decimal_hash(const struct gw_decimal *a, const struct gw_hash_key *key);

@@ -78,5 +78,8 @@ static int each_below(const char *path, const char *suffix,
 int suite_each(const char *folder, const char *suffix,
                void (*fn)(const char *path, const char *name, void *self), void *self)
 {
-    return each_below(suite_path(folder), suffix, fn, self);
+    char path[1024];
+
+    snprintf(path, sizeof(path), "%s", suite_path(folder)); /* fn may ask for other paths */
+    return each_below(path, suffix, fn, self);
 }

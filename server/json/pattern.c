@@ -1,0 +1,132 @@
+/* Compiling and matching by PCRE2, within bounds. */
+#include "server/json/pattern.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <errno.h>
+#include <pcre2.h>
+#include <stdlib.h>
+
+#include "server/core/arena.h"
+#include "server/core/buf.h"
+#include "server/core/error.h"
+#include "server/json/pattern_private.h"
+
+#define MATCH_LIMIT 200000 /* about a millisecond of backtracking */
+#define DEPTH_LIMIT 2000
+#define HEAP_LIMIT_KIB 1024
+#define MAX_COMPILED_BYTES (256u << 10)
+
+struct gw_pattern {
+    pcre2_code *code;
+    pcre2_match_context *bounds;
+};
+
+/* ECMA-262: `$` is the very end, a group that took no part matches empty, [] and [^] are classes.
+ */
+#define OPTIONS                                                                               \
+    (PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_MATCH_UNSET_BACKREF | PCRE2_ALLOW_EMPTY_CLASS | \
+     PCRE2_NEVER_BACKSLASH_C)
+
+static pcre2_code *compile(struct gw_str translated, struct gw_error *error)
+{
+    int number = 0;
+    PCRE2_SIZE offset = 0;
+
+    pcre2_code *code =
+        pcre2_compile((PCRE2_SPTR)translated.ptr, translated.len, OPTIONS, &number, &offset, NULL);
+    if (code == NULL) {
+        char why[160] = "";
+        pcre2_get_error_message(number, (PCRE2_UCHAR *)why, sizeof(why));
+        (void)gw_error_set(error, -EINVAL, "%s", why);
+    }
+    return code;
+}
+
+struct gw_pattern *gw_pattern_create(struct gw_str source, struct gw_error *error)
+{
+    struct gw_pattern *pattern = calloc(1, sizeof(*pattern));
+    size_t bytes = 0;
+    struct gw_buf translated;
+
+    if (pattern == NULL) {
+        (void)gw_error_set(error, -ENOMEM, "not enough memory for a pattern");
+        return NULL;
+    }
+    gw_buf_init(&translated, PATTERN_MAX_BYTES);
+    if (gw_pattern_translate(source, &translated, error) == 0)
+        pattern->code = compile(gw_buf_str(&translated), error);
+    gw_buf_finish(&translated);
+    if (pattern->code == NULL)
+        goto fail;
+    pcre2_pattern_info(pattern->code, PCRE2_INFO_SIZE, &bytes);
+    pattern->bounds = pcre2_match_context_create(NULL);
+    if (pattern->bounds == NULL || bytes > MAX_COMPILED_BYTES) {
+        (void)gw_error_set(error, -EMSGSIZE, "the pattern is too large");
+        goto fail;
+    }
+    pcre2_set_match_limit(pattern->bounds, MATCH_LIMIT);
+    pcre2_set_depth_limit(pattern->bounds, DEPTH_LIMIT);
+    pcre2_set_heap_limit(pattern->bounds, HEAP_LIMIT_KIB);
+    (void)pcre2_jit_compile(pattern->code,
+                            PCRE2_JIT_COMPLETE); /* without it: slower, same result */
+    return pattern;
+
+fail:
+    gw_pattern_destroy(pattern);
+    return NULL;
+}
+
+void gw_pattern_destroy(struct gw_pattern *pattern)
+{
+    if (pattern == NULL)
+        return;
+    pcre2_code_free(pattern->code);
+    pcre2_match_context_free(pattern->bounds);
+    free(pattern);
+}
+
+bool gw_pattern_is_valid(struct gw_str source)
+{
+    struct gw_error error;
+    struct gw_pattern *pattern = gw_pattern_create(source, &error);
+
+    gw_pattern_destroy(pattern);
+    return pattern != NULL;
+}
+
+/* Match data for whether, not where: one pair of offsets will do. */
+static int prepare(struct gw_pattern_scratch *scratch)
+{
+    if (scratch->match_data != NULL)
+        return 0;
+    pcre2_match_data *match_data = pcre2_match_data_create(1, NULL);
+    if (match_data == NULL)
+        return -ENOMEM;
+    int rc = gw_arena_defer(scratch->arena, (void (*)(void *))pcre2_match_data_free, match_data);
+    if (rc != 0) {
+        pcre2_match_data_free(match_data);
+        return rc;
+    }
+    scratch->match_data = match_data;
+    return 0;
+}
+
+int gw_pattern_match(const struct gw_pattern *pattern, struct gw_str text,
+                     struct gw_pattern_scratch *scratch)
+{
+    PCRE2_SPTR subject = (PCRE2_SPTR)(text.len > 0 ? text.ptr : "");
+    int rc = prepare(scratch);
+
+    if (rc != 0)
+        return rc;
+    rc = pcre2_match(pattern->code, subject, text.len, 0, PCRE2_NO_UTF_CHECK, scratch->match_data,
+                     pattern->bounds);
+    if (rc == PCRE2_ERROR_JIT_STACKLIMIT) /* the interpreter's heap is larger, and bounded, too */
+        rc = pcre2_match(pattern->code, subject, text.len, 0, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT,
+                         scratch->match_data, pattern->bounds);
+    if (rc >= 0)
+        return 1;
+    if (rc == PCRE2_ERROR_NOMATCH)
+        return 0;
+    return rc == PCRE2_ERROR_NOMEMORY ? -ENOMEM : -EOVERFLOW;
+}
