@@ -36,6 +36,9 @@ static void refresh_now(struct gw_loop *loop)
 
 uint64_t gw_loop_now_ns(const struct gw_loop *loop)
 {
+    if (GW_UNLIKELY(
+            !loop->is_now_fresh)) /* asked from outside a turn: the last one may be long ago */
+        return gw_clock_monotonic_ns();
     return loop->now_ns;
 }
 
@@ -65,7 +68,7 @@ static void set_alarm(struct gw_loop *loop, uint64_t due_ms)
 void gw_timer_start(struct gw_loop *loop, struct gw_timer *timer, uint64_t after_ns,
                     void (*fn)(struct gw_timer *timer))
 {
-    uint64_t due_ns = loop->now_ns + after_ns;
+    uint64_t due_ns = gw_loop_now_ns(loop) + after_ns;
 
     if (due_ns < after_ns || due_ns > UINT64_MAX - GW_NS_PER_MS)
         due_ns = UINT64_MAX - GW_NS_PER_MS;
@@ -195,7 +198,6 @@ void gw_loop_destroy(struct gw_loop *loop)
 
 void gw_loop_run(struct gw_loop *loop)
 {
-    loop->now_ns = gw_clock_monotonic_ns();
     uv_run(&loop->uv, UV_RUN_DEFAULT);
 }
 
