@@ -480,7 +480,7 @@ static void two_contracts_of_one_base_are_told(void **state)
 
     contract_folder_create(&folder);
     for (int i = 0; i < 3; i++) {
-        char name[16], text[128];
+        char name[32], text[128];
         snprintf(name, sizeof(name), "%d.yaml", i);
         snprintf(text, sizeof(text),
                  "{openapi: 3.0.0, info: {title: A, version: '%d.%d'}, paths: {}}", i == 1 ? 2 : 1,
