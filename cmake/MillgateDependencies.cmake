@@ -25,7 +25,6 @@ millgate_require(libjwt 1.10 libjwt-dev)
 millgate_require(openssl 3.0 libssl-dev)
 millgate_require(hiredis 0.14 libhiredis-dev)
 millgate_require(libuv 1.44 libuv1-dev)
-millgate_require(yaml-0.1 0.2.5 libyaml-dev)
 millgate_require(libpcre2-8 10.40 libpcre2-dev)
 
 if(BUILD_TESTING)

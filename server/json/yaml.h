@@ -16,6 +16,8 @@
  *    cannot grow out of its own text. `<<` (plain, unquoted) merges a map or a list of maps as
  *    YAML 1.1 says: a key of the map itself wins, then the earlier one in the list.
  *  - Tags: !!str !!int !!float !!bool !!null !!seq !!map and `!`; all others are refused.
+ *  - Strict otherwise, as the YAML test suite is, with one kindness: a closing bracket may stand at
+ *    the column of the key before it. Escaped surrogate pairs are read in YAML as in JSON.
  *  - One document; several in one stream, none at all (an empty text), more than
  *    GW_DOCUMENT_MAX_* of anything, NUL bytes, or what is not UTF-8 are refused.
  *

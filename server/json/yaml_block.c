@@ -247,6 +247,19 @@ static void move_to_content(struct gw_yaml_scan *scan, struct node *node)
     node->start = scan->at;
 }
 
+/* What is not there is where it is missed: behind its key, not where the next line begins. */
+static int add_empty_at(struct gw_yaml_scan *scan, struct gw_position position)
+{
+    struct gw_yaml_node node = {
+        .kind = GW_YAML_SCALAR,
+        .position = position,
+        .is_plain = true,
+        .text = GW_STR(""),
+    };
+
+    return gw_yaml_add(scan, &node, NULL);
+}
+
 /* Anchor on one line, tag on the next: both are of the whole node. */
 static int merge_properties(struct gw_yaml_scan *scan, struct node *node)
 {
@@ -291,10 +304,11 @@ static int read_behind_properties(struct gw_yaml_scan *scan, struct node *node)
 static int read_node(struct gw_yaml_scan *scan, int indent, enum place place, bool in_map)
 {
     struct node node = {.parent = indent, .may_open = place == PLACE_COMPACT, .in_map = in_map};
+    struct gw_position before = gw_yaml_here(scan);
 
     move_to_content(scan, &node);
     if (!is_inside(scan, &node))
-        return gw_yaml_add_empty(scan, NULL);
+        return add_empty_at(scan, before);
 
     unsigned line = scan->line;
     int rc = gw_yaml_read_properties(scan, false, &node.inner);

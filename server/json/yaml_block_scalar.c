@@ -34,6 +34,8 @@ static int read_header(struct gw_yaml_scan *scan, int parent, struct block *bloc
         return gw_yaml_fail(scan, "unexpected text behind the sign of a block scalar");
     if (*scan->at != '\0')
         gw_yaml_skip_break(scan);
+    else
+        gw_yaml_line_begin(scan); /* the end of the text counts as an empty line */
     return 0;
 }
 

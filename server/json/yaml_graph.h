@@ -83,7 +83,7 @@ GW_COLD int gw_yaml_builder_fail(struct gw_yaml_builder *builder, struct gw_posi
 /* The two scanners. `text` lives as long as the graph and is followed by a NUL. Return 0, or
  * -EINVAL or -ENOMEM with a finding. */
 GW_MUST_CHECK
-int gw_yaml_scan(struct gw_yaml_builder *builder, struct gw_str text); /* libyaml */
+int gw_yaml_scan(struct gw_yaml_builder *builder, struct gw_str text); /* YAML 1.2 */
 GW_MUST_CHECK
 int gw_yaml_scan_json(struct gw_yaml_builder *builder, struct gw_str text); /* RFC 8259 only */
 

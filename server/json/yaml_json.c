@@ -1,5 +1,5 @@
-/* JSON text (RFC 8259) to graph: what libyaml would read too, several times faster, and with what
- * JSON has and libyaml has not (escaped surrogate pairs, long keys, tabs everywhere). */
+/* JSON text (RFC 8259) to graph: what the YAML scanner would read too, but strictly, twice as fast,
+ * and with tabs wherever JSON allows white space. */
 #include <errno.h>
 
 #include "server/core/utf8.h"

@@ -334,6 +334,8 @@ static void places_are_found(void **state)
         {"/a/é/x", false, 2, 6, 2, 3},
         {"no pointer", false, 1, 1, 1, 1},
     };
+    static const struct place_row empty_rows[] = {{"/a", true, 1, 3, 1, 1},
+                                                  {"/b", true, 3, 3, 3, 1}};
     static const char json[] = "{\n  \"a\": {\"é\": [1,\r\n 2, {\"b\": null}]}\n}\n";
     static const struct place_row json_rows[] = {
         {"/a", true, 2, 8, 2, 3},
@@ -344,6 +346,7 @@ static void places_are_found(void **state)
 
     (void)state;
     check_places(yaml, rows, GW_COUNT_OF(rows));
+    check_places("a:\n\nb:\n", empty_rows, GW_COUNT_OF(empty_rows));
     check_places(json, json_rows, GW_COUNT_OF(json_rows));
 }
 
