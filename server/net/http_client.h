@@ -32,7 +32,8 @@ struct sockaddr;
 GW_MUST_CHECK
 int gw_http_client_create(struct gw_loop *loop, struct gw_http_client **out_client,
                           struct gw_error *error);
-/* Cancels all calls, closes all connections and frees the origins. NULL is safe. */
+/* Cancels all calls, closes all connections and frees the origins. Not from within a callback. NULL
+ * is safe. */
 void gw_http_client_destroy(struct gw_http_client *client);
 
 /* Never connects to `address`, whatever name leads there: for the process's own listeners. An

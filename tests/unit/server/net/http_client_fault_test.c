@@ -1,5 +1,4 @@
 /* The client against peers that stall, lie, break off or answer early; and callers who leave. */
-#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -199,6 +198,56 @@ static void test_forbidden_addresses(void **state)
     }
 }
 
+/* Sends an answer nobody asked for right behind the one that was asked for. */
+static void play_excess(struct peer *peer, int fd, unsigned index)
+{
+    static const char poison[] = OK_HEAD "Content-Length: 6\r\n\r\npoison";
+    size_t body_bytes = *(const size_t *)peer->script, len;
+    char head[8192], *answer = malloc(body_bytes + sizeof(head));
+
+    (void)index;
+    if (peer_read_head(fd, head, sizeof(head)) > 0) {
+        len = (size_t)snprintf(answer, sizeof(head), OK_HEAD "Content-Length: %zu\r\n\r\n",
+                               body_bytes);
+        memset(answer + len, 'x', body_bytes);
+        memcpy(answer + len + body_bytes, poison, sizeof(poison) - 1);
+        if (peer_send(fd, answer, len + body_bytes + sizeof(poison) - 1))
+            peer_drain(fd);
+    }
+    free(answer);
+}
+
+/* What a peer sends beyond an answer must not become the next caller's. */
+static void test_excess_poisons_nobody(void **state)
+{
+    static const size_t sizes[] = {2, 16000, 100000, 300001};
+
+    (void)state;
+    for (size_t at = 0; at < GW_COUNT_OF(sizes); at++) {
+        struct gw_http_request request = caller_get();
+        struct caller callers[4] = {0};
+        struct peer peer;
+        struct bench bench;
+
+        peer_start(&peer, play_excess, (void *)(uintptr_t)&sizes[at]);
+        bench_open(&bench);
+        bench_set_origin(&bench, &(struct gw_http_origin_config){.host = GW_STR("127.0.0.1"),
+                                                                 .port = peer.port,
+                                                                 .max_connections = 1});
+        for (int call = 0; call < 4; call++)
+            caller_start(&callers[call], &bench, &request);
+        for (int call = 0; call < 4; call++) {
+            caller_wait(&callers[call], &bench);
+            assert_true(callers[call].has_ended);
+            assert_int_equal(callers[call].body.len, sizes[at]);
+            caller_finish(&callers[call]);
+        }
+        assert_int_equal(peer.accepted, 4);
+        bench_close(&bench);
+        peer_stop(&peer);
+    }
+}
+
 /* --- request bodies --- */
 
 /* Reads a chunked body into `out`; returns its length. */
@@ -215,8 +264,8 @@ static size_t read_chunked(int fd, char *out, size_t capacity)
             continue;
         line[len] = '\0';
         size_t size = strtoul(line, NULL, 16);
-        assert(filled + size <= capacity);
-        if (!peer_read_exactly(fd, out + filled, size) || !peer_read_exactly(fd, line, 2))
+        if (filled + size > capacity || !peer_read_exactly(fd, out + filled, size) ||
+            !peer_read_exactly(fd, line, 2))
             return 0;
         filled += size;
         if (size == 0)
@@ -513,6 +562,7 @@ int main(void)
         cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_unreachable),
         cmocka_unit_test(test_forbidden_addresses),
+        cmocka_unit_test(test_excess_poisons_nobody),
         cmocka_unit_test(test_uploads),
         cmocka_unit_test(test_early_answer),
         cmocka_unit_test(test_write_bounds),
