@@ -54,7 +54,8 @@ struct gw_http_origin_config {
     unsigned max_connections; /* in use and idle together, of this worker; 0: 1024 */
     unsigned max_waiting;     /* calls that wait for a connection; 0: 1024 */
     uint64_t idle_ns;         /* an idle connection is closed after; 0: 30 s */
-    uint64_t connect_ns;      /* name look-up, connect and TLS together; 0: 5 s */
+    uint64_t connect_ns;      /* name look-up, connect and TLS together, and the longest wait
+                                 for a connection; 0: 5 s */
 };
 
 /* Takes a reference; the strings are copied. Fails with a reason (a certificate that cannot be
