@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
@@ -185,6 +186,51 @@ static void test_early_answer(void **state)
     peer_stop(&peer);
 }
 
+/* Answers while it reads: the head at once, each piece of body as it comes. */
+static void play_stream(struct peer *peer, int fd, unsigned index)
+{
+    char head[8192], piece[10000];
+
+    (void)peer, (void)index;
+    while (peer_read_head(fd, head, sizeof(head)) > 0) {
+        snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", BIG);
+        peer_send_text(fd, head);
+        for (size_t left = BIG; left > 0;) {
+            ssize_t count = recv(fd, piece, left < sizeof(piece) ? left : sizeof(piece), 0);
+
+            if (count <= 0 || !peer_send(fd, piece, (size_t)count))
+                return;
+            left -= (size_t)count;
+        }
+    }
+}
+
+static void test_both_directions_at_once(void **state)
+{
+    struct peer peer;
+    struct bench bench;
+
+    (void)state;
+    peer_start(&peer, play_stream, NULL);
+    bench_open(&bench);
+    bench_set_port(&bench, peer.port);
+    for (int round = 0; round < 2; round++) {
+        struct upload upload = {.bytes = big, .len = BIG};
+        struct gw_http_request request = {
+            .method = GW_STR("POST"), .target = GW_STR("/"), .body_bytes = BIG};
+
+        caller_start(&upload.caller, &bench, &request);
+        bench_wait(&bench, upload_is_done, &upload);
+        assert_true(upload.caller.has_ended);
+        assert_int_equal(upload.caller.body.len, BIG);
+        assert_memory_equal(upload.caller.body.ptr, big, BIG);
+        caller_finish(&upload.caller);
+    }
+    assert_int_equal(peer.accepted, 1);
+    bench_close(&bench);
+    peer_stop(&peer);
+}
+
 static void test_write_bounds(void **state)
 {
     struct gw_http_request request = {
@@ -239,6 +285,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_uploads),
         cmocka_unit_test(test_early_answer),
+        cmocka_unit_test(test_both_directions_at_once),
         cmocka_unit_test(test_write_bounds),
         cmocka_unit_test(test_back_pressure),
     };
