@@ -148,7 +148,7 @@ static void test_deadlines(void **state)
     assert_failure(&caller, GW_HTTP_TIMED_OUT);
     assert_true(caller.has_head);
 
-    total.total_ns = 40 * GW_NS_PER_MS;
+    total.total_ns = 500 * GW_NS_PER_MS;
     run_silence(OK_HEAD "Content-Length: 5\r\n\r\nab", &total, &caller);
     assert_failure(&caller, GW_HTTP_TIMED_OUT);
     assert_true(caller.has_head);
@@ -187,7 +187,7 @@ static void play_deaf(struct peer *peer, int fd, unsigned index)
 
     (void)peer, (void)index;
     if (peer_read_head(fd, head, sizeof(head)) > 0)
-        peer_sleep_ms(400);
+        peer_sleep_ms(1500); /* far longer than the caller's patience */
 }
 
 static void test_peer_stops_taking_the_request(void **state)
@@ -389,7 +389,7 @@ static void test_cancel(void **state)
         gw_http_origin_get_stats(bench.origin, &stats);
         if (stage == 3 || stage == 5)
             assert_int_equal(stats.idle, 1); /* the answer was whole: the connection is clean */
-        if (stage == 2 || stage == 4)
+        if ((stage == 2 && !caller.has_head) || stage == 4)
             assert_int_equal(stats.connections, 0);
         gw_loop_turn(bench.loop, 30);
         assert_false(caller.has_failed);
