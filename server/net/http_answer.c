@@ -16,11 +16,21 @@ static ssize_t fill(struct gw_http_call *call)
 
     if (input->begin == input->end)
         input->begin = input->end = 0;
-    ssize_t count = gw_stream_read(call->connection->stream, input->bytes + input->end,
-                                   sizeof(input->bytes) - input->end);
+    size_t room = sizeof(input->bytes) - input->end;
+    ssize_t count = gw_stream_read(call->connection->stream, input->bytes + input->end, room);
     if (count > 0)
         input->end += (size_t)count;
+    call->may_have_more = count == (ssize_t)room;
     return count;
+}
+
+bool http_answer_was_last(struct gw_http_call *call)
+{
+    char excess;
+
+    if (call->input->begin != call->input->end)
+        return false;
+    return !call->may_have_more || gw_stream_read(call->connection->stream, &excess, 1) == -EAGAIN;
 }
 
 static struct gw_str buffered(const struct gw_http_call *call)
@@ -309,6 +319,7 @@ static ssize_t receive(struct gw_http_call *call, char *out, size_t capacity)
     if (capacity > left)
         capacity = (size_t)left;
     ssize_t count = gw_stream_read(call->connection->stream, out, capacity);
+    call->may_have_more = count == (ssize_t)capacity;
     if (count > 0)
         took(call, (size_t)count);
     return count;

@@ -70,7 +70,7 @@ void http_call_fail_soon(struct gw_http_call *call, enum gw_http_failure failure
 void http_call_finish(struct gw_http_call *call)
 {
     bool is_reusable = call->is_sent && call->is_persistent && call->framing != GW_HTTP_BY_CLOSE &&
-                       !call->is_body_dropped && call->input->begin == call->input->end;
+                       !call->is_body_dropped && http_answer_was_last(call);
 
     call->origin->stats.last_success_ns = gw_loop_now_ns(call->origin->client->loop);
     detach(call);

@@ -32,7 +32,8 @@ struct sockaddr;
 GW_MUST_CHECK
 int gw_http_client_create(struct gw_loop *loop, struct gw_http_client **out_client,
                           struct gw_error *error);
-/* Cancels all calls, closes all connections and frees the origins. NULL is safe. */
+/* Cancels all calls, closes all connections and frees the origins. Not from within a callback. NULL
+ * is safe. */
 void gw_http_client_destroy(struct gw_http_client *client);
 
 /* Never connects to `address`, whatever name leads there: for the process's own listeners. An
@@ -53,7 +54,8 @@ struct gw_http_origin_config {
     unsigned max_connections; /* in use and idle together, of this worker; 0: 1024 */
     unsigned max_waiting;     /* calls that wait for a connection; 0: 1024 */
     uint64_t idle_ns;         /* an idle connection is closed after; 0: 30 s */
-    uint64_t connect_ns;      /* name look-up, connect and TLS together; 0: 5 s */
+    uint64_t connect_ns;      /* name look-up, connect and TLS together, and the longest wait
+                                 for a connection; 0: 5 s */
 };
 
 /* Takes a reference; the strings are copied. Fails with a reason (a certificate that cannot be

@@ -106,6 +106,7 @@ struct gw_http_call {
     /* the answer */
     struct http_input *input;
     bool has_head, is_persistent, is_over, wants_readable;
+    bool may_have_more; /* the last read took as much as it had room for */
     unsigned interim_count;
     enum gw_http_framing framing;
     uint64_t left; /* by length */
@@ -162,6 +163,9 @@ void http_call_finish(struct gw_http_call *call);
 void http_answer_on_readable(struct gw_http_call *call);
 /* Whether all of the answer has been read from the network, and nothing beyond it. */
 bool http_answer_is_whole(struct gw_http_call *call);
+/* Whether nothing has come behind the answer: a reply to nothing must not become that of the next
+ * call. To be asked once the answer is read. */
+bool http_answer_was_last(struct gw_http_call *call);
 
 /* --- http_head.c --- */
 /* Appends the request's head to `out`. Returns 0, -EINVAL or -ENOMEM. */

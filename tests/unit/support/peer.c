@@ -46,10 +46,9 @@ static void *accept_all(void *argument)
         }
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-        *play = (struct play){peer, fd, peer->accepted};
-        if (pthread_create(&peer->players[peer->accepted], NULL, run_part, play) != 0)
+        *play = (struct play){peer, fd, atomic_fetch_add(&peer->accepted, 1)};
+        if (pthread_create(&peer->players[play->index], NULL, run_part, play) != 0)
             abort();
-        atomic_fetch_add(&peer->accepted, 1);
     }
 }
 

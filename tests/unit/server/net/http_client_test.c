@@ -341,6 +341,33 @@ static void test_idle_connection_ages(void **state)
     peer_stop(&peer);
 }
 
+static void test_call_outlives_its_origin(void **state)
+{
+    static struct script script = {.answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"};
+    struct gw_http_request request = caller_get();
+    struct caller callers[2] = {0};
+    struct peer peer;
+    struct bench bench;
+
+    (void)state;
+    peer_start(&peer, play_script, &script);
+    bench_open(&bench);
+    bench_set_origin(&bench, &(struct gw_http_origin_config){.host = GW_STR("127.0.0.1"),
+                                                             .port = peer.port,
+                                                             .max_connections = 1});
+    for (int at = 0; at < 2; at++)
+        caller_start(&callers[at], &bench, &request);
+    gw_http_origin_put(bench.origin);
+    bench.origin = NULL;
+    for (int at = 0; at < 2; at++) {
+        caller_wait(&callers[at], &bench);
+        assert_answer(&callers[at], 200, "ok");
+        caller_finish(&callers[at]);
+    }
+    peer_stop(&peer); /* ends only because the last connection was closed, not kept */
+    bench_close(&bench);
+}
+
 static void test_equal_origins_are_one(void **state)
 {
     const struct gw_http_origin_config config = {.host = GW_STR("127.0.0.1"), .port = 9};
@@ -429,6 +456,7 @@ int main(void)
         cmocka_unit_test(test_many_calls_through_two_connections),
         cmocka_unit_test(test_too_many_waiting),
         cmocka_unit_test(test_idle_connection_ages),
+        cmocka_unit_test(test_call_outlives_its_origin),
         cmocka_unit_test(test_equal_origins_are_one),
         cmocka_unit_test(test_requests_that_cannot_be_written),
     };

@@ -333,10 +333,13 @@ static void test_no_tls_there(void **state)
 
         peer_start(&peer, play_plain, (void *)(uintptr_t)speeches[at]);
         bench_open(&bench);
-        bench_set_origin(&bench, &(struct gw_http_origin_config){.host = GW_STR("127.0.0.1"),
-                                                                 .port = peer.port,
-                                                                 .is_tls = true,
-                                                                 .connect_ns = 100 * GW_NS_PER_MS});
+        bench_set_origin(&bench,
+                         &(struct gw_http_origin_config){
+                             .host = GW_STR("127.0.0.1"),
+                             .port = peer.port,
+                             .is_tls = true,
+                             /* silence must end, speech must be heard */
+                             .connect_ns = (speeches[at] != NULL ? 5000 : 100) * GW_NS_PER_MS});
         caller_run(&caller, &bench, &request);
         assert_failure(&caller, speeches[at] != NULL ? GW_HTTP_UNTRUSTED : GW_HTTP_UNREACHABLE);
         caller_finish(&caller);
