@@ -96,3 +96,7 @@ int gw_resolver_follow(struct gw_resolver *resolver, const struct gw_place *plac
 GW_MUST_CHECK
 int gw_resolver_follow_schema(struct gw_resolver *resolver, const struct gw_place *place,
                               struct gw_place *out_target);
+
+/* Percent-decodes a part of a URI into the arena, where it ends in NUL; ptr is NULL for a broken
+ * escape, an encoded NUL, or without memory. */
+struct gw_str contract_decode_uri(struct gw_arena *arena, struct gw_str text);
