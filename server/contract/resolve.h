@@ -26,7 +26,8 @@ struct gw_contract_file {
     struct gw_str path;           /* to open, and for messages; ends in NUL */
     struct gw_str uri;            /* "file:///schemas/x.yaml" */
     struct gw_document *document; /* NULL: it could not be read (said once) */
-    bool is_in_compiler;
+    bool is_in_compiler;          /* it was given to the schema compiler */
+    bool is_refused;              /* which would not have it (said once) */
 };
 
 struct gw_resolver {
