@@ -10,6 +10,7 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 target_compile_options(millgate_flags INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla
+  -Wno-missing-field-initializers # tables leave out what is zero
   -fno-strict-aliasing -fno-common)
 if(MILLGATE_WERROR)
   target_compile_options(millgate_flags INTERFACE -Werror)

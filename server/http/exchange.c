@@ -1,5 +1,6 @@
 #include "server/http/exchange.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -81,6 +82,7 @@ int gw_response_add_field(struct gw_exchange *ex, struct gw_str name, struct gw_
 {
     struct gw_response *response = &ex->response;
 
+    assert(name.ptr[name.len] == '\0' && (value.len == 0 || value.ptr[value.len] == '\0'));
     if (name.len == 0 || !is_field_value(value) || !is_field_value(name))
         return -EINVAL;
     if (response->field_count == GW_MAX_RESPONSE_FIELDS)

@@ -21,6 +21,7 @@ struct gw_api;
 struct gw_chain_run;
 struct gw_exchange;
 struct gw_operation;
+struct gw_service;
 struct gw_view;
 struct gw_worker;
 
@@ -150,6 +151,7 @@ struct gw_exchange {
     struct gw_exchange_record record;
     const struct gw_api *api;             /* NULL until routed */
     const struct gw_operation *operation; /* NULL until routed */
+    const struct gw_service *service;     /* how it is fulfilled; NULL until routed */
     struct gw_str
         path_parameters[GW_MAX_PATH_PARAMETERS]; /* as received, in the template's order */
     size_t path_parameter_count;
@@ -188,7 +190,8 @@ void gw_request_remove_field(struct gw_exchange *ex, struct gw_str name);
 GW_MUST_CHECK
 int gw_request_add_field(struct gw_exchange *ex, struct gw_str name, struct gw_str value);
 
-/* The same for the response. -EINVAL for bytes that cannot stand in a field. */
+/* The same for the response. Both strings must be followed by a NUL, as literals and what the arena
+ * copies are. -EINVAL for bytes that cannot stand in a field. */
 GW_MUST_CHECK
 int gw_response_add_field(struct gw_exchange *ex, struct gw_str name, struct gw_str value);
 void gw_response_remove_field(struct gw_exchange *ex, struct gw_str name);

@@ -244,7 +244,9 @@ static json_t *check_list(struct gw_option_checker *checker, const struct gw_opt
         snprintf(token, sizeof(token), "%zu", index);
         size_t before = enter(checker, token);
         json_t *value = check_item(checker, option, item);
-        if (value != NULL && json_array_append_new(checked, value) != 0)
+        if (value == NULL) /* holds the place, so that the others keep their numbers */
+            value = json_null();
+        if (json_array_append_new(checked, value) != 0)
             gw_option_fail_memory(checker);
         leave(checker, before);
     }
@@ -296,24 +298,36 @@ static json_t *check_value(struct gw_option_checker *checker, const struct gw_op
 
 /* --- entries ---------------------------------------------------------------------------------- */
 
-static int check_as(const struct gw_option_source *source, const struct gw_option *option,
-                    const json_t *given, const char *pointer, json_t **out_checked)
+int gw_option_check_partly(const struct gw_option_source *source, const json_t *given,
+                           const char *pointer, const struct gw_option *option, json_t **out_part)
 {
     struct gw_option_checker checker = {.source = source};
 
     gw_buf_init(&checker.pointer, 64u << 10);
     gw_buf_append_text(&checker.pointer, pointer);
-    json_t *checked = check_value(&checker, option, given);
+    json_t *part = check_value(&checker, option, given);
     gw_buf_finish(&checker.pointer);
-    if (checker.rc == -ENOMEM)
+    if (checker.rc == -ENOMEM) {
         gw_diagnostics_add(source->diagnostics, GW_SEVERITY_ERROR, NULL, 0, 0,
                            "not enough memory to check the configuration");
-    if (checker.rc != 0) {
-        json_decref(checked);
-        return checker.rc;
+        json_decref(part);
+        return -ENOMEM;
     }
-    *out_checked = checked;
-    return 0;
+    *out_part = part;
+    return checker.rc;
+}
+
+int gw_option_check_value(const struct gw_option_source *source, const json_t *given,
+                          const char *pointer, const struct gw_option *option, json_t **out_checked)
+{
+    json_t *checked = NULL;
+    int rc = gw_option_check_partly(source, given, pointer, option, &checked);
+
+    if (rc == 0)
+        *out_checked = checked;
+    else
+        json_decref(checked);
+    return rc;
 }
 
 int gw_option_check(const struct gw_option_source *source, const json_t *given, const char *pointer,
@@ -321,13 +335,7 @@ int gw_option_check(const struct gw_option_source *source, const json_t *given, 
 {
     const struct gw_option object = {.type = GW_OBJECT, .fields = table};
 
-    return check_as(source, &object, given, pointer, out_checked);
-}
-
-int gw_option_check_value(const struct gw_option_source *source, const json_t *given,
-                          const char *pointer, const struct gw_option *option, json_t **out_checked)
-{
-    return check_as(source, option, given, pointer, out_checked);
+    return gw_option_check_value(source, given, pointer, &object, out_checked);
 }
 
 int gw_option_parse(const char *yaml, const struct gw_option *table, json_t **out_checked,

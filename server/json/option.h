@@ -80,6 +80,12 @@ int gw_option_check_value(const struct gw_option_source *source, const json_t *g
                           const char *pointer, const struct gw_option *option,
                           json_t **out_checked);
 
+/* As gw_option_check_value(), but on -EINVAL too gives what is right (or NULL), for a caller that
+ * goes on to look for more; in a list, a null holds the place of what is wrong. */
+GW_MUST_CHECK
+int gw_option_check_partly(const struct gw_option_source *source, const json_t *given,
+                           const char *pointer, const struct gw_option *option, json_t **out_part);
+
 /* Reads and checks a YAML text in one go: for tests of whoever has a table. */
 GW_MUST_CHECK
 int gw_option_parse(const char *yaml, const struct gw_option *table, json_t **out_checked,

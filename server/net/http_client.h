@@ -8,8 +8,9 @@
  * (1xx) are consumed. An answer that is malformed or ambiguous in its framing fails the call and
  * closes the connection. Redirects are not followed.
  *
- * No callback is called from within gw_http_call_start(). After on_end or on_failure the call is
- * gone. All on the loop's thread. */
+ * No callback is called from within the functions of this header. A call is gone once a read has
+ * returned 0, on_failure has been called, or it has been cancelled: whichever is first, and one of
+ * them always comes if the body is read to its end. All on the loop's thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,12 +27,20 @@
 struct gw_http_client;
 struct gw_http_origin;
 struct gw_http_call;
+struct sockaddr;
 
 GW_MUST_CHECK
 int gw_http_client_create(struct gw_loop *loop, struct gw_http_client **out_client,
                           struct gw_error *error);
-/* Cancels all calls and closes all connections. NULL is safe. */
+/* Cancels all calls, closes all connections and frees the origins. NULL is safe. */
 void gw_http_client_destroy(struct gw_http_client *client);
+
+/* Never connects to `address`, whatever name leads there: for the process's own listeners. An
+ * unspecified address (0.0.0.0, ::) stands for all of this machine's with that port. Link-local,
+ * multicast, unspecified and metadata addresses are refused anyway. Returns 0, -EINVAL, or -ENOSPC
+ * beyond 64. */
+GW_MUST_CHECK
+int gw_http_client_forbid(struct gw_http_client *client, const struct sockaddr *address);
 
 /* Where calls go. Two configurations that are equal share one origin and its pool. */
 struct gw_http_origin_config {
@@ -68,7 +77,7 @@ void gw_http_origin_get_stats(const struct gw_http_origin *origin,
 
 struct gw_http_request {
     struct gw_str method;
-    struct gw_str target;          /* origin-form, sent as given */
+    struct gw_str target;          /* origin-form or "*", sent as given */
     struct gw_str host;            /* the Host field; empty: the origin's authority */
     const struct gw_field *fields; /* end-to-end fields only; borrowed during the start call */
     size_t field_count;
@@ -129,16 +138,19 @@ int gw_http_call_start(struct gw_http_origin *origin, const struct gw_http_reque
                        struct gw_http_call **out_call);
 
 /* Takes up to `len` bytes of the request's body and returns how many; fewer means: wait for
- * on_writable. Bytes beyond body_bytes are -EINVAL. Once the answer is final and no more of the
- * body is wanted, bytes are taken and dropped. */
+ * on_writable. Bytes beyond body_bytes are -EINVAL. Once no more of the body is wanted (a final
+ * answer of 300 or above came, or any to a body that was held for 100, or the connection broke),
+ * bytes are taken and dropped; with a final answer below 300 both directions go on. */
 GW_MUST_CHECK
 ssize_t gw_http_call_write(struct gw_http_call *call, const char *bytes, size_t len);
 
-/* The body is complete (needed for GW_HTTP_CHUNKED; otherwise implied by the last byte). */
+/* The body is complete (needed for GW_HTTP_CHUNKED; otherwise implied by the last byte, and before
+ * it a promise broken: nothing more is sent, and the connection will be closed). */
 void gw_http_call_end(struct gw_http_call *call);
 
 /* Reads decoded body into `out`: the number of bytes, 0 at the end, -EAGAIN (on_readable follows),
- * or -EPIPE once it failed. After 0 the call is gone and its connection back in the pool. */
+ * or -EPIPE once it failed (on_failure follows, from the loop). After 0 the call is gone and its
+ * connection back in the pool; this last read is due also when there is no body. */
 GW_MUST_CHECK
 ssize_t gw_http_call_read(struct gw_http_call *call, char *out, size_t capacity);
 

@@ -1,8 +1,9 @@
 /* The event loop: one per thread, libuv underneath, nobody above net/ sees it.
  *
- * A turn is: timers due, file descriptors ready, then the check hooks in the order in which they
- * were added. What a turn produced for one peer (Redis commands, log lines) is sent by a check hook
- * at once. All functions belong to the loop's thread but for gw_async_send(). */
+ * A turn is: wait, file descriptors ready, timers due, then the check hooks in the order in which
+ * they were added. What a turn produced for one peer (Redis commands, log lines) is sent by a check
+ * hook at once, before the next wait. All functions belong to the loop's thread but for
+ * gw_async_send(). */
 #pragma once
 
 #include <stdbool.h>
@@ -53,13 +54,18 @@ enum {
 };
 
 struct gw_poll;
-typedef void gw_poll_fn(void *self, int events); /* events < 0: a negative errno */
+
+/* `events` are some of those asked for. An error on the fd comes as all of them: the next read or
+ * write tells which it is, after what had arrived before it. */
+typedef void gw_poll_fn(void *self, int events);
 
 /* Watches `fd`, which stays the caller's. No event is asked for yet. */
 GW_MUST_CHECK
 int gw_poll_create(struct gw_loop *loop, int fd, gw_poll_fn *fn, void *self,
                    struct gw_poll **out_poll);
-/* Sets the events asked for (level-triggered; 0: none). Asking for the same again costs nothing. */
+/* Sets the events asked for (level-triggered; 0: none). Asking for the same again costs nothing,
+ * and for fewer only when one of the others comes: do not give up reading between two reads to
+ * save. */
 void gw_poll_set(struct gw_poll *poll, int events);
 void gw_poll_destroy(struct gw_poll *poll); /* NULL is safe; call before closing the fd */
 

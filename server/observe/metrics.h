@@ -11,15 +11,8 @@
 
 #include "server/core/attr.h"
 #include "server/core/buf.h"
+#include "server/core/metric.h"
 #include "server/core/str.h"
-
-/* A metric's description: static const, one per name and set of labels; its address is its key. */
-struct gw_metric {
-    const char *name;   /* "millgate_jwt_cache_hits_total" */
-    const char *help;   /* a sentence; the same for all of one name */
-    const char *labels; /* `result="denied"`, or NULL */
-    bool is_gauge;      /* shards are summed here too */
-};
 
 #define GW_METRICS_MAX_ROUTES 16384 /* beyond, routes are counted together as "other" */
 

@@ -1,0 +1,99 @@
+#include "policies/jwt/bearer.h"
+
+#include "server/core/buf.h"
+
+#define MAX_CHALLENGE_BYTES 4096
+
+/* b64token, RFC 6750, section 2.1. */
+static bool is_token(struct gw_str text)
+{
+    static const char marks[] = "-._~+/";
+    size_t i = 0;
+
+    while (i < text.len) {
+        char c = text.ptr[i];
+        bool is_word = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        if (!is_word && (c == '\0' || strchr(marks, c) == NULL))
+            break;
+        i++;
+    }
+    if (i == 0)
+        return false;
+    while (i < text.len && text.ptr[i] == '=')
+        i++;
+    return i == text.len;
+}
+
+enum bearer_found bearer_find(const struct gw_exchange *ex, struct gw_str *out_token)
+{
+    const struct gw_field *found = NULL;
+
+    for (size_t i = 0; i < ex->request.field_count; i++) {
+        const struct gw_field *field = &ex->request.fields[i];
+        if (!gw_str_equal_nocase(field->name, GW_STR("Authorization")))
+            continue;
+        if (found != NULL)
+            return BEARER_MALFORMED;
+        found = field;
+    }
+    if (found == NULL)
+        return BEARER_NONE;
+
+    struct gw_str value = gw_str_trim(found->value);
+    size_t scheme_len = gw_str_find(value, ' ');
+    if (!gw_str_equal_nocase(gw_str_from(value.ptr, scheme_len), GW_STR("Bearer")))
+        return BEARER_NONE;
+    struct gw_str token = gw_str_trim(gw_str_tail(value, scheme_len));
+    if (!is_token(token))
+        return BEARER_MALFORMED;
+    *out_token = token;
+    return BEARER_TOKEN;
+}
+
+/* The refusal stands without its challenge too, so a failure here changes nothing. */
+static void add_challenge(struct gw_exchange *ex, struct gw_buf *challenge)
+{
+    struct gw_str value = {NULL, 0};
+
+    if (!challenge->has_failed)
+        value = gw_arena_copy(&ex->arena, gw_buf_str(challenge));
+    gw_buf_finish(challenge);
+    if (value.ptr != NULL && gw_response_add_field(ex, GW_STR("WWW-Authenticate"), value) != 0)
+        ex->must_close = true;
+}
+
+enum gw_verdict bearer_refuse(struct gw_exchange *ex, struct gw_str realm, const char *error,
+                              const char *description)
+{
+    struct gw_buf challenge;
+    enum gw_verdict verdict = gw_exchange_reject(ex, "unauthorized", description, 0);
+
+    gw_buf_init(&challenge, MAX_CHALLENGE_BYTES);
+    gw_buf_printf(&challenge, "Bearer realm=\"%.*s\"", GW_STR_ARG(realm));
+    if (error != NULL)
+        gw_buf_printf(&challenge, ", error=\"%s\", error_description=\"%s\"", error, description);
+    add_challenge(ex, &challenge);
+    return verdict;
+}
+
+enum gw_verdict bearer_refuse_scope(struct gw_exchange *ex, struct gw_str realm,
+                                    const struct gw_str *scopes, size_t scope_count)
+{
+    struct gw_buf challenge;
+    enum gw_verdict verdict =
+        gw_exchange_reject(ex, "insufficient-scope", "the token lacks a scope", 0);
+
+    gw_buf_init(&challenge, MAX_CHALLENGE_BYTES);
+    gw_buf_printf(&challenge,
+                  "Bearer realm=\"%.*s\", error=\"insufficient_scope\", "
+                  "error_description=\"the token lacks a scope\", scope=\"",
+                  GW_STR_ARG(realm));
+    for (size_t i = 0; i < scope_count; i++) {
+        if (i > 0)
+            gw_buf_append_byte(&challenge, ' ');
+        gw_buf_append_str(&challenge, scopes[i]);
+    }
+    gw_buf_append_byte(&challenge, '"');
+    add_challenge(ex, &challenge);
+    return verdict;
+}

@@ -1,0 +1,24 @@
+/* Bearer tokens on the wire (RFC 6750): the credential of a request, and the challenge of a
+ * refusal. */
+#pragma once
+
+#include "server/core/attr.h"
+#include "server/filter/filter.h"
+
+enum bearer_found {
+    BEARER_NONE, /* no Authorization, or another scheme */
+    BEARER_TOKEN,
+    BEARER_MALFORMED, /* two fields, or what follows the scheme is no token */
+};
+
+/* The one `Authorization: Bearer` of the request; *out_token borrows from the field. */
+enum bearer_found bearer_find(const struct gw_exchange *ex, struct gw_str *out_token);
+
+/* 401 with a challenge. `error` is NULL if no token was sent; it and `description` are ASCII
+ * without quotes or backslashes. Returns GW_STOP. */
+enum gw_verdict bearer_refuse(struct gw_exchange *ex, struct gw_str realm, const char *error,
+                              const char *description);
+
+/* 403: the token lacks one of the scopes that `wanted` asks for. Returns GW_STOP. */
+enum gw_verdict bearer_refuse_scope(struct gw_exchange *ex, struct gw_str realm,
+                                    const struct gw_str *scopes, size_t scope_count);

@@ -1,0 +1,41 @@
+/* An issuer of tokens that the operator trusts: its configuration and its keys.
+ *
+ * Made per worker; the keys belong to it alone. What the strings borrow from is the configuration.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "policies/jwt/claims.h"
+#include "policies/jwt/jose.h"
+#include "server/core/attr.h"
+#include "server/core/error.h"
+#include "server/crypto/jwk.h"
+#include "server/json/option.h"
+
+/* What may stand under `issuers: <name>:`. */
+extern const struct gw_option jwt_issuer_options[];
+
+struct jwt_issuer {
+    struct gw_str name;
+    struct claims_rules rules;
+    struct claims_form form;
+    uint32_t algorithms; /* allowed: 1 << enum gw_signature_alg */
+    size_t max_token_bytes;
+    struct gw_jwk_set *keys;
+    uint64_t generation;    /* changes with what a cached verdict depends on, but for the keys */
+    struct gw_str *strings; /* the audiences and required claims */
+};
+
+/* `config` has all options; it must outlive the issuer. 0, -EINVAL with *error, or -ENOMEM; on
+ * failure, finish is safe. */
+GW_MUST_CHECK
+int jwt_issuer_init(struct jwt_issuer *issuer, struct gw_str name, const json_t *config,
+                    struct gw_error *error);
+void jwt_issuer_finish(struct jwt_issuer *issuer);
+
+static inline bool jwt_issuer_allows(const struct jwt_issuer *issuer, enum gw_signature_alg alg)
+{
+    return (issuer->algorithms >> alg & 1) != 0;
+}

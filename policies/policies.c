@@ -1,0 +1,12 @@
+#include "policies/policies.h"
+
+#include <stddef.h>
+
+#include "policies/body_limit/body_limit.h"
+#include "policies/headers/headers.h"
+#include "policies/jwt/jwt.h"
+#include "policies/rate_limit/rate_limit.h"
+
+const struct gw_filter_type *const gw_policies[] = {
+    &gw_body_limit, &gw_jwt, &gw_headers, &gw_rate_limit, NULL,
+};

@@ -1,0 +1,57 @@
+#include <errno.h>
+#include <string.h>
+
+#include "server/cli/cli.h"
+#include "server/core/diagnostic.h"
+#include "server/gateway/policy.h"
+#include "server/gateway/snapshot.h"
+
+static void print_summary(const struct gw_cli *cli, const char *path,
+                          const struct gw_snapshot *snapshot)
+{
+    fprintf(cli->out,
+            "%s: %zu contracts, %zu operations, %zu backends, %zu policies: no problems\n", path,
+            snapshot->contract_count, snapshot->service_count, snapshot->backend_count,
+            snapshot->config->policy_count);
+}
+
+/* Does all that `serve` would before it listens, and what a reload would. */
+static int check(const struct gw_cli *cli, const char *path, struct gw_diagnostics *diagnostics)
+{
+    struct gw_snapshot *snapshot = NULL;
+    struct gw_policy_set policies = {0};
+    int rc = gw_snapshot_load(path, cli->filters, NULL, diagnostics, &snapshot);
+
+    if (rc != 0)
+        return GW_EXIT_PROBLEM;
+    rc = gw_policy_set_make(snapshot->config, NULL, &policies, diagnostics);
+    if (rc == 0 && !gw_diagnostics_has_errors(diagnostics))
+        print_summary(cli, path, snapshot);
+    gw_policy_set_release(&policies);
+    gw_snapshot_destroy(snapshot);
+    return rc == 0 ? GW_EXIT_OK : GW_EXIT_PROBLEM;
+}
+
+int gw_cli_check(const struct gw_cli *cli, int argc, char **argv)
+{
+    struct gw_diagnostics diagnostics;
+    const char *path = NULL;
+    const struct gw_cli_option options[] = {
+        {.name = "config", .letter = 'c', .value = &path},
+        {0},
+    };
+    int count = 0;
+    int code = gw_cli_options_parse(cli, argc, argv, options, &count);
+
+    if (code != GW_EXIT_OK)
+        return code;
+    if (count > 0)
+        return gw_cli_usage_error(cli, argv[0], "unexpected argument \"%s\"", argv[1]);
+    if (path == NULL)
+        return gw_cli_usage_error(cli, argv[0], "the configuration is missing: -c FILE");
+    gw_diagnostics_init(&diagnostics);
+    code = check(cli, path, &diagnostics);
+    gw_diagnostics_print(&diagnostics, cli->err);
+    gw_diagnostics_finish(&diagnostics);
+    return code;
+}

@@ -1,0 +1,122 @@
+#include "server/cli/command.h"
+
+#include <string.h>
+
+#include "server/core/similar.h"
+
+static int run_help(const struct gw_cli *cli, int argc, char **argv);
+
+static const struct gw_command commands[] = {
+    {"serve", "run the gateway", gw_cli_serve,
+     "Usage: millgate serve -c FILE\n\n"
+     "Runs until SIGTERM or SIGINT: then it drains (a second one stops it at once). SIGHUP "
+     "reloads\n"
+     "the configuration and its contracts, and opens the access log anew; a configuration with\n"
+     "problems changes nothing.\n"},
+    {"check", "check a configuration and its contracts", gw_cli_check,
+     "Usage: millgate check -c FILE\n\n"
+     "Tells all problems at once, one a line, as file:line:column. Exit code 1 if there are "
+     "any.\n"},
+    {"config-reference", "print the manual of the configuration (Markdown)",
+     gw_cli_config_reference,
+     "Usage: millgate config-reference\n\n"
+     "Prints every key of millgate.yaml with its type, bounds and default, from the tables that\n"
+     "the configuration is checked by.\n"},
+    {"help", "explain a command", run_help, "Usage: millgate help [COMMAND]\n"},
+    {"version", "print the version", gw_cli_version, "Usage: millgate version\n"},
+};
+
+/* The own commands, then those that policies bring; NULL at the end. */
+static const struct gw_command *command_at(const struct gw_cli *cli, size_t index)
+{
+    if (index < GW_COUNT_OF(commands))
+        return &commands[index];
+    const struct gw_command *more =
+        cli->more == NULL ? NULL : &cli->more[index - GW_COUNT_OF(commands)];
+    return more == NULL || more->name == NULL ? NULL : more;
+}
+
+static const struct gw_command *find_command(const struct gw_cli *cli, const char *name)
+{
+    const struct gw_command *command;
+
+    for (size_t i = 0; (command = command_at(cli, i)) != NULL; i++)
+        if (strcmp(command->name, name) == 0)
+            return command;
+    return NULL;
+}
+
+static int report_unknown(const struct gw_cli *cli, const char *name)
+{
+    struct gw_similar similar;
+
+    const struct gw_command *command;
+
+    gw_similar_init(&similar, gw_str_of(name));
+    for (size_t i = 0; (command = command_at(cli, i)) != NULL; i++)
+        gw_similar_offer(&similar, gw_str_of(command->name));
+    fprintf(cli->err, "millgate: unknown command \"%s\"", name);
+    if (similar.best.ptr != NULL)
+        fprintf(cli->err, "; did you mean \"%.*s\"?", GW_STR_ARG(similar.best));
+    fprintf(cli->err, "\nTry \"millgate help\".\n");
+    return GW_EXIT_USAGE;
+}
+
+static void print_overview(const struct gw_cli *cli, FILE *out)
+{
+    const struct gw_command *command;
+
+    fprintf(out, "Usage: millgate COMMAND [ARGUMENT]...\n\n"
+                 "An HTTP API gateway and integration server for manufacturers.\n\nCommands:\n");
+    for (size_t i = 0; (command = command_at(cli, i)) != NULL; i++)
+        fprintf(out, "  %-18s %s\n", command->name, command->summary);
+    fprintf(out, "\nExit codes: 0 all is well, 1 a problem was found, 2 wrong usage.\n");
+}
+
+static int run_help(const struct gw_cli *cli, int argc, char **argv)
+{
+    if (argc < 2) {
+        print_overview(cli, cli->out);
+        return GW_EXIT_OK;
+    }
+
+    const struct gw_command *command = find_command(cli, argv[1]);
+    if (command == NULL)
+        return report_unknown(cli, argv[1]);
+    fprintf(cli->out, "millgate %s: %s\n\n%s", command->name, command->summary, command->help);
+    return GW_EXIT_OK;
+}
+
+/* `millgate COMMAND --help` anywhere before a "--" means its help. */
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
+}
+
+int gw_command_run(const struct gw_cli *cli, int argc, char **argv)
+{
+    char help[] = "help";
+
+    if (argc < 2) {
+        print_overview(cli, cli->err);
+        return GW_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return run_help(cli, 1, argv);
+    if (strcmp(argv[1], "--version") == 0) {
+        char *version[] = {argv[1], NULL};
+        return gw_cli_version(cli, 1, version);
+    }
+
+    const struct gw_command *command = find_command(cli, argv[1]);
+    if (command == NULL)
+        return report_unknown(cli, argv[1]);
+    if (asks_for_help(argc - 1, argv + 1)) {
+        char *about[] = {help, argv[1], NULL};
+        return run_help(cli, 2, about);
+    }
+    return command->run(cli, argc - 1, argv + 1);
+}

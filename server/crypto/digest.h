@@ -1,0 +1,27 @@
+/* SHA-1 and SHA-2 over one piece of memory.
+ *
+ * SHA-1 is here for formats that name it (a WebSocket handshake, Redis' script names), never to
+ * protect anything. Any thread. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/core/str.h"
+
+enum gw_digest { GW_SHA1, GW_SHA256, GW_SHA384, GW_SHA512, GW_DIGEST_COUNT };
+
+#define GW_SHA256_BYTES 32
+#define GW_DIGEST_MAX_BYTES 64
+
+size_t gw_digest_bytes(enum gw_digest digest);
+
+/* OpenSSL's name of it, "SHA2-256". */
+const char *gw_digest_name(enum gw_digest digest);
+
+/* Writes gw_digest_bytes(digest) bytes. Never fails: without memory, the process ends (what a
+ * digest guards must not go on with a wrong one). */
+void gw_digest_compute(enum gw_digest digest, struct gw_str text, uint8_t *out);
+
+/* The same as lower-case hexadecimal digits: 2 * gw_digest_bytes(digest), and a NUL. */
+void gw_digest_hex(enum gw_digest digest, struct gw_str text, char *out);

@@ -1,0 +1,177 @@
+#include "server/gateway/admin_guard.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "server/core/log.h"
+#include "server/gateway/server_state.h"
+#include "server/http/problem.h"
+
+#define TOKEN_POLICY "jwt"
+
+/* --- where from --- */
+
+static struct gw_str without_port(struct gw_str host)
+{
+    size_t end = host.len;
+
+    while (end > 0 && host.ptr[end - 1] >= '0' && host.ptr[end - 1] <= '9')
+        end--;
+    if (end > 0 && end < host.len && host.ptr[end - 1] == ':')
+        return gw_str_from(host.ptr, end - 1);
+    return host;
+}
+
+static bool is_known_host(const struct gw_config_admin *config, struct gw_str host)
+{
+    struct gw_str name = without_port(host);
+
+    if (gw_str_equal_nocase(name, GW_STR("localhost")) || gw_str_equal(name, GW_STR("127.0.0.1")) ||
+        gw_str_equal(name, GW_STR("[::1]")) ||
+        (config->is_on && gw_str_equal(name, without_port(config->at.text))))
+        return true;
+    for (size_t i = 0; i < config->host_count; i++) {
+        if (gw_str_equal_nocase(name, config->hosts[i]))
+            return true;
+    }
+    return false;
+}
+
+/* An Origin is sent by browsers: it must be this very host. */
+static bool is_own_origin(const struct gw_exchange *ex, struct gw_str origin)
+{
+    struct gw_str scheme = ex->request.is_tls ? GW_STR("https://") : GW_STR("http://");
+
+    return gw_str_has_prefix(origin, scheme) &&
+           gw_str_equal_nocase(gw_str_tail(origin, scheme.len), ex->request.host);
+}
+
+static bool is_change(const struct gw_exchange *ex)
+{
+    return ex->request.method != GW_METHOD_GET && ex->request.method != GW_METHOD_HEAD &&
+           ex->request.method != GW_METHOD_OPTIONS;
+}
+
+static bool is_json(const struct gw_exchange *ex)
+{
+    const struct gw_str *type = gw_request_field(ex, GW_STR("content-type"));
+    struct gw_str rest = type == NULL ? GW_STR("") : *type;
+    struct gw_str media;
+
+    return gw_str_split(&rest, ';', &media) &&
+           gw_str_equal_nocase(gw_str_trim(media), GW_STR("application/json"));
+}
+
+bool gw_admin_guard_is_local(const struct gw_exchange *ex)
+{
+    char own[32];
+
+    snprintf(own, sizeof(own), "unix:%u", (unsigned)geteuid());
+    return gw_str_equal(ex->request.peer, gw_str_of(own)) ||
+           gw_str_equal(ex->request.peer, GW_STR("unix:0"));
+}
+
+const char *gw_admin_guard_check(const struct gw_admin_guard *guard, const struct gw_exchange *ex,
+                                 const char **out_detail)
+{
+    const struct gw_config_admin *config = &guard->server->current->config->admin;
+    const struct gw_str *origin = gw_request_field(ex, GW_STR("origin"));
+    bool is_unix = gw_str_has_prefix(ex->request.peer, GW_STR("unix:"));
+
+    if (is_unix && !gw_admin_guard_is_local(ex)) {
+        *out_detail = "The socket belongs to another user.";
+        return "forbidden";
+    }
+    if (!is_unix && !is_known_host(config, ex->request.host)) {
+        *out_detail = "The Host is not one of this listener's; see admin.hosts.";
+        return "misdirected-request";
+    }
+    if (origin != NULL && !is_own_origin(ex, *origin)) {
+        *out_detail = "Requests from other origins are not taken.";
+        return "forbidden";
+    }
+    if (is_change(ex) && !is_json(ex)) {
+        *out_detail = "Changes must be sent as application/json.";
+        return "unsupported-media-type";
+    }
+    return NULL;
+}
+
+/* --- who --- */
+
+void gw_admin_guard_authorise(struct gw_admin_guard *guard, struct gw_exchange *ex)
+{
+    if (guard->chain.count == 0) {
+        gw_problem_set(ex, "forbidden", "This needs the unix socket: no tokens are configured.");
+        gw_exchange_respond(ex);
+        return;
+    }
+    ex->operation = &guard->operation;
+    gw_chain_run(&guard->chain, ex);
+}
+
+static int make_operation(struct gw_admin_guard *guard, const struct gw_config_admin *config)
+{
+    guard->alternatives = calloc(config->issuer_count, sizeof(*guard->alternatives));
+    guard->schemes = calloc(config->issuer_count, sizeof(*guard->schemes));
+    if (guard->alternatives == NULL || guard->schemes == NULL)
+        return -ENOMEM;
+    guard->scope = config->scope;
+    for (size_t i = 0; i < config->issuer_count; i++) {
+        guard->schemes[i] = (struct gw_security_scheme){
+            .issuer = config->issuers[i],
+            .scopes = &guard->scope,
+            .scope_count = 1,
+        };
+        guard->alternatives[i] = (struct gw_security_alternative){&guard->schemes[i], 1};
+    }
+    guard->operation = (struct gw_operation){
+        .id = GW_STR("admin"),
+        .route = GW_STR("admin"),
+        .security = guard->alternatives,
+        .security_count = config->issuer_count,
+    };
+    return 0;
+}
+
+int gw_admin_guard_init(struct gw_admin_guard *guard, struct gw_server *server,
+                        void (*end)(struct gw_exchange *ex), struct gw_error *error)
+{
+    const struct gw_config *config = server->current->config;
+    const struct gw_policy_set *set = &server->sets[0];
+
+    *guard = (struct gw_admin_guard){.server = server};
+    if (config->admin.issuer_count == 0)
+        return 0;
+    for (size_t i = 0; i < config->policy_count; i++) {
+        const struct gw_policy *policy = set->policies[i];
+        if (strcmp(policy->type->name, TOKEN_POLICY) != 0)
+            continue;
+        void *self = NULL;
+        int rc = policy->type->create(policy->options, &self, error);
+        if (rc != 0)
+            return gw_error_prefix(error, rc, "admin");
+        guard->chain.links[0] = (struct gw_chain_link){policy->type, self};
+        guard->chain.count = 1;
+        guard->chain.end = end;
+        guard->options = json_incref(policy->options);
+        return make_operation(guard, &config->admin) == 0
+                   ? 0
+                   : gw_error_set(error, -ENOMEM, "out of memory");
+    }
+    gw_log_warn("admin.token is of no use without the policy " TOKEN_POLICY " in `policies`: "
+                "changes need the unix socket");
+    return 0;
+}
+
+void gw_admin_guard_finish(struct gw_admin_guard *guard)
+{
+    if (guard->chain.count > 0)
+        guard->chain.links[0].type->destroy(guard->chain.links[0].self);
+    json_decref(guard->options);
+    free(guard->alternatives);
+    free(guard->schemes);
+    *guard = (struct gw_admin_guard){0};
+}

@@ -1,0 +1,33 @@
+/* Who may use the admin listener, and from where. See admin.h. */
+#pragma once
+
+#include "server/contract/operation.h"
+#include "server/filter/chain.h"
+
+struct gw_server;
+
+struct gw_admin_guard {
+    struct gw_server *server;
+    struct gw_chain chain; /* of just the jwt policy, an instance of its own; empty: no tokens */
+    json_t *options;       /* that instance's */
+    struct gw_operation operation; /* what the policy is asked: the issuers and the scope */
+    struct gw_security_alternative *alternatives;
+    struct gw_security_scheme *schemes;
+    struct gw_str scope;
+};
+
+/* `end` is called with every exchange whose token was accepted. */
+GW_MUST_CHECK
+int gw_admin_guard_init(struct gw_admin_guard *guard, struct gw_server *server,
+                        void (*end)(struct gw_exchange *ex), struct gw_error *error);
+void gw_admin_guard_finish(struct gw_admin_guard *guard);
+
+/* The rules that hold for every request: NULL, or the problem to refuse it with. */
+const char *gw_admin_guard_check(const struct gw_admin_guard *guard, const struct gw_exchange *ex,
+                                 const char **out_detail);
+
+/* Whether it came over the unix socket, from this process's user or root. */
+bool gw_admin_guard_is_local(const struct gw_exchange *ex);
+
+/* Sends the exchange through the token's check: to `end`, or out with 401 or 403. */
+void gw_admin_guard_authorise(struct gw_admin_guard *guard, struct gw_exchange *ex);

@@ -1,0 +1,178 @@
+/* The operator's configuration: millgate.yaml, checked and in the form that the gateway uses.
+ *
+ * What the file may hold is described by the tables of config_tables.c and by those of the policies
+ * (GW_SECTION); `millgate config-reference` prints them. Nothing in here is about one policy. A
+ * contract names what stands here (backends, issuers, plans); it never defines one.
+ *
+ * Immutable once loaded; all texts belong to the configuration. Loading reads files and the
+ * environment and is not for the request path; a loaded one may be read by any thread. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "server/core/arena.h"
+#include "server/core/attr.h"
+#include "server/core/diagnostic.h"
+#include "server/core/log.h"
+#include "server/core/str.h"
+#include "server/json/option.h"
+
+struct gw_filter_type;
+
+/* Where to listen. An empty text (ptr NULL) anywhere in this file: not given. */
+struct gw_config_address {
+    struct gw_str text; /* as written, "127.0.0.1:8080" */
+    struct sockaddr_storage address;
+    socklen_t address_len;
+    bool is_any_family; /* "*": IPv6 any, IPv4 accepted as well */
+    bool is_loopback;
+};
+
+struct gw_config_tls_server {
+    bool is_on;
+    struct gw_str certificate_pem, key_pem;
+};
+
+struct gw_config_tls_client {
+    struct gw_str ca_pem; /* trusted instead of the system's */
+    struct gw_str client_certificate_pem, client_key_pem;
+    struct gw_str server_name;
+};
+
+struct gw_config_listener {
+    struct gw_config_address at;
+    struct gw_config_tls_server tls;
+    uint64_t head_timeout_ns, idle_timeout_ns, write_timeout_ns;
+    uint64_t body_min_rate_bytes; /* per second; 0: none */
+    size_t max_connections;
+    size_t pool_bytes; /* memory of one connection */
+};
+
+struct gw_config_admin {
+    bool is_on;
+    struct gw_config_address at;
+    struct gw_config_tls_server tls;
+    struct gw_str socket;       /* path of a unix socket */
+    const struct gw_str *hosts; /* accepted in Host besides the address itself and localhost */
+    size_t host_count;
+    const struct gw_str *issuers; /* whose tokens open the admin interface; names of the section */
+    size_t issuer_count;
+    struct gw_str scope; /* that such a token must have */
+};
+
+enum gw_config_redis_kind { GW_REDIS_PRIVATE, GW_REDIS_TCP, GW_REDIS_TLS, GW_REDIS_UNIX };
+
+struct gw_config_redis {
+    enum gw_config_redis_kind kind; /* PRIVATE: none configured, one is started */
+    struct gw_str host;             /* without brackets */
+    uint16_t port;
+    struct gw_str path; /* of the unix socket */
+    unsigned database;
+    struct gw_str username, password;
+    struct gw_str ca_pem;
+    uint64_t connect_timeout_ns, command_timeout_ns;
+};
+
+struct gw_config_header {
+    struct gw_str name, value;
+};
+
+struct gw_config_backend {
+    struct gw_str name;
+    bool is_tls;
+    struct gw_str host; /* without brackets */
+    uint16_t port;
+    struct gw_str authority;     /* for the Host field: "erp.example:8443" */
+    struct gw_str base_path;     /* "" or "/a/b": begins with "/", does not end with it */
+    const struct gw_str *grants; /* patterns of the namespaces that may use it */
+    size_t grant_count;
+    struct gw_config_tls_client tls;
+    uint64_t connect_timeout_ns, first_byte_timeout_ns, total_timeout_ns, idle_timeout_ns;
+    unsigned max_connections, max_waiting;  /* of one worker */
+    const struct gw_config_header *headers; /* added to each request; values are secrets */
+    size_t header_count;
+    bool send_bearer;         /* the caller's token goes on to this backend */
+    struct gw_str probe_path; /* GET for readiness; not given: a connect is enough */
+};
+
+/* What no contract can go below. */
+struct gw_config_floor {
+    bool authentication;
+    const struct gw_str *anonymous; /* patterns of namespaces that may have operations without it */
+    size_t anonymous_count;
+    struct gw_str default_plan;
+};
+
+struct gw_config_policy {
+    const struct gw_filter_type *type;
+    const json_t *options; /* checked, defaults and sections filled in: what create() takes */
+    char pointer[48];      /* of its options in the document, for what create() finds */
+};
+
+struct gw_config {
+    struct gw_config_listener *listeners;
+    size_t listener_count;
+    struct gw_config_admin admin;
+    unsigned workers;
+    struct gw_str state_dir;
+    uint64_t drain_timeout_ns, drain_delay_ns;
+    enum gw_log_level log_level;
+    struct gw_str access_log; /* "-" is standard output; absolute otherwise; not given: off */
+    struct gw_config_redis redis;
+    const struct gw_str *contracts; /* files and folders, absolute or below the working folder */
+    size_t contract_count;
+    struct gw_config_backend *backends;
+    size_t backend_count;
+    struct gw_config_floor floor;
+    struct gw_config_policy *policies; /* in the order of the chain */
+    size_t policy_count;
+
+    /* --- private --- */
+    struct gw_arena arena;
+    json_t *checked; /* the whole tree after checking; what the texts above point into */
+    json_t *chain;   /* the options of each policy, with its sections */
+    struct gw_document *document;
+    const struct gw_filter_type *const *filters;
+    const struct gw_option *table; /* of all top-level keys; in the arena */
+};
+
+/* Reads and checks a file. `filters` is the table of policies, ended by NULL; it is borrowed. All
+ * that is wrong goes to `diagnostics`. Returns 0 and a configuration to be destroyed, or a negative
+ * errno. */
+GW_MUST_CHECK
+int gw_config_load(const char *path, const struct gw_filter_type *const *filters,
+                   struct gw_diagnostics *diagnostics, struct gw_config **out_config);
+void gw_config_destroy(struct gw_config *config); /* NULL is safe */
+
+/* Adds what a policy's create() said as a finding at its place in the file. */
+void gw_config_report_policy(struct gw_config *config, const struct gw_config_policy *policy,
+                             const struct gw_error *error, struct gw_diagnostics *diagnostics);
+
+/* A checked top-level section ("plans"), or NULL if the file has none. Borrowed. */
+const json_t *gw_config_section(const struct gw_config *config, const char *name);
+
+/* The backend of that name, or NULL. */
+const struct gw_config_backend *gw_config_backend_find(const struct gw_config *config,
+                                                       struct gw_str name);
+
+/* Does a pattern cover a namespace? "/system/erp" covers itself; "/system/<star>" (a last segment
+ * of
+ * "*") covers each name of the layer; "*" alone covers all. */
+bool gw_grant_matches(struct gw_str pattern, struct gw_str namespace);
+bool gw_grant_matches_any(const struct gw_str *patterns, size_t count, struct gw_str namespace);
+
+/* The configuration in use, defaults included, secrets and the contents of files replaced by "***":
+ * a new object. NULL without memory. */
+GW_MUST_CHECK
+json_t *gw_config_masked(const struct gw_config *config);
+/* The same as indented JSON. 0, -ENOMEM, or -EIO. */
+GW_MUST_CHECK
+int gw_config_print_masked(const struct gw_config *config, FILE *out);
+
+/* The manual of the whole file in Markdown: the gateway's own keys, each section, each policy. */
+void gw_config_reference_print(FILE *out, const struct gw_filter_type *const *filters);

@@ -1,0 +1,250 @@
+/* The systems that the gateway calls: backends and Redis. */
+#include <errno.h>
+
+#include "server/gateway/config_private.h"
+
+#define MAX_NAME_BYTES 64
+#define POINTER_BYTES 160
+
+/* --- Redis ------------------------------------------------------------------------------------ */
+
+static void fill_redis_url(struct gw_config_loader *loader, struct gw_str text)
+{
+    struct gw_config_redis *redis = &loader->config->redis;
+    struct gw_config_url url;
+    struct gw_error error;
+    uint64_t database = 0;
+
+    if (gw_str_has_prefix(text, GW_STR("unix:"))) {
+        redis->kind = GW_REDIS_UNIX;
+        redis->path = gw_config_path(loader, gw_str_tail(text, 5));
+        if (redis->path.len == 0 || redis->path.len > 107) /* sun_path, with its NUL */
+            gw_config_fail(loader, "/redis/url", "url must name a socket by 1 to 107 bytes");
+        return;
+    }
+    if (gw_config_url_parse(text, &url, &error) != 0) {
+        gw_config_fail(loader, "/redis/url", "url %s", error.text);
+        return;
+    }
+    bool is_tls = gw_str_equal(url.scheme, GW_STR("rediss"));
+    struct gw_str number = gw_str_tail(url.path, url.path.len > 0 ? 1 : 0);
+    if (!is_tls && !gw_str_equal(url.scheme, GW_STR("redis")))
+        gw_config_fail(loader, "/redis/url", "url must begin with redis://, rediss:// or unix:");
+    if (number.len > 0 && (gw_str_to_u64(number, &database) != 0 || database > 65535))
+        gw_config_fail(loader, "/redis/url", "url may only have a database's number as its path");
+    redis->kind = is_tls ? GW_REDIS_TLS : GW_REDIS_TCP;
+    redis->host = url.host;
+    redis->port = url.port != 0 ? url.port : 6379;
+    redis->database = (unsigned)database;
+}
+
+int gw_config_fill_redis(struct gw_config_loader *loader)
+{
+    struct gw_config_redis *redis = &loader->config->redis;
+    const json_t *checked = json_object_get(loader->config->checked, "redis");
+    struct gw_str url = gw_config_text(checked, "url");
+
+    redis->connect_timeout_ns = UINT64_C(2000000000); /* of the private one */
+    redis->command_timeout_ns = UINT64_C(20000000);
+    if (url.ptr == NULL)
+        return 0;
+    fill_redis_url(loader, url);
+    redis->username = gw_config_text(checked, "username");
+    redis->password = gw_config_text(checked, "password");
+    redis->ca_pem = gw_config_text(checked, "ca_file");
+    redis->connect_timeout_ns = gw_config_number(checked, "connect_timeout");
+    redis->command_timeout_ns = gw_config_number(checked, "command_timeout");
+    if (redis->username.ptr != NULL && redis->password.ptr == NULL)
+        gw_config_fail(loader, "/redis/username", "a username needs a password");
+    if (redis->ca_pem.ptr != NULL && redis->kind != GW_REDIS_TLS)
+        gw_config_fail(loader, "/redis/ca_file", "ca_file has no use without rediss://");
+    return 0;
+}
+
+/* --- backends --------------------------------------------------------------------------------- */
+
+static bool is_token_byte(char byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+           (byte >= '0' && byte <= '9') || byte == '-' || byte == '_';
+}
+
+/* Names of backends and of fields: a token of RFC 9110, section 5.6.2, without its rarer signs. */
+static bool is_plain_name(struct gw_str name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (!is_token_byte(name.ptr[i]))
+            return false;
+    return name.len > 0 && name.len <= MAX_NAME_BYTES;
+}
+
+/* Fields that belong to the gateway or to the connection (RFC 9110, section 7.6.1). */
+static bool is_reserved_field(struct gw_str name)
+{
+    static const struct gw_str reserved[] = {
+        GW_STR_INIT("host"),       GW_STR_INIT("content-length"),
+        GW_STR_INIT("connection"), GW_STR_INIT("transfer-encoding"),
+        GW_STR_INIT("te"),         GW_STR_INIT("trailer"),
+        GW_STR_INIT("upgrade"),    GW_STR_INIT("keep-alive"),
+        GW_STR_INIT("expect"),     GW_STR_INIT("proxy-connection"),
+        GW_STR_INIT("via"),        GW_STR_INIT("forwarded"),
+    };
+
+    for (size_t i = 0; i < GW_COUNT_OF(reserved); i++)
+        if (gw_str_equal_nocase(reserved[i], name))
+            return true;
+    return false;
+}
+
+/* RFC 9110, section 5.5, and no white space at the ends. */
+static bool is_field_value(struct gw_str value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if (((unsigned char)value.ptr[i] < 0x20 && value.ptr[i] != '\t') || value.ptr[i] == 0x7F)
+            return false;
+    return gw_str_trim(value).len == value.len;
+}
+
+static int fill_headers(struct gw_config_loader *loader, const char *pointer, const json_t *given,
+                        struct gw_config_backend *backend)
+{
+    struct gw_config_header *headers =
+        gw_arena_calloc(&loader->config->arena, json_object_size(given) + 1, sizeof(*headers));
+    char inner[POINTER_BYTES * 2];
+    const char *name;
+    json_t *value;
+
+    if (headers == NULL)
+        return -ENOMEM;
+    json_object_foreach((json_t *)given, name, value)
+    {
+        struct gw_config_header *header = &headers[backend->header_count++];
+        header->name = gw_str_of(name);
+        header->value = gw_str_from(json_string_value(value), json_string_length(value));
+        snprintf(inner, sizeof(inner), "%s/headers/%.64s", pointer, name);
+        if (!is_plain_name(header->name))
+            gw_config_fail(loader, inner, "\"%.64s\" is no name of a field", name);
+        else if (is_reserved_field(header->name))
+            gw_config_fail(loader, inner, "the field %s is the gateway's own", name);
+        if (!is_field_value(header->value))
+            gw_config_fail(loader, inner,
+                           "the value of %.64s holds a control character, or white space at an end "
+                           "(does its file end in several lines?)",
+                           name);
+    }
+    backend->headers = headers;
+    return 0;
+}
+
+static void fill_backend_url(struct gw_config_loader *loader, const char *pointer,
+                             struct gw_str text, struct gw_config_backend *backend)
+{
+    char inner[POINTER_BYTES + 8];
+    struct gw_config_url url;
+    struct gw_error error;
+
+    snprintf(inner, sizeof(inner), "%s/url", pointer);
+    if (text.ptr == NULL) /* was reported */
+        return;
+    if (gw_config_url_parse(text, &url, &error) != 0) {
+        gw_config_fail(loader, inner, "url %s", error.text);
+        return;
+    }
+    backend->is_tls = gw_str_equal(url.scheme, GW_STR("https"));
+    if (!backend->is_tls && !gw_str_equal(url.scheme, GW_STR("http")))
+        gw_config_fail(loader, inner, "url must begin with http:// or https://");
+    backend->host = url.host;
+    backend->port = url.port != 0 ? url.port : backend->is_tls ? 443 : 80;
+    backend->authority = url.authority;
+    backend->base_path = url.path;
+    while (gw_str_has_suffix(backend->base_path, GW_STR("/")))
+        backend->base_path.len--;
+}
+
+static void fill_backend_tls(struct gw_config_loader *loader, const char *pointer,
+                             const json_t *checked, struct gw_config_backend *backend)
+{
+    struct gw_config_tls_client *tls = &backend->tls;
+    char inner[POINTER_BYTES + 8];
+
+    if (!json_is_object(checked))
+        return;
+    snprintf(inner, sizeof(inner), "%s/tls", pointer);
+    tls->ca_pem = gw_config_text(checked, "ca_file");
+    tls->client_certificate_pem = gw_config_text(checked, "client_certificate_file");
+    tls->client_key_pem = gw_config_text(checked, "client_key_file");
+    tls->server_name = gw_config_text(checked, "server_name");
+    if (backend->host.ptr != NULL && !backend->is_tls)
+        gw_config_fail(loader, inner, "tls has no use with an http:// url");
+    if ((tls->client_certificate_pem.ptr == NULL) != (tls->client_key_pem.ptr == NULL))
+        gw_config_fail(loader, inner,
+                       "client_certificate_file and client_key_file need each other");
+}
+
+static int fill_grants(struct gw_config_loader *loader, const char *pointer, const json_t *checked,
+                       struct gw_config_backend *backend)
+{
+    int rc = gw_config_texts(loader->config, checked, &backend->grants, &backend->grant_count);
+
+    for (size_t i = 0; rc == 0 && i < backend->grant_count; i++) {
+        char inner[POINTER_BYTES + 32];
+        snprintf(inner, sizeof(inner), "%s/grants/%zu", pointer, i);
+        if (!gw_config_pattern_is_valid(backend->grants[i]))
+            gw_config_fail(loader, inner, "must be /layer/name, /layer/* or *");
+    }
+    return rc;
+}
+
+static int fill_backend(struct gw_config_loader *loader, const char *name, const json_t *checked,
+                        struct gw_config_backend *backend)
+{
+    char pointer[POINTER_BYTES];
+    struct gw_str probe = gw_config_text(json_object_get(checked, "probe"), "path");
+
+    snprintf(pointer, sizeof(pointer), "/backends/%.100s", name);
+    backend->name = gw_str_of(name);
+    if (!is_plain_name(backend->name))
+        gw_config_fail(loader, pointer,
+                       "a backend's name has 1 to 64 letters, digits, \"-\" and \"_\"");
+    fill_backend_url(loader, pointer, gw_config_text(checked, "url"), backend);
+    fill_backend_tls(loader, pointer, json_object_get(checked, "tls"), backend);
+    backend->connect_timeout_ns = gw_config_number(checked, "connect_timeout");
+    backend->first_byte_timeout_ns = gw_config_number(checked, "first_byte_timeout");
+    backend->total_timeout_ns = gw_config_number(checked, "total_timeout");
+    backend->idle_timeout_ns = gw_config_number(checked, "idle_timeout");
+    backend->max_connections = (unsigned)gw_config_number(checked, "max_connections");
+    backend->max_waiting = (unsigned)gw_config_number(checked, "max_waiting");
+    backend->send_bearer = json_is_true(json_object_get(checked, "send_bearer"));
+    backend->probe_path = probe;
+    if (probe.ptr != NULL && (!gw_str_has_prefix(probe, GW_STR("/")) || !is_field_value(probe) ||
+                              gw_str_find(probe, ' ') < probe.len)) {
+        char inner[POINTER_BYTES + 16];
+        snprintf(inner, sizeof(inner), "%s/probe/path", pointer);
+        gw_config_fail(loader, inner, "path must begin with \"/\" and hold no space or control");
+    }
+
+    int rc = fill_grants(loader, pointer, json_object_get(checked, "grants"), backend);
+    if (rc == 0)
+        rc = fill_headers(loader, pointer, json_object_get(checked, "headers"), backend);
+    return rc;
+}
+
+int gw_config_fill_backends(struct gw_config_loader *loader)
+{
+    struct gw_config *config = loader->config;
+    json_t *checked = json_object_get(config->checked, "backends");
+    const char *name;
+    json_t *item;
+    int rc = 0;
+
+    config->backends =
+        gw_arena_calloc(&config->arena, json_object_size(checked) + 1, sizeof(*config->backends));
+    if (config->backends == NULL)
+        return -ENOMEM;
+    json_object_foreach(checked, name, item)
+    {
+        if (rc == 0)
+            rc = fill_backend(loader, name, item, &config->backends[config->backend_count++]);
+    }
+    return rc;
+}

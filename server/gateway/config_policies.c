@@ -1,0 +1,220 @@
+/* The chain of policies, and the sections that they bring to the file. */
+#include <assert.h>
+#include <errno.h>
+
+#include "server/core/similar.h"
+#include "server/filter/filter.h"
+#include "server/gateway/config_private.h"
+#include "server/gateway/config_tables.h"
+
+#define MAX_SECTIONS 64
+
+static const struct gw_option no_options[] = {{0}};
+
+static const struct gw_option *options_of(const struct gw_filter_type *type)
+{
+    return type->options != NULL ? type->options : no_options;
+}
+
+static size_t count_options(const struct gw_option *table)
+{
+    size_t count = 0;
+
+    while (table[count].type != GW_END)
+        count++;
+    return count;
+}
+
+/* A section as the top level sees it: an ordinary key. Only policies in the chain may require it.
+ */
+static struct gw_option as_ordinary(const struct gw_option *section)
+{
+    struct gw_option option = *section;
+
+    option.type = (section->flags & GW_OPTION_SINGLE) != 0 ? GW_OBJECT : GW_MAP;
+    option.flags &= ~(unsigned)GW_OPTION_REQUIRED;
+    return option;
+}
+
+/* Adds the sections of one policy that are not there yet; returns the new count. */
+static size_t add_sections(struct gw_option *table, size_t count, size_t room,
+                           const struct gw_option *options)
+{
+    for (; options->type != GW_END; options++) {
+        size_t i = 0;
+
+        if (options->type != GW_SECTION)
+            continue;
+        while (i < count && strcmp(table[i].name, options->name) != 0)
+            i++;
+        /* Two policies may share a section, but only one table can describe it. */
+        assert(i == count || table[i].fields == options->fields);
+        if (i < count)
+            continue;
+        assert(count < room);
+        table[count++] = as_ordinary(options);
+    }
+    return count;
+}
+
+const struct gw_option *gw_config_table_build(struct gw_arena *arena,
+                                              const struct gw_filter_type *const *filters)
+{
+    size_t count = count_options(gw_config_options);
+    size_t room = count + MAX_SECTIONS;
+    struct gw_option *table = gw_arena_calloc(arena, room + 1, sizeof(*table));
+
+    if (table == NULL)
+        return NULL;
+    memcpy(table, gw_config_options, count * sizeof(*table));
+    for (; *filters != NULL; filters++)
+        count = add_sections(table, count, room, options_of(*filters));
+    return table;
+}
+
+static const struct gw_filter_type *find_filter(const struct gw_filter_type *const *filters,
+                                                const char *name)
+{
+    for (; *filters != NULL; filters++)
+        if (strcmp((*filters)->name, name) == 0)
+            return *filters;
+    return NULL;
+}
+
+static void report_unknown(struct gw_config_loader *loader, const char *pointer, const char *name)
+{
+    const struct gw_filter_type *const *filter = loader->config->filters;
+    struct gw_similar similar;
+
+    gw_similar_init(&similar, gw_str_of(name));
+    for (; *filter != NULL; filter++)
+        gw_similar_offer(&similar, gw_str_of((*filter)->name));
+    if (similar.best.ptr != NULL)
+        gw_config_fail(loader, pointer, "unknown policy \"%.64s\"; did you mean \"%.*s\"?", name,
+                       GW_STR_ARG(similar.best));
+    else
+        gw_config_fail(loader, pointer, "unknown policy \"%.64s\"", name);
+}
+
+/* The sections that a policy names become keys of its own options. */
+static int add_section_values(struct gw_config_loader *loader,
+                              const struct gw_config_policy *policy, json_t *options)
+{
+    const struct gw_option *option = options_of(policy->type);
+
+    for (; option->type != GW_END; option++) {
+        json_t *section = json_object_get(loader->config->checked, option->name);
+
+        if (option->type != GW_SECTION)
+            continue;
+        if (section == NULL && (option->flags & GW_OPTION_REQUIRED) != 0)
+            gw_config_fail(loader, policy->pointer,
+                           "the policy %s needs the top-level section \"%s\"", policy->type->name,
+                           option->name);
+        if (section != NULL && json_object_set(options, option->name, section) != 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* Keeps the options twice: as written, in the tree that /config shows; and with their sections. */
+static int keep_options(struct gw_config_loader *loader, struct gw_config_policy *policy,
+                        json_t *options)
+{
+    json_t *shown = json_object_get(loader->config->checked, "policies");
+    json_t *full = json_copy(options);
+    json_t *item = json_pack("{s:O}", policy->type->name, options);
+    int rc = full != NULL ? add_section_values(loader, policy, full) : -ENOMEM;
+
+    policy->options = full;
+    if (item == NULL || json_array_append_new(shown, item) != 0)
+        rc = -ENOMEM;
+    if (full == NULL || json_array_append_new(loader->config->chain, full) != 0)
+        rc = -ENOMEM;
+    return rc;
+}
+
+static int add_policy(struct gw_config_loader *loader, const char *pointer, const char *name,
+                      const json_t *given)
+{
+    struct gw_config *config = loader->config;
+    struct gw_config_policy *policy = &config->policies[config->policy_count];
+    const struct gw_filter_type *type = find_filter(config->filters, name);
+    json_t *options = NULL;
+
+    if (type == NULL) {
+        report_unknown(loader, pointer, name);
+        return 0;
+    }
+    for (size_t i = 0; i < config->policy_count; i++)
+        if (config->policies[i].type == type) {
+            gw_config_fail(loader, pointer, "the policy %s is in the chain already", name);
+            return 0;
+        }
+    policy->type = type;
+    snprintf(policy->pointer, sizeof(policy->pointer), "%s", pointer);
+    int rc = gw_option_check(&loader->source, given, pointer, options_of(type), &options);
+    if (rc != 0)
+        return rc == -ENOMEM ? rc : 0; /* the findings are there: go on */
+    rc = keep_options(loader, policy, options);
+    json_decref(options);
+    config->policy_count++;
+    return rc;
+}
+
+/* One item of the list: `name`, or `name: {options}`. */
+static int add_item(struct gw_config_loader *loader, size_t index, const json_t *item)
+{
+    char pointer[sizeof(loader->config->policies->pointer)];
+    const char *name = json_string_value(item);
+    void *pair = json_object_iter((json_t *)item);
+
+    snprintf(pointer, sizeof(pointer), "/policies/%zu", index);
+    if (name != NULL)
+        return add_policy(loader, pointer, name, NULL);
+    if (json_object_size(item) != 1) {
+        gw_config_fail(loader, pointer, "must be the name of a policy, or one name: {options}");
+        return 0;
+    }
+    name = json_object_iter_key(pair);
+    if (strlen(name) < 24) /* longer ones are unknown anyway */
+        snprintf(pointer, sizeof(pointer), "/policies/%zu/%s", index, name);
+    return add_policy(loader, pointer, name, json_object_iter_value(pair));
+}
+
+static int add_default_chain(struct gw_config_loader *loader)
+{
+    int rc = 0;
+
+    for (const char *const *name = gw_config_default_chain; *name != NULL && rc == 0; name++)
+        if (find_filter(loader->config->filters, *name) != NULL)
+            rc = add_policy(loader, "", *name, NULL);
+    return rc;
+}
+
+int gw_config_fill_policies(struct gw_config_loader *loader, const json_t *given)
+{
+    struct gw_config *config = loader->config;
+    size_t room = json_array_size(given) + 64;
+    size_t index;
+    json_t *item;
+    int rc = 0;
+
+    config->policies = gw_arena_calloc(&config->arena, room, sizeof(*config->policies));
+    config->chain = json_array();
+    if (config->policies == NULL || config->chain == NULL ||
+        json_object_set_new(config->checked, "policies", json_array()) != 0)
+        return -ENOMEM;
+    if (given == NULL)
+        return add_default_chain(loader);
+    if (!json_is_array(given)) {
+        gw_config_fail(loader, "/policies", "policies must be a list");
+        return 0;
+    }
+    json_array_foreach(given, index, item)
+    {
+        if (rc == 0)
+            rc = add_item(loader, index, item);
+    }
+    return rc;
+}

@@ -1,0 +1,65 @@
+/* What the files gateway/config*.c share. Not for others. */
+#pragma once
+
+#include "server/gateway/config.h"
+
+/* One load under way. */
+struct gw_config_loader {
+    struct gw_config *config;
+    struct gw_diagnostics *diagnostics;
+    struct gw_option_source source;
+    char folder[4096]; /* of the configuration's file */
+};
+
+/* Adds an error at the value that the JSON Pointer names; the load goes on and fails at its end. */
+GW_PRINTF(3, 4)
+GW_COLD void gw_config_fail(struct gw_config_loader *loader, const char *pointer,
+                            const char *format, ...);
+
+/* Fills the typed members from the checked tree, of which parts may be missing if something was
+ * wrong with them. Further problems are added. 0, or -ENOMEM. */
+GW_MUST_CHECK
+int gw_config_fill(struct gw_config_loader *loader);
+GW_MUST_CHECK
+int gw_config_fill_backends(struct gw_config_loader *loader);
+GW_MUST_CHECK
+int gw_config_fill_redis(struct gw_config_loader *loader);
+
+/* The table of all top-level keys: the gateway's and the policies' sections; in the arena. NULL
+ * without memory. */
+GW_MUST_CHECK
+const struct gw_option *gw_config_table_build(struct gw_arena *arena,
+                                              const struct gw_filter_type *const *filters);
+
+/* Checks the chain and fills config->policies. `given` is the list in the file, or NULL. */
+GW_MUST_CHECK
+int gw_config_fill_policies(struct gw_config_loader *loader, const json_t *given);
+
+/* Members of checked objects. A missing one is a gw_str with ptr NULL, or 0. */
+struct gw_str gw_config_text(const json_t *object, const char *key);
+uint64_t gw_config_number(const json_t *object, const char *key);
+/* A list of texts, in the arena; nulls are left out. 0, or -ENOMEM. */
+GW_MUST_CHECK
+int gw_config_texts(struct gw_config *config, const json_t *list, const struct gw_str **out_texts,
+                    size_t *out_count);
+/* A path made relative to the configuration's folder; ptr NULL without memory. */
+GW_MUST_CHECK
+struct gw_str gw_config_path(struct gw_config_loader *loader, struct gw_str path);
+
+/* "127.0.0.1:8080", "[::]:0", "*:80". Returns 0, or -EINVAL. The text is borrowed. */
+GW_MUST_CHECK
+int gw_config_address_parse(struct gw_str text, struct gw_config_address *out_address);
+
+/* scheme://host[:port][/path] without user, query and fragment. All parts are borrowed. */
+struct gw_config_url {
+    struct gw_str scheme, authority;
+    struct gw_str host; /* without brackets */
+    struct gw_str path; /* from its "/", or empty */
+    uint16_t port;      /* 0: none given */
+};
+
+/* Returns 0, or -EINVAL with the reason. */
+GW_MUST_CHECK
+int gw_config_url_parse(struct gw_str text, struct gw_config_url *out_url, struct gw_error *error);
+
+bool gw_config_pattern_is_valid(struct gw_str pattern);

@@ -1,0 +1,23 @@
+/* Whether this gateway should get traffic: what /readyz says, and why.
+ *
+ * Looked after on the main thread: Redis is asked and each backend is tried every ten seconds.
+ * Redis and draining decide; a backend that is away is told but does not make the gateway unready,
+ * for then one ERP's outage would take every gateway out of its balancer at once. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "server/core/attr.h"
+#include "server/core/buf.h"
+#include "server/core/error.h"
+
+struct gw_readiness;
+struct gw_server;
+
+GW_MUST_CHECK
+int gw_readiness_create(struct gw_server *server, struct gw_readiness **out_readiness,
+                        struct gw_error *error);
+void gw_readiness_destroy(struct gw_readiness *readiness); /* NULL is safe */
+
+/* Writes the state as JSON; returns whether the gateway is ready. */
+bool gw_readiness_print(struct gw_readiness *readiness, struct gw_buf *out);

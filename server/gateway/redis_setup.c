@@ -1,0 +1,60 @@
+#include "server/gateway/redis_setup.h"
+
+#include "server/net/resolver.h"
+#include "server/net/tls.h"
+#include "server/store/private_redis.h"
+
+void gw_redis_setup_init(struct gw_redis_setup *setup, const struct gw_config_redis *config,
+                         const struct gw_private_redis *private_redis)
+{
+    *setup = (struct gw_redis_setup){0};
+    if (private_redis != NULL) {
+        gw_private_redis_get_config(private_redis, &setup->client);
+    } else {
+        setup->client = (struct gw_redis_config){
+            .unix_path = config->path,
+            .host = config->host,
+            .port = config->port,
+            .user = config->username,
+            .password = config->password,
+            .database = config->database,
+        };
+        setup->needs_resolver = config->kind == GW_REDIS_TCP || config->kind == GW_REDIS_TLS;
+        setup->needs_tls = config->kind == GW_REDIS_TLS;
+        setup->ca_pem = config->ca_pem;
+    }
+    setup->client.client_name = GW_STR("millgate");
+    setup->client.timeout_ns = config->command_timeout_ns;
+    setup->client.connect_timeout_ns = config->connect_timeout_ns;
+}
+
+int gw_redis_access_open(struct gw_redis_access *link, struct gw_loop *loop,
+                         const struct gw_redis_setup *setup, struct gw_error *error)
+{
+    struct gw_redis_config config = setup->client;
+    int rc = 0;
+
+    if (setup->needs_resolver)
+        rc = gw_resolver_create(loop, &link->resolver);
+    if (rc != 0)
+        gw_error_set(error, rc, "cannot resolve names: out of memory");
+    if (rc == 0 && setup->needs_tls) {
+        const struct gw_tls_config tls = {.ca_pem = setup->ca_pem};
+        rc = gw_tls_create(&tls, &link->tls, error);
+    }
+    config.resolver = link->resolver;
+    config.tls = link->tls;
+    if (rc == 0)
+        rc = gw_redis_create(loop, &config, &link->redis, error);
+    if (rc != 0)
+        gw_redis_access_close(link);
+    return rc;
+}
+
+void gw_redis_access_close(struct gw_redis_access *link)
+{
+    gw_redis_destroy(link->redis);
+    gw_tls_destroy(link->tls);
+    gw_resolver_destroy(link->resolver);
+    *link = (struct gw_redis_access){0};
+}

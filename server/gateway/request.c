@@ -1,0 +1,195 @@
+#include "server/gateway/request.h"
+
+#include <sys/random.h>
+
+#include "server/contract/operation.h"
+#include "server/core/clock.h"
+#include "server/core/log.h"
+#include "server/http/identity_fields.h"
+#include "server/http/problem.h"
+#include "server/http/router.h"
+#include "server/observe/access_log.h"
+#include "server/observe/metrics.h"
+#include "server/observe/trace.h"
+#include "server/upstream/proxy.h"
+
+/* --- identifiers --- */
+
+static void refill(struct gw_request_owner *owner)
+{
+    /* Up to 256 bytes a call are never cut short (getrandom(2)). */
+    for (size_t at = 0; at < sizeof(owner->random); at += 256) {
+        if (getrandom(owner->random + at, 256, 0) != 256)
+            gw_log_error("the kernel gives no random bytes");
+    }
+    owner->random_left = sizeof(owner->random);
+}
+
+void gw_request_owner_turn(struct gw_request_owner *owner)
+{
+    if (owner->random_left < sizeof(owner->random) / 2)
+        refill(owner);
+}
+
+static struct gw_str make_id(struct gw_request_owner *owner, struct gw_arena *arena, size_t len)
+{
+    char *text = gw_arena_alloc(arena, len + 1);
+
+    if (text == NULL)
+        return GW_STR("");
+    if (owner->random_left < len / 2)
+        refill(owner);
+    owner->random_left -= len / 2;
+    gw_trace_hex(owner->random + owner->random_left, len, text);
+    text[len] = '\0';
+    return gw_str_from(text, len);
+}
+
+static void identify(struct gw_request_owner *owner, struct gw_exchange *ex)
+{
+    struct gw_exchange_record *record = &ex->record;
+    const struct gw_str *given = gw_request_field(ex, GW_STR("traceparent"));
+    struct gw_traceparent parent;
+
+    record->request_id = make_id(owner, &ex->arena, GW_TRACE_ID_LEN);
+    record->span_id = make_id(owner, &ex->arena, GW_SPAN_ID_LEN);
+    if (given != NULL && gw_traceparent_parse(*given, &parent)) {
+        const struct gw_str *state = gw_request_field(ex, GW_STR("tracestate"));
+        record->trace_id = gw_arena_copy(&ex->arena, parent.trace_id);
+        record->parent_span = parent.parent_id;
+        record->is_sampled = parent.is_sampled;
+        if (state != NULL)
+            record->tracestate = *state;
+    } else {
+        record->trace_id = make_id(owner, &ex->arena, GW_TRACE_ID_LEN);
+    }
+}
+
+/* --- routing --- */
+
+static void answer_simply(struct gw_exchange *ex, int status, struct gw_str allow)
+{
+    ex->response.status = status;
+    if (allow.len > 0 && gw_response_add_field(ex, GW_STR("Allow"), allow) != 0)
+        gw_problem_set(ex, "overloaded", NULL);
+    gw_exchange_respond(ex);
+}
+
+static void refuse(struct gw_exchange *ex, const char *problem, struct gw_str allow)
+{
+    gw_problem_set(ex, problem, NULL);
+    answer_simply(ex, ex->response.status, allow);
+}
+
+static void enter(struct gw_exchange *ex, const struct gw_service *service,
+                  const struct gw_route_match *match)
+{
+    const struct gw_operation *operation = service->operation;
+
+    ex->operation = operation;
+    ex->api = operation->api;
+    ex->service = service;
+    ex->record.route = operation->route;
+    ex->record.route_number = service->metric;
+    ex->path_parameter_count = match->parameter_count;
+    memcpy(ex->path_parameters, match->parameters,
+           match->parameter_count * sizeof(match->parameters[0]));
+    gw_chain_run(&ex->view->chain, ex);
+}
+
+static void begin(void *self, struct gw_exchange *ex)
+{
+    struct gw_request_owner *owner = self;
+    struct gw_route_match match;
+
+    identify(owner, ex);
+    gw_identity_fields_strip(ex);
+    ex->view = owner->view;
+    ex->view->exchange_count++;
+    if (ex->request.method == GW_METHOD_OTHER) {
+        refuse(ex, "not-implemented", GW_STR(""));
+        return;
+    }
+    switch (
+        gw_router_match(ex->view->snapshot->router, ex->request.method, ex->request.path, &match)) {
+    case GW_ROUTE_FOUND:
+        enter(ex, match.value, &match);
+        break;
+    case GW_ROUTE_OPTIONS:
+        answer_simply(ex, 204, match.allow);
+        break;
+    case GW_ROUTE_BAD_METHOD:
+        refuse(ex, "method-not-allowed", match.allow);
+        break;
+    case GW_ROUTE_BAD_PATH:
+        refuse(ex, "malformed-request", GW_STR(""));
+        break;
+    case GW_ROUTE_NOT_FOUND:
+        refuse(ex, "not-found", GW_STR(""));
+        break;
+    }
+}
+
+static void finish(void *self, struct gw_exchange *ex)
+{
+    struct gw_request_owner *owner = self;
+    uint64_t end_ns = gw_clock_monotonic_ns();
+    int status = ex->state == GW_EXCHANGE_GONE ? 0 : ex->response.status;
+
+    gw_metrics_exchange(owner->worker.metrics, ex->record.route_number, status,
+                        end_ns - ex->now_ns);
+    gw_access_log_write(owner->access_log, ex, end_ns);
+    if (ex->view != NULL)
+        ex->view->exchange_count--;
+}
+
+const struct gw_exchange_handler gw_request_handler = {.begin = begin, .finish = finish};
+
+/* --- the backend --- */
+
+static struct gw_str part_text(const struct gw_exchange *ex, const struct gw_path_part *part)
+{
+    return part->parameter == SIZE_MAX ? part->text : ex->path_parameters[part->parameter];
+}
+
+/* The operation's path on the backend: its template with the parameters as they were received. */
+static struct gw_str make_target(struct gw_exchange *ex, const struct gw_operation *operation)
+{
+    size_t len = ex->request.query.len + 1;
+
+    for (size_t i = 0; i < operation->backend_part_count; i++) {
+        const struct gw_path_part *part = &operation->backend_parts[i];
+        len += part_text(ex, part).len;
+    }
+    char *target = gw_arena_alloc(&ex->arena, len);
+    size_t at = 0;
+    if (target == NULL)
+        return (struct gw_str){NULL, 0};
+    for (size_t i = 0; i < operation->backend_part_count; i++) {
+        const struct gw_path_part *part = &operation->backend_parts[i];
+        struct gw_str text = part_text(ex, part);
+        if (text.len > 0)
+            memcpy(target + at, text.ptr, text.len);
+        at += text.len;
+    }
+    if (ex->request.query.len > 0) {
+        target[at++] = '?';
+        memcpy(target + at, ex->request.query.ptr, ex->request.query.len);
+        at += ex->request.query.len;
+    }
+    return gw_str_from(target, at);
+}
+
+void gw_request_forward(struct gw_exchange *ex)
+{
+    const struct gw_service *service = ex->service;
+    const struct gw_backend *backend = &ex->view->backends[service->backend];
+    struct gw_str target = make_target(ex, service->operation);
+
+    if (backend->origin == NULL || target.ptr == NULL) {
+        gw_problem_set(ex, backend->origin == NULL ? "backend-unreachable" : "overloaded", NULL);
+        gw_chain_response_set(ex);
+        return;
+    }
+    gw_proxy_start(ex, backend, target);
+}

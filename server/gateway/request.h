@@ -1,0 +1,27 @@
+/* What happens to a request on a worker: route, policies, backend, log. */
+#pragma once
+
+#include <stdint.h>
+
+#include "server/filter/worker.h"
+#include "server/gateway/view.h"
+#include "server/http/exchange.h"
+
+struct gw_access_log_shard;
+
+struct gw_request_owner {
+    struct gw_worker worker; /* what policies see; ex->worker points here */
+    struct gw_view *view;    /* the current one; NULL before the first */
+    struct gw_access_log_shard *access_log;
+    unsigned char random[1024]; /* drawn from the kernel ahead */
+    size_t random_left;
+};
+
+/* begin and finish; `self` is the owner. */
+extern const struct gw_exchange_handler gw_request_handler;
+
+/* The end of every view's chain: the backend. */
+void gw_request_forward(struct gw_exchange *ex);
+
+/* Once per loop turn: draws random bytes while nobody waits for them. */
+void gw_request_owner_turn(struct gw_request_owner *owner);

@@ -1,0 +1,80 @@
+/* The main thread's state, shared by the files of gateway/ that make up the server. Not for others.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "server/filter/worker.h"
+#include "server/gateway/redis_setup.h"
+#include "server/gateway/server.h"
+#include "server/gateway/snapshot.h"
+#include "server/gateway/worker.h"
+#include "server/http/exchange.h"
+#include "server/net/loop.h"
+#include "server/observe/access_log.h"
+#include "server/observe/metrics.h"
+
+#define GW_MAX_SNAPSHOTS 4
+#define GW_MAX_WORKERS 64
+
+struct gw_admin;
+struct gw_http_client;
+struct gw_private_redis;
+struct gw_readiness;
+
+enum gw_server_phase { GW_SERVER_STARTING, GW_SERVER_SERVING, GW_SERVER_DRAINING };
+
+/* A reload on its way: loading on a thread of the pool, then being adopted by the workers. */
+struct gw_reload {
+    bool is_loading, is_adopting;
+    bool is_wanted_again; /* asked for while one was running */
+    int rc;
+    struct gw_snapshot *next;
+    struct gw_diagnostics diagnostics;
+    struct gw_exchange *waiting; /* the admin's request, or NULL */
+};
+
+struct gw_server {
+    struct gw_server_options options;
+    enum gw_server_phase phase;
+    int exit_code;
+    struct gw_loop *loop;
+    struct gw_async *wake; /* workers send it */
+    struct gw_signal *signals[4];
+    struct gw_timer drain_timer;
+    struct gw_timer tick;
+    unsigned stop_signals;
+
+    struct gw_snapshot *current;
+    struct gw_snapshot *snapshots[GW_MAX_SNAPSHOTS]; /* all that are not yet freed */
+    uint64_t generation;
+    struct gw_policy_set sets[GW_MAX_WORKERS]; /* each worker's newest, for taking over */
+    struct gw_reload reload;
+
+    struct gw_worker_thread *workers[GW_MAX_WORKERS];
+    size_t worker_count;
+    struct gw_metrics *metrics; /* a shard per worker, and one for the main thread */
+    struct gw_access_log *access_log;
+    struct gw_private_redis *private_redis; /* NULL: one is configured */
+    struct gw_redis_setup redis_setup;
+    struct gw_redis_access redis; /* the main thread's own connection */
+
+    struct gw_worker main_worker; /* what policies see when they run for the admin listener */
+    struct gw_admin *admin;
+    struct gw_readiness *readiness;
+};
+
+/* --- reload.c --- */
+
+/* The first snapshot, on the calling thread. */
+GW_MUST_CHECK
+int gw_server_load_first(struct gw_server *server);
+/* Starts a reload; `waiting` (may be NULL) is answered when it is done. */
+void gw_server_reload(struct gw_server *server, struct gw_exchange *waiting);
+/* The waiting request's client has left. */
+void gw_server_forget_waiting(struct gw_server *server);
+/* Looks whether an adoption is complete and frees snapshots that nobody uses. */
+void gw_server_reload_progress(struct gw_server *server);
+/* Hands a worker its first view. */
+GW_MUST_CHECK
+int gw_server_hand_first(struct gw_server *server, struct gw_worker_thread *worker, size_t index);

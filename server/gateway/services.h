@@ -1,0 +1,9 @@
+/* From contracts to routes: a service per operation, and the router over all. */
+#pragma once
+
+#include "server/gateway/snapshot.h"
+
+/* Fills services and router of a snapshot whose contracts and backends are there. 0, or a negative
+ * errno with the reason in `diagnostics` (or -ENOMEM). */
+GW_MUST_CHECK
+int gw_services_make(struct gw_snapshot *snapshot, struct gw_diagnostics *diagnostics);

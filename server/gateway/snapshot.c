@@ -1,0 +1,201 @@
+#include "server/gateway/snapshot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "server/gateway/rules.h"
+#include "server/gateway/services.h"
+
+#define ARENA_BLOCK_BYTES (64 * 1024)
+#define ARENA_MAX_BYTES ((size_t)256 * 1024 * 1024)
+#define MAX_CONTRACTS 4096
+
+struct loading {
+    struct gw_snapshot *snapshot;
+    const struct gw_snapshot *previous;
+    struct gw_diagnostics *diagnostics;
+    struct gw_contract_rules rules;
+};
+
+/* --- contracts --- */
+
+static struct gw_contract *find_unchanged(const struct loading *loading, const char *path)
+{
+    const struct gw_snapshot *previous = loading->previous;
+
+    for (size_t i = 0; previous != NULL && i < previous->contract_count; i++) {
+        struct gw_contract *contract = previous->contracts[i];
+        if (gw_str_equal(gw_contract_api(contract)->file, gw_str_of(path)) &&
+            gw_contract_is_current(contract, &loading->rules))
+            return gw_contract_hold(contract);
+    }
+    return NULL;
+}
+
+/* A contract that is refused does not end the list: all problems are told at once. */
+static int add_contract(void *self, const char *path)
+{
+    struct loading *loading = self;
+    struct gw_snapshot *snapshot = loading->snapshot;
+
+    if (snapshot->contract_count == MAX_CONTRACTS) {
+        gw_diagnostics_add(loading->diagnostics, GW_SEVERITY_ERROR, path, 0, 0,
+                           "more than %d contracts", MAX_CONTRACTS);
+        return -ENOSPC;
+    }
+    struct gw_contract *contract = find_unchanged(loading, path);
+    if (contract == NULL) {
+        int rc = gw_contract_load(path, &loading->rules, loading->diagnostics, &contract);
+        if (rc == -ENOMEM)
+            return rc;
+        if (rc != 0)
+            return 0;
+    }
+    snapshot->contracts[snapshot->contract_count++] = contract;
+    return 0;
+}
+
+static int load_contracts(struct loading *loading)
+{
+    struct gw_snapshot *snapshot = loading->snapshot;
+    const struct gw_config *config = snapshot->config;
+
+    snapshot->contracts = calloc(MAX_CONTRACTS, sizeof(struct gw_contract *));
+    if (snapshot->contracts == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < config->contract_count; i++) {
+        const char *path = config->contracts[i].ptr;
+        struct stat status;
+        int rc;
+        if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+            rc = gw_contract_list(path, loading->diagnostics, add_contract, loading);
+        else
+            rc = add_contract(loading, path);
+        if (rc != 0)
+            return rc;
+    }
+    gw_contract_check_bases(snapshot->contracts, snapshot->contract_count, loading->diagnostics);
+    return 0;
+}
+
+/* --- backends --- */
+
+static int make_backends(struct gw_snapshot *snapshot)
+{
+    const struct gw_config *config = snapshot->config;
+
+    snapshot->backend_count = config->backend_count;
+    snapshot->backends =
+        gw_arena_calloc(&snapshot->arena, config->backend_count + 1, sizeof(*snapshot->backends));
+    if (snapshot->backends == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < config->backend_count; i++) {
+        const struct gw_config_backend *from = &config->backends[i];
+        struct gw_field *fields =
+            gw_arena_calloc(&snapshot->arena, from->header_count + 1, sizeof(*fields));
+        if (fields == NULL)
+            return -ENOMEM;
+        for (size_t at = 0; at < from->header_count; at++)
+            fields[at] = (struct gw_field){from->headers[at].name, from->headers[at].value};
+        snapshot->backends[i] = (struct gw_backend_config){
+            .name = from->name,
+            .origin =
+                {
+                    .host = from->host,
+                    .port = from->port,
+                    .is_tls = from->is_tls,
+                    .ca_pem = from->tls.ca_pem,
+                    .client_cert_pem = from->tls.client_certificate_pem,
+                    .client_key_pem = from->tls.client_key_pem,
+                    .server_name = from->tls.server_name,
+                    .max_connections = from->max_connections,
+                    .max_waiting = from->max_waiting,
+                    .idle_ns = from->idle_timeout_ns,
+                    .connect_ns = from->connect_timeout_ns,
+                },
+            .authority = from->authority,
+            .base_path = from->base_path,
+            .fields = fields,
+            .field_count = from->header_count,
+            .first_byte_ns = from->first_byte_timeout_ns,
+            .total_ns = from->total_timeout_ns,
+            .sends_bearer = from->send_bearer,
+        };
+    }
+    return 0;
+}
+
+/* --- life --- */
+
+static int load(struct loading *loading, const char *path,
+                const struct gw_filter_type *const *filters)
+{
+    struct gw_snapshot *snapshot = loading->snapshot;
+    int rc = gw_config_load(path, filters, loading->diagnostics, &snapshot->config);
+
+    if (rc == 0)
+        rc = gw_gateway_rules(snapshot->config, &snapshot->arena, &loading->rules);
+    if (rc == 0)
+        rc = load_contracts(loading);
+    if (rc == 0)
+        rc = make_backends(snapshot);
+    if (rc == 0 && gw_diagnostics_has_errors(loading->diagnostics))
+        rc = -EINVAL;
+    if (rc == 0)
+        rc = gw_services_make(snapshot, loading->diagnostics);
+    return rc;
+}
+
+int gw_snapshot_load(const char *path, const struct gw_filter_type *const *filters,
+                     const struct gw_snapshot *previous, struct gw_diagnostics *diagnostics,
+                     struct gw_snapshot **out_snapshot)
+{
+    struct gw_snapshot *snapshot = calloc(1, sizeof(*snapshot));
+    struct loading loading = {
+        .snapshot = snapshot, .previous = previous, .diagnostics = diagnostics};
+
+    if (snapshot == NULL)
+        return -ENOMEM;
+    gw_arena_init(&snapshot->arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
+    int rc = load(&loading, path, filters);
+    if (rc != 0) {
+        if (!gw_diagnostics_has_errors(diagnostics))
+            gw_diagnostics_add(diagnostics, GW_SEVERITY_ERROR, path, 0, 0, "cannot be loaded: %s",
+                               strerror(-rc));
+        gw_snapshot_destroy(snapshot);
+        return rc;
+    }
+    *out_snapshot = snapshot;
+    return 0;
+}
+
+struct gw_snapshot *gw_snapshot_retain(struct gw_snapshot *snapshot)
+{
+    atomic_fetch_add_explicit(&snapshot->references, 1, memory_order_relaxed);
+    return snapshot;
+}
+
+void gw_snapshot_release(struct gw_snapshot *snapshot)
+{
+    if (snapshot != NULL)
+        atomic_fetch_sub_explicit(&snapshot->references, 1, memory_order_release);
+}
+
+bool gw_snapshot_is_used(const struct gw_snapshot *snapshot)
+{
+    return atomic_load_explicit(&snapshot->references, memory_order_acquire) > 0;
+}
+
+void gw_snapshot_destroy(struct gw_snapshot *snapshot)
+{
+    if (snapshot == NULL)
+        return;
+    gw_router_destroy(snapshot->router);
+    for (size_t i = 0; i < snapshot->contract_count; i++)
+        gw_contract_release(snapshot->contracts[i]);
+    free(snapshot->contracts);
+    gw_config_destroy(snapshot->config);
+    gw_arena_finish(&snapshot->arena);
+    free(snapshot);
+}

@@ -1,0 +1,54 @@
+/* A snapshot: configuration, contracts, routes and backends, as they hold together.
+ *
+ * Built and checked whole before any worker sees it, immutable then. Whoever uses one holds a
+ * reference; the main thread, which holds the list of all, frees those that nobody uses. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/contract/load.h"
+#include "server/core/diagnostic.h"
+#include "server/gateway/config.h"
+#include "server/http/router.h"
+#include "server/upstream/backend.h"
+
+/* How one operation is served. What the router's matches point at. */
+struct gw_service {
+    const struct gw_operation *operation;
+    size_t backend; /* index in the snapshot's and the view's backends */
+    size_t metric;  /* its number in the metrics; set when the snapshot is published */
+};
+
+struct gw_snapshot {
+    atomic_uint references;
+    uint64_t generation; /* 1, 2, ... in the order of publishing; 0 before */
+    struct gw_config *config;
+    struct gw_contract **contracts;
+    size_t contract_count;
+    struct gw_service *services;
+    size_t service_count;
+    struct gw_router *router;
+    struct gw_backend_config *backends;
+    size_t backend_count;
+    struct gw_arena arena;
+};
+
+/* Loads the file and everything it names. All that is wrong goes to `diagnostics`. Contracts that
+ * have not changed are shared with `previous` (may be NULL). Any thread; takes its time. */
+GW_MUST_CHECK
+int gw_snapshot_load(const char *path, const struct gw_filter_type *const *filters,
+                     const struct gw_snapshot *previous, struct gw_diagnostics *diagnostics,
+                     struct gw_snapshot **out_snapshot);
+
+struct gw_snapshot *gw_snapshot_retain(struct gw_snapshot *snapshot);
+
+/* Gives a reference back; frees nothing, so that a worker never pays for it. NULL is safe. */
+void gw_snapshot_release(struct gw_snapshot *snapshot);
+
+/* Whether anybody holds a reference. */
+bool gw_snapshot_is_used(const struct gw_snapshot *snapshot);
+
+/* Frees one that nobody uses. NULL is safe. */
+void gw_snapshot_destroy(struct gw_snapshot *snapshot);

@@ -1,0 +1,52 @@
+#include "server/gateway/view.h"
+
+#include <stdlib.h>
+
+#include "server/core/log.h"
+
+struct gw_view *gw_view_create(struct gw_snapshot *snapshot, struct gw_policy_set *policies,
+                               void (*end)(struct gw_exchange *ex))
+{
+    struct gw_view *view = calloc(1, sizeof(*view));
+
+    if (view == NULL)
+        return NULL;
+    view->backends = calloc(snapshot->backend_count + 1, sizeof(*view->backends));
+    if (view->backends == NULL) {
+        free(view);
+        return NULL;
+    }
+    view->snapshot = gw_snapshot_retain(snapshot);
+    view->policies = *policies;
+    *policies = (struct gw_policy_set){0};
+    for (size_t i = 0; i < view->policies.count; i++) {
+        view->chain.links[i] = (struct gw_chain_link){
+            .type = view->policies.policies[i]->type,
+            .self = view->policies.policies[i]->self,
+        };
+    }
+    view->chain.count = view->policies.count;
+    view->chain.end = end;
+    return view;
+}
+
+void gw_view_adopt(struct gw_view *view, struct gw_http_client *client)
+{
+    for (size_t i = 0; i < view->snapshot->backend_count; i++) {
+        struct gw_error error = {0};
+        if (gw_backend_init(&view->backends[i], client, &view->snapshot->backends[i], &error) != 0)
+            gw_log_error("%s", error.text);
+    }
+}
+
+void gw_view_destroy(struct gw_view *view)
+{
+    if (view == NULL)
+        return;
+    for (size_t i = 0; i < view->snapshot->backend_count; i++)
+        gw_backend_finish(&view->backends[i]);
+    gw_policy_set_release(&view->policies);
+    gw_snapshot_release(view->snapshot);
+    free(view->backends);
+    free(view);
+}

@@ -1,0 +1,29 @@
+/* A snapshot as one worker sees it: its own policy instances and backends, and the count of
+ * exchanges that still need them. Made on the main thread, handed to the worker, whose it is. */
+#pragma once
+
+#include "server/filter/chain.h"
+#include "server/gateway/policy.h"
+#include "server/gateway/snapshot.h"
+#include "server/upstream/backend.h"
+
+struct gw_view {
+    struct gw_list node;          /* among a worker's retired views */
+    struct gw_snapshot *snapshot; /* a reference */
+    struct gw_policy_set policies;
+    struct gw_chain chain;
+    struct gw_backend *backends; /* in the order of snapshot->backends */
+    size_t exchange_count;
+};
+
+/* Takes over the set and a reference to the snapshot. NULL without memory (nothing is taken). */
+GW_MUST_CHECK
+struct gw_view *gw_view_create(struct gw_snapshot *snapshot, struct gw_policy_set *policies,
+                               void (*end)(struct gw_exchange *ex));
+
+/* On the worker's thread: connects the backends to its client. A backend that cannot be set up is
+ * logged, and answers 502. */
+void gw_view_adopt(struct gw_view *view, struct gw_http_client *client);
+
+/* NULL is safe. On the worker's thread once adopted. */
+void gw_view_destroy(struct gw_view *view);

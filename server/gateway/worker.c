@@ -1,0 +1,345 @@
+#include "server/gateway/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/core/clock.h"
+#include "server/core/log.h"
+#include "server/filter/worker.h"
+#include "server/gateway/redis_setup.h"
+#include "server/gateway/request.h"
+#include "server/gateway/worker_metrics.h"
+#include "server/http/listener.h"
+#include "server/net/http_client.h"
+#include "server/net/loop.h"
+#include "server/observe/access_log.h"
+#include "server/observe/metrics.h"
+#include "server/store/redis.h"
+
+#define TICK_NS (100 * GW_NS_PER_MS)
+#define EXCHANGE_MAX_BYTES (8 * 1024 * 1024)
+#define MAX_LISTENERS 16
+
+struct gw_worker_thread {
+    struct gw_request_owner requests; /* first: handlers get a pointer to it */
+    struct gw_loop *loop;
+    struct gw_listener *listeners[MAX_LISTENERS];
+    size_t listener_count;
+    struct gw_exchange_pool pool;
+    struct gw_redis_access redis;
+    struct gw_check *check;
+    struct gw_async *wake;
+    struct gw_timer tick;
+    struct gw_list retired; /* views with exchanges still on them */
+    void (*on_event)(void *self);
+    void *on_event_self;
+    pthread_t thread;
+    bool is_started;
+    /* --- shared with the main thread --- */
+    _Atomic(struct gw_view *) inbox;
+    atomic_bool must_drain, must_stop, is_empty, has_redis;
+};
+
+static void notify(struct gw_worker_thread *worker)
+{
+    worker->on_event(worker->on_event_self);
+}
+
+/* --- views --- */
+
+static void retire_view(struct gw_worker_thread *worker, struct gw_view *view)
+{
+    if (view == NULL)
+        return;
+    if (view->exchange_count == 0) {
+        gw_view_destroy(view);
+        return;
+    }
+    gw_list_append(&worker->retired, &view->node);
+}
+
+static void adopt(struct gw_worker_thread *worker, struct gw_view *view)
+{
+    struct gw_view *old = worker->requests.view;
+
+    gw_view_adopt(view, worker->requests.worker.http);
+    worker->requests.view = view;
+    retire_view(worker, old);
+    notify(worker);
+}
+
+static void sweep_retired(struct gw_worker_thread *worker)
+{
+    struct gw_list *next;
+    bool has_freed = false;
+
+    for (struct gw_list *node = worker->retired.next; node != &worker->retired; node = next) {
+        struct gw_view *view = GW_LIST_ITEM(node, struct gw_view, node);
+        next = node->next;
+        if (view->exchange_count > 0)
+            continue;
+        gw_list_remove(node);
+        gw_view_destroy(view);
+        has_freed = true;
+    }
+    if (has_freed)
+        notify(worker);
+}
+
+/* --- the loop --- */
+
+static void publish_state(struct gw_worker_thread *worker)
+{
+    struct gw_metrics_shard *metrics = worker->requests.worker.metrics;
+    struct gw_listener_stats sum = {0};
+
+    for (size_t i = 0; i < worker->listener_count; i++) {
+        struct gw_listener_stats stats;
+        gw_listener_get_stats(worker->listeners[i], &stats);
+        sum.connections += stats.connections;
+        sum.exchanges += stats.exchanges;
+        sum.suspended += stats.suspended;
+    }
+    gw_metrics_set(metrics, &gw_worker_connections, sum.connections);
+    gw_metrics_set(metrics, &gw_worker_exchanges, sum.exchanges);
+    gw_metrics_set(metrics, &gw_worker_suspended, sum.suspended);
+
+    struct gw_redis_stats redis;
+    gw_redis_get_stats(worker->requests.worker.redis, &redis);
+    gw_metrics_set(metrics, &gw_worker_redis_commands, redis.commands);
+    gw_metrics_set(metrics, &gw_worker_redis_timeouts, redis.timeouts);
+    gw_metrics_set(metrics, &gw_worker_redis_disconnects, redis.disconnects);
+    bool is_up = gw_redis_is_up(worker->requests.worker.redis);
+    gw_metrics_set(metrics, &gw_worker_redis_up, is_up);
+    if (atomic_exchange_explicit(&worker->has_redis, is_up, memory_order_relaxed) != is_up)
+        gw_log(is_up ? GW_LOG_INFO : GW_LOG_WARN, "worker %u: Redis is %s%s%s",
+               worker->requests.worker.index, is_up ? "up" : "away", is_up ? "" : ": ",
+               is_up ? "" : gw_redis_get_reason(worker->requests.worker.redis));
+}
+
+static void check_empty(struct gw_worker_thread *worker)
+{
+    if (!atomic_load_explicit(&worker->must_drain, memory_order_relaxed) ||
+        atomic_load_explicit(&worker->is_empty, memory_order_relaxed))
+        return;
+    for (size_t i = 0; i < worker->listener_count; i++) {
+        if (!gw_listener_is_empty(worker->listeners[i]))
+            return;
+    }
+    atomic_store_explicit(&worker->is_empty, true, memory_order_release);
+    notify(worker);
+}
+
+static void on_tick(struct gw_timer *timer)
+{
+    struct gw_worker_thread *worker = GW_CONTAINER_OF(timer, struct gw_worker_thread, tick);
+
+    gw_timer_start(worker->loop, timer, TICK_NS, on_tick);
+    publish_state(worker);
+    sweep_retired(worker);
+    check_empty(worker);
+}
+
+static void on_check(void *self)
+{
+    struct gw_worker_thread *worker = self;
+
+    gw_access_log_flush(worker->requests.access_log, gw_loop_now_ns(worker->loop));
+    gw_request_owner_turn(&worker->requests);
+}
+
+static void on_wake(void *self)
+{
+    struct gw_worker_thread *worker = self;
+    struct gw_view *view = atomic_exchange_explicit(&worker->inbox, NULL, memory_order_acq_rel);
+
+    if (view != NULL)
+        adopt(worker, view);
+    if (atomic_load_explicit(&worker->must_drain, memory_order_relaxed)) {
+        for (size_t i = 0; i < worker->listener_count; i++)
+            gw_listener_drain(worker->listeners[i]);
+    }
+    if (atomic_load_explicit(&worker->must_stop, memory_order_relaxed))
+        gw_loop_stop(worker->loop);
+}
+
+/* What belongs to the loop's thread ends on it. */
+static void finish(struct gw_worker_thread *worker)
+{
+    for (size_t i = 0; i < worker->listener_count; i++)
+        gw_listener_destroy(worker->listeners[i]);
+    worker->listener_count = 0;
+    sweep_retired(worker);
+    gw_view_destroy(worker->requests.view);
+    worker->requests.view = NULL;
+    gw_timer_stop(&worker->tick);
+    gw_check_destroy(worker->check);
+    gw_redis_access_close(&worker->redis);
+    gw_http_client_destroy(worker->requests.worker.http);
+}
+
+static void *run(void *self)
+{
+    struct gw_worker_thread *worker = self;
+
+    on_wake(worker);
+    gw_loop_run(worker->loop);
+    finish(worker);
+    return NULL;
+}
+
+/* --- for the main thread --- */
+
+void gw_worker_hand_over(struct gw_worker_thread *worker, struct gw_view *view)
+{
+    atomic_store_explicit(&worker->inbox, view, memory_order_release);
+    if (worker->is_started)
+        gw_async_send(worker->wake);
+}
+
+bool gw_worker_has_adopted(const struct gw_worker_thread *worker)
+{
+    return atomic_load_explicit(&worker->inbox, memory_order_acquire) == NULL;
+}
+
+void gw_worker_drain(struct gw_worker_thread *worker)
+{
+    atomic_store_explicit(&worker->must_drain, true, memory_order_relaxed);
+    gw_async_send(worker->wake);
+}
+
+bool gw_worker_is_empty(const struct gw_worker_thread *worker)
+{
+    return atomic_load_explicit(&worker->is_empty, memory_order_acquire);
+}
+
+bool gw_worker_has_redis(const struct gw_worker_thread *worker)
+{
+    return atomic_load_explicit(&worker->has_redis, memory_order_relaxed);
+}
+
+static void count_event(struct gw_worker *worker, const struct gw_metric *metric)
+{
+    gw_metrics_add(worker->metrics, metric, 1);
+}
+
+static int add_listeners(struct gw_worker_thread *worker, const struct gw_worker_setup *setup,
+                         struct gw_error *error)
+{
+    for (size_t i = 0; i < setup->config->listener_count; i++) {
+        const struct gw_config_listener *from = &setup->config->listeners[i];
+        struct gw_listener_config config = {
+            .fd = setup->fds[i],
+            .worker = &worker->requests.worker,
+            .loop = worker->loop,
+            .pool = &worker->pool,
+            .handler = &gw_request_handler,
+            .handler_self = &worker->requests,
+            .certificate_pem = from->tls.is_on ? from->tls.certificate_pem.ptr : NULL,
+            .key_pem = from->tls.is_on ? from->tls.key_pem.ptr : NULL,
+            .max_connections = from->max_connections / setup->count + 1,
+            .pool_bytes = from->pool_bytes,
+            .head_timeout_ns = from->head_timeout_ns,
+            .idle_timeout_ns = from->idle_timeout_ns,
+            .write_timeout_ns = from->write_timeout_ns,
+            .min_body_rate = from->body_min_rate_bytes,
+            .count = count_event,
+        };
+        int rc = gw_listener_create(&config, &worker->listeners[i], error);
+        if (rc != 0)
+            return gw_error_prefix(error, rc, "listener %.*s", GW_STR_ARG(from->at.text));
+        worker->listener_count++;
+    }
+    return 0;
+}
+
+static size_t sum_max_connections(const struct gw_config *config)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < config->listener_count; i++)
+        sum += config->listeners[i].max_connections;
+    return sum;
+}
+
+/* The order of creation is the order of the check hooks: requests first, then what they sent to
+ * Redis, then their log lines. */
+static int set_up(struct gw_worker_thread *worker, const struct gw_worker_setup *setup,
+                  struct gw_error *error)
+{
+    struct gw_worker *public = &worker->requests.worker;
+    int rc = gw_loop_create(&worker->loop, error);
+
+    if (rc != 0)
+        return rc;
+    public->loop = worker->loop;
+    public->index = setup->index;
+    public->count = setup->count;
+    public->metrics = gw_metrics_get_shard(setup->metrics, setup->index);
+    if (setup->access_log != NULL)
+        worker->requests.access_log = gw_access_log_get_shard(setup->access_log, setup->index);
+    gw_exchange_pool_init(&worker->pool, sum_max_connections(setup->config) + 16,
+                          EXCHANGE_MAX_BYTES);
+    rc = gw_async_create(worker->loop, on_wake, worker, &worker->wake);
+    if (rc != 0)
+        return gw_error_set(error, rc, "cannot create a worker's wake-up");
+    rc = gw_http_client_create(worker->loop, &public->http, error);
+    if (rc == 0)
+        rc = add_listeners(worker, setup, error);
+    if (rc == 0)
+        rc = gw_redis_access_open(&worker->redis, worker->loop, setup->redis, error);
+    public->redis = worker->redis.redis;
+    if (rc == 0 && gw_check_create(worker->loop, on_check, worker, &worker->check) != 0)
+        rc = gw_error_set(error, -ENOMEM, "out of memory");
+    if (rc == 0)
+        gw_timer_start(worker->loop, &worker->tick, TICK_NS, on_tick);
+    return rc;
+}
+
+int gw_worker_create(const struct gw_worker_setup *setup, struct gw_worker_thread **out_worker,
+                     struct gw_error *error)
+{
+    struct gw_worker_thread *worker = calloc(1, sizeof(*worker));
+
+    if (worker == NULL)
+        return gw_error_set(error, -ENOMEM, "out of memory");
+    gw_list_init(&worker->retired);
+    worker->on_event = setup->on_event;
+    worker->on_event_self = setup->on_event_self;
+    atomic_init(&worker->has_redis, true); /* so that its absence is logged */
+    int rc = set_up(worker, setup, error);
+    if (rc != 0) {
+        gw_worker_destroy(worker);
+        return rc;
+    }
+    *out_worker = worker;
+    return 0;
+}
+
+int gw_worker_start(struct gw_worker_thread *worker, struct gw_error *error)
+{
+    int rc = -pthread_create(&worker->thread, NULL, run, worker);
+
+    worker->is_started = rc == 0;
+    return rc == 0 ? 0 : gw_error_set(error, rc, "cannot start a worker: %s", strerror(-rc));
+}
+
+void gw_worker_destroy(struct gw_worker_thread *worker)
+{
+    if (worker == NULL)
+        return;
+    if (worker->is_started) {
+        atomic_store_explicit(&worker->must_stop, true, memory_order_relaxed);
+        gw_async_send(worker->wake);
+        pthread_join(worker->thread, NULL);
+    } else {
+        finish(worker);
+    }
+    gw_view_destroy(atomic_load_explicit(&worker->inbox, memory_order_relaxed));
+    gw_exchange_pool_finish(&worker->pool);
+    gw_async_destroy(worker->wake);
+    gw_loop_destroy(worker->loop);
+    free(worker);
+}

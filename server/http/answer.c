@@ -1,0 +1,111 @@
+/* From the exchange's response to libmicrohttpd's. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "server/http/connection.h"
+
+#define STREAM_BLOCK_BYTES (32 * 1024)
+
+/* The library calls this from its run, never for a suspended connection. */
+static ssize_t read_source(void *self, uint64_t position, char *out, size_t capacity)
+{
+    struct gw_connection *connection = self;
+    struct gw_exchange *ex = connection->ex;
+
+    (void)position;
+    if (ex->state == GW_EXCHANGE_GONE)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    connection->is_in_callback = true;
+    ssize_t count = ex->response.source->read(ex->response.source_self, out, capacity);
+    connection->is_in_callback = false;
+    if (count > 0) {
+        connection->listener->has_progress = true;
+        ex->record.response_bytes += (uint64_t)count;
+        return count;
+    }
+    if (count == 0)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (count != -EAGAIN)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    gw_connection_suspend(connection);
+    return 0;
+}
+
+/* A body that is announced and never sent: the answer to HEAD. */
+static ssize_t read_nothing(void *self, uint64_t position, char *out, size_t capacity)
+{
+    (void)self;
+    (void)position;
+    (void)out;
+    (void)capacity;
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+/* A field with an empty value is left out: the library cannot say it. */
+static bool add_field(struct MHD_Response *response, const struct gw_field *field)
+{
+    return field->value.len == 0 ||
+           MHD_add_response_header(response, field->name.ptr, field->value.ptr) == MHD_YES;
+}
+
+static struct MHD_Response *make_body(struct gw_connection *connection)
+{
+    struct gw_exchange *ex = connection->ex;
+    struct gw_response *response = &ex->response;
+    bool is_bodiless = ex->request.method == GW_METHOD_HEAD || response->status == 304;
+
+    if (is_bodiless && response->body.len == 0 && response->body_bytes > 0)
+        return MHD_create_response_from_callback((uint64_t)response->body_bytes, 512, read_nothing,
+                                                 NULL, NULL);
+    if (response->source == NULL) {
+        if (!is_bodiless)
+            ex->record.response_bytes = response->body.len;
+        return MHD_create_response_from_buffer(response->body.len, (void *)response->body.ptr,
+                                               MHD_RESPMEM_PERSISTENT);
+    }
+    uint64_t size = response->body_bytes < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)response->body_bytes;
+    return MHD_create_response_from_callback(size, STREAM_BLOCK_BYTES, read_source, connection,
+                                             NULL);
+}
+
+static bool add_fields(const struct gw_connection *connection, struct MHD_Response *response)
+{
+    const struct gw_exchange *ex = connection->ex;
+    const struct gw_field id = {GW_STR("X-Request-Id"), ex->record.request_id};
+    bool is_last = ex->must_close || connection->listener->is_draining;
+
+    for (size_t i = 0; i < ex->response.field_count; i++) {
+        if (!add_field(response, &ex->response.fields[i]))
+            return false;
+    }
+    return add_field(response, &id) &&
+           (!is_last ||
+            MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES);
+}
+
+static struct MHD_Response *make_response(struct gw_connection *connection)
+{
+    struct MHD_Response *response = make_body(connection);
+
+    if (response == NULL || add_fields(connection, response))
+        return response;
+    MHD_destroy_response(response);
+    return NULL;
+}
+
+enum MHD_Result gw_connection_answer(struct gw_connection *connection)
+{
+    struct gw_exchange *ex = connection->ex;
+    struct MHD_Response *response = make_response(connection);
+
+    if (response == NULL)
+        return MHD_NO;
+    connection->phase = GW_PHASE_ANSWER;
+    connection->mark_bytes = 0;
+    connection->listener->has_progress = true;
+    gw_connection_watch_answer(connection);
+    enum MHD_Result result =
+        MHD_queue_response(connection->mhd, (unsigned)ex->response.status, response);
+    MHD_destroy_response(response);
+    return result;
+}

@@ -1,0 +1,498 @@
+#include "server/http/connection.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "server/core/clock.h"
+#include "server/http/http_metrics.h"
+#include "server/http/problem.h"
+#include "server/http/request_head.h"
+
+#define DRAIN_FIRST_BYTES (64 * 1024) /* a refused upload up to this size is read to its end */
+#define DRAIN_MAX_BYTES (256 * 1024)  /* one that has started is read up to this */
+#define DRAIN_MAX_NS GW_NS_PER_SECOND
+#define BODY_TICK_NS (5 * GW_NS_PER_SECOND)
+
+static void start_deadline(struct gw_connection *connection, uint64_t after_ns)
+{
+    gw_timer_start(connection->listener->config.loop, &connection->deadline, after_ns,
+                   gw_connection_on_deadline);
+}
+
+static void count(struct gw_connection *connection, const struct gw_metric *metric)
+{
+    const struct gw_listener_config *config = &connection->listener->config;
+    if (config->count != NULL)
+        config->count(config->worker, metric);
+}
+
+/* --- suspending --- */
+
+static void stop_waiting(struct gw_connection *connection)
+{
+    if (connection->wait_node.next != NULL && !gw_list_is_empty(&connection->wait_node)) {
+        gw_list_remove(&connection->wait_node);
+        connection->listener->waiting_count--;
+    }
+}
+
+void gw_connection_suspend(struct gw_connection *connection)
+{
+    if (connection->is_suspended)
+        return;
+    stop_waiting(connection);
+    connection->is_suspended = true;
+    connection->listener->suspended_count++;
+    MHD_suspend_connection(connection->mhd);
+}
+
+void gw_connection_resume(struct gw_connection *connection)
+{
+    if (connection->is_suspended) {
+        connection->is_suspended = false;
+        connection->listener->suspended_count--;
+        MHD_resume_connection(connection->mhd);
+    }
+    if (!connection->is_in_callback)
+        connection->listener->must_run = true;
+}
+
+static void on_wake(struct gw_exchange *ex)
+{
+    gw_connection_resume(ex->io_self);
+}
+
+const struct gw_exchange_io gw_connection_io = {.wake = on_wake};
+
+void gw_connection_cut(struct gw_connection *connection, const struct gw_metric *reason)
+{
+    if (connection->is_cut)
+        return;
+    connection->is_cut = true;
+    if (reason != NULL)
+        count(connection, reason);
+    shutdown(connection->fd, SHUT_RDWR);
+    if (connection->ex != NULL && connection->is_begun)
+        gw_exchange_abandon(connection->ex);
+    gw_connection_resume(connection);
+}
+
+/* An upload must bring a minimum per tick, but for the time that we do not take it. */
+static void on_body_tick(struct gw_connection *connection)
+{
+    const struct gw_listener_config *config = &connection->listener->config;
+    uint64_t received = connection->ex->record.request_bytes;
+    uint64_t needed = config->min_body_rate * (BODY_TICK_NS / GW_NS_PER_SECOND);
+
+    if (!connection->is_suspended && received - connection->mark_bytes < needed) {
+        gw_connection_cut(connection, &gw_http_slow_uploads);
+        return;
+    }
+    connection->mark_bytes = received;
+    start_deadline(connection, BODY_TICK_NS);
+}
+
+static bool is_token_over(const struct gw_exchange *ex)
+{
+    return ex->response.source != NULL && ex->identity.expires_at_s > 0 &&
+           gw_clock_realtime_ns() / GW_NS_PER_SECOND >= ex->identity.expires_at_s;
+}
+
+void gw_connection_watch_answer(struct gw_connection *connection)
+{
+    const struct gw_exchange *ex = connection->ex;
+    uint64_t after_ns = connection->listener->config.write_timeout_ns;
+
+    if (ex->response.source != NULL && ex->identity.expires_at_s > 0) {
+        uint64_t now_s = gw_clock_realtime_ns() / GW_NS_PER_SECOND;
+        uint64_t left_s = ex->identity.expires_at_s > now_s ? ex->identity.expires_at_s - now_s : 0;
+        if (left_s < after_ns / GW_NS_PER_SECOND)
+            after_ns = left_s * GW_NS_PER_SECOND;
+    }
+    start_deadline(connection, after_ns);
+}
+
+/* Bytes of a streamed answer must go out, but for the time that we have none to give. */
+static void on_answer_tick(struct gw_connection *connection)
+{
+    const struct gw_exchange *ex = connection->ex;
+    bool has_moved =
+        connection->is_suspended || ex->record.response_bytes != connection->mark_bytes;
+
+    if (is_token_over(ex)) {
+        gw_connection_cut(connection, &gw_http_expired_streams);
+    } else if (ex->response.source != NULL && has_moved) {
+        connection->mark_bytes = ex->record.response_bytes;
+        gw_connection_watch_answer(connection);
+    } else {
+        gw_connection_cut(connection, &gw_http_slow_readers);
+    }
+}
+
+void gw_connection_on_deadline(struct gw_timer *timer)
+{
+    struct gw_connection *connection = GW_CONTAINER_OF(timer, struct gw_connection, deadline);
+
+    switch (connection->phase) {
+    case GW_PHASE_IDLE:
+        gw_connection_cut(connection, &gw_http_idle_closed);
+        break;
+    case GW_PHASE_HEAD:
+        gw_connection_cut(connection, &gw_http_slow_heads);
+        break;
+    case GW_PHASE_BODY:
+        on_body_tick(connection);
+        break;
+    case GW_PHASE_DRAIN:
+        gw_connection_cut(connection, &gw_http_undrained);
+        break;
+    case GW_PHASE_ANSWER:
+        on_answer_tick(connection);
+        break;
+    case GW_PHASE_HELD:
+    case GW_PHASE_WAIT:
+        break; /* the upstream's and the policies' own deadlines hold */
+    }
+}
+
+/* --- the head --- */
+
+void *gw_connection_on_target(void *self, const char *target, struct MHD_Connection *mhd)
+{
+    (void)self;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct gw_connection *connection = info->socket_context;
+    if (connection == NULL)
+        return NULL;
+
+    struct gw_listener *listener = connection->listener;
+    connection->phase = GW_PHASE_HEAD;
+    connection->target = target;
+    start_deadline(connection, listener->config.head_timeout_ns);
+    struct gw_exchange *ex = gw_exchange_take(listener->config.pool);
+    if (ex == NULL)
+        return connection;
+    connection->ex = ex;
+    listener->exchange_count++;
+    ex->worker = listener->config.worker;
+    ex->io = &gw_connection_io;
+    ex->io_self = connection;
+    ex->request.target = gw_arena_copy(&ex->arena, gw_str_of(target != NULL ? target : ""));
+    return connection;
+}
+
+struct field_reader {
+    struct gw_exchange *ex;
+    bool is_full;
+};
+
+static enum MHD_Result read_field(void *self, enum MHD_ValueKind kind, const char *name,
+                                  size_t name_len, const char *value, size_t value_len)
+{
+    struct field_reader *reader = self;
+
+    (void)kind;
+    struct gw_str text = value == NULL ? GW_STR("") : gw_str_from(value, value_len);
+    if (gw_request_add_field(reader->ex, gw_str_from(name, name_len), text) != 0) {
+        reader->is_full = true;
+        return MHD_NO;
+    }
+    return MHD_YES;
+}
+
+/* Reads the whole head into the exchange; NULL or what is wrong with it. */
+static const char *read_head(struct gw_connection *connection, const char *method,
+                             const char *version)
+{
+    struct gw_exchange *ex = connection->ex;
+    struct gw_request *request = &ex->request;
+    struct field_reader reader = {.ex = ex};
+
+    request->method_name = gw_str_of(method);
+    request->method = gw_method_parse(request->method_name);
+    request->is_tls = connection->listener->config.certificate_pem != NULL;
+    request->peer = gw_str_of(connection->peer);
+    MHD_get_connection_values_n(connection->mhd, MHD_HEADER_KIND, read_field, &reader);
+    if (reader.is_full)
+        return "too many fields";
+
+    struct gw_raw_head raw = {
+        .method = method,
+        .target = connection->target,
+        .target_len = request->target.len,
+        .version = version,
+        .fields = request->fields,
+        .field_count = request->field_count,
+    };
+    const char *flaw = gw_request_head_flaw(&raw);
+    for (size_t i = 0; i < request->field_count; i++)
+        request->fields[i].value = gw_str_trim(request->fields[i].value);
+    if (flaw == NULL)
+        flaw = gw_request_target_flaw(request, request->target);
+    if (flaw == NULL)
+        flaw = gw_request_framing_flaw(request, strcmp(version, "HTTP/1.0") == 0);
+    return flaw;
+}
+
+static bool expects_continue(const struct gw_exchange *ex)
+{
+    const struct gw_str *expect = gw_request_field(ex, GW_STR("expect"));
+    return expect != NULL && gw_str_equal_nocase(*expect, GW_STR("100-continue"));
+}
+
+static bool is_small_upload(const struct gw_exchange *ex)
+{
+    return ex->request.body_bytes > 0 && ex->request.body_bytes <= DRAIN_FIRST_BYTES &&
+           !expects_continue(ex);
+}
+
+/* Asked again and again until what decides has decided: the library has not sent a 100 nor started
+ * the upload, and a refusal is still possible. */
+static enum MHD_Result hold(struct gw_connection *connection)
+{
+    struct gw_exchange *ex = connection->ex;
+
+    if (ex->state == GW_EXCHANGE_RESPONDING) {
+        ex->must_close = true;
+        return gw_connection_answer(connection);
+    }
+    if (ex->state == GW_EXCHANGE_GONE)
+        return MHD_NO;
+    if (ex->sink != NULL || ex->on_body != NULL) {
+        connection->phase = GW_PHASE_BODY;
+        start_deadline(connection, BODY_TICK_NS);
+        return MHD_YES;
+    }
+    gw_connection_suspend(connection);
+    return MHD_YES;
+}
+
+/* The first call for a request: its head is complete. */
+static enum MHD_Result begin(struct gw_connection *connection, const char *method,
+                             const char *version)
+{
+    const struct gw_listener_config *config = &connection->listener->config;
+    struct gw_exchange *ex = connection->ex;
+
+    gw_timer_stop(&connection->deadline);
+    ex->now_ns = gw_clock_monotonic_ns();
+    ex->wall_ns = gw_clock_realtime_ns();
+    const char *flaw = read_head(connection, method, version);
+    connection->is_begun = true;
+    if (flaw != NULL) {
+        ex->record.detail = gw_str_of(flaw);
+        ex->must_close = true;
+        ex->request.path = GW_STR("");
+        count(connection, &gw_http_malformed);
+        gw_problem_set(ex, "malformed-request", NULL);
+        ex->state = GW_EXCHANGE_RESPONDING;
+        return gw_connection_answer(connection);
+    }
+    config->handler->begin(config->handler_self, ex);
+
+    if (ex->request.body_bytes == 0) {
+        connection->phase = GW_PHASE_WAIT;
+        return MHD_YES; /* the final call follows at once */
+    }
+    if (!is_small_upload(ex)) {
+        connection->phase = GW_PHASE_HELD;
+        return hold(connection);
+    }
+    connection->phase = GW_PHASE_BODY;
+    start_deadline(connection, BODY_TICK_NS);
+    return MHD_YES;
+}
+
+/* --- the body and the end --- */
+
+static enum MHD_Result drain(struct gw_connection *connection, size_t *upload_len)
+{
+    if (connection->phase != GW_PHASE_DRAIN) {
+        connection->phase = GW_PHASE_DRAIN;
+        start_deadline(connection, DRAIN_MAX_NS);
+    }
+    connection->drained_bytes += *upload_len;
+    *upload_len = 0;
+    if (connection->drained_bytes <= DRAIN_MAX_BYTES)
+        return MHD_YES;
+    count(connection, &gw_http_undrained);
+    return MHD_NO;
+}
+
+static enum MHD_Result take_upload(struct gw_connection *connection, const char *upload,
+                                   size_t *upload_len)
+{
+    struct gw_exchange *ex = connection->ex;
+
+    connection->listener->has_progress = true;
+    if (ex->state == GW_EXCHANGE_DECIDING)
+        *upload_len -= gw_exchange_feed(ex, upload, *upload_len);
+    if (ex->state == GW_EXCHANGE_GONE)
+        return MHD_NO;
+    if (ex->state == GW_EXCHANGE_RESPONDING)
+        return drain(connection, upload_len);
+    if (*upload_len > 0)
+        gw_connection_suspend(connection);
+    return MHD_YES;
+}
+
+static enum MHD_Result await_response(struct gw_connection *connection)
+{
+    struct gw_listener *listener = connection->listener;
+    struct gw_exchange *ex = connection->ex;
+
+    if (connection->phase == GW_PHASE_BODY)
+        gw_exchange_feed_end(ex);
+    if (connection->phase != GW_PHASE_WAIT) {
+        gw_timer_stop(&connection->deadline);
+        connection->phase = GW_PHASE_WAIT;
+    }
+    if (ex->state == GW_EXCHANGE_RESPONDING) {
+        stop_waiting(connection);
+        return gw_connection_answer(connection);
+    }
+    if (ex->state == GW_EXCHANGE_GONE)
+        return MHD_NO;
+    if (gw_list_is_empty(&connection->wait_node)) {
+        gw_list_init(&connection->wait_node);
+        gw_list_append(&listener->waiting, &connection->wait_node);
+        listener->waiting_count++;
+        connection->wait_since_ns = ex->now_ns;
+    }
+    return MHD_YES;
+}
+
+enum MHD_Result gw_connection_on_request(void *self, struct MHD_Connection *mhd, const char *url,
+                                         const char *method, const char *version,
+                                         const char *upload, size_t *upload_len,
+                                         void **request_self)
+{
+    struct gw_connection *connection = *request_self;
+    enum MHD_Result result;
+
+    (void)self;
+    (void)mhd;
+    (void)url;
+    if (connection == NULL)
+        return MHD_NO;            /* there was no memory to know it by */
+    if (connection->ex == NULL) { /* the pool of exchanges is used up */
+        count(connection, &gw_http_refused);
+        return MHD_NO;
+    }
+    connection->is_in_callback = true;
+    if (!connection->is_begun)
+        result = begin(connection, method, version);
+    else if (connection->phase == GW_PHASE_HELD)
+        result = hold(connection);
+    else if (*upload_len > 0)
+        result = take_upload(connection, upload, upload_len);
+    else
+        result = await_response(connection);
+    connection->is_in_callback = false;
+    return result;
+}
+
+/* --- the end of requests and connections --- */
+
+static void end_exchange(struct gw_connection *connection, bool is_whole)
+{
+    const struct gw_listener_config *config = &connection->listener->config;
+    struct gw_exchange *ex = connection->ex;
+
+    connection->ex = NULL;
+    stop_waiting(connection);
+    if (connection->is_begun) {
+        if (!is_whole)
+            gw_exchange_abandon(ex);
+        config->handler->finish(config->handler_self, ex);
+    } else {
+        count(connection, &gw_http_malformed); /* answered by the library itself, if at all */
+    }
+    connection->listener->exchange_count--;
+    gw_exchange_give_back(config->pool, ex);
+}
+
+void gw_connection_on_completed(void *self, struct MHD_Connection *mhd, void **request_self,
+                                enum MHD_RequestTerminationCode reason)
+{
+    struct gw_connection *connection = *request_self;
+
+    (void)self;
+    (void)mhd;
+    if (connection == NULL)
+        return;
+    if (connection->ex != NULL)
+        end_exchange(connection, reason == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    connection->is_begun = false;
+    connection->phase = GW_PHASE_IDLE;
+    connection->drained_bytes = 0;
+    connection->mark_bytes = 0;
+    *request_self = NULL;
+    if (connection->listener->is_draining)
+        gw_connection_cut(connection, NULL);
+    else
+        start_deadline(connection, connection->listener->config.idle_timeout_ns);
+}
+
+/* Over a unix socket the peer is a user. */
+static void name_unix_peer(struct gw_connection *connection)
+{
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+
+    if (getsockopt(connection->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0)
+        snprintf(connection->peer, sizeof(connection->peer), "unix:%u", (unsigned)peer.uid);
+}
+
+static struct gw_connection *open_connection(struct gw_listener *listener,
+                                             struct MHD_Connection *mhd)
+{
+    struct gw_connection *connection = calloc(1, sizeof(*connection));
+    if (connection == NULL)
+        return NULL;
+
+    connection->listener = listener;
+    connection->mhd = mhd;
+    connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    const struct sockaddr *address =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    socklen_t address_len = address->sa_family == AF_INET6  ? sizeof(struct sockaddr_in6)
+                            : address->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+                                                            : 0;
+    if (address->sa_family == AF_UNIX)
+        name_unix_peer(connection);
+    if (address_len > 0 && getnameinfo(address, address_len, connection->peer,
+                                       sizeof(connection->peer), NULL, 0, NI_NUMERICHOST) != 0)
+        connection->peer[0] = '\0';
+    gw_list_append(&listener->connections, &connection->all_node);
+    listener->connection_count++;
+    start_deadline(connection, listener->config.head_timeout_ns);
+    return connection;
+}
+
+static void close_connection(struct gw_connection *connection)
+{
+    if (connection->ex != NULL)
+        end_exchange(connection, false);
+    if (connection->is_suspended)
+        connection->listener->suspended_count--;
+    gw_timer_stop(&connection->deadline);
+    gw_list_remove(&connection->all_node);
+    connection->listener->connection_count--;
+    free(connection);
+}
+
+void gw_connection_on_change(void *self, struct MHD_Connection *mhd, void **connection_self,
+                             enum MHD_ConnectionNotificationCode change)
+{
+    if (change == MHD_CONNECTION_NOTIFY_STARTED) {
+        *connection_self = open_connection(self, mhd);
+    } else if (*connection_self != NULL) {
+        close_connection(*connection_self);
+        *connection_self = NULL;
+    }
+}

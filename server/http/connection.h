@@ -1,0 +1,89 @@
+/* A client's connection, between libmicrohttpd and the exchanges. Inside http/ only. */
+#pragma once
+
+#include <microhttpd.h>
+
+#include "server/core/list.h"
+#include "server/http/exchange.h"
+#include "server/http/listener.h"
+#include "server/net/loop.h"
+
+enum gw_phase {
+    GW_PHASE_IDLE,   /* between requests */
+    GW_PHASE_HEAD,   /* the request line is there, the head is not complete */
+    GW_PHASE_HELD,   /* head complete, upload not yet started: what decides has not decided */
+    GW_PHASE_BODY,   /* the upload is fed to the exchange */
+    GW_PHASE_DRAIN,  /* answered already: the rest of the upload is thrown away */
+    GW_PHASE_WAIT,   /* the request is complete, the response is awaited */
+    GW_PHASE_ANSWER, /* the response is with libmicrohttpd */
+};
+
+struct gw_metric;
+
+struct gw_connection {
+    struct gw_listener *listener;
+    struct MHD_Connection *mhd;
+    struct gw_exchange *ex; /* NULL between requests */
+    struct gw_list all_node;
+    struct gw_list wait_node; /* in listener->waiting while asked on every run */
+    struct gw_timer deadline; /* meaning depends on the phase */
+    enum gw_phase phase;
+    int fd;
+    bool is_suspended;
+    bool is_in_callback; /* wake() needs no run: the library's code is on the stack */
+    bool is_begun;       /* the handler has seen ex */
+    bool is_cut;         /* its fd was shut down by us */
+    uint64_t wait_since_ns;
+    uint64_t mark_bytes; /* of the body, received or sent, at the last tick */
+    uint64_t drained_bytes;
+    const char *target; /* where the target lay in the library's buffer */
+    char peer[46];
+};
+
+struct gw_listener {
+    struct gw_listener_config config;
+    struct MHD_Daemon *daemon;
+    struct gw_poll *poll;
+    struct gw_check *check;
+    struct gw_async *again;   /* asks for another turn at once */
+    struct gw_timer sweep;    /* looks after suspended connections */
+    struct gw_timer patience; /* suspends those that have waited long */
+    struct gw_list connections;
+    struct gw_list waiting;
+    size_t connection_count;
+    size_t waiting_count;
+    size_t suspended_count;
+    size_t exchange_count;
+    bool must_run;
+    bool has_progress; /* a callback of the last run moved something */
+    bool is_draining;
+};
+
+/* libmicrohttpd's callbacks (see its manual). */
+enum MHD_Result gw_connection_on_request(void *self, struct MHD_Connection *mhd, const char *url,
+                                         const char *method, const char *version,
+                                         const char *upload, size_t *upload_len,
+                                         void **request_self);
+void *gw_connection_on_target(void *self, const char *target, struct MHD_Connection *mhd);
+void gw_connection_on_completed(void *self, struct MHD_Connection *mhd, void **request_self,
+                                enum MHD_RequestTerminationCode reason);
+void gw_connection_on_change(void *self, struct MHD_Connection *mhd, void **connection_self,
+                             enum MHD_ConnectionNotificationCode change);
+
+void gw_connection_suspend(struct gw_connection *connection);
+void gw_connection_resume(struct gw_connection *connection);
+
+/* Shuts the socket down, so that the library gives the connection up; an exchange is abandoned. */
+void gw_connection_cut(struct gw_connection *connection, const struct gw_metric *reason);
+
+/* What the connection's deadline means in its phase. */
+void gw_connection_on_deadline(struct gw_timer *timer);
+
+/* While a response is sent: starts the tick that looks after a peer that takes nothing, and after
+ * the end of the caller's token. */
+void gw_connection_watch_answer(struct gw_connection *connection);
+
+/* Gives the exchange's response to libmicrohttpd. MHD_NO: the connection is to be closed. */
+enum MHD_Result gw_connection_answer(struct gw_connection *connection);
+
+extern const struct gw_exchange_io gw_connection_io;

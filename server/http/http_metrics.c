@@ -1,0 +1,22 @@
+#include "server/http/http_metrics.h"
+
+#include <stddef.h>
+
+#define CUT_NAME "millgate_connections_cut_total"
+#define CUT_HELP "Client connections that the gateway closed, by reason."
+
+const struct gw_metric gw_http_malformed = {
+    .name = "millgate_malformed_requests_total",
+    .help = "Requests refused because they are not well-formed HTTP/1.1.",
+};
+const struct gw_metric gw_http_slow_heads = {CUT_NAME, CUT_HELP, "reason=\"slow-head\"", false};
+const struct gw_metric gw_http_slow_uploads = {CUT_NAME, CUT_HELP, "reason=\"slow-upload\"", false};
+const struct gw_metric gw_http_slow_readers = {CUT_NAME, CUT_HELP, "reason=\"slow-reader\"", false};
+const struct gw_metric gw_http_idle_closed = {CUT_NAME, CUT_HELP, "reason=\"idle\"", false};
+const struct gw_metric gw_http_undrained = {CUT_NAME, CUT_HELP, "reason=\"upload-after-refusal\"",
+                                            false};
+const struct gw_metric gw_http_refused = {CUT_NAME, CUT_HELP, "reason=\"too-many-exchanges\"",
+                                          false};
+const struct gw_metric gw_http_client_left = {CUT_NAME, CUT_HELP, "reason=\"client-left\"", false};
+const struct gw_metric gw_http_expired_streams = {CUT_NAME, CUT_HELP, "reason=\"token-expired\"",
+                                                  false};

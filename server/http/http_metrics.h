@@ -1,0 +1,14 @@
+/* What the listener counts. */
+#pragma once
+
+#include "server/core/metric.h"
+
+extern const struct gw_metric gw_http_malformed;
+extern const struct gw_metric gw_http_slow_heads;
+extern const struct gw_metric gw_http_slow_uploads;
+extern const struct gw_metric gw_http_slow_readers;
+extern const struct gw_metric gw_http_idle_closed;
+extern const struct gw_metric gw_http_undrained;
+extern const struct gw_metric gw_http_refused;
+extern const struct gw_metric gw_http_client_left;
+extern const struct gw_metric gw_http_expired_streams;

@@ -1,0 +1,57 @@
+/* HTTP/1.1 server over libmicrohttpd: one listener of one worker.
+ *
+ * Takes over a bound socket, turns requests into exchanges, gives them to a handler and sends what
+ * comes back, streamed in both directions. Requests that break RFC 9112 are refused with 400 and
+ * the connection is closed. Deadlines that the library lacks are kept here. All on the loop's
+ * thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/core/attr.h"
+#include "server/core/error.h"
+#include "server/http/exchange.h"
+
+struct gw_listener;
+struct gw_loop;
+struct gw_metric;
+struct gw_worker;
+
+struct gw_listener_config {
+    int fd; /* listening, non-blocking; the listener's from now on */
+    struct gw_worker *worker;
+    struct gw_loop *loop;
+    struct gw_exchange_pool *pool;
+    const struct gw_exchange_handler *handler;
+    void *handler_self;
+    const char *certificate_pem; /* with key_pem: HTTPS; both NULL: HTTP. Copied by the library. */
+    const char *key_pem;
+    size_t max_connections;
+    size_t pool_bytes;         /* the library's memory per connection: request and response head */
+    uint64_t head_timeout_ns;  /* from the first byte of a head to its end */
+    uint64_t idle_timeout_ns;  /* between requests */
+    uint64_t write_timeout_ns; /* for a peer that takes no bytes of its answer */
+    uint64_t min_body_rate;    /* bytes a second that an upload must bring, over 5 s; 0: none */
+    /* Counts an event; may be NULL. */
+    void (*count)(struct gw_worker *worker, const struct gw_metric *metric);
+};
+
+GW_MUST_CHECK
+int gw_listener_create(const struct gw_listener_config *config, struct gw_listener **out_listener,
+                       struct gw_error *error);
+
+/* Takes no new connection, closes idle ones, and lets responses end theirs. */
+void gw_listener_drain(struct gw_listener *listener);
+
+/* Whether no connection is left. */
+bool gw_listener_is_empty(const struct gw_listener *listener);
+
+struct gw_listener_stats {
+    size_t connections, exchanges, waiting, suspended;
+};
+void gw_listener_get_stats(const struct gw_listener *listener, struct gw_listener_stats *out_stats);
+
+/* Cuts what is left. NULL is safe. */
+void gw_listener_destroy(struct gw_listener *listener);

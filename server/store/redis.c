@@ -1,0 +1,131 @@
+#include "server/store/redis.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "server/core/clock.h"
+#include "server/store/redis_link.h"
+
+#define BLOCK_BYTES (16 * 1024)
+#define MAX_CONFIG_BYTES (64 * 1024)
+
+static void on_turn_end(void *self)
+{
+    gw_redis_link_flush(self);
+}
+
+void gw_redis_flush(struct gw_redis *redis)
+{
+    gw_redis_link_flush(redis);
+}
+
+static void set_defaults(struct gw_redis_config *config)
+{
+    config->port = config->port > 0 ? config->port : 6379;
+    if (config->timeout_ns == 0)
+        config->timeout_ns = 20 * GW_NS_PER_MS;
+    if (config->connect_timeout_ns == 0)
+        config->connect_timeout_ns = 2 * GW_NS_PER_SECOND;
+    if (config->stall_ns == 0)
+        config->stall_ns = GW_NS_PER_SECOND;
+    if (config->max_calls == 0)
+        config->max_calls = 16384;
+    if (config->max_waiting_calls == 0)
+        config->max_waiting_calls = 256;
+    if (config->max_queued_bytes == 0)
+        config->max_queued_bytes = 8 * 1024 * 1024;
+    if (config->max_reply_bytes == 0)
+        config->max_reply_bytes = 16 * 1024 * 1024;
+}
+
+static int copy_strings(struct gw_redis *redis)
+{
+    struct gw_redis_config *config = &redis->config;
+    struct gw_str *strings[] = {&config->unix_path, &config->host,     &config->server_name,
+                                &config->user,      &config->password, &config->client_name};
+
+    for (size_t i = 0; i < GW_COUNT_OF(strings); i++) {
+        *strings[i] = gw_arena_copy(&redis->memory, *strings[i]);
+        if (strings[i]->ptr == NULL)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+int gw_redis_create(struct gw_loop *loop, const struct gw_redis_config *config,
+                    struct gw_redis **out_redis, struct gw_error *error)
+{
+    struct gw_redis *redis = calloc(1, sizeof(*redis));
+    int rc;
+
+    if (redis == NULL)
+        return gw_error_set(error, -ENOMEM, "no memory for a Redis client");
+    redis->loop = loop;
+    redis->config = *config;
+    set_defaults(&redis->config);
+    gw_list_init(&redis->sent);
+    gw_list_init(&redis->waiting);
+    gw_list_init(&redis->free);
+    gw_buf_init(&redis->out, redis->config.max_queued_bytes);
+    gw_buf_init(&redis->waiting_bytes, redis->config.max_queued_bytes / 2);
+    gw_arena_init(&redis->memory, BLOCK_BYTES,
+                  MAX_CONFIG_BYTES + 2 * redis->config.max_calls * sizeof(struct gw_redis_call));
+
+    rc = copy_strings(redis);
+    if (rc == 0)
+        rc = gw_check_create(loop, on_turn_end, redis, &redis->check);
+    if (rc != 0) {
+        gw_redis_destroy(redis);
+        return gw_error_set(error, rc, "no memory for a Redis client");
+    }
+    if (config->unix_path.len > 0)
+        snprintf(redis->label, sizeof(redis->label), "redis %.*s", GW_STR_ARG(config->unix_path));
+    else
+        snprintf(redis->label, sizeof(redis->label), "redis %.*s:%u", GW_STR_ARG(config->host),
+                 redis->config.port);
+    gw_redis_link_open(redis);
+    *out_redis = redis;
+    return 0;
+}
+
+static void stop_deadlines(struct gw_list *list)
+{
+    for (struct gw_list *node = list->next; node != list; node = node->next)
+        gw_timer_stop(&GW_LIST_ITEM(node, struct gw_redis_call, node)->deadline);
+}
+
+void gw_redis_destroy(struct gw_redis *redis)
+{
+    if (redis == NULL)
+        return;
+    stop_deadlines(&redis->sent);
+    stop_deadlines(&redis->waiting);
+    gw_timer_stop(&redis->retry);
+    gw_timer_stop(&redis->connect);
+    gw_timer_stop(&redis->stall);
+    gw_check_destroy(redis->check);
+    gw_stream_close(redis->stream);
+    gw_reply_reader_finish(&redis->reader);
+    gw_buf_finish(&redis->out);
+    gw_buf_finish(&redis->waiting_bytes);
+    gw_arena_finish(&redis->memory);
+    free(redis);
+}
+
+enum gw_redis_state gw_redis_get_state(const struct gw_redis *redis)
+{
+    return redis->state;
+}
+
+void gw_redis_get_stats(const struct gw_redis *redis, struct gw_redis_stats *out_stats)
+{
+    *out_stats = redis->stats;
+    out_stats->pending = redis->sent_count + redis->waiting_count;
+    out_stats->queued_bytes = redis->out.len + redis->waiting_bytes.len;
+}
+
+const char *gw_redis_get_reason(const struct gw_redis *redis)
+{
+    return redis->reason;
+}

@@ -1,0 +1,256 @@
+#include "server/upstream/proxy.h"
+
+#include <errno.h>
+
+#include "server/core/clock.h"
+#include "server/filter/chain.h"
+#include "server/http/problem.h"
+#include "server/upstream/proxy_fields.h"
+
+#define WHOLE_BODY_BYTES                                                     \
+    (64 * 1024) /* an answer that is there already is copied up to this size \
+                 */
+
+struct proxy {
+    struct gw_exchange *ex;
+    struct gw_http_call *call; /* NULL once it has ended */
+    bool has_failed;           /* after the head: the body is cut short */
+};
+
+/* What a caller is told when the backend gives no usable answer. */
+static const struct {
+    const char *problem;
+    const char *detail;
+} failure_problems[] = {
+    [GW_HTTP_UNRESOLVED] = {"backend-unreachable", NULL},
+    [GW_HTTP_UNREACHABLE] = {"backend-unreachable", NULL},
+    [GW_HTTP_UNTRUSTED] = {"backend-unreachable", NULL},
+    [GW_HTTP_OVERLOADED] = {"backend-overloaded", NULL},
+    [GW_HTTP_TIMED_OUT] = {"backend-timeout", NULL},
+    [GW_HTTP_DISCONNECTED] = {"bad-gateway", "The backend closed the connection."},
+    [GW_HTTP_MALFORMED] = {"bad-gateway", "The backend's answer is not well-formed."},
+    [GW_HTTP_HEAD_TOO_LARGE] = {"bad-gateway", "The backend's answer has too large a head."},
+    [GW_HTTP_NO_MEMORY] = {"overloaded", NULL},
+};
+
+static void cancel(void *self)
+{
+    struct proxy *proxy = self;
+
+    gw_http_call_cancel(proxy->call);
+    proxy->call = NULL;
+}
+
+/* --- the answer's body --- */
+
+static ssize_t source_read(void *self, char *out, size_t capacity)
+{
+    struct proxy *proxy = self;
+
+    if (proxy->has_failed)
+        return -EPIPE;
+    if (proxy->call == NULL)
+        return 0;
+    ssize_t count = gw_http_call_read(proxy->call, out, capacity);
+    if (count == -EAGAIN)
+        return count;
+    if (count <= 0)
+        proxy->call = NULL;
+    if (count >= 0)
+        gw_chain_tap_response(proxy->ex, gw_str_from(out, (size_t)count));
+    return count;
+}
+
+static const struct gw_body_source proxy_source = {.read = source_read};
+
+/* A small answer that is there already needs no streaming. False: it must be streamed. */
+static bool take_whole(struct proxy *proxy, const struct gw_http_answer_head *head)
+{
+    struct gw_response *response = &proxy->ex->response;
+
+    if (!head->is_complete || head->body_bytes < 0 || head->body_bytes > WHOLE_BODY_BYTES)
+        return false;
+    size_t len = (size_t)head->body_bytes;
+    char *body = gw_arena_alloc(&proxy->ex->arena, len + 1);
+    size_t at = 0;
+    ssize_t count = body == NULL ? -ENOMEM : 1;
+    while (count > 0) { /* one byte of room is left at the end, so that the end is read too */
+        count = source_read(proxy, body + at, len + 1 - at);
+        if (count > 0)
+            at += (size_t)count;
+    }
+    if (count < 0 || at != len)
+        return false;
+    response->body = gw_str_from(body, len);
+    return true;
+}
+
+static void on_head(void *self, const struct gw_http_answer_head *head)
+{
+    struct proxy *proxy = self;
+    struct gw_exchange *ex = proxy->ex;
+
+    ex->record.upstream_head_ns = gw_clock_monotonic_ns();
+    ex->record.upstream_status = head->status;
+    ex->response.status = head->status;
+    int rc = gw_proxy_response_fields(ex, head->fields, head->field_count);
+    if (rc != 0) {
+        cancel(proxy);
+        gw_problem_set(ex, rc == -ENOMEM ? "overloaded" : "bad-gateway", NULL);
+        gw_chain_response_set(ex);
+        return;
+    }
+    if (head->is_complete && head->body_bytes == 0)
+        ex->response.body_bytes = head->declared_bytes; /* of HEAD and 304 */
+    if (!take_whole(proxy, head)) {
+        ex->response.source = &proxy_source;
+        ex->response.source_self = proxy;
+        ex->response.body_bytes = head->body_bytes;
+    }
+    gw_chain_response_set(ex);
+}
+
+static void on_readable(void *self)
+{
+    struct proxy *proxy = self;
+    gw_exchange_source_ready(proxy->ex);
+}
+
+static void on_writable(void *self)
+{
+    struct proxy *proxy = self;
+    gw_exchange_sink_ready(proxy->ex);
+}
+
+static void on_failure(void *self, enum gw_http_failure failure, const char *detail)
+{
+    struct proxy *proxy = self;
+    struct gw_exchange *ex = proxy->ex;
+
+    proxy->call = NULL;
+    ex->record.detail = gw_arena_copy(&ex->arena, gw_str_of(detail));
+    if (ex->state == GW_EXCHANGE_DECIDING && ex->record.upstream_status == 0) {
+        gw_problem_set(ex, failure_problems[failure].problem, failure_problems[failure].detail);
+        gw_chain_response_set(ex);
+        return;
+    }
+    proxy->has_failed = true;
+    ex->record.problem = failure_problems[failure].problem;
+    gw_exchange_source_ready(ex);
+}
+
+static const struct gw_http_call_events proxy_events = {
+    .on_head = on_head,
+    .on_readable = on_readable,
+    .on_writable = on_writable,
+    .on_failure = on_failure,
+};
+
+/* --- the request's body --- */
+
+static size_t sink_write(void *self, const char *bytes, size_t len)
+{
+    struct proxy *proxy = self;
+    ssize_t count = proxy->call == NULL ? 0 : gw_http_call_write(proxy->call, bytes, len);
+
+    if (count <= 0)
+        return 0;
+    gw_chain_tap_request(proxy->ex, gw_str_from(bytes, (size_t)count));
+    return (size_t)count;
+}
+
+static void sink_end(void *self)
+{
+    struct proxy *proxy = self;
+
+    gw_chain_tap_request(proxy->ex, GW_STR(""));
+    if (proxy->call != NULL)
+        gw_http_call_end(proxy->call);
+}
+
+/* The backend has seen part of a body that will not be completed: its connection is closed. */
+static void sink_overflow(void *self)
+{
+    struct proxy *proxy = self;
+
+    cancel(proxy);
+    if (proxy->ex->state != GW_EXCHANGE_DECIDING)
+        return;
+    gw_problem_set(proxy->ex, "body-too-large", NULL);
+    gw_chain_response_set(proxy->ex);
+}
+
+static const struct gw_body_sink proxy_sink = {
+    .write = sink_write,
+    .end = sink_end,
+    .overflow = sink_overflow,
+};
+
+/* --- start --- */
+
+static bool is_safe(enum gw_method method)
+{
+    return method == GW_METHOD_GET || method == GW_METHOD_HEAD || method == GW_METHOD_OPTIONS;
+}
+
+/* Returns 0, or a negative errno; the problem is the caller's to set. */
+static int start_call(struct proxy *proxy, const struct gw_backend *backend, struct gw_str target)
+{
+    struct gw_exchange *ex = proxy->ex;
+    const struct gw_backend_config *config = backend->config;
+    struct gw_field *fields = gw_arena_alloc(&ex->arena, GW_MAX_PROXY_FIELDS * sizeof(*fields));
+    struct gw_http_request request = {
+        .method = ex->request.method_name,
+        .target = gw_arena_printf(&ex->arena, "%.*s%.*s", GW_STR_ARG(config->base_path),
+                                  GW_STR_ARG(target)),
+        .host = config->authority,
+        .fields = fields,
+        .body_bytes = ex->is_body_ended ? (int64_t)ex->preread.len : ex->request.body_bytes,
+        .body = ex->preread,
+        .is_replayable = is_safe(ex->request.method) && ex->request.body_bytes == 0,
+        .first_byte_ns = config->first_byte_ns,
+        .total_ns = config->total_ns,
+        .idle_ns = config->idle_ns,
+    };
+
+    if (fields == NULL || request.target.ptr == NULL)
+        return -ENOMEM;
+    int rc = gw_proxy_request_fields(ex, config, fields, &request.field_count);
+    if (rc == 0)
+        rc = gw_arena_defer(&ex->arena, cancel, proxy);
+    if (rc == 0)
+        rc = gw_http_call_start(backend->origin, &request, &proxy_events, proxy, &proxy->call);
+    return rc;
+}
+
+void gw_proxy_start(struct gw_exchange *ex, const struct gw_backend *backend, struct gw_str target)
+{
+    struct proxy *proxy = gw_arena_calloc(&ex->arena, 1, sizeof(*proxy));
+    int rc = proxy == NULL ? -ENOMEM : 0;
+
+    ex->record.backend = backend->config->name;
+    ex->record.upstream_start_ns = gw_clock_monotonic_ns();
+    if (ex->is_body_over) { /* the limit was broken while the policies ran */
+        gw_problem_set(ex, "body-too-large", NULL);
+        gw_chain_response_set(ex);
+        return;
+    }
+    if (rc == 0) {
+        proxy->ex = ex;
+        rc = start_call(proxy, backend, target);
+    }
+    if (rc != 0) {
+        gw_problem_set(ex, rc == -ENOMEM ? "overloaded" : "malformed-request", NULL);
+        gw_chain_response_set(ex);
+        return;
+    }
+    if (ex->preread.len > 0)
+        gw_chain_tap_request(ex, ex->preread);
+    if (ex->is_body_ended || ex->request.body_bytes == 0) { /* the body went with the head */
+        gw_chain_tap_request(ex, GW_STR(""));
+        return;
+    }
+    ex->preread = GW_STR("");
+    ex->preread_capacity = 0;
+    gw_exchange_set_sink(ex, &proxy_sink, proxy);
+}

@@ -1,0 +1,133 @@
+#include "server/upstream/proxy_fields.h"
+
+#include <errno.h>
+
+#include "server/observe/trace.h"
+
+/* Ours to say, or for one hop only. Sorted by length: most names are told apart by it. */
+static const struct gw_str dropped_names[] = {
+    GW_STR_INIT("te"),
+    GW_STR_INIT("via"), /* ours replaces it */
+    GW_STR_INIT("host"),
+    GW_STR_INIT("expect"),
+    GW_STR_INIT("upgrade"),
+    GW_STR_INIT("trailer"),
+    GW_STR_INIT("forwarded"),
+    GW_STR_INIT("x-real-ip"),
+    GW_STR_INIT("connection"),
+    GW_STR_INIT("keep-alive"),
+    GW_STR_INIT("tracestate"),
+    GW_STR_INIT("traceparent"),
+    GW_STR_INIT("x-request-id"),
+    GW_STR_INIT("authorization"), /* see passes() */
+    GW_STR_INIT("content-length"),
+    GW_STR_INIT("x-forwarded-by"),
+    GW_STR_INIT("x-forwarded-for"),
+    GW_STR_INIT("x-forwarded-host"),
+    GW_STR_INIT("x-forwarded-port"),
+    GW_STR_INIT("proxy-connection"),
+    GW_STR_INIT("x-forwarded-proto"),
+    GW_STR_INIT("transfer-encoding"),
+    GW_STR_INIT("x-forwarded-prefix"),
+    GW_STR_INIT("x-forwarded-server"),
+    GW_STR_INIT("proxy-authorization"),
+};
+
+static bool is_dropped(struct gw_str name)
+{
+    for (size_t i = 0; i < GW_COUNT_OF(dropped_names) && dropped_names[i].len <= name.len; i++) {
+        if (gw_str_equal_nocase(name, dropped_names[i]))
+            return true;
+    }
+    return false;
+}
+
+/* RFC 9110, section 7.6.1: Connection names further fields of this hop. */
+static bool is_named_by_connection(const struct gw_str *connection, struct gw_str name)
+{
+    struct gw_str rest = connection == NULL ? (struct gw_str){NULL, 0} : *connection;
+    struct gw_str option;
+
+    while (gw_str_split(&rest, ',', &option)) {
+        if (gw_str_equal_nocase(gw_str_trim(option), name))
+            return true;
+    }
+    return false;
+}
+
+static bool is_set_by_operator(const struct gw_backend_config *backend, struct gw_str name)
+{
+    return gw_field_find(backend->fields, backend->field_count, name) != NULL;
+}
+
+static bool passes(const struct gw_backend_config *backend, const struct gw_str *connection,
+                   struct gw_str name)
+{
+    if (is_set_by_operator(backend, name) || is_named_by_connection(connection, name))
+        return false;
+    return !is_dropped(name) ||
+           (backend->sends_bearer && gw_str_equal_nocase(name, GW_STR("authorization")));
+}
+
+/* RFC 7239: a peer that is an IPv6 address stands in quotes and brackets. */
+static struct gw_str forwarded(struct gw_exchange *ex)
+{
+    bool is_v6 = gw_str_find(ex->request.peer, ':') < ex->request.peer.len;
+
+    return gw_arena_printf(&ex->arena, "for=%s%.*s%s;host=\"%.*s\";proto=%s", is_v6 ? "\"[" : "",
+                           GW_STR_ARG(ex->request.peer), is_v6 ? "]\"" : "",
+                           GW_STR_ARG(ex->request.host), ex->request.is_tls ? "https" : "http");
+}
+
+static int add_own(struct gw_exchange *ex, struct gw_field *out, size_t *count)
+{
+    const struct gw_exchange_record *record = &ex->record;
+    char *traceparent = gw_arena_alloc(&ex->arena, GW_TRACEPARENT_LEN);
+    struct gw_str via_us = forwarded(ex);
+
+    if (traceparent == NULL || via_us.ptr == NULL)
+        return -ENOMEM;
+    gw_traceparent_print(record->trace_id, record->span_id, record->is_sampled, traceparent);
+    out[(*count)++] = (struct gw_field){GW_STR("Via"), GW_STR("1.1 millgate")};
+    out[(*count)++] = (struct gw_field){GW_STR("Forwarded"), via_us};
+    out[(*count)++] = (struct gw_field){GW_STR("X-Request-Id"), record->request_id};
+    out[(*count)++] =
+        (struct gw_field){GW_STR("traceparent"), gw_str_from(traceparent, GW_TRACEPARENT_LEN)};
+    if (record->tracestate.len > 0)
+        out[(*count)++] = (struct gw_field){GW_STR("tracestate"), record->tracestate};
+    return 0;
+}
+
+int gw_proxy_request_fields(struct gw_exchange *ex, const struct gw_backend_config *backend,
+                            struct gw_field *out, size_t *out_count)
+{
+    const struct gw_str *connection = gw_request_field(ex, GW_STR("connection"));
+    size_t count = 0;
+
+    for (size_t i = 0; i < ex->request.field_count; i++) {
+        if (passes(backend, connection, ex->request.fields[i].name))
+            out[count++] = ex->request.fields[i];
+    }
+    for (size_t i = 0; i < backend->field_count && count < GW_MAX_PROXY_FIELDS - 5; i++)
+        out[count++] = backend->fields[i];
+    int rc = add_own(ex, out, &count);
+    if (rc == 0)
+        *out_count = count;
+    return rc;
+}
+
+int gw_proxy_response_fields(struct gw_exchange *ex, const struct gw_field *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (gw_str_equal_nocase(fields[i].name, GW_STR("x-request-id")))
+            continue; /* the caller gets ours */
+        struct gw_str name = gw_arena_copy(&ex->arena, fields[i].name);
+        struct gw_str value = gw_arena_copy(&ex->arena, fields[i].value);
+        if (name.ptr == NULL || value.ptr == NULL)
+            return -ENOMEM;
+        int rc = gw_response_add_field(ex, name, value);
+        if (rc != 0)
+            return rc;
+    }
+    return gw_response_add_field(ex, GW_STR("Via"), GW_STR("1.1 millgate"));
+}

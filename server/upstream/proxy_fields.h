@@ -1,0 +1,16 @@
+/* Which fields pass through the proxy. Pure but for the exchange's arena. */
+#pragma once
+
+#include "server/http/exchange.h"
+#include "server/upstream/backend.h"
+
+/* Fills `out` (room for GW_MAX_PROXY_FIELDS) with the fields of the request to the backend. Returns
+ * 0, or -ENOMEM. */
+#define GW_MAX_PROXY_FIELDS (GW_MAX_REQUEST_FIELDS + 32)
+GW_MUST_CHECK
+int gw_proxy_request_fields(struct gw_exchange *ex, const struct gw_backend_config *backend,
+                            struct gw_field *out, size_t *out_count);
+
+/* Copies an answer's fields to the response. Returns 0, -ENOMEM, -ENOSPC or -EINVAL. */
+GW_MUST_CHECK
+int gw_proxy_response_fields(struct gw_exchange *ex, const struct gw_field *fields, size_t count);
