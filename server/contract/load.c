@@ -131,6 +131,14 @@ static void finish(struct contract_loading *loading)
     gw_arena_finish(&loading->scratch);
 }
 
+static int refuse_memory(const char *path, struct gw_diagnostics *diagnostics)
+{
+    gw_diagnostics_add(diagnostics, GW_SEVERITY_ERROR, path, 0, 0,
+                       "not enough memory for this contract (at most %u MiB)",
+                       ARENA_MAX_BYTES >> 20);
+    return -ENOMEM;
+}
+
 int gw_contract_load(const char *path, const struct gw_contract_rules *rules,
                      struct gw_diagnostics *diagnostics, struct gw_contract **out_contract)
 {
@@ -139,7 +147,7 @@ int gw_contract_load(const char *path, const struct gw_contract_rules *rules,
 
     loading.contract = calloc(1, sizeof(*loading.contract));
     if (loading.contract == NULL)
-        return -ENOMEM;
+        return refuse_memory(path, diagnostics);
     loading.contract->references = 1;
     gw_arena_init(&loading.contract->arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
 
@@ -155,9 +163,7 @@ int gw_contract_load(const char *path, const struct gw_contract_rules *rules,
         rc = -EINVAL;
     finish(&loading);
     if (rc == -ENOMEM)
-        gw_diagnostics_add(diagnostics, GW_SEVERITY_ERROR, path, 0, 0,
-                           "not enough memory for this contract (at most %u MiB)",
-                           ARENA_MAX_BYTES >> 20);
+        rc = refuse_memory(path, diagnostics);
     if (rc != 0)
         gw_contract_release(loading.contract);
     else

@@ -26,7 +26,8 @@ struct gw_contract_file {
     struct gw_str path;           /* to open, and for messages; ends in NUL */
     struct gw_str uri;            /* "file:///schemas/x.yaml" */
     struct gw_document *document; /* NULL: it could not be read (said once) */
-    bool is_in_compiler;
+    bool is_in_compiler;          /* it was given to the schema compiler */
+    bool is_refused;              /* which would not have it (said once) */
 };
 
 struct gw_resolver {
@@ -96,3 +97,7 @@ int gw_resolver_follow(struct gw_resolver *resolver, const struct gw_place *plac
 GW_MUST_CHECK
 int gw_resolver_follow_schema(struct gw_resolver *resolver, const struct gw_place *place,
                               struct gw_place *out_target);
+
+/* Percent-decodes a part of a URI into the arena, where it ends in NUL; ptr is NULL for a broken
+ * escape, an encoded NUL, or without memory. */
+struct gw_str contract_decode_uri(struct gw_arena *arena, struct gw_str text);

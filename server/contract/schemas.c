@@ -4,23 +4,30 @@
 
 #include "loading.h"
 
+static int add_file(struct contract_loading *loading, struct gw_contract_file *file,
+                    struct gw_error *error)
+{
+    if (file->is_in_compiler)
+        return 0;
+    file->is_in_compiler = true;
+    int rc =
+        gw_schema_compiler_add_document(loading->compiler, file->uri, file->document->root, error);
+    file->is_refused = rc != 0;
+    return rc;
+}
+
 /* The compiler asks for documents that schemas refer to. */
 static int load_document(void *self, struct gw_schema_compiler *compiler, struct gw_str uri,
                          struct gw_error *error)
 {
     struct contract_loading *loading = self;
     struct gw_contract_file *file;
+    (void)compiler; /* is loading->compiler */
 
     struct gw_str name = gw_resolver_name(&loading->resolver, NULL, uri, error);
-    if (name.ptr == NULL)
+    if (name.ptr == NULL || gw_resolver_open(&loading->resolver, name, &file, error) != 0)
         return -EINVAL; /* not -ENOENT, which would hide why */
-    int rc = gw_resolver_open(&loading->resolver, name, &file, error);
-    if (rc != 0)
-        return -EINVAL;
-    if (file->is_in_compiler)
-        return 0;
-    file->is_in_compiler = true;
-    return gw_schema_compiler_add_document(compiler, uri, file->document->root, error);
+    return add_file(loading, file, error);
 }
 
 bool contract_start_schemas(struct contract_loading *loading)
@@ -72,16 +79,6 @@ static void report(struct contract_loading *loading, struct gw_error *error)
                        "%s", text);
 }
 
-static int add_file(struct contract_loading *loading, struct gw_contract_file *file,
-                    struct gw_error *error)
-{
-    if (file->is_in_compiler)
-        return 0;
-    file->is_in_compiler = true;
-    return gw_schema_compiler_add_document(loading->compiler, file->uri, file->document->root,
-                                           error);
-}
-
 /* An entry for `pointer` of the file; the same place has one entry. */
 static size_t add_entry(struct contract_loading *loading, const struct gw_place *schema,
                         struct gw_str pointer)
@@ -98,13 +95,17 @@ static size_t add_entry(struct contract_loading *loading, const struct gw_place 
     const size_t *known = gw_map_get(&loading->entries, key);
     if (known != NULL)
         return *known;
+    if (schema->file->is_refused || loading->has_no_memory)
+        return GW_NO_SCHEMA;
     *entry = GW_NO_SCHEMA;
     int rc = add_file(loading, schema->file, &error);
     if (rc == 0)
         rc = gw_schema_compiler_add_entry(
             loading->compiler, schema->file->uri, pointer,
             loading->is_31 ? GW_SCHEMA_OPENAPI_31 : GW_SCHEMA_OPENAPI_30, entry, &error);
-    if (rc != 0)
+    if (rc == -ENOMEM)
+        loading->has_no_memory = true; /* the compiler may be half-way: it is not used again */
+    else if (rc != 0)
         report(loading, &error);
     else
         loading->entry_count++;
@@ -181,13 +182,26 @@ static void set_types(struct contract_loading *loading, const struct gw_operatio
     }
 }
 
+/* A compiler that was given a document it refused is not asked for more. */
+static bool has_refused_file(const struct contract_loading *loading)
+{
+    for (const struct gw_contract_file *file = loading->resolver.files; file != NULL;
+         file = file->next) {
+        if (file->is_refused)
+            return true;
+    }
+    return false;
+}
+
 void contract_finish_schemas(struct contract_loading *loading)
 {
     struct gw_error error = {.text = ""};
 
-    if (loading->entry_count == 0 || loading->has_no_memory)
+    if (loading->entry_count == 0 || loading->has_no_memory || has_refused_file(loading))
         return;
     int rc = gw_schema_compiler_finish(loading->compiler, &loading->contract->schemas, &error);
+    if (rc == -ENOMEM)
+        loading->has_no_memory = true;
     if (rc != 0) {
         report(loading, &error);
         return;
