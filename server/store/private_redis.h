@@ -30,12 +30,12 @@ int gw_private_redis_start(struct gw_loop *loop, const struct gw_private_redis_c
                            struct gw_private_redis **out_private, struct gw_error *error);
 
 /* Stops it: SIGTERM, then after stop_ns SIGKILL (blocking). NULL is safe. */
-void gw_private_redis_stop(struct gw_private_redis *private_redis);
+void gw_private_redis_stop(struct gw_private_redis *own);
 
 /* How a client reaches it: socket, user, password. The strings live as long as it does. */
-void gw_private_redis_get_config(const struct gw_private_redis *private_redis,
+void gw_private_redis_get_config(const struct gw_private_redis *own,
                                  struct gw_redis_config *out_config);
 
-pid_t gw_private_redis_get_pid(const struct gw_private_redis *private_redis); /* 0: not running */
-bool gw_private_redis_is_adopted(const struct gw_private_redis *private_redis);
-unsigned gw_private_redis_get_restarts(const struct gw_private_redis *private_redis);
+pid_t gw_private_redis_get_pid(const struct gw_private_redis *own); /* 0: not running */
+bool gw_private_redis_is_adopted(const struct gw_private_redis *own);
+unsigned gw_private_redis_get_restarts(const struct gw_private_redis *own);

@@ -109,7 +109,8 @@ int gw_redis_eval(struct gw_redis *redis, const struct gw_redis_eval *eval, gw_r
 /* The callback is not called any more. Redis may still run the command. */
 void gw_redis_cancel(struct gw_redis_call *call);
 
-/* Sends now what this turn has gathered. */
+/* Sends now what this turn has gathered. If that shows that the connection is broken, the callbacks
+ * of its calls are called from here. */
 void gw_redis_flush(struct gw_redis *redis);
 
 enum gw_redis_state gw_redis_get_state(const struct gw_redis *redis);

@@ -25,7 +25,7 @@ static int connect_to(const char *path, unsigned limit_ms)
 
     if (fd < 0)
         return -errno;
-    memcpy(address.sun_path, path, strnlen(path, sizeof(address.sun_path) - 1));
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)

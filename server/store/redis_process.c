@@ -20,8 +20,6 @@
 
 #define LOG_MAX_BYTES (1024 * 1024)
 
-extern char **environ;
-
 /* --- is it there --- */
 
 static int run_for_output(const char *program, char *out, size_t capacity)
@@ -105,7 +103,7 @@ static int write_settings(const struct gw_state_folder *folder)
                       "rename-command SLAVEOF \"\"\n"
                       "user default off\n"
                       "user " GW_PRIVATE_REDIS_USER
-                      " on >%s ~* &* +@all -@dangerous -@admin +info +role +client|setname\n",
+                      " on >%s ~* +@all -@dangerous -@admin +info +role +client|setname\n",
                       folder->socket_path, folder->password);
     return len > 0 ? 0 : -errno;
 }

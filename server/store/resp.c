@@ -4,13 +4,13 @@
 
 #define NUMBER_BYTES 20 /* of the largest uint64_t */
 
-/* Decimal digits at the end of `room`; returns where they begin. */
-static char *write_digits(char room[NUMBER_BYTES], uint64_t number)
+/* Decimal digits at the end of `room`; returns the index of the first. */
+static size_t write_digits(char room[NUMBER_BYTES], uint64_t number)
 {
-    char *at = room + NUMBER_BYTES;
+    size_t at = NUMBER_BYTES;
 
     do {
-        *--at = (char)('0' + number % 10);
+        room[--at] = (char)('0' + number % 10);
         number /= 10;
     } while (number != 0);
     return at;
@@ -20,11 +20,11 @@ static char *write_digits(char room[NUMBER_BYTES], uint64_t number)
 static char *write_prefix(char *out, char mark, uint64_t number)
 {
     char room[NUMBER_BYTES];
-    const char *digits = write_digits(room, number);
-    size_t len = (size_t)(room + NUMBER_BYTES - digits);
+    size_t from = write_digits(room, number);
+    size_t len = NUMBER_BYTES - from;
 
     *out++ = mark;
-    memcpy(out, digits, len);
+    memcpy(out, room + from, len);
     out += len;
     *out++ = '\r';
     *out++ = '\n';
@@ -57,9 +57,9 @@ void gw_resp_append_word(struct gw_buf *buf, struct gw_str word)
 void gw_resp_append_number(struct gw_buf *buf, uint64_t number)
 {
     char room[NUMBER_BYTES];
-    const char *digits = write_digits(room, number);
+    size_t from = write_digits(room, number);
 
-    gw_resp_append_word(buf, gw_str_from(digits, (size_t)(room + NUMBER_BYTES - digits)));
+    gw_resp_append_word(buf, gw_str_from(room + from, NUMBER_BYTES - from));
 }
 
 void gw_resp_append_command(struct gw_buf *buf, const struct gw_str *words, size_t count)

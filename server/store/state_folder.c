@@ -139,7 +139,8 @@ static int make_socket_folder(struct gw_state_folder *folder, struct gw_error *e
     const char *bases[] = {runtime, "/tmp"};
 
     for (size_t i = 0; i < 2; i++) {
-        if (bases[i] == NULL || bases[i][0] != '/' || strlen(bases[i]) > 60)
+        if (bases[i] == NULL || bases[i][0] != '/' || strlen(bases[i]) > 60 ||
+            strpbrk(bases[i], "\"\\\r\n") != NULL) /* it stands in quotes in redis.conf */
             continue;
         snprintf(folder->socket_folder, sizeof(folder->socket_folder), "%s/millgate-XXXXXX",
                  bases[i]);

@@ -85,6 +85,7 @@ void redis_rig_await(struct redis_rig *rig, const struct redis_outcome *outcome)
 {
     uint64_t until_ns = gw_clock_monotonic_ns() + PATIENCE_NS;
 
+    gw_redis_flush(rig->redis); /* a turn would wait first */
     while (outcome->calls == 0) {
         gw_loop_turn(rig->loop, 10);
         assert_true(gw_clock_monotonic_ns() < until_ns);

@@ -106,6 +106,8 @@ static struct gw_exchange *begin(struct instance *instance, const char *consumer
 
 static void await(const struct gw_exchange *ex)
 {
+    if (ex->worker->redis != NULL)
+        gw_redis_flush(ex->worker->redis); /* a turn would wait first */
     for (int i = 0; i < 1000 && ex->state == GW_EXCHANGE_DECIDING; i++)
         gw_loop_turn(rig.loop, 10);
     assert_int_equal(ex->state, GW_EXCHANGE_RESPONDING);
