@@ -169,7 +169,7 @@ static enum jose_verdict prove(struct attempt *attempt)
 {
     if (attempt->text.len > attempt->jwt->max_token_bytes)
         return JOSE_TOO_LONG;
-    attempt->key = token_key_of(attempt->text, 0);
+    attempt->key = token_key_of(attempt->jwt->cache, attempt->text, 0);
     enum jose_verdict verdict = for_each_issuer(attempt, prove_from_cache);
     count(attempt->ex, verdict == JOSE_OK ? &cache_hits : &cache_misses);
     /* Refused by one issuer's rules, it may still be good for another of the same name. */
@@ -223,12 +223,15 @@ static enum gw_verdict identify(struct attempt *attempt)
     identity->expires_at_s = claims->expires_s == CLAIMS_NO_TIME ? 0 : (uint64_t)claims->expires_s;
 
     /* The issuer's name lives as long as its configuration; the exchange may outlive that. */
-    identity->consumer =
-        gw_arena_printf(&attempt->ex->arena, "%.*s:%.*s", GW_STR_ARG(identity->issuer),
-                        GW_STR_ARG(identity->subject));
-    if (identity->consumer.ptr == NULL)
+    size_t len = identity->issuer.len + 1 + identity->subject.len;
+    char *consumer = gw_arena_alloc(&attempt->ex->arena, len);
+    if (consumer == NULL)
         return gw_exchange_reject(attempt->ex, "overloaded", NULL, 0);
-    identity->issuer.ptr = identity->consumer.ptr;
+    memcpy(consumer, identity->issuer.ptr, identity->issuer.len);
+    consumer[identity->issuer.len] = ':';
+    memcpy(consumer + identity->issuer.len + 1, identity->subject.ptr, identity->subject.len);
+    identity->consumer = gw_str_from(consumer, len);
+    identity->issuer.ptr = consumer;
     return GW_NEXT;
 }
 

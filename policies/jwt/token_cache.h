@@ -27,7 +27,7 @@ struct token_key {
     uint64_t generation;             /* of its issuer's configuration */
 };
 
-struct token_key token_key_of(struct gw_str token, uint64_t generation);
+struct token_key token_key_of(struct token_cache *cache, struct gw_str token, uint64_t generation);
 
 struct token_cache_stats {
     uint64_t hits, misses;
