@@ -1,5 +1,5 @@
-/* Runs a fuzz entry over every file of the folders and files named, once each: without libFuzzer the
- * seeds are still a test. */
+/* Runs a fuzz entry over every file of the folders and files named, once each: without libFuzzer
+ * the seeds are still a test. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,0 +1,60 @@
+// script/bench [SECTION...] [--pairs N] [--seconds S]
+//
+// Sections: proxy policy tokens storm latency memory routes, or all (the default). Ratios are medians
+// over pairs of runs taken in turn; the bars are judged by the reader, never by a test.
+
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import { makeTokens } from './gateway.mjs';
+import * as sections from './sections.mjs';
+import { stopAll } from './targets.mjs';
+
+const NAMES = ['proxy', 'policy', 'tokens', 'storm', 'latency', 'memory', 'routes'];
+
+function readArguments() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { pairs: { type: 'string', default: '7' }, seconds: { type: 'string', default: '3' } },
+  });
+  const names = positionals.length === 0 || positionals.includes('all') ? NAMES : positionals;
+  const unknown = names.filter((name) => !NAMES.includes(name));
+  const pairs = Number(values.pairs);
+  const seconds = Number(values.seconds);
+  if (unknown.length || !Number.isInteger(pairs) || pairs < 1 || !Number.isInteger(seconds) || seconds < 1) {
+    process.stderr.write(`usage: script/bench [${NAMES.join('|')}|all]... [--pairs N] [--seconds S]\n`);
+    process.exit(2);
+  }
+  return { names, pairs, seconds };
+}
+
+async function runSection(name, options) {
+  const dir = mkdtempSync(join(tmpdir(), 'millgate-bench-'));
+  let stage;
+  try {
+    stage = await sections.makeStage({ ...options, dir, tokens: makeTokens(dir) });
+    return await sections[name](stage);
+  } finally {
+    await stopAll();
+    await stage?.redis?.stop();
+    if (!process.env.MILLGATE_KEEP) rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+async function main() {
+  const { names, pairs, seconds } = readArguments();
+  const hasGateway = Boolean(process.env.MILLGATE_BIN) && existsSync(process.env.MILLGATE_BIN);
+  const results = { taken: new Date().toISOString(), pairs, seconds, cpu: cpus()[0].model, cores: cpus().length };
+  process.stdout.write(`# Benchmark: ${results.cores} x ${results.cpu}, ${pairs} pairs of ${seconds} s\n`);
+  if (!hasGateway) process.stdout.write('\nNo program at MILLGATE_BIN: baselines only.\n');
+  for (const name of names) results[name] = await runSection(name, { pairs, seconds, hasGateway });
+  const folder = fileURLToPath(new URL('../../build/bench/', import.meta.url));
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => stopAll().finally(() => process.exit(130)));
+await main();

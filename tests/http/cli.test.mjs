@@ -1,0 +1,145 @@
+// The commands beside serve.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+
+import { peerContract } from './support/config.mjs';
+import { makeFolder, prepareGateway, runProgram } from './support/harness.mjs';
+import { AUDIENCE, ISSUER, Issuer } from './support/tokens.mjs';
+
+describe('check', () => {
+  test('good files: exit 0', async (t) => {
+    const gw = await prepareGateway(t);
+    const result = runProgram(['check', '-c', gw.configPath]);
+    assert.equal(result.code, 0, result.stderr + result.stdout);
+  });
+
+  test('all problems at once, each with file:line:column, exit 1', async (t) => {
+    const gw = await prepareGateway(t);
+    const folder = join(gw.dir, 'contracts');
+    writeFileSync(join(folder, 'one.yaml'), JSON.stringify(peerContract({ name: 'one', backend: 'nowhere' }), null, 2));
+    writeFileSync(join(folder, 'two.yaml'), JSON.stringify(peerContract({ name: 'two', plan: 'golden' }), null, 2));
+    gw.rewriteConfig((config) => (config.surprise = 1));
+    const result = runProgram(['check', '-c', gw.configPath]);
+    assert.equal(result.code, 1);
+    const text = result.stdout + result.stderr;
+    assert.match(text, /one\.yaml:\d+:\d+/);
+    assert.match(text, /two\.yaml:\d+:\d+/);
+    assert.match(text, /millgate\.yaml:\d+:\d+/);
+    assert.match(text, /nowhere/);
+    assert.match(text, /golden/);
+    assert.match(text, /surprise/);
+  });
+
+  test('a file that is not there', () => {
+    const result = runProgram(['check', '-c', '/nowhere/millgate.yaml']);
+    assert.equal(result.code, 1);
+    assert.match(result.stderr + result.stdout, /nowhere/);
+  });
+
+  for (const [what, config] of [
+    ['admin on all addresses without TLS', (c) => (c.admin = { address: '0.0.0.0:0' })],
+    ['a port that is none', (c) => (c.listeners = [{ address: '127.0.0.1:99999' }])],
+    ['a value below its bound', (c) => (c.workers = -1)],
+    ['an unset variable', (c) => (c.backends.peer.headers = { 'x-a': '${env:SURELY_NOT_SET_1}' })],
+    ['a policy that is not there', (c) => (c.policies = [{ nothing: {} }])],
+  ])
+    test(`refused: ${what}`, async (t) => {
+      const gw = await prepareGateway(t);
+      gw.rewriteConfig(config);
+      const result = runProgram(['check', '-c', gw.configPath]);
+      assert.equal(result.code, 1, result.stdout + result.stderr);
+      assert.match(result.stdout + result.stderr, /millgate\.yaml:\d+:\d+/);
+    });
+
+  test('an operation without a token is refused by the floor', async (t) => {
+    const contract = { ...peerContract(), security: [] };
+    const gw = await prepareGateway(t, { contracts: { 'peer.v1.yaml': contract } });
+    assert.equal(runProgram(['check', '-c', gw.configPath]).code, 1);
+    gw.rewriteConfig((config) => (config.floor = { anonymous: ['/system/peer'] }));
+    assert.equal(runProgram(['check', '-c', gw.configPath]).code, 0);
+  });
+
+  test('a backend that is not granted to the namespace', async (t) => {
+    const gw = await prepareGateway(t);
+    gw.rewriteConfig((config) => (config.backends.peer.grants = ['/system/other']));
+    const result = runProgram(['check', '-c', gw.configPath]);
+    assert.equal(result.code, 1);
+    assert.match(result.stdout + result.stderr, /grant/);
+  });
+});
+
+describe('token', () => {
+  const keyDir = join(makeFolder(), 'keys');
+  const make = (...args) => runProgram(['token', '--subject', 'ann', '--scope', 'a b', '--audience', 'millgate',
+    '--ttl', '600', '--key-dir', keyDir, ...args]);
+
+  test('a token that its own JWKS verifies', async (t) => {
+    const made = make();
+    assert.equal(made.code, 0, made.stderr);
+    const token = made.stdout.trim();
+    const payload = JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
+    assert.equal(payload.sub, 'ann');
+    assert.equal(payload.scope, 'a b');
+    assert.equal(payload.exp - payload.iat, 600);
+    t.diagnostic(`issuer ${payload.iss}`);
+  });
+
+  const dir = makeFolder();
+  mkdirSync(dir, { recursive: true });
+  const issuer = new Issuer();
+  const jwks = join(dir, 'jwks.json');
+  writeFileSync(jwks, JSON.stringify(issuer.jwks));
+  const verify = (token, ...args) => runProgram(['token', 'verify', '--jwks', jwks, ...args, token]);
+
+  test('verify: the payload as JSON, exit 0', () => {
+    const result = verify(issuer.token(), '--issuer', ISSUER, '--audience', AUDIENCE, '--alg', 'RS256');
+    assert.equal(result.code, 0, result.stderr);
+    assert.match(JSON.stringify(JSON.parse(result.stdout)), /tester/);
+  });
+
+  for (const [what, token, args] of [
+    ['expired', () => issuer.token({ exp: 1000 }), []],
+    ['another issuer', () => issuer.token({ iss: 'x' }), ['--issuer', ISSUER]],
+    ['another audience', () => issuer.token({ aud: 'x' }), ['--audience', AUDIENCE]],
+    ['another algorithm', () => issuer.token(), ['--alg', 'ES256']],
+    ['a forged signature', () => new Issuer({ kid: issuer.kid }).token(), []],
+    ['no token', () => 'abc', []],
+  ])
+    test(`verify fails with a reason: ${what}`, () => {
+      const result = verify(token(), ...args);
+      assert.ok(result.code > 0, String(result.code));
+      assert.ok((result.stdout + result.stderr).length > 5);
+    });
+
+  test('verify --signature-only takes any payload', () => {
+    const old = issuer.token({ exp: 1000, iss: undefined });
+    assert.equal(verify(old, '--signature-only').code, 0);
+    assert.ok(verify(new Issuer({ kid: issuer.kid }).token(), '--signature-only').code > 0);
+  });
+});
+
+describe('the rest', () => {
+  test('version', () => {
+    const result = runProgram(['version']);
+    assert.equal(result.code, 0);
+    assert.match(result.stdout, /\d+\.\d+\.\d+/);
+  });
+
+  test('config-reference names every section', () => {
+    const result = runProgram(['config-reference']);
+    assert.equal(result.code, 0);
+    for (const word of ['listeners', 'admin', 'backends', 'issuers', 'plans', 'policies', 'redis', 'head_timeout'])
+      assert.match(result.stdout, new RegExp(word), word);
+  });
+
+  test('no command and an unknown one: usage on stderr, not 0', () => {
+    for (const args of [[], ['nothing'], ['serve', '--nothing'], ['check']]) {
+      const result = runProgram(args);
+      assert.ok(result.code > 0, args.join(' '));
+      assert.match(result.stderr, /usage|millgate/i);
+    }
+  });
+});
