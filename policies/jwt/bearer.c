@@ -66,14 +66,14 @@ enum gw_verdict bearer_refuse_scope(struct gw_exchange *ex, struct gw_str realm,
     gw_buf_init(&challenge, MAX_CHALLENGE_BYTES);
     gw_buf_printf(&challenge,
                   "Bearer realm=\"%.*s\", error=\"insufficient_scope\", "
-                  "error_description=\"the token lacks a scope\", scope=\"",
+                  "error_description=\"the token lacks a scope\"",
                   GW_STR_ARG(realm));
     for (size_t i = 0; i < scope_count; i++) {
-        if (i > 0)
-            gw_buf_append_byte(&challenge, ' ');
+        gw_buf_append_text(&challenge, i == 0 ? ", scope=\"" : " ");
         gw_buf_append_str(&challenge, scopes[i]);
     }
-    gw_buf_append_byte(&challenge, '"');
+    if (scope_count > 0)
+        gw_buf_append_byte(&challenge, '"');
     add_challenge(ex, &challenge);
     return verdict;
 }
