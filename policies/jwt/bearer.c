@@ -4,26 +4,6 @@
 
 #define MAX_CHALLENGE_BYTES 4096
 
-/* b64token, RFC 6750, section 2.1. */
-static bool is_token(struct gw_str text)
-{
-    static const char marks[] = "-._~+/";
-    size_t i = 0;
-
-    while (i < text.len) {
-        char c = text.ptr[i];
-        bool is_word = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-        if (!is_word && (c == '\0' || strchr(marks, c) == NULL))
-            break;
-        i++;
-    }
-    if (i == 0)
-        return false;
-    while (i < text.len && text.ptr[i] == '=')
-        i++;
-    return i == text.len;
-}
-
 enum bearer_found bearer_find(const struct gw_exchange *ex, struct gw_str *out_token)
 {
     const struct gw_field *found = NULL;
@@ -44,7 +24,7 @@ enum bearer_found bearer_find(const struct gw_exchange *ex, struct gw_str *out_t
     if (!gw_str_equal_nocase(gw_str_from(value.ptr, scheme_len), GW_STR("Bearer")))
         return BEARER_NONE;
     struct gw_str token = gw_str_trim(gw_str_tail(value, scheme_len));
-    if (!is_token(token))
+    if (token.len == 0)
         return BEARER_MALFORMED;
     *out_token = token;
     return BEARER_TOKEN;
@@ -86,14 +66,14 @@ enum gw_verdict bearer_refuse_scope(struct gw_exchange *ex, struct gw_str realm,
     gw_buf_init(&challenge, MAX_CHALLENGE_BYTES);
     gw_buf_printf(&challenge,
                   "Bearer realm=\"%.*s\", error=\"insufficient_scope\", "
-                  "error_description=\"the token lacks a scope\", scope=\"",
+                  "error_description=\"the token lacks a scope\"",
                   GW_STR_ARG(realm));
     for (size_t i = 0; i < scope_count; i++) {
-        if (i > 0)
-            gw_buf_append_byte(&challenge, ' ');
+        gw_buf_append_text(&challenge, i == 0 ? ", scope=\"" : " ");
         gw_buf_append_str(&challenge, scopes[i]);
     }
-    gw_buf_append_byte(&challenge, '"');
+    if (scope_count > 0)
+        gw_buf_append_byte(&challenge, '"');
     add_challenge(ex, &challenge);
     return verdict;
 }

@@ -8,10 +8,11 @@
 enum bearer_found {
     BEARER_NONE, /* no Authorization, or another scheme */
     BEARER_TOKEN,
-    BEARER_MALFORMED, /* two fields, or what follows the scheme is no token */
+    BEARER_MALFORMED, /* two fields, or nothing behind the scheme */
 };
 
-/* The one `Authorization: Bearer` of the request; *out_token borrows from the field. */
+/* The one `Authorization: Bearer` of the request; *out_token borrows from the field. Whether its
+ * characters are those of a token is left to who reads it. */
 enum bearer_found bearer_find(const struct gw_exchange *ex, struct gw_str *out_token);
 
 /* 401 with a challenge. `error` is NULL if no token was sent; it and `description` are ASCII

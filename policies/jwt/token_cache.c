@@ -28,14 +28,15 @@ struct token_cache {
     uint32_t *buckets;
     size_t bucket_count; /* a power of two */
     size_t max_entries;
+    struct gw_digester *digester;
     struct token_cache_stats stats;
 };
 
-struct token_key token_key_of(struct gw_str token, uint64_t generation)
+struct token_key token_key_of(struct token_cache *cache, struct gw_str token, uint64_t generation)
 {
     struct token_key key = {.generation = generation};
 
-    gw_digest_compute(GW_SHA256, token, key.digest);
+    gw_digester_compute(cache->digester, GW_SHA256, token, key.digest);
     return key;
 }
 
@@ -90,7 +91,8 @@ struct token_cache *token_cache_create(size_t max_bytes, size_t max_entries)
         cache->bucket_count *= 2;
     cache->ring = malloc((size_t)cache->units * UNIT);
     cache->buckets = malloc(cache->bucket_count * sizeof(*cache->buckets));
-    if (cache->ring == NULL || cache->buckets == NULL) {
+    cache->digester = gw_digester_create();
+    if (cache->ring == NULL || cache->buckets == NULL || cache->digester == NULL) {
         token_cache_destroy(cache);
         return NULL;
     }
@@ -104,6 +106,7 @@ void token_cache_destroy(struct token_cache *cache)
         return;
     free(cache->ring);
     free(cache->buckets);
+    gw_digester_destroy(cache->digester);
     free(cache);
 }
 

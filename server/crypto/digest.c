@@ -38,21 +38,43 @@ const char *gw_digest_name(enum gw_digest digest)
     return kinds[digest].name;
 }
 
-void gw_digest_compute(enum gw_digest digest, struct gw_str text, uint8_t *out)
+/* A digester is OpenSSL's state by another name: nothing else is needed. */
+static EVP_MD_CTX *state_of(struct gw_digester *digester)
 {
+    return (EVP_MD_CTX *)(void *)digester;
+}
+
+struct gw_digester *gw_digester_create(void)
+{
+    return (struct gw_digester *)(void *)EVP_MD_CTX_new();
+}
+
+void gw_digester_destroy(struct gw_digester *digester)
+{
+    EVP_MD_CTX_free(state_of(digester));
+}
+
+void gw_digester_compute(struct gw_digester *digester, enum gw_digest digest, struct gw_str text,
+                         uint8_t *out)
+{
+    EVP_MD_CTX *state = state_of(digester);
+
     pthread_once(&fetch_once, fetch_all);
-
-    EVP_MD_CTX *state = EVP_MD_CTX_new();
-    bool is_done = state != NULL && fetched[digest] != NULL &&
-                   EVP_DigestInit_ex2(state, fetched[digest], NULL) == 1 &&
-                   EVP_DigestUpdate(state, text.ptr, text.len) == 1 &&
-                   EVP_DigestFinal_ex(state, out, NULL) == 1;
-
-    EVP_MD_CTX_free(state);
-    if (!is_done) {
+    if (state == NULL || fetched[digest] == NULL ||
+        EVP_DigestInit_ex2(state, fetched[digest], NULL) != 1 ||
+        EVP_DigestUpdate(state, text.ptr, text.len) != 1 ||
+        EVP_DigestFinal_ex(state, out, NULL) != 1) {
         gw_log_error("%s cannot be computed", kinds[digest].name);
         abort();
     }
+}
+
+void gw_digest_compute(enum gw_digest digest, struct gw_str text, uint8_t *out)
+{
+    struct gw_digester *digester = gw_digester_create();
+
+    gw_digester_compute(digester, digest, text, out);
+    gw_digester_destroy(digester);
 }
 
 void gw_digest_hex(enum gw_digest digest, struct gw_str text, char *out)

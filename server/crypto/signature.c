@@ -87,7 +87,9 @@ static int verify_digest(struct gw_verify_key *key, enum gw_signature_alg alg,
 
     if (key->prepared[alg] == NULL)
         key->prepared[alg] = prepare(key, alg);
-    if (key->prepared[alg] == NULL)
+    if (key->digester == NULL)
+        key->digester = gw_digester_create();
+    if (key->prepared[alg] == NULL || key->digester == NULL)
         return -ENOMEM;
     if (kind->coordinate_bytes > 0) {
         if (signature.len != 2 * kind->coordinate_bytes)
@@ -97,7 +99,7 @@ static int verify_digest(struct gw_verify_key *key, enum gw_signature_alg alg,
         return -EBADMSG; /* RFC 8017, section 8.2.2, step 1 */
     }
 
-    gw_digest_compute(kind->digest, message, digest);
+    gw_digester_compute(key->digester, kind->digest, message, digest);
     int rc = EVP_PKEY_verify(key->prepared[alg], (const uint8_t *)signature.ptr, signature.len,
                              digest, gw_digest_bytes(kind->digest));
     if (rc != 1)

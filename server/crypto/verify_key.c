@@ -206,6 +206,7 @@ void gw_verify_key_destroy(struct gw_verify_key *key)
         return;
     for (int i = 0; i < GW_SIGNATURE_ALG_COUNT; i++)
         EVP_PKEY_CTX_free(key->prepared[i]);
+    gw_digester_destroy(key->digester);
     EVP_MD_CTX_free(key->one_shot);
     EVP_PKEY_free(key->pkey);
     gw_secret_wipe(key->secret, key->secret_len);

@@ -10,6 +10,7 @@ struct gw_verify_key {
     enum gw_key_kind kind;
     EVP_PKEY *pkey;                                 /* NULL for a secret */
     EVP_PKEY_CTX *prepared[GW_SIGNATURE_ALG_COUNT]; /* ready to verify, made on first use */
+    struct gw_digester *digester;                   /* made on first use */
     EVP_MD_CTX *one_shot;                           /* for Ed25519 */
     size_t secret_len;
     uint8_t secret[];

@@ -173,9 +173,9 @@ static void test_credentials_on_the_wire(void **state)
         const char *needle;
     } cases[] = {
         {"Bearer", NULL, "invalid_request"},
-        {"Bearer a b", NULL, "invalid_request"},
-        {"Bearer a,b", NULL, "invalid_request"},
-        {"Bearer ====", NULL, "invalid_request"},
+        {"Bearer a b", NULL, "invalid_token"},
+        {"Bearer a,b", NULL, "invalid_token"},
+        {"Bearer ====", NULL, "invalid_token"},
         {"bearer x", "Bearer y", "invalid_request"},
         {"Basic dTpw", "Bearer y", "invalid_request"},
         {"Basic dTpw", NULL, "Bearer realm=\"millgate\""},

@@ -22,17 +22,17 @@ static struct claims *make_claims(uint32_t number, size_t bytes)
     return claims;
 }
 
-static struct token_key key_of(uint32_t number)
+static struct token_key key_of(struct token_cache *cache, uint32_t number)
 {
     char text[32];
 
     snprintf(text, sizeof(text), "token %u", number);
-    return token_key_of(gw_str_of(text), 7);
+    return token_key_of(cache, gw_str_of(text), 7);
 }
 
 static void add(struct token_cache *cache, uint32_t number, size_t bytes)
 {
-    struct token_key key = key_of(number);
+    struct token_key key = key_of(cache, number);
     struct claims *claims = make_claims(number, bytes);
 
     token_cache_add(cache, &key, thumbprint, claims, 1000);
@@ -42,7 +42,7 @@ static void add(struct token_cache *cache, uint32_t number, size_t bytes)
 /* Whether `number` is there; if so, that it is it. */
 static bool has(struct token_cache *cache, uint32_t number, int64_t now_s)
 {
-    struct token_key key = key_of(number);
+    struct token_key key = key_of(cache, number);
     uint8_t found[GW_SHA256_BYTES];
     struct gw_arena arena;
 
@@ -81,7 +81,7 @@ static void test_found_until_it_expires(void **state)
 static void test_compared_in_full(void **state)
 {
     struct token_cache *cache = token_cache_create(1 << 16, 100);
-    struct token_key key = key_of(1);
+    struct token_key key = key_of(cache, 1);
     uint8_t found[GW_SHA256_BYTES];
     struct gw_arena arena;
 
@@ -146,7 +146,7 @@ static void test_any_order(void **state)
         random = random * UINT64_C(6364136223846793005) + 1442695040888963407u;
         uint32_t number = (uint32_t)(random >> 33) % 400;
         uint32_t what = (uint32_t)(random >> 20) % 100;
-        struct token_key key = key_of(number);
+        struct token_key key = key_of(cache, number);
         if (what < 40)
             add(cache, number, (random >> 45) % 3000);
         else if (what < 95)

@@ -1,0 +1,191 @@
+#include "policies/jwt/prove.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "policies/jwt/key_set.h"
+
+#define CACHED_WITHOUT_EXPIRY_S 300 /* for tokens that never expire */
+
+struct attempt {
+    struct prover *prover;
+    struct proof *proof;
+    struct token_key key;
+};
+
+/* Calls `prove` with each issuer that the operation accepts, once, until one says JOSE_OK. Of
+ * several refusals, the last counts that is about more than the issuer's name. */
+static enum jose_verdict for_each_issuer(
+    struct attempt *attempt,
+    enum jose_verdict (*prove)(struct attempt *attempt, const struct jwt_issuer *issuer))
+{
+    const struct gw_operation *operation = attempt->proof->operation;
+    enum jose_verdict refusal = JOSE_ISSUER;
+    uint64_t tried = 0;
+
+    for (size_t i = 0; i < operation->security_count; i++) {
+        const struct gw_security_alternative *alternative = &operation->security[i];
+        for (size_t k = 0; k < alternative->scheme_count; k++) {
+            const struct jwt_issuer *issuer =
+                gw_map_get(&attempt->prover->by_name, alternative->schemes[k].issuer);
+            uint64_t bit = issuer == NULL ? 0 : UINT64_C(1) << (issuer - attempt->prover->issuers);
+            if (issuer == NULL || (tried & bit) != 0)
+                continue;
+            tried |= bit;
+            enum jose_verdict verdict = prove(attempt, issuer);
+            if (verdict == JOSE_OK)
+                return JOSE_OK;
+            if (verdict != JOSE_ISSUER)
+                refusal = verdict;
+        }
+    }
+    return refusal;
+}
+
+/* What is asked anew on every request, whether the signature was verified now or before. */
+static enum jose_verdict judge(struct attempt *attempt, const struct jwt_issuer *issuer,
+                               const struct claims *claims)
+{
+    if (claims->subject.len == 0)
+        return JOSE_CLAIM_MISSING;
+    enum jose_verdict verdict = claims_check(claims, &issuer->rules, attempt->proof->now_s);
+    if (verdict != JOSE_OK)
+        return verdict;
+    attempt->proof->issuer = issuer;
+    attempt->proof->claims = claims;
+    return JOSE_OK;
+}
+
+/* JOSE_ISSUER stands for "not in the cache", too. */
+static enum jose_verdict prove_from_cache(struct attempt *attempt, const struct jwt_issuer *issuer)
+{
+    uint8_t thumbprint[GW_SHA256_BYTES];
+
+    attempt->key.generation = issuer->generation;
+    const struct claims *claims =
+        token_cache_find(attempt->prover->cache, &attempt->key, attempt->proof->now_s,
+                         attempt->proof->arena, thumbprint);
+    if (claims == NULL)
+        return JOSE_ISSUER;
+    if (!key_set_has(issuer->keys, thumbprint)) {
+        token_cache_remove(attempt->prover->cache, &attempt->key);
+        return JOSE_ISSUER;
+    }
+    return judge(attempt, issuer, claims);
+}
+
+static void remember(struct attempt *attempt, const struct jwt_issuer *issuer,
+                     const struct gw_jwk *jwk, const struct claims *claims)
+{
+    int64_t expires_s = claims->expires_s;
+
+    if (expires_s == CLAIMS_NO_TIME)
+        expires_s = attempt->proof->now_s + CACHED_WITHOUT_EXPIRY_S;
+    if (expires_s <= attempt->proof->now_s)
+        return;
+    attempt->key.generation = issuer->generation;
+    token_cache_add(attempt->prover->cache, &attempt->key, jwk->thumbprint, claims, expires_s);
+}
+
+static enum jose_verdict prove_by_signature(struct attempt *attempt,
+                                            const struct jwt_issuer *issuer)
+{
+    struct gw_arena *arena = attempt->proof->arena;
+    struct jose_token token;
+    const struct claims *claims;
+    const struct gw_jwk *jwk;
+    enum jose_verdict verdict =
+        jose_read(arena, attempt->proof->token, issuer->max_token_bytes, &token);
+
+    if (verdict == JOSE_OK)
+        verdict = claims_read(arena, token.payload, token.type, &issuer->form, &claims);
+    if (verdict != JOSE_OK)
+        return verdict;
+    /* Not trusted yet: only a choice among the issuers that the operation accepts. */
+    if (!gw_str_equal(claims_text(claims, claims->issuer), issuer->rules.issuer))
+        return JOSE_ISSUER;
+    if (!jwt_issuer_allows(issuer, token.alg))
+        return JOSE_ALG_NOT_ALLOWED;
+    /* Judged first: what would be refused anyway must not buy the price of a verification. */
+    verdict = judge(attempt, issuer, claims);
+    if (verdict == JOSE_OK)
+        verdict = key_set_verify(issuer->keys, &token, &jwk);
+    if (verdict == JOSE_OK)
+        remember(attempt, issuer, jwk, claims);
+    return verdict;
+}
+
+enum jose_verdict prover_prove(struct prover *prover, struct proof *proof)
+{
+    struct attempt attempt = {.prover = prover, .proof = proof};
+
+    if (proof->token.len > prover->max_token_bytes)
+        return JOSE_TOO_LONG;
+    attempt.key = token_key_of(prover->cache, proof->token, 0);
+    enum jose_verdict verdict = for_each_issuer(&attempt, prove_from_cache);
+    proof->was_cached = verdict == JOSE_OK;
+    /* Refused by one issuer's rules, it may still be good for another of the same name. */
+    return verdict == JOSE_OK ? verdict : for_each_issuer(&attempt, prove_by_signature);
+}
+
+static int add_issuer(struct prover *prover, const char *name, const json_t *config,
+                      struct gw_error *error)
+{
+    struct jwt_issuer *issuer = &prover->issuers[prover->issuer_count++];
+    struct gw_error why;
+    int rc = jwt_issuer_init(issuer, gw_str_of(name), config, &why);
+
+    if (rc != 0) {
+        char where[sizeof(error->where)];
+        snprintf(where, sizeof(where), "/issuers/%.100s%.100s", name, why.where);
+        return gw_error_set_at(error, rc, where, "%s", why.text);
+    }
+    if (issuer->max_token_bytes > prover->max_token_bytes)
+        prover->max_token_bytes = issuer->max_token_bytes;
+    if (gw_map_add(&prover->by_name, issuer->name, issuer) != 0)
+        return gw_error_set(error, -ENOMEM, "no memory");
+    return 0;
+}
+
+static int add_issuers(struct prover *prover, json_t *issuers, struct gw_error *error)
+{
+    const char *name;
+    json_t *config;
+    size_t issuer_count = json_object_size(issuers);
+
+    if (issuer_count > PROVE_MAX_ISSUERS)
+        return gw_error_set_at(error, -EINVAL, "/issuers", "there are more than %d",
+                               PROVE_MAX_ISSUERS);
+    prover->issuers = calloc(issuer_count + 1, sizeof(*prover->issuers));
+    if (prover->issuers == NULL)
+        return gw_error_set(error, -ENOMEM, "no memory");
+    json_object_foreach(issuers, name, config)
+    {
+        int rc = add_issuer(prover, name, config, error);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+int prover_init(struct prover *prover, const json_t *config, struct gw_error *error)
+{
+    memset(prover, 0, sizeof(*prover));
+    gw_map_init(&prover->by_name, PROVE_MAX_ISSUERS);
+    prover->cache =
+        token_cache_create((size_t)json_integer_value(json_object_get(config, "cache_bytes")),
+                           (size_t)json_integer_value(json_object_get(config, "cache_entries")));
+    if (prover->cache == NULL)
+        return gw_error_set(error, -ENOMEM, "no memory");
+    return add_issuers(prover, json_object_get(config, "issuers"), error);
+}
+
+void prover_finish(struct prover *prover)
+{
+    for (size_t i = 0; i < prover->issuer_count; i++)
+        jwt_issuer_finish(&prover->issuers[i]);
+    gw_map_finish(&prover->by_name);
+    token_cache_destroy(prover->cache);
+    free(prover->issuers);
+    memset(prover, 0, sizeof(*prover));
+}

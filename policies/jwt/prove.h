@@ -1,0 +1,45 @@
+/* Proving a token: by which of the trusted issuers, and what it claims.
+ *
+ * The core of the policy: knows nothing of requests and answers. One worker's; not thread-safe. */
+#pragma once
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "policies/jwt/claims.h"
+#include "policies/jwt/issuer.h"
+#include "policies/jwt/token_cache.h"
+#include "server/contract/operation.h"
+#include "server/core/map.h"
+
+#define PROVE_MAX_ISSUERS 64
+
+struct prover {
+    struct jwt_issuer *issuers;
+    size_t issuer_count;
+    struct gw_map by_name;
+    size_t max_token_bytes; /* of all issuers */
+    struct token_cache *cache;
+};
+
+/* `config` is the policy's; it must outlive the prover. 0, -EINVAL with *error, or -ENOMEM; finish
+ * is safe in any case. */
+GW_MUST_CHECK
+int prover_init(struct prover *prover, const json_t *config, struct gw_error *error);
+void prover_finish(struct prover *prover);
+
+/* One token on its way to a verdict. The first four are given. */
+struct proof {
+    const struct gw_operation *operation; /* its security says which issuers are accepted */
+    struct gw_str token;
+    int64_t now_s; /* since 1970 */
+    struct gw_arena *arena;
+
+    const struct jwt_issuer *issuer; /* who vouches for the token; lives as long as the prover */
+    const struct claims *claims;     /* in the arena */
+    bool was_cached;
+};
+
+/* JOSE_OK, and the proof is filled in; or why not. Scopes are not looked at. */
+GW_MUST_CHECK
+enum jose_verdict prover_prove(struct prover *prover, struct proof *proof);
