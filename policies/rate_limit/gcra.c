@@ -14,9 +14,10 @@ int gcra_rate_init(uint64_t limit, uint64_t window_ns, uint64_t burst, struct gc
     if (window_ns > UINT64_MAX / 4)
         return -ERANGE;
     window_ticks = gcra_ticks(window_ns);
+    if (limit > window_ticks / (GCRA_TICKS_PER_SECOND / GCRA_MAX_PER_SECOND))
+        return -ERANGE;
     step_ticks = window_ticks / limit + (window_ticks % limit >= limit - limit / 2);
-    if (step_ticks < GCRA_TICKS_PER_SECOND / GCRA_MAX_PER_SECOND ||
-        step_ticks > GCRA_MAX_ROOM_TICKS / burst)
+    if (step_ticks > GCRA_MAX_ROOM_TICKS / burst)
         return -ERANGE;
 
     *out_rate = (struct gcra_rate){.step_ticks = step_ticks, .room_ticks = step_ticks * burst};

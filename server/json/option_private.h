@@ -38,3 +38,9 @@ int gw_option_substitute(struct gw_str text, const char *folder, struct gw_buf *
 GW_MUST_CHECK
 int gw_option_read_file(const char *folder, const char *path, size_t max_bytes, struct gw_buf *out,
                         struct gw_error *error);
+
+#define GW_OPTION_AMOUNT_BYTES 32
+
+/* A bound in the largest unit of its type that divides it: "1m", "64KiB", "100". */
+void gw_option_amount_print(enum gw_option_type type, int64_t amount,
+                            char out[GW_OPTION_AMOUNT_BYTES]);

@@ -1,8 +1,7 @@
 /* What else an option table is good for: the manual, and hiding what must not be shown. */
-#include <inttypes.h>
 #include <string.h>
 
-#include "server/json/option.h"
+#include "server/json/option_private.h"
 
 /* --- masking ---------------------------------------------------------------------------------- */
 
@@ -71,33 +70,12 @@ static const char *type_name(const struct gw_option *option)
     return names[option->type];
 }
 
-/* A bound in the largest unit that divides it. */
-static void print_amount(FILE *out, enum gw_option_type type, int64_t amount)
+static void print_amount(FILE *out, const struct gw_option *option, int64_t amount)
 {
-    static const struct {
-        enum gw_option_type type;
-        int64_t size;
-        const char *name;
-    } units[] = {
-        {GW_DURATION, INT64_C(86400000000000), "d"},
-        {GW_DURATION, INT64_C(3600000000000), "h"},
-        {GW_DURATION, INT64_C(60000000000), "m"},
-        {GW_DURATION, 1000000000, "s"},
-        {GW_DURATION, 1000000, "ms"},
-        {GW_DURATION, 1000, "us"},
-        {GW_DURATION, 1, "ns"},
-        {GW_BYTES, 1 << 30, "GiB"},
-        {GW_BYTES, 1 << 20, "MiB"},
-        {GW_BYTES, 1 << 10, "KiB"},
-        {GW_BYTES, 1, "B"},
-    };
+    char text[GW_OPTION_AMOUNT_BYTES];
 
-    for (size_t i = 0; i < GW_COUNT_OF(units) && amount != 0; i++)
-        if (units[i].type == type && amount % units[i].size == 0) {
-            fprintf(out, "%" PRId64 "%s", amount / units[i].size, units[i].name);
-            return;
-        }
-    fprintf(out, "%" PRId64, amount);
+    gw_option_amount_print(option->type, amount, text);
+    fprintf(out, "%s", text);
 }
 
 static void print_bounds(FILE *out, const struct gw_option *option)
@@ -106,10 +84,14 @@ static void print_bounds(FILE *out, const struct gw_option *option)
         fprintf(out, "%s", option->words);
     if (option->type == GW_ENUM || (option->min == 0 && option->max == 0))
         return;
-    print_amount(out, option->type, option->min);
-    fprintf(out, option->max != 0 ? " to " : " or more");
+    if (option->min == 0)
+        fprintf(out, "at most ");
+    else
+        print_amount(out, option, option->min);
+    if (option->min != 0)
+        fprintf(out, option->max != 0 ? " to " : " or more");
     if (option->max != 0)
-        print_amount(out, option->type, option->max);
+        print_amount(out, option, option->max);
     if (option->type == GW_STRING || option->type == GW_SECRET)
         fprintf(out, " bytes");
     if (option->type == GW_LIST || option->type == GW_MAP)

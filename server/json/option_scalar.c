@@ -50,17 +50,15 @@ static json_t *check_bounds(struct gw_option_checker *checker, const struct gw_o
                             int64_t value)
 {
     bool has_bound = option->min != 0 || option->max != 0;
+    char least[GW_OPTION_AMOUNT_BYTES], most[GW_OPTION_AMOUNT_BYTES];
 
-    if (has_bound && (value < option->min || (option->max != 0 && value > option->max))) {
-        char most[32] = "";
-        if (option->max != 0)
-            snprintf(most, sizeof(most), " and at most %" PRId64, option->max);
-        const char *unit = option->type == GW_DURATION ? " (in ns)"
-                           : option->type == GW_BYTES  ? " bytes"
-                                                       : "";
-        return gw_option_fail(checker, "must be at least %" PRId64 "%s%s", option->min, most, unit);
-    }
-    return gw_option_made(checker, json_integer(value));
+    if (!has_bound || (value >= option->min && (option->max == 0 || value <= option->max)))
+        return gw_option_made(checker, json_integer(value));
+    gw_option_amount_print(option->type, option->min, least);
+    gw_option_amount_print(option->type, option->max, most);
+    if (option->max == 0)
+        return gw_option_fail(checker, "must be at least %s", least);
+    return gw_option_fail(checker, "must be at least %s and at most %s", least, most);
 }
 
 static json_t *check_bool(struct gw_option_checker *checker, const json_t *given)

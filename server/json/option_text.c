@@ -1,6 +1,7 @@
 /* The texts of a configuration: quantities with units, and what ${...} stands for. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -97,6 +98,22 @@ int gw_option_bytes_parse(struct gw_str text, int64_t *out_bytes)
         return rc != 0 ? rc : -EINVAL;
     *out_bytes = sum;
     return 0;
+}
+
+void gw_option_amount_print(enum gw_option_type type, int64_t amount,
+                            char out[GW_OPTION_AMOUNT_BYTES])
+{
+    const struct unit *units = type == GW_DURATION ? duration_units : byte_units;
+    const struct unit *best = NULL;
+    bool has_unit = type == GW_DURATION || type == GW_BYTES || type == GW_FILE;
+
+    for (; has_unit && amount != 0 && units->name != NULL; units++)
+        if (amount % units->size == 0)
+            best = units; /* they ascend */
+    if (best != NULL)
+        snprintf(out, GW_OPTION_AMOUNT_BYTES, "%" PRId64 "%s", amount / best->size, best->name);
+    else
+        snprintf(out, GW_OPTION_AMOUNT_BYTES, "%" PRId64, amount);
 }
 
 static int read_descriptor(int fd, size_t max_bytes, struct gw_buf *out)
