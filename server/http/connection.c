@@ -56,6 +56,8 @@ void gw_connection_resume(struct gw_connection *connection)
         connection->listener->suspended_count--;
         MHD_resume_connection(connection->mhd);
     }
+    /* What it waited for has come: patience that ends before the next run must not suspend it. */
+    stop_waiting(connection);
     if (!connection->is_in_callback)
         connection->listener->must_run = true;
 }
