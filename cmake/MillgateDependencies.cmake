@@ -26,6 +26,7 @@ millgate_require(openssl 3.0 libssl-dev)
 millgate_require(hiredis 0.14 libhiredis-dev)
 millgate_require(libuv 1.44 libuv1-dev)
 millgate_require(libpcre2-8 10.40 libpcre2-dev)
+millgate_require(libidn2 2.3 libidn2-dev)
 
 if(BUILD_TESTING)
   pkg_check_modules(CMOCKA IMPORTED_TARGET GLOBAL QUIET cmocka>=1.1.5)

@@ -19,6 +19,7 @@
 struct gw_pattern {
     pcre2_code *code;
     pcre2_match_context *bounds;
+    bool has_jit; /* without it: slower, same result */
 };
 
 /* ECMA-262: `$` is the very end, a group that took no part matches empty, [] and [^] are classes.
@@ -119,9 +120,11 @@ int gw_pattern_match(const struct gw_pattern *pattern, struct gw_str text,
 
     if (rc != 0)
         return rc;
-    rc = pcre2_match(pattern->code, subject, text.len, 0, PCRE2_NO_UTF_CHECK, scratch->match_data,
-                     pattern->bounds);
-    if (rc == PCRE2_ERROR_JIT_STACKLIMIT) /* the interpreter's heap is larger, and bounded, too */
+    if (pattern->has_jit)
+        rc = pcre2_jit_match(pattern->code, subject, text.len, 0, PCRE2_NO_UTF_CHECK,
+                             scratch->match_data, pattern->bounds);
+    /* where the JIT's stack ends, the interpreter's heap is larger, and bounded, too */
+    if (!pattern->has_jit || rc == PCRE2_ERROR_JIT_STACKLIMIT)
         rc = pcre2_match(pattern->code, subject, text.len, 0, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT,
                          scratch->match_data, pattern->bounds);
     if (rc >= 0)

@@ -10,14 +10,18 @@
 
 #define MAX_TEXT_BYTES (UINT32_C(1) << 31)
 
+#define FEW_NAMES 32
+
 /* An array or object that is still open. `seen` has a bit for each of 256 values of the names'
- * hashes: only when one is hit twice are the names compared. */
+ * hashes. When one is hit twice the whole hashes are compared, and only if these are equal, too, at
+ * the end the names. */
 struct frame {
     uint32_t at; /* its token */
     uint32_t count;
     bool is_object;
     bool is_suspect;
     uint64_t seen[4];
+    uint16_t hashes[FEW_NAMES]; /* of the first names; set up to count */
 };
 
 const char *gw_reader_fail(struct gw_reader *reader, int code, const char *at, const char *wrong)
@@ -101,6 +105,18 @@ READER_INLINE const char *scan_scalar(struct gw_reader *reader, const char *p, c
     return scan_word(reader, p, end, token);
 }
 
+/* Whether the hash that `count` names have left in `frame` may be one of theirs again. */
+static bool has_hash(const struct frame *frame, uint16_t hash, uint32_t count)
+{
+    if (count > FEW_NAMES)
+        return true;
+    for (uint32_t i = 0; i < count; i++) {
+        if (frame->hashes[i] == hash)
+            return true;
+    }
+    return false;
+}
+
 /* Reads `"name" :` with `p` at the quote; notes the name in `frame`. */
 READER_INLINE const char *scan_name(struct gw_reader *reader, const char *p, const char *end,
                                     struct gw_json_token *token, struct frame *frame, bool use_simd)
@@ -114,8 +130,11 @@ READER_INLINE const char *scan_name(struct gw_reader *reader, const char *p, con
     token->hash = reader_hash(token->ptr, token->len);
     uint64_t bit = UINT64_C(1) << (token->hash & 63);
     uint64_t *seen = &frame->seen[token->hash >> 6 & 3];
-    frame->is_suspect |= (*seen & bit) != 0;
+    if (GW_UNLIKELY((*seen & bit) != 0) && has_hash(frame, token->hash, frame->count - 1))
+        frame->is_suspect = true;
     *seen |= bit;
+    if (frame->count <= FEW_NAMES)
+        frame->hashes[frame->count - 1] = token->hash;
     p = reader_skip_space(p, end, use_simd);
     if (p >= end || *p != ':')
         return gw_reader_fail(reader, -EINVAL, p, "':' was expected behind the name of a member");
@@ -145,7 +164,11 @@ READER_INLINE void open_frame(const struct gw_reader *reader, const char *p, uin
 {
     bool is_object = *p == '{';
 
-    *frame = (struct frame){.at = at, .is_object = is_object};
+    frame->at = at;
+    frame->count = 0;
+    frame->is_object = is_object;
+    frame->is_suspect = false;
+    memset(frame->seen, 0, sizeof(frame->seen));
     reader->tokens[at].type = is_object ? GW_JSON_OBJECT : GW_JSON_ARRAY;
     reader->tokens[at].flags = 0;
     reader->tokens[at].hash = 0;

@@ -5,6 +5,8 @@
 #include "server/json/pointer.h"
 #include "server/json/schema_compiler.h"
 
+#define MAX_DUPLICATED 1000 /* members of a schema that has some twice: they are searched */
+
 int schema_refuse_at(struct gw_schema_compiler *compiler, const struct document *document,
                      uint32_t at, int code, struct gw_error *error, const char *format, ...)
 {
@@ -235,6 +237,13 @@ static bool is_only_ref(const struct build *build)
            gw_json_get(build->tape, build->at, GW_STR("$ref")) != GW_JSON_NONE;
 }
 
+/* Of a keyword that stands twice the last one counts, as in most readers. */
+static bool is_overridden(const struct build *build, const struct gw_json_cursor *cursor)
+{
+    return (build->tape->tokens[build->at].flags & GW_JSON_DUPLICATES) != 0 &&
+           gw_json_get(build->tape, build->at, build->keyword) != cursor->value;
+}
+
 static int build_keywords(struct build *build)
 {
     struct gw_json_cursor cursor = gw_json_begin(build->tape, build->at);
@@ -247,7 +256,7 @@ static int build_keywords(struct build *build)
         if (keyword == NULL || keyword->fn == NULL ||
             (keyword->drafts & 1u << build->resource->draft) == 0 ||
             (keyword->vocabulary & build->resource->vocabularies) == 0 ||
-            (only_ref && keyword->fn != schema_kw_ref))
+            (only_ref && keyword->fn != schema_kw_ref) || is_overridden(build, &cursor))
             continue;
         rc = keyword->fn(build, cursor.value);
     }
@@ -279,6 +288,9 @@ static int build_node(struct gw_schema_compiler *compiler, const struct pending 
     }
     if (type != GW_JSON_OBJECT)
         return schema_refuse(&build, build.at, "a schema must be an object or a boolean");
+    if ((build.tape->tokens[build.at].flags & GW_JSON_DUPLICATES) != 0 &&
+        gw_json_count(build.tape, build.at) > MAX_DUPLICATED)
+        return schema_refuse(&build, build.at, "a large schema has names that stand twice");
     int rc = schema_speak(compiler, pending->resource, error);
     return rc != 0 ? rc : build_keywords(&build);
 }

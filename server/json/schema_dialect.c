@@ -10,16 +10,15 @@
      VOCABULARY_CONTENT | VOCABULARY_META)
 
 static const struct {
-    struct gw_str uri; /* without the empty fragment that drafts put behind it */
+    struct gw_str uri; /* without the scheme, and the empty fragment that drafts put behind it */
     enum draft draft;
     unsigned vocabularies;
 } known[] = {
-    {GW_STR_INIT("https://json-schema.org/draft/2020-12/schema"), DRAFT_2020_12,
-     VOCABULARY_DEFAULT},
-    {GW_STR_INIT("https://json-schema.org/draft/2019-09/schema"), DRAFT_2019_09,
-     VOCABULARY_DEFAULT},
-    {GW_STR_INIT("http://json-schema.org/draft-07/schema"), DRAFT_07, VOCABULARY_COMMON},
-    {GW_STR_INIT("http://json-schema.org/draft-06/schema"), DRAFT_07, VOCABULARY_COMMON},
+    {GW_STR_INIT("json-schema.org/draft/2020-12/schema"), DRAFT_2020_12, VOCABULARY_DEFAULT},
+    {GW_STR_INIT("json-schema.org/2020-12/schema"), DRAFT_2020_12, VOCABULARY_DEFAULT}, /* B2MML */
+    {GW_STR_INIT("json-schema.org/draft/2019-09/schema"), DRAFT_2019_09, VOCABULARY_DEFAULT},
+    {GW_STR_INIT("json-schema.org/draft-07/schema"), DRAFT_07, VOCABULARY_COMMON},
+    {GW_STR_INIT("json-schema.org/draft-06/schema"), DRAFT_07, VOCABULARY_COMMON},
 };
 
 static const struct {
@@ -107,14 +106,18 @@ static int speak_uri(struct gw_schema_compiler *compiler, struct resource *resou
         resource->vocabularies |= VOCABULARY_OPENAPI;
         return 0;
     }
+    size_t slashes = gw_str_has_prefix(plain, GW_STR("https://"))  ? 8
+                     : gw_str_has_prefix(plain, GW_STR("http://")) ? 7
+                                                                   : 0;
+    struct gw_str name = gw_str_tail(plain, slashes); /* both schemes are in use */
     for (size_t i = 0; i < GW_COUNT_OF(known); i++) {
-        if (gw_str_equal(plain, known[i].uri)) {
+        if (gw_str_equal(name, known[i].uri)) {
             resource->draft = known[i].draft;
             resource->vocabularies = known[i].vocabularies;
             return 0;
         }
     }
-    if (gw_str_has_prefix(plain, GW_STR("http://json-schema.org/draft-0")))
+    if (gw_str_has_prefix(name, GW_STR("json-schema.org/draft-0")))
         return gw_error_set(error, -EINVAL,
                             "schemas of \"%.*s\" are too old: 2020-12, 2019-09 and "
                             "draft-07 are read",

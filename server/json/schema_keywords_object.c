@@ -33,7 +33,8 @@ static int find_property(const struct build *build, struct object_part *part, st
                          uint32_t *out_index)
 {
     uint16_t hash = gw_json_name_hash(name);
-    uint32_t index = object_part_find(part, name.ptr, name.len, hash);
+    struct gw_json_token token = {.hash = hash, .len = (uint32_t)name.len, .ptr = name.ptr};
+    uint32_t index = object_part_find(part, &token);
     size_t capacity = part->property_capacity;
 
     *out_index = index;

@@ -132,9 +132,16 @@ static int add_values(const struct build *build, uint32_t at, bool is_const)
     if (rc != 0)
         return rc;
     struct gw_json_cursor cursor = gw_json_begin(&rest->values, 0);
-    rest->are_strings = true;
-    while (gw_json_step(&rest->values, &cursor))
-        rest->are_strings &= gw_json_type(&rest->values, cursor.value) == GW_JSON_STRING;
+    struct gw_json_token *tokens = (struct gw_json_token *)(uintptr_t)rest->values.tokens;
+    rest->are_strings = rest->are_simple = true;
+    while (gw_json_step(&rest->values, &cursor)) {
+        bool is_string = tokens[cursor.value].type == GW_JSON_STRING;
+        rest->are_strings &= is_string;
+        rest->are_simple &= is_string || (tokens[cursor.value].flags & GW_JSON_SMALL) != 0;
+        if (is_string) /* the reader does so for names only */
+            tokens[cursor.value].hash =
+                gw_json_name_hash(gw_json_string(&rest->values, cursor.value));
+    }
     return 0;
 }
 

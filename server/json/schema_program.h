@@ -13,6 +13,7 @@
 #include "server/json/number.h"
 #include "server/json/pattern.h"
 #include "server/json/reader.h"
+#include "server/json/reader_scan.h"
 #include "server/json/schema.h"
 
 #define NODE_TYPES_ALL 0x7fu /* 1 << enum gw_json_type */
@@ -46,7 +47,12 @@ struct bound {
 
 enum number_format { NUMBER_ANY, NUMBER_INT32, NUMBER_INT64, NUMBER_FLOAT, NUMBER_DOUBLE };
 
+#define RANGE_SCALES 4 /* small numbers with up to three digits behind the point */
+
 struct number_part {
+    /* A small number of scale s is in range exactly if lowest[s] <= small <= highest[s]. Where that
+     * cannot be said, lowest[s] > highest[s] and the bounds below decide. */
+    int64_t lowest[RANGE_SCALES], highest[RANGE_SCALES];
     struct bound minimum, maximum, exclusive_minimum, exclusive_maximum;
     bool has_divisor, is_divisor_small;
     struct gw_divisor divisor;
@@ -116,6 +122,7 @@ struct object_part {
     uint32_t dependency_count, pattern_count, dependency_capacity, required_count;
     uint32_t property_capacity;
     bool has_directions; /* some property is readOnly or writeOnly */
+    bool is_simple; /* properties, required, additionalProperties and counts, all in one word */
 };
 
 struct node_list {
@@ -144,13 +151,17 @@ struct rest_part {
     struct node_list all_of, any_of, one_of;
     struct schema_node *not_node, *if_node, *then_node, *else_node;
     struct discriminator *discriminator;
-    bool has_values, has_only, is_const, are_strings;
+    bool has_values, has_only, is_const;
+    bool are_strings, are_simple; /* the values: all strings; all strings or small numbers */
+    bool is_list; /* nothing but strings (their tokens have hashes) and small numbers to compare
+                     with */
 };
 
 struct schema_node {
-    uint8_t types; /* 1 << enum gw_json_type */
-    uint8_t flags; /* enum node_flag */
-    uint16_t reserved;
+    uint8_t types;  /* 1 << enum gw_json_type */
+    uint8_t flags;  /* enum node_flag */
+    uint8_t colour; /* while compiling */
+    bool is_quick;  /* a quick check may decide: no secret, nothing beside the part for the type */
     uint32_t resource; /* for $dynamicRef */
     struct string_part *string;
     struct number_part *number;
@@ -180,19 +191,34 @@ struct gw_schema_set {
     size_t pattern_count;
 };
 
+/* Equality of names, which are short: no call up to 16 bytes. */
+static inline bool schema_same_name(const char *a, const char *b, size_t len)
+{
+    if (len > 16)
+        return memcmp(a, b, len) == 0;
+    if (len >= 8)
+        return reader_load(a, 8) == reader_load(b, 8) &&
+               reader_load(a + len - 8, 8) == reader_load(b + len - 8, 8);
+    return reader_load(a, len) == reader_load(b, len);
+}
+
+static inline bool schema_is_property(const struct property *property,
+                                      const struct gw_json_token *name)
+{
+    return property->hash == name->hash && property->name.len == name->len &&
+           schema_same_name(property->name.ptr, name->ptr, name->len);
+}
+
 /* The index of the name among the part's properties, or NODE_NONE. */
-static inline uint32_t object_part_find(const struct object_part *part, const char *ptr, size_t len,
-                                        uint16_t hash)
+static inline uint32_t object_part_find(const struct object_part *part,
+                                        const struct gw_json_token *name)
 {
     if (part->slots == NULL)
         return NODE_NONE;
-    for (uint32_t slot = hash & part->slot_mask; part->slots[slot] != 0;
+    for (uint32_t slot = name->hash & part->slot_mask; part->slots[slot] != 0;
          slot = (slot + 1) & part->slot_mask) {
-        uint32_t index = part->slots[slot] - 1u;
-        const struct property *property = &part->properties[index];
-        if (property->hash == hash && property->name.len == len &&
-            memcmp(property->name.ptr, ptr, len) == 0)
-            return index;
+        if (schema_is_property(&part->properties[part->slots[slot] - 1u], name))
+            return part->slots[slot] - 1u;
     }
     return NODE_NONE;
 }

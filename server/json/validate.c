@@ -6,10 +6,8 @@
 #define MAX_DEPTH 1024
 #define MAX_NOTES 1000
 
-bool eval_fail(struct eval *eval, struct note note)
+bool eval_note(struct eval *eval, struct note note)
 {
-    if (!eval->is_collecting)
-        return false;
     if (eval->note_count == eval->run->max_violations || eval->note_count == MAX_NOTES) {
         eval->is_cut = true;
         eval->is_collecting = false; /* enough: from here on it only stops */

@@ -11,7 +11,7 @@ static bool check_element(struct eval *eval, const struct schema_node *node, uin
 
     *out_is_evaluated = true;
     if (position < part->prefix_count)
-        return eval_check(eval, part->prefix[position], at, NULL);
+        return eval_inner(eval, part->prefix[position], at);
     if (part->items == NULL) {
         *out_is_evaluated = false;
         return true;
@@ -20,7 +20,7 @@ static bool check_element(struct eval *eval, const struct schema_node *node, uin
         return eval_fail(
             eval, (struct note){
                       .fault = FAULT_ITEMS, .node = node, .at = at, .other = part->prefix_count});
-    return eval_check(eval, part->items, at, NULL);
+    return eval_inner(eval, part->items, at);
 }
 
 static bool check_elements(struct eval *eval, const struct schema_node *node, uint32_t at,

@@ -161,7 +161,7 @@ static bool check_members(struct eval *eval, const struct schema_node *node, uin
 
     for (uint32_t name = at + 1, next; name < end && eval_goes_on(eval, ok); name = next) {
         const struct gw_json_token *token = &tokens[name];
-        uint32_t index = object_part_find(part, token->ptr, token->len, token->hash);
+        uint32_t index = object_part_find(part, token);
         const struct property *property = NULL;
         bool is_matched = false;
 
@@ -170,7 +170,7 @@ static bool check_members(struct eval *eval, const struct schema_node *node, uin
             present[index / 64] |= UINT64_C(1) << (index % 64);
             property = &part->properties[index];
             if (is_plain && property->node != NULL) {
-                ok &= eval_check(eval, property->node, name + 1, NULL);
+                ok &= eval_inner(eval, property->node, name + 1);
                 continue;
             }
         }
@@ -193,8 +193,38 @@ static bool check_count(struct eval *eval, const struct schema_node *node, uint3
     return true;
 }
 
-bool eval_object(struct eval *eval, const struct schema_node *node, uint32_t at,
-                 struct evaluated *seen)
+/* The usual object, when nobody collects faults: members mostly come in the order of the schema, so
+ * the next property is tried before the table is asked. */
+static bool check_simple(struct eval *eval, const struct schema_node *node, uint32_t at)
+{
+    const struct object_part *part = node->object;
+    const struct gw_json_token *tokens = eval->tokens;
+    uint32_t count = tokens[at].inside.count, end = tokens[at].inside.next;
+    uint32_t guess = 0;
+    uint64_t present = 0;
+
+    if (count < part->min_properties || count > part->max_properties)
+        return false;
+    for (uint32_t name = at + 1; name < end; name = gw_json_next(eval->tape, name + 1)) {
+        const struct schema_node *child = part->additional;
+        uint32_t index = guess;
+        if (guess >= part->property_count ||
+            !schema_is_property(&part->properties[guess], &tokens[name]))
+            index = object_part_find(part, &tokens[name]);
+        if (index != NODE_NONE) {
+            present |= UINT64_C(1) << index;
+            guess = index + 1;
+            if (part->properties[index].node != NULL)
+                child = part->properties[index].node;
+        }
+        if (child != NULL && !eval_inner(eval, child, name + 1))
+            return false;
+    }
+    return part->words == 0 || (part->required[0] & ~present) == 0;
+}
+
+static bool check_general(struct eval *eval, const struct schema_node *node, uint32_t at,
+                          struct evaluated *seen)
 {
     const struct object_part *part = node->object;
     uint64_t few[PRESENT_WORDS] = {0};
@@ -218,4 +248,14 @@ bool eval_object(struct eval *eval, const struct schema_node *node, uint32_t at,
     if (part->dependency_count > 0 && eval_goes_on(eval, ok))
         ok &= check_dependencies(eval, node, at, present, seen);
     return ok;
+}
+
+bool eval_object(struct eval *eval, const struct schema_node *node, uint32_t at,
+                 struct evaluated *seen)
+{
+    const struct object_part *part = node->object;
+
+    if (part->is_simple && seen == NULL && !eval->is_collecting)
+        return check_simple(eval, node, at);
+    return check_general(eval, node, at, seen);
 }

@@ -129,20 +129,126 @@ static inline bool evaluated_has(const struct evaluated *seen, uint32_t position
 }
 
 /* Notes the fault (when collecting) and returns false. */
-GW_COLD bool eval_fail(struct eval *eval, struct note note);
+GW_COLD bool eval_note(struct eval *eval, struct note note);
+#define eval_fail(eval, ...) ((eval)->is_collecting ? eval_note((eval), __VA_ARGS__) : false)
+
 /* The validation cannot be decided: `error` is what gw_schema_validate will return. */
 GW_COLD bool eval_abort(struct eval *eval, const struct schema_node *node, uint32_t at, int error);
 
 static inline bool eval_fault(struct eval *eval, const struct schema_node *node, uint32_t at,
                               enum fault fault)
 {
-    return eval_fail(eval, (struct note){.fault = fault, .node = node, .at = at});
+    if (!eval->is_collecting)
+        return false;
+    return eval_note(eval, (struct note){.fault = fault, .node = node, .at = at});
 }
 
 /* Whether to go on after a check that said `ok`. */
 static inline bool eval_goes_on(const struct eval *eval, bool ok)
 {
     return GW_LIKELY(ok) || (eval->is_collecting && eval->error == 0);
+}
+
+/* --- short cuts: true is an answer, false means that eval_check must look
+ * ------------------------- */
+
+static inline bool quick_is_ascii(const char *ptr, size_t len)
+{
+    uint64_t all = 0;
+
+    if (len < 8)
+        return (reader_load(ptr, len) & UINT64_C(0x8080808080808080)) == 0;
+    for (size_t i = 0; i + 8 <= len; i += 8)
+        all |= reader_load(ptr + i, 8);
+    all |= reader_load(ptr + len - 8, 8);
+    return (all & UINT64_C(0x8080808080808080)) == 0;
+}
+
+enum quick { QUICK_NO, QUICK_YES, QUICK_UNKNOWN };
+
+static inline enum quick quick_string_list(const struct gw_json_tape *values,
+                                           const struct gw_json_token *token)
+{
+    uint16_t hash = reader_hash(token->ptr, token->len);
+
+    for (uint32_t i = 1; i < values->count; i++) {
+        const struct gw_json_token *value = &values->tokens[i];
+        if (value->hash == hash && value->len == token->len && value->type == GW_JSON_STRING &&
+            schema_same_name(value->ptr, token->ptr, token->len))
+            return QUICK_YES;
+    }
+    return QUICK_NO;
+}
+
+static inline enum quick quick_string(const struct schema_node *node,
+                                      const struct gw_json_token *token)
+{
+    const struct string_part *part = node->string;
+
+    if (part != NULL) {
+        if (part->pattern != NULL || part->format != NULL || token->len > part->max_length)
+            return QUICK_UNKNOWN;
+        if ((token->len + 3) / 4 < part->min_length &&
+            (token->len < part->min_length || !quick_is_ascii(token->ptr, token->len)))
+            return QUICK_UNKNOWN;
+    }
+    return node->rest == NULL ? QUICK_YES : quick_string_list(&node->rest->values, token);
+}
+
+static inline enum quick quick_number_list(const struct gw_json_tape *values,
+                                           const struct gw_json_token *token)
+{
+    for (uint32_t i = 1; i < values->count; i++) {
+        const struct gw_json_token *value = &values->tokens[i];
+        if (value->type != GW_JSON_NUMBER)
+            continue;
+        if (value->literal.scale != token->literal.scale)
+            return QUICK_UNKNOWN;
+        if (value->small == token->small)
+            return QUICK_YES;
+    }
+    return QUICK_NO;
+}
+
+static inline enum quick quick_number(const struct schema_node *node,
+                                      const struct gw_json_token *token)
+{
+    const struct number_part *part = node->number;
+
+    if ((node->flags & NODE_INTEGER) != 0 && (token->flags & GW_JSON_INTEGER) == 0)
+        return QUICK_UNKNOWN;
+    if (part == NULL && node->rest == NULL)
+        return QUICK_YES;
+    if ((token->flags & GW_JSON_SMALL) == 0 || token->literal.scale >= RANGE_SCALES)
+        return QUICK_UNKNOWN;
+    if (part != NULL && (token->small < part->lowest[token->literal.scale] ||
+                         token->small > part->highest[token->literal.scale]))
+        return QUICK_UNKNOWN;
+    return node->rest == NULL ? QUICK_YES : quick_number_list(&node->rest->values, token);
+}
+
+static inline enum quick eval_quick(const struct schema_node *node,
+                                    const struct gw_json_token *token)
+{
+    if ((node->types >> token->type & 1) == 0)
+        return QUICK_NO;
+    if (!node->is_quick)
+        return QUICK_UNKNOWN;
+    if (token->type == GW_JSON_STRING)
+        return quick_string(node, token);
+    if (token->type == GW_JSON_NUMBER)
+        return quick_number(node, token);
+    if (token->type < GW_JSON_NUMBER && node->rest == NULL)
+        return QUICK_YES;
+    return QUICK_UNKNOWN;
+}
+
+/* eval_check for a value inside another: most are scalars that a few comparisons settle. */
+static inline bool eval_inner(struct eval *eval, const struct schema_node *node, uint32_t at)
+{
+    if (GW_LIKELY(eval_quick(node, &eval->tokens[at]) == QUICK_YES))
+        return true;
+    return eval_check(eval, node, at, NULL);
 }
 
 /* The sentences. Returns 0 or -ENOMEM. */

@@ -73,7 +73,10 @@ static bool try_branch(struct eval *eval, const struct schema_node *node, uint32
                        struct evaluated *seen)
 {
     struct evaluated own;
+    enum quick quick = eval_quick(node, &eval->tokens[at]);
 
+    if (quick != QUICK_UNKNOWN && eval->tokens[at].type < GW_JSON_ARRAY && !eval->is_reporting)
+        return quick == QUICK_YES;
     if (seen == NULL)
         return eval_try(eval, node, at, NULL);
     if (!evaluated_init(eval, &own, at))
