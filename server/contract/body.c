@@ -20,7 +20,7 @@ static void read_media_type(struct contract_loading *loading, const struct gw_pl
     struct gw_place media;
 
     if (!contract_read_media_range(loading, entry, &type.range) ||
-        gw_resolver_follow(&loading->resolver, entry, &media) != 0 ||
+        gw_reference_resolver_follow(&loading->resolver, entry, &media) != 0 ||
         !contract_check_object(loading, &media, CONTRACT_MEDIA_TYPE))
         return;
     if (has_range(types, operation->media_type_count, type.range)) {
@@ -51,7 +51,7 @@ void contract_read_body(struct contract_loading *loading, const struct gw_place 
                             gw_method_name(operation->method).ptr);
         return;
     }
-    if (gw_resolver_follow(&loading->resolver, place, &body) != 0 ||
+    if (gw_reference_resolver_follow(&loading->resolver, place, &body) != 0 ||
         !contract_check_object(loading, &body, CONTRACT_REQUEST_BODY))
         return;
     operation->has_body = true;
@@ -99,7 +99,7 @@ static void check_response(struct contract_loading *loading, const struct gw_pla
                             entry->key);
         return;
     }
-    if (gw_resolver_follow(&loading->resolver, entry, &response) != 0 ||
+    if (gw_reference_resolver_follow(&loading->resolver, entry, &response) != 0 ||
         !contract_check_object(loading, &response, CONTRACT_RESPONSE))
         return;
     struct gw_place content = gw_place_member(&response, "content");
@@ -112,7 +112,7 @@ static void check_response(struct contract_loading *loading, const struct gw_pla
         struct gw_str range;
         struct gw_place media;
         if (contract_read_media_range(loading, &media_entry, &range) &&
-            gw_resolver_follow(&loading->resolver, &media_entry, &media) == 0)
+            gw_reference_resolver_follow(&loading->resolver, &media_entry, &media) == 0)
             (void)contract_check_object(loading, &media, CONTRACT_MEDIA_TYPE);
     }
 }

@@ -72,8 +72,9 @@ static bool has_scheme(struct gw_str uri)
     return colon < uri.len && colon < gw_str_find(uri, '/');
 }
 
-struct gw_str gw_resolver_name(struct gw_resolver *resolver, const struct gw_contract_file *from,
-                               struct gw_str uri, struct gw_error *error)
+struct gw_str gw_reference_resolver_name(struct gw_reference_resolver *resolver,
+                                         const struct gw_contract_file *from, struct gw_str uri,
+                                         struct gw_error *error)
 {
     struct gw_str none = {NULL, 0};
     struct gw_str path = uri;
@@ -142,7 +143,7 @@ static bool is_below(struct gw_str path, struct gw_str folder)
     return path.len > folder.len && gw_str_has_prefix(path, folder) && path.ptr[folder.len] == '/';
 }
 
-static int read_file(struct gw_resolver *resolver, struct gw_contract_file *file,
+static int read_file(struct gw_reference_resolver *resolver, struct gw_contract_file *file,
                      struct gw_error *error)
 {
     GW_SCOPED(gw_scope_free) char *real = realpath(file->path.ptr, NULL);
@@ -167,7 +168,7 @@ static int read_file(struct gw_resolver *resolver, struct gw_contract_file *file
     return 0;
 }
 
-static struct gw_contract_file *add_file(struct gw_resolver *resolver, struct gw_str name,
+static struct gw_contract_file *add_file(struct gw_reference_resolver *resolver, struct gw_str name,
                                          struct gw_str path)
 {
     struct gw_contract_file *file = gw_arena_calloc(resolver->arena, 1, sizeof(*file));
@@ -187,8 +188,8 @@ static struct gw_contract_file *add_file(struct gw_resolver *resolver, struct gw
     return file;
 }
 
-int gw_resolver_open(struct gw_resolver *resolver, struct gw_str name,
-                     struct gw_contract_file **out_file, struct gw_error *error)
+int gw_reference_resolver_open(struct gw_reference_resolver *resolver, struct gw_str name,
+                               struct gw_contract_file **out_file, struct gw_error *error)
 {
     for (struct gw_contract_file *file = resolver->files; file != NULL; file = file->next) {
         if (!gw_str_equal(file->name, name))
@@ -224,14 +225,16 @@ static struct gw_str folder_of(struct gw_arena *arena, const char *path)
     return gw_arena_copy(arena, gw_str_from(path, slash == path ? 1 : (size_t)(slash - path)));
 }
 
-static int report_start(struct gw_resolver *resolver, const char *path, int code, const char *why)
+static int report_start(struct gw_reference_resolver *resolver, const char *path, int code,
+                        const char *why)
 {
     gw_diagnostics_add(resolver->diagnostics, GW_SEVERITY_ERROR, path, 0, 0, "%s", why);
     return code;
 }
 
-int gw_resolver_init(struct gw_resolver *resolver, struct gw_arena *arena,
-                     struct gw_diagnostics *diagnostics, struct gw_str root, const char *path)
+int gw_reference_resolver_init(struct gw_reference_resolver *resolver, struct gw_arena *arena,
+                               struct gw_diagnostics *diagnostics, struct gw_str root,
+                               const char *path)
 {
     GW_SCOPED(gw_scope_free) char *real_root = NULL;
     GW_SCOPED(gw_scope_free) char *real = realpath(path, NULL);
@@ -262,7 +265,7 @@ int gw_resolver_init(struct gw_resolver *resolver, struct gw_arena *arena,
     return rc;
 }
 
-void gw_resolver_finish(struct gw_resolver *resolver)
+void gw_reference_resolver_finish(struct gw_reference_resolver *resolver)
 {
     for (struct gw_contract_file *file = resolver->files; file != NULL; file = file->next) {
         gw_document_destroy(file->document);

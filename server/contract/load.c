@@ -114,7 +114,8 @@ static int start(struct contract_loading *loading, const char *path,
         loading->has_no_memory = true;
     if (loading->has_no_memory)
         return -ENOMEM;
-    int rc = gw_resolver_init(&loading->resolver, loading->arena, diagnostics, rules->root, path);
+    int rc = gw_reference_resolver_init(&loading->resolver, loading->arena, diagnostics,
+                                        rules->root, path);
     if (rc == 0)
         loading->root = gw_place_of_root(loading->resolver.files);
     return rc;
@@ -123,7 +124,7 @@ static int start(struct contract_loading *loading, const char *path,
 static void finish(struct contract_loading *loading)
 {
     gw_schema_compiler_destroy(loading->compiler);
-    gw_resolver_finish(&loading->resolver);
+    gw_reference_resolver_finish(&loading->resolver);
     gw_map_finish(&loading->entries);
     gw_map_finish(&loading->shapes);
     gw_map_finish(&loading->operation_ids);

@@ -42,7 +42,7 @@ struct contract_loading {
     struct gw_contract *contract;
     struct gw_arena *arena;  /* the contract's */
     struct gw_arena scratch; /* until the load ends */
-    struct gw_resolver resolver;
+    struct gw_reference_resolver resolver;
     const struct gw_contract_rules *rules;
     struct gw_api *api;
     struct gw_place root;

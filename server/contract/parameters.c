@@ -94,7 +94,7 @@ static void read_content(struct contract_loading *loading, const struct gw_place
     if (!contract_read_media_range(loading, &entry, &range))
         return;
     parameter->is_json = gw_media_is_json(range);
-    if (gw_resolver_follow(&loading->resolver, &entry, &media) != 0 ||
+    if (gw_reference_resolver_follow(&loading->resolver, &entry, &media) != 0 ||
         !contract_check_object(loading, &media, CONTRACT_MEDIA_TYPE) || !parameter->is_json)
         return;
     struct gw_place schema = gw_place_member(&media, "schema");
@@ -157,7 +157,7 @@ static bool read_parameter(struct contract_loading *loading, const struct gw_pla
 {
     struct gw_place place;
 
-    if (gw_resolver_follow(&loading->resolver, item, &place) != 0 ||
+    if (gw_reference_resolver_follow(&loading->resolver, item, &place) != 0 ||
         !contract_check_object(loading, &place, CONTRACT_PARAMETER))
         return false;
     struct gw_place name = gw_place_member(&place, "name");

@@ -160,7 +160,7 @@ static bool start_path_item(struct contract_loading *loading, const struct gw_pl
         return false;
     }
     check_shape(loading, entry, item);
-    if (gw_resolver_follow(&loading->resolver, entry, &item->place) != 0 ||
+    if (gw_reference_resolver_follow(&loading->resolver, entry, &item->place) != 0 ||
         !contract_check_object(loading, &item->place, CONTRACT_PATH_ITEM))
         return false;
     struct gw_place trace = gw_place_member(&item->place, "trace");

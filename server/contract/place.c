@@ -61,7 +61,7 @@ typedef void report_fn(struct gw_document *document, const char *pointer, enum g
                        struct gw_diagnostics *diagnostics, const char *format, ...);
 
 GW_PRINTF(5, 0)
-static void report(struct gw_resolver *resolver, const struct gw_place *place,
+static void report(struct gw_reference_resolver *resolver, const struct gw_place *place,
                    enum gw_severity severity, report_fn *fn, const char *format, va_list args)
 {
     struct gw_buf pointer;
@@ -76,7 +76,7 @@ static void report(struct gw_resolver *resolver, const struct gw_place *place,
     gw_buf_finish(&pointer);
 }
 
-void gw_place_report(struct gw_resolver *resolver, const struct gw_place *place,
+void gw_place_report(struct gw_reference_resolver *resolver, const struct gw_place *place,
                      enum gw_severity severity, const char *format, ...)
 {
     va_list args;
@@ -85,7 +85,7 @@ void gw_place_report(struct gw_resolver *resolver, const struct gw_place *place,
     va_end(args);
 }
 
-void gw_place_report_key(struct gw_resolver *resolver, const struct gw_place *place,
+void gw_place_report_key(struct gw_reference_resolver *resolver, const struct gw_place *place,
                          enum gw_severity severity, const char *format, ...)
 {
     va_list args;

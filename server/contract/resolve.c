@@ -47,7 +47,7 @@ static const json_t *find(struct gw_arena *arena, const json_t *root, struct gw_
     return value;
 }
 
-static int follow_once(struct gw_resolver *resolver, const struct gw_place *place,
+static int follow_once(struct gw_reference_resolver *resolver, const struct gw_place *place,
                        struct gw_str ref, struct gw_place *out_target)
 {
     struct gw_place at = gw_place_member(place, "$ref");
@@ -57,8 +57,9 @@ static int follow_once(struct gw_resolver *resolver, const struct gw_place *plac
 
     if (hash > 0) {
         struct gw_str name =
-            gw_resolver_name(resolver, place->file, gw_str_from(ref.ptr, hash), &error);
-        int rc = name.ptr == NULL ? -EINVAL : gw_resolver_open(resolver, name, &file, &error);
+            gw_reference_resolver_name(resolver, place->file, gw_str_from(ref.ptr, hash), &error);
+        int rc =
+            name.ptr == NULL ? -EINVAL : gw_reference_resolver_open(resolver, name, &file, &error);
         if (rc != 0) {
             gw_place_report(resolver, &at, GW_SEVERITY_ERROR, "%s", error.text);
             return -EINVAL;
@@ -77,7 +78,7 @@ static int follow_once(struct gw_resolver *resolver, const struct gw_place *plac
     return 0;
 }
 
-static void warn_of_siblings(struct gw_resolver *resolver, const struct gw_place *place)
+static void warn_of_siblings(struct gw_reference_resolver *resolver, const struct gw_place *place)
 {
     const char *key;
     json_t *value;
@@ -94,8 +95,8 @@ static void warn_of_siblings(struct gw_resolver *resolver, const struct gw_place
     }
 }
 
-static int follow(struct gw_resolver *resolver, const struct gw_place *place, bool is_schema,
-                  struct gw_place *out_target)
+static int follow(struct gw_reference_resolver *resolver, const struct gw_place *place,
+                  bool is_schema, struct gw_place *out_target)
 {
     struct gw_place current = *place;
 
@@ -124,14 +125,14 @@ static int follow(struct gw_resolver *resolver, const struct gw_place *place, bo
     return -EINVAL;
 }
 
-int gw_resolver_follow(struct gw_resolver *resolver, const struct gw_place *place,
-                       struct gw_place *out_target)
+int gw_reference_resolver_follow(struct gw_reference_resolver *resolver,
+                                 const struct gw_place *place, struct gw_place *out_target)
 {
     return follow(resolver, place, false, out_target);
 }
 
-int gw_resolver_follow_schema(struct gw_resolver *resolver, const struct gw_place *place,
-                              struct gw_place *out_target)
+int gw_reference_resolver_follow_schema(struct gw_reference_resolver *resolver,
+                                        const struct gw_place *place, struct gw_place *out_target)
 {
     return follow(resolver, place, true, out_target);
 }

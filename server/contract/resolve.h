@@ -30,7 +30,7 @@ struct gw_contract_file {
     bool is_refused;              /* which would not have it (said once) */
 };
 
-struct gw_resolver {
+struct gw_reference_resolver {
     struct gw_arena *arena;
     struct gw_diagnostics *diagnostics;
     struct gw_str root;             /* as given */
@@ -54,21 +54,24 @@ struct gw_place {
  * errno (what is wrong is added to the diagnostics). All lives in the arena but for the documents.
  */
 GW_MUST_CHECK
-int gw_resolver_init(struct gw_resolver *resolver, struct gw_arena *arena,
-                     struct gw_diagnostics *diagnostics, struct gw_str root, const char *path);
-void gw_resolver_finish(struct gw_resolver *resolver); /* destroys the documents */
+int gw_reference_resolver_init(struct gw_reference_resolver *resolver, struct gw_arena *arena,
+                               struct gw_diagnostics *diagnostics, struct gw_str root,
+                               const char *path);
+void gw_reference_resolver_finish(
+    struct gw_reference_resolver *resolver); /* destroys the documents */
 
 /* The file with that name below the root, opened if it is not yet. 0, -ENOENT, -EMSGSIZE (a bound),
  * -EINVAL (outside, or it cannot be read), -ENOMEM; *error says why. */
 GW_MUST_CHECK
-int gw_resolver_open(struct gw_resolver *resolver, struct gw_str name,
-                     struct gw_contract_file **out_file, struct gw_error *error);
+int gw_reference_resolver_open(struct gw_reference_resolver *resolver, struct gw_str name,
+                               struct gw_contract_file **out_file, struct gw_error *error);
 
 /* The path in "file:///a%20b.yaml" or in "./x.yaml" seen from the file `from`, as a name below the
  * root. In the arena; ptr is NULL if it is another scheme's or leaves the root (*error says why).
  */
-struct gw_str gw_resolver_name(struct gw_resolver *resolver, const struct gw_contract_file *from,
-                               struct gw_str uri, struct gw_error *error);
+struct gw_str gw_reference_resolver_name(struct gw_reference_resolver *resolver,
+                                         const struct gw_contract_file *from, struct gw_str uri,
+                                         struct gw_error *error);
 
 struct gw_place gw_place_of_root(struct gw_contract_file *file);
 struct gw_place gw_place_member(const struct gw_place *place, const char *key);
@@ -79,24 +82,25 @@ void gw_place_write_pointer(const struct gw_place *place, struct gw_buf *buf);
 
 /* Adds a finding at the place's value, or at its key. */
 GW_PRINTF(4, 5)
-GW_COLD void gw_place_report(struct gw_resolver *resolver, const struct gw_place *place,
+GW_COLD void gw_place_report(struct gw_reference_resolver *resolver, const struct gw_place *place,
                              enum gw_severity severity, const char *format, ...);
 GW_PRINTF(4, 5)
-GW_COLD void gw_place_report_key(struct gw_resolver *resolver, const struct gw_place *place,
-                                 enum gw_severity severity, const char *format, ...);
+GW_COLD void gw_place_report_key(struct gw_reference_resolver *resolver,
+                                 const struct gw_place *place, enum gw_severity severity,
+                                 const char *format, ...);
 
 /* Follows $ref until there is none. If `place` has none, it is given back. 0; or -EINVAL, and why
  * was added to the diagnostics: not text, a network reference, outside of the root, not found, a
  * circle, or bounds. Members beside $ref mean nothing here and are warned about, but for summary
  * and description (OpenAPI 3.1, Reference Object). */
 GW_MUST_CHECK
-int gw_resolver_follow(struct gw_resolver *resolver, const struct gw_place *place,
-                       struct gw_place *out_target);
+int gw_reference_resolver_follow(struct gw_reference_resolver *resolver,
+                                 const struct gw_place *place, struct gw_place *out_target);
 
 /* The same for Schema Objects, where members beside $ref are JSON Schema's matter: silent. */
 GW_MUST_CHECK
-int gw_resolver_follow_schema(struct gw_resolver *resolver, const struct gw_place *place,
-                              struct gw_place *out_target);
+int gw_reference_resolver_follow_schema(struct gw_reference_resolver *resolver,
+                                        const struct gw_place *place, struct gw_place *out_target);
 
 /* Percent-decodes a part of a URI into the arena, where it ends in NUL; ptr is NULL for a broken
  * escape, an encoded NUL, or without memory. */

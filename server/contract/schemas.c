@@ -24,8 +24,8 @@ static int load_document(void *self, struct gw_schema_compiler *compiler, struct
     struct gw_contract_file *file;
     (void)compiler; /* is loading->compiler */
 
-    struct gw_str name = gw_resolver_name(&loading->resolver, NULL, uri, error);
-    if (name.ptr == NULL || gw_resolver_open(&loading->resolver, name, &file, error) != 0)
+    struct gw_str name = gw_reference_resolver_name(&loading->resolver, NULL, uri, error);
+    if (name.ptr == NULL || gw_reference_resolver_open(&loading->resolver, name, &file, error) != 0)
         return -EINVAL; /* not -ENOENT, which would hide why */
     return add_file(loading, file, error);
 }
@@ -135,7 +135,7 @@ size_t contract_add_item_schema(struct contract_loading *loading, const struct g
     struct gw_place target;
 
     if (!json_is_object(schema->value) ||
-        gw_resolver_follow_schema(&loading->resolver, schema, &target) != 0)
+        gw_reference_resolver_follow_schema(&loading->resolver, schema, &target) != 0)
         return GW_NO_SCHEMA;
     struct gw_place items = gw_place_member(&target, "items");
     return contract_add_schema(loading, &items);

@@ -79,7 +79,7 @@ static const struct contract_scheme *find_scheme(struct contract_loading *loadin
         loading->has_no_memory = true;
         return NULL;
     }
-    if (gw_resolver_follow(&loading->resolver, &entry, &place) == 0 &&
+    if (gw_reference_resolver_follow(&loading->resolver, &entry, &place) == 0 &&
         contract_check_object(loading, &place, CONTRACT_SECURITY_SCHEME))
         check_type(loading, &place, scheme);
     return scheme->is_usable ? scheme : NULL;
