@@ -85,59 +85,8 @@ size_t contract_add_schema(struct contract_loading *loading, const struct gw_pla
     return entry;
 }
 
-/* References lead to the schema that has `items`; what comes through allOf and the like is not
- * looked for: such items are read as ANY. */
-size_t contract_add_item_schema(struct contract_loading *loading, const struct gw_place *schema)
-{
-    struct gw_place target;
-
-    if (!json_is_object(schema->value) ||
-        gw_resolver_follow_schema(&loading->resolver, schema, &target) != 0)
-        return GW_NO_SCHEMA;
-    struct gw_place items = gw_place_member(&target, "items");
-    return contract_add_schema(loading, &items);
-}
-
 /* --- after the compilation -----------------------------------------------------------------------
  */
-
-static enum gw_parameter_type type_of(const struct gw_schema_set *set, size_t entry)
-{
-    if (set == NULL || entry == GW_NO_SCHEMA)
-        return GW_PARAMETER_ANY;
-
-    unsigned types = gw_schema_entry_types(set, entry);
-    if (types & GW_SCHEMA_TYPE_INTEGER)
-        return GW_PARAMETER_INTEGER;
-    switch (types) {
-    case 1u << GW_JSON_STRING:
-        return GW_PARAMETER_STRING;
-    case 1u << GW_JSON_NUMBER:
-        return GW_PARAMETER_NUMBER;
-    case 1u << GW_JSON_ARRAY:
-        return GW_PARAMETER_ARRAY;
-    case 1u << GW_JSON_OBJECT:
-        return GW_PARAMETER_OBJECT;
-    case 1u << GW_JSON_TRUE | 1u << GW_JSON_FALSE:
-        return GW_PARAMETER_BOOLEAN;
-    default:
-        return GW_PARAMETER_ANY;
-    }
-}
-
-static void set_types(struct contract_loading *loading, const struct gw_operation *operation)
-{
-    const struct gw_schema_set *set = loading->contract->schemas;
-
-    for (size_t i = 0; i < operation->parameter_count; i++) {
-        struct gw_parameter *parameter =
-            (struct gw_parameter *)(uintptr_t)&operation->parameters[i];
-        if (parameter->is_json || parameter->schema == GW_NO_SCHEMA)
-            continue;
-        parameter->type = type_of(set, parameter->schema);
-        parameter->item_type = type_of(set, parameter->item_schema);
-    }
-}
 
 void contract_finish_schemas(struct contract_loading *loading)
 {
@@ -152,6 +101,4 @@ void contract_finish_schemas(struct contract_loading *loading)
         return;
     }
     loading->api->schemas = loading->contract->schemas;
-    for (size_t i = 0; i < loading->api->operation_count; i++)
-        set_types(loading, &loading->api->operations[i]);
 }

@@ -178,8 +178,9 @@ struct contract_security contract_read_security(struct contract_loading *loading
     for (size_t i = 0; alternatives != NULL && i < count; i++) {
         struct gw_place item = gw_place_item(place, i);
         read_alternative(loading, &item, &alternatives[security.count++]);
-        security.allows_anonymous = security.allows_anonymous ||
-                                    (json_is_object(item.value) && json_object_size(item.value) == 0);
+        security.allows_anonymous =
+            security.allows_anonymous ||
+            (json_is_object(item.value) && json_object_size(item.value) == 0);
     }
     security.alternatives = alternatives;
     return security;
