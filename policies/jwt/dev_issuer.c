@@ -35,11 +35,8 @@ static int fits(int printed, size_t size)
 
 int dev_issuer_default_folder(char *out, size_t size)
 {
-    const char *state = getenv("MILLGATE_STATE_DIR"), *base = getenv("XDG_STATE_HOME");
-    const char *home = getenv("HOME");
+    const char *base = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 
-    if (state != NULL && *state != '\0')
-        return fits(snprintf(out, size, "%s/" FOLDER, state), size);
     if (base != NULL && *base == '/')
         return fits(snprintf(out, size, "%s/millgate/" FOLDER, base), size);
     if (home == NULL || *home != '/')

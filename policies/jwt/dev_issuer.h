@@ -9,7 +9,7 @@
 #include "server/crypto/keypair.h"
 #include "server/crypto/signature.h"
 
-/* Writes the folder's path: below the state folder ($MILLGATE_STATE_DIR, or millgate in
+/* Writes the folder's path: below the state folder (millgate in
  * $XDG_STATE_HOME or ~/.local/state). 0, or -ENAMETOOLONG or -ENOENT (no home). */
 GW_MUST_CHECK
 int dev_issuer_default_folder(char *out, size_t size);

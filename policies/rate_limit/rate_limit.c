@@ -20,9 +20,6 @@
 
 static const struct gw_option rate_limit_options[] = {
     {"plans", GW_SECTION, 0, 0, NULL, "The plans that contracts name.", plan_options, NULL, 0},
-    {"default_plan", GW_STRING, 0, 64, "",
-     "The plan of operations whose contract names none; left out, they are refused.", NULL, NULL,
-     0},
     {"redis_timeout", GW_DURATION, (int64_t)GW_NS_PER_MS, (int64_t)GW_NS_PER_SECOND, "20ms",
      "How long a decision may wait for Redis; then the local share decides.", NULL, NULL, 0},
     {"instances", GW_INT, 1, 10000, "1",
@@ -51,7 +48,6 @@ static const struct gw_metric metric_timeouts = {"millgate_rate_limit_redis_time
 
 struct rate_limit { /* one per worker */
     struct plan_table plans;
-    struct gw_str default_plan;
     uint64_t timeout_ns;
     uint64_t instances;
     struct breaker breaker;
@@ -96,13 +92,6 @@ static int rate_limit_create(const json_t *config, void **out_self, struct gw_er
     int rc = plan_table_init(&limit->plans, json_object_get(config, "plans"), error);
     if (rc != 0)
         goto fail;
-    limit->default_plan = gw_str_of(json_string_value(json_object_get(config, "default_plan")));
-    if (limit->default_plan.len > 0 &&
-        plan_table_find(&limit->plans, limit->default_plan) == NULL) {
-        rc = gw_error_set_at(error, -EINVAL, "/default_plan", "there is no plan '%s'",
-                             limit->default_plan.ptr);
-        goto fail;
-    }
     limit->timeout_ns = integer_of(config, "redis_timeout");
     limit->instances = integer_of(config, "instances");
     limit->breaker.max_failures = (unsigned)integer_of(config, "breaker_failures");
@@ -250,14 +239,17 @@ static bool ask_redis(struct question *question)
 static enum gw_verdict rate_limit_on_request(void *self, struct gw_exchange *ex)
 {
     struct rate_limit *limit = self;
-    struct gw_str name = ex->operation->plan.len > 0 ? ex->operation->plan : limit->default_plan;
-    const struct plan *plan = plan_table_find(&limit->plans, name);
-    struct question *question = gw_arena_calloc(&ex->arena, 1, sizeof(*question));
+    struct gw_str name = ex->operation->plan;
 
+    /* The contract names none, and the operator's floor has no default. */
+    if (name.len == 0)
+        return GW_NEXT;
+    const struct plan *plan = plan_table_find(&limit->plans, name);
     if (plan == NULL) { /* a snapshot that names it should not have come this far: fail closed */
         ex->record.detail = GW_STR("the operation's plan is not configured");
         return GW_FAIL;
     }
+    struct question *question = gw_arena_calloc(&ex->arena, 1, sizeof(*question));
     if (question != NULL)
         question->key = make_key(ex, plan);
     if (question == NULL || question->key.ptr == NULL)
@@ -295,7 +287,7 @@ static enum gw_verdict rate_limit_on_response(void *self, struct gw_exchange *ex
     if (question == NULL || !question->is_decided)
         return GW_NEXT;
     const struct plan *plan = question->plan;
-    char *text = gw_arena_alloc(&ex->arena, plan->current_prefix.len + 2 * NUMBER_BYTES + 3);
+    char *text = gw_arena_alloc(&ex->arena, plan->current_prefix.len + 2 * NUMBER_BYTES + 4);
     if (text == NULL)
         return GW_NEXT;
     memcpy(text, plan->current_prefix.ptr, plan->current_prefix.len);
@@ -303,6 +295,8 @@ static enum gw_verdict rate_limit_on_response(void *self, struct gw_exchange *ex
     memcpy(at, ";t=", 3);
     at = append_number(at + 3,
                        (question->decision.reset_ns + GW_NS_PER_SECOND - 1) / GW_NS_PER_SECOND);
+
+    *at = '\0'; /* as fields end */
 
     /* What an upstream says of limits of its own would contradict ours. A response that is full of
      * fields goes out without. */

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "server/core/suggest.h"
+#include "server/core/similar.h"
 
 static const struct gw_str layers[] = {GW_STR_INIT("system"), GW_STR_INIT("process"),
                                        GW_STR_INIT("experience")};
@@ -12,13 +12,13 @@ static const struct gw_str stages[] = {GW_STR_INIT("design"), GW_STR_INIT("devel
                                        GW_STR_INIT("retired")};
 
 static bool is_one_of(struct gw_str word, const struct gw_str *words, size_t count,
-                      struct gw_suggest *suggest)
+                      struct gw_similar *similar)
 {
-    gw_suggest_init(suggest, word);
+    gw_similar_init(similar, word);
     for (size_t i = 0; i < count; i++) {
         if (gw_str_equal(word, words[i]))
             return true;
-        gw_suggest_offer(suggest, words[i]);
+        gw_similar_offer(similar, words[i]);
     }
     return false;
 }
@@ -38,7 +38,7 @@ static bool is_name(struct gw_str text)
 static void check_namespace(struct contract_loading *loading, const struct gw_place *place,
                             struct gw_str text)
 {
-    struct gw_suggest suggest;
+    struct gw_similar similar;
     struct gw_str rest = text;
     struct gw_str layer, name, none;
 
@@ -52,10 +52,10 @@ static void check_namespace(struct contract_loading *loading, const struct gw_pl
             "a namespace is \"/<layer>/<name>\", the name of a-z, 0-9 and inner hyphens");
         return;
     }
-    if (!is_one_of(layer, layers, GW_COUNT_OF(layers), &suggest))
+    if (!is_one_of(layer, layers, GW_COUNT_OF(layers), &similar))
         contract_error(loading, place,
                        "the layer \"%.*s\" is none of system, process, experience%s%.*s%s",
-                       GW_STR_ARG(layer), GW_SUGGEST_ARG(suggest));
+                       GW_STR_ARG(layer), CONTRACT_DID_YOU_MEAN(similar.best));
 }
 
 static void read_service_level(struct contract_loading *loading, const struct gw_place *extension)
@@ -86,7 +86,7 @@ void contract_read_extension(struct contract_loading *loading)
     const struct gw_contract_rules *rules = loading->rules;
     struct gw_place extension = gw_place_member(&loading->root, "x-millgate");
     struct gw_api *api = loading->api;
-    struct gw_suggest suggest;
+    struct gw_similar similar;
 
     if (extension.value != NULL)
         (void)contract_check_object(loading, &extension, CONTRACT_MILLGATE);
@@ -110,11 +110,11 @@ void contract_read_extension(struct contract_loading *loading)
     else if (rules->is_standalone)
         api->namespace = contract_copy(loading, rules->namespace);
     if (json_is_string(lifecycle.value) &&
-        !is_one_of(api->lifecycle, stages, GW_COUNT_OF(stages), &suggest))
+        !is_one_of(api->lifecycle, stages, GW_COUNT_OF(stages), &similar))
         contract_error(
             loading, &lifecycle,
             "lifecycle is design, development, production, deprecated or retired%s%.*s%s",
-            GW_SUGGEST_ARG(suggest));
+            CONTRACT_DID_YOU_MEAN(similar.best));
     if (!json_is_string(plan.value))
         api->plan = contract_copy(loading, rules->default_plan);
     else

@@ -60,8 +60,7 @@ void contract_check_name(struct contract_loading *loading, const struct gw_place
         break;
     case GW_GRANT_UNKNOWN:
         contract_error(loading, place, "there is no %s \"%.*s\" in the configuration%s%.*s%s",
-                       kinds[kind], GW_STR_ARG(name), near.ptr != NULL ? "; did you mean \"" : "",
-                       GW_STR_ARG(near), near.ptr != NULL ? "\"?" : "");
+                       kinds[kind], GW_STR_ARG(name), CONTRACT_DID_YOU_MEAN(near));
         break;
     }
 }

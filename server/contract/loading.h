@@ -74,6 +74,10 @@ bool contract_flag(const struct gw_place *place, const char *key, bool value_if_
 #define contract_warn(loading, place, ...) \
     gw_place_report(&(loading)->resolver, place, GW_SEVERITY_WARNING, __VA_ARGS__)
 
+/* For "%s%.*s%s" at the end of a message. */
+#define CONTRACT_DID_YOU_MEAN(near) \
+    (near).ptr != NULL ? "; did you mean \"" : "", GW_STR_ARG(near), (near).ptr != NULL ? "\"?" : ""
+
 /* For what a tool may look at, but a gateway must not serve. */
 #define contract_error_unless_standalone(loading, place, ...)                                  \
     gw_place_report(&(loading)->resolver, place,                                               \

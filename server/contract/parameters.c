@@ -3,7 +3,7 @@
 #include "loading.h"
 
 #include "server/contract/media.h"
-#include "server/core/suggest.h"
+#include "server/core/similar.h"
 
 static const struct gw_str places[] = {
     [GW_IN_PATH] = GW_STR_INIT("path"),
@@ -30,21 +30,21 @@ static bool read_place(struct contract_loading *loading, const struct gw_place *
                        struct gw_parameter *parameter)
 {
     struct gw_place in = gw_place_member(place, "in");
-    struct gw_suggest suggest;
+    struct gw_similar similar;
 
     if (!json_is_string(in.value))
         return false; /* said */
     struct gw_str text = gw_str_of(json_string_value(in.value));
-    gw_suggest_init(&suggest, text);
+    gw_similar_init(&similar, text);
     for (size_t i = 0; i < GW_COUNT_OF(places); i++) {
-        gw_suggest_offer(&suggest, places[i]);
+        gw_similar_offer(&similar, places[i]);
         if (!gw_str_equal(text, places[i]))
             continue;
         parameter->place = (enum gw_parameter_place)i;
         return true;
     }
     contract_error(loading, &in, "\"%.*s\" is none of path, query, header, cookie%s%.*s%s",
-                   GW_STR_ARG(text), GW_SUGGEST_ARG(suggest));
+                   GW_STR_ARG(text), CONTRACT_DID_YOU_MEAN(similar.best));
     return false;
 }
 

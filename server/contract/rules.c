@@ -1,6 +1,6 @@
 #include "rules.h"
 
-#include "server/core/suggest.h"
+#include "server/core/similar.h"
 
 bool gw_namespace_matches(struct gw_str namespace, struct gw_str pattern)
 {
@@ -24,15 +24,15 @@ enum gw_grant_verdict gw_contract_rules_ask(const struct gw_contract_rules *rule
                                             enum gw_grant_kind kind, struct gw_str name,
                                             struct gw_str namespace, struct gw_str *out_near)
 {
-    struct gw_suggest suggest;
+    struct gw_similar similar;
     bool is_known = false;
 
-    gw_suggest_init(&suggest, name);
+    gw_similar_init(&similar, name);
     for (size_t i = 0; i < rules->grant_count; i++) {
         const struct gw_grant *grant = &rules->grants[i];
         if (grant->kind != kind)
             continue;
-        gw_suggest_offer(&suggest, grant->name);
+        gw_similar_offer(&similar, grant->name);
         if (!gw_str_equal(grant->name, name))
             continue;
         is_known = true;
@@ -41,7 +41,7 @@ enum gw_grant_verdict gw_contract_rules_ask(const struct gw_contract_rules *rule
     }
     if (is_known)
         return GW_GRANT_DENIED;
-    *out_near = suggest.best;
+    *out_near = similar.best;
     return GW_GRANT_UNKNOWN;
 }
 

@@ -13,10 +13,12 @@ static int load_document(void *self, struct gw_schema_compiler *compiler, struct
 
     struct gw_str name = gw_resolver_name(&loading->resolver, NULL, uri, error);
     if (name.ptr == NULL)
-        return -ENOENT;
+        return -EINVAL; /* not -ENOENT, which would hide why */
     int rc = gw_resolver_open(&loading->resolver, name, &file, error);
-    if (rc != 0 || file->is_in_compiler)
-        return rc;
+    if (rc != 0)
+        return -EINVAL;
+    if (file->is_in_compiler)
+        return 0;
     file->is_in_compiler = true;
     return gw_schema_compiler_add_document(compiler, uri, file->document->root, error);
 }
@@ -28,6 +30,46 @@ bool contract_start_schemas(struct contract_loading *loading)
         return false;
     gw_schema_compiler_set_loader(loading->compiler, load_document, loading);
     return true;
+}
+
+/* Without our "file:///", which means nothing to a reader. */
+static void shorten(char *text)
+{
+    static const char scheme[] = "file:///";
+    size_t len = sizeof(scheme) - 1;
+
+    for (char *at = strstr(text, scheme); at != NULL; at = strstr(at, scheme))
+        memmove(at, at + len, strlen(at + len) + 1);
+}
+
+/* The file that the text begins with the URI of; the text then goes on behind it. */
+static struct gw_contract_file *take_file(struct contract_loading *loading, const char **text)
+{
+    for (struct gw_contract_file *file = loading->resolver.files; file != NULL; file = file->next) {
+        bool is_its = gw_str_has_prefix(gw_str_of(*text), file->uri) &&
+                      strncmp(*text + file->uri.len, ": ", 2) == 0;
+        if (!is_its || file->document == NULL)
+            continue;
+        *text += file->uri.len + 2;
+        return file;
+    }
+    return loading->root.file;
+}
+
+/* Tells a finding of the compiler at its place: its text begins with the URI of the document that
+ * error->where points into. */
+static void report(struct contract_loading *loading, struct gw_error *error)
+{
+    const char *text = error->text;
+    const char *where = error->where;
+    struct gw_contract_file *file = take_file(loading, &text);
+
+    shorten(error->text + (text - error->text));
+    /* What holds for the whole document is said where the dialect is chosen. */
+    if (where[0] == '\0' && json_object_get(file->document->root, "jsonSchemaDialect") != NULL)
+        where = "/jsonSchemaDialect";
+    gw_document_report(file->document, where, GW_SEVERITY_ERROR, loading->resolver.diagnostics,
+                       "%s", text);
 }
 
 static int add_file(struct contract_loading *loading, struct gw_contract_file *file,
@@ -63,7 +105,7 @@ static size_t add_entry(struct contract_loading *loading, const struct gw_place 
             loading->compiler, schema->file->uri, pointer,
             loading->is_31 ? GW_SCHEMA_OPENAPI_31 : GW_SCHEMA_OPENAPI_30, entry, &error);
     if (rc != 0)
-        contract_error(loading, schema, "%s", error.text);
+        report(loading, &error);
     else
         loading->entry_count++;
     if (gw_map_add(&loading->entries, key, entry) != 0)
@@ -96,8 +138,7 @@ void contract_finish_schemas(struct contract_loading *loading)
         return;
     int rc = gw_schema_compiler_finish(loading->compiler, &loading->contract->schemas, &error);
     if (rc != 0) {
-        gw_document_report(loading->root.file->document, error.where, GW_SEVERITY_ERROR,
-                           loading->resolver.diagnostics, "%s", error.text);
+        report(loading, &error);
         return;
     }
     loading->api->schemas = loading->contract->schemas;

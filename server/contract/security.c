@@ -3,7 +3,7 @@
  * how it is checked. */
 #include "loading.h"
 
-#include "server/core/suggest.h"
+#include "server/core/similar.h"
 
 /* A scheme of components.securitySchemes, looked at once. */
 struct contract_scheme {
@@ -46,16 +46,16 @@ static void check_type(struct contract_loading *loading, const struct gw_place *
 static void report_undefined(struct contract_loading *loading, const struct gw_place *use,
                              const json_t *schemes)
 {
-    struct gw_suggest suggest;
+    struct gw_similar similar;
     const char *key;
     json_t *value;
     json_t *object = (json_t *)(uintptr_t)schemes; /* jansson's iteration is not const */
 
-    gw_suggest_init(&suggest, gw_str_of(use->key));
-    json_object_foreach(object, key, value) gw_suggest_offer(&suggest, gw_str_of(key));
+    gw_similar_init(&similar, gw_str_of(use->key));
+    json_object_foreach(object, key, value) gw_similar_offer(&similar, gw_str_of(key));
     gw_place_report_key(&loading->resolver, use, GW_SEVERITY_ERROR,
                         "components.securitySchemes defines no \"%.80s\"%s%.*s%s", use->key,
-                        GW_SUGGEST_ARG(suggest));
+                        CONTRACT_DID_YOU_MEAN(similar.best));
 }
 
 /* The scheme that is used there, or NULL (said). Its findings are told once, at its definition. */

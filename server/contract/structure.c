@@ -1,7 +1,7 @@
 /* Which members the objects of OpenAPI have, as tables; only those that the gateway reads. */
 #include "loading.h"
 
-#include "server/core/suggest.h"
+#include "server/core/similar.h"
 
 enum {
     S = 1u << JSON_STRING,
@@ -241,14 +241,15 @@ static const struct member *find_member(const struct object_type *type, const ch
 static void report_unknown(struct contract_loading *loading, const struct gw_place *place,
                            const struct object_type *type)
 {
-    struct gw_suggest suggest;
+    struct gw_similar similar;
 
-    gw_suggest_init(&suggest, gw_str_of(place->key));
+    gw_similar_init(&similar, gw_str_of(place->key));
     for (const struct member *member = type->members; member->name != NULL; member++)
-        gw_suggest_offer(&suggest, gw_str_of(member->name));
-    gw_place_report_key(
-        &loading->resolver, place, type->is_ours ? GW_SEVERITY_ERROR : GW_SEVERITY_WARNING,
-        "%s has no member \"%.80s\"%s%.*s%s", type->what, place->key, GW_SUGGEST_ARG(suggest));
+        gw_similar_offer(&similar, gw_str_of(member->name));
+    gw_place_report_key(&loading->resolver, place,
+                        type->is_ours ? GW_SEVERITY_ERROR : GW_SEVERITY_WARNING,
+                        "%s has no member \"%.80s\"%s%.*s%s", type->what, place->key,
+                        CONTRACT_DID_YOU_MEAN(similar.best));
 }
 
 static void check_member(struct contract_loading *loading, const struct gw_place *place,

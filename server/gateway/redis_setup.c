@@ -29,7 +29,7 @@ void gw_redis_setup_init(struct gw_redis_setup *setup, const struct gw_config_re
 }
 
 int gw_redis_access_open(struct gw_redis_access *link, struct gw_loop *loop,
-                       const struct gw_redis_setup *setup, struct gw_error *error)
+                         const struct gw_redis_setup *setup, struct gw_error *error)
 {
     struct gw_redis_config config = setup->client;
     int rc = 0;

@@ -29,5 +29,5 @@ struct gw_redis_access {
 
 GW_MUST_CHECK
 int gw_redis_access_open(struct gw_redis_access *link, struct gw_loop *loop,
-                       const struct gw_redis_setup *setup, struct gw_error *error);
+                         const struct gw_redis_setup *setup, struct gw_error *error);
 void gw_redis_access_close(struct gw_redis_access *link); /* safe on a zeroed one */

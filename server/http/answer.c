@@ -68,25 +68,29 @@ static struct MHD_Response *make_body(struct gw_connection *connection)
                                              NULL);
 }
 
+static bool add_fields(const struct gw_connection *connection, struct MHD_Response *response)
+{
+    const struct gw_exchange *ex = connection->ex;
+    const struct gw_field id = {GW_STR("X-Request-Id"), ex->record.request_id};
+    bool is_last = ex->must_close || connection->listener->is_draining;
+
+    for (size_t i = 0; i < ex->response.field_count; i++) {
+        if (!add_field(response, &ex->response.fields[i]))
+            return false;
+    }
+    return add_field(response, &id) &&
+           (!is_last ||
+            MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES);
+}
+
 static struct MHD_Response *make_response(struct gw_connection *connection)
 {
-    struct gw_exchange *ex = connection->ex;
     struct MHD_Response *response = make_body(connection);
 
-    if (response == NULL)
-        return NULL;
-    for (size_t i = 0; i < ex->response.field_count; i++) {
-        if (!add_field(response, &ex->response.fields[i])) {
-            MHD_destroy_response(response);
-            return NULL;
-        }
-    }
-    if ((ex->must_close || connection->listener->is_draining) &&
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") != MHD_YES) {
-        MHD_destroy_response(response);
-        return NULL;
-    }
-    return response;
+    if (response == NULL || add_fields(connection, response))
+        return response;
+    MHD_destroy_response(response);
+    return NULL;
 }
 
 enum MHD_Result gw_connection_answer(struct gw_connection *connection)

@@ -123,36 +123,55 @@ static const uint8_t byte_class[256] = {
     ['t'] = 1, ['u'] = 1, ['v'] = 1, ['w'] = 1,  ['x'] = 1, ['y'] = 1, ['z'] = 1, ['~'] = 1,
 };
 
+static void add_start(struct gw_normal_path *path, size_t at)
+{
+    if (path->segment_count <= GW_PATH_MAX_SEGMENTS)
+        path->starts[path->segment_count] = (uint16_t)at;
+    path->segment_count++;
+}
+
+/* Finds the segments; false where one acts as dots. */
+static bool cut(struct gw_normal_path *path)
+{
+    struct gw_str rest = gw_str_tail(path->text, 1);
+    struct gw_str segment;
+
+    path->segment_count = 0;
+    while (gw_str_split(&rest, '/', &segment)) {
+        if (gw_path_is_dots(segment))
+            return false;
+        add_start(path, (size_t)(segment.ptr - path->text.ptr));
+    }
+    return true;
+}
+
 int gw_path_normalize(struct gw_str raw, struct gw_normal_path *out_path)
 {
-    bool may_have_dots = false;
-    size_t at = 0;
+    bool must_look_closer = false;
 
     if (raw.len == 0 || raw.ptr[0] != '/' || raw.len > GW_PATH_MAX_BYTES)
         return -EINVAL;
-    for (; at < raw.len; at++) {
-        uint8_t class = byte_class[(unsigned char)raw.ptr[at]];
-        if (class == 0)
-            break;
-        if (class == 2 && at + 1 < raw.len && raw.ptr[at + 1] == '.')
-            may_have_dots = true;
-    }
     out_path->text = raw;
     out_path->is_raw = true;
-    if (at < raw.len) {
-        if (normalize_slowly(raw, out_path) != 0)
-            return -EINVAL;
-        may_have_dots = true;
+    out_path->segment_count = 0;
+    for (size_t at = 0; at < raw.len; at++) {
+        uint8_t class = byte_class[(unsigned char)raw.ptr[at]];
+        if (GW_LIKELY(class == 1))
+            continue;
+        if (class == 0) {
+            if (normalize_slowly(raw, out_path) != 0)
+                return -EINVAL;
+            must_look_closer = true;
+            break;
+        }
+        add_start(out_path, at + 1);
+        if (at + 1 < raw.len && raw.ptr[at + 1] == '.')
+            must_look_closer = true;
     }
-    if (!may_have_dots)
-        return 0;
-
-    struct gw_str rest = gw_str_tail(out_path->text, 1);
-    struct gw_str segment;
-    while (gw_str_split(&rest, '/', &segment)) {
-        if (gw_path_is_dots(segment))
-            return -EINVAL;
-    }
+    if (must_look_closer && !cut(out_path))
+        return -EINVAL;
+    if (out_path->segment_count <= GW_PATH_MAX_SEGMENTS)
+        out_path->starts[out_path->segment_count] = (uint16_t)(out_path->text.len + 1);
     return 0;
 }
 

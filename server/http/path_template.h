@@ -54,7 +54,11 @@ size_t gw_path_template_find(const struct gw_path_template *path, struct gw_str 
 
 /* A request's path in normal form. */
 struct gw_normal_path {
-    struct gw_str text;                     /* into `raw` itself, or into `bytes` */
+    struct gw_str text;   /* into what was received, or into `bytes` */
+    size_t segment_count; /* more than GW_PATH_MAX_SEGMENTS: only this is known of them */
+    /* Where each segment begins, behind its slash; then one byte behind the end of the last,
+     * plus 1. */
+    uint16_t starts[GW_PATH_MAX_SEGMENTS + 1];
     bool is_raw;                            /* text is what was received */
     uint16_t raw_at[GW_PATH_MAX_BYTES + 1]; /* of each byte of text, its place in what came */
     char bytes[GW_PATH_MAX_BYTES];

@@ -14,21 +14,27 @@ struct draft_pattern {
     uint32_t child;
 };
 
-struct draft_node {
+struct draft_leaf {
     struct router_leaf *leaf;
+    const struct gw_route *routes[GW_METHOD_COUNT];
+};
+
+struct draft_node {
+    struct draft_leaf *leaf;
     struct draft_pattern *patterns;
     uint32_t pattern_count;
     bool has_static;
+    const struct gw_path_segment *segment; /* that leads here, if it has parameters; kept */
 };
 
 struct builder {
     struct gw_router *router;
     struct draft_node *nodes;
     uint32_t node_count;
-    struct router_edge *edges; /* for both kinds of children; a pattern by its shape */
-    uint32_t edge_mask;
+    struct gw_router draft; /* only its edges, for both kinds of children; a pattern by its shape */
     uint32_t static_count;
-    struct gw_arena scratch;
+    struct gw_str allows[1 << GW_METHOD_COUNT]; /* by set of methods; made when first needed */
+    struct gw_arena scratch;                    /* for all that the router does not keep */
     struct gw_error *error;
 };
 
@@ -46,25 +52,75 @@ static uint32_t power_of_two_above(size_t count)
     return size;
 }
 
-static struct router_edge *create_edges(struct gw_arena *arena, uint32_t size)
+/* Gives the router a table with room for `count` edges. */
+static int create_edges(struct builder *builder, struct gw_arena *arena, struct gw_router *router,
+                        size_t count)
 {
-    struct router_edge *edges = gw_arena_calloc(arena, size, sizeof(*edges));
+    uint32_t size = power_of_two_above(count * 2);
 
-    for (uint32_t i = 0; edges != NULL && i < size; i++)
-        edges[i].child = ROUTER_NO_NODE;
-    return edges;
+    router->edges = gw_arena_calloc(arena, size, sizeof(*router->edges));
+    router->rests = gw_arena_calloc(arena, size, sizeof(*router->rests));
+    if (router->edges == NULL || router->rests == NULL)
+        return no_memory(builder);
+    router->edge_mask = size - 1;
+    router->key = *gw_hash_process_key();
+    for (uint32_t i = 0; i < size; i++)
+        router->edges[i].child = ROUTER_NO_NODE;
+    return 0;
+}
+
+/* A copy that the router keeps. */
+static const struct gw_path_segment *keep_segment(struct builder *builder,
+                                                  const struct gw_path_segment *segment)
+{
+    struct gw_arena *arena = &builder->router->arena;
+    struct gw_path_segment *kept = gw_arena_alloc(arena, sizeof(*kept));
+    struct gw_path_piece *pieces = gw_arena_calloc(arena, segment->piece_count, sizeof(*pieces));
+
+    if (kept == NULL || pieces == NULL)
+        return NULL;
+    *kept = *segment;
+    kept->pieces = pieces;
+    kept->shape = gw_arena_copy(arena, segment->shape);
+    for (size_t i = 0; i < segment->piece_count; i++) {
+        pieces[i].is_parameter = segment->pieces[i].is_parameter;
+        pieces[i].text = gw_arena_copy(arena, segment->pieces[i].text);
+        if (pieces[i].text.ptr == NULL)
+            return NULL;
+    }
+    return kept->shape.ptr != NULL ? kept : NULL;
 }
 
 static int add_pattern(struct builder *builder, struct draft_node *node,
                        const struct gw_path_segment *segment, uint32_t child)
 {
     struct draft_pattern *pattern = gw_arena_alloc(&builder->scratch, sizeof(*pattern));
+    const struct gw_path_segment *kept = keep_segment(builder, segment);
 
-    if (pattern == NULL)
+    if (pattern == NULL || kept == NULL)
         return no_memory(builder);
-    *pattern = (struct draft_pattern){node->patterns, segment, child};
+    *pattern = (struct draft_pattern){node->patterns, kept, child};
     node->patterns = pattern;
     node->pattern_count++;
+    builder->nodes[child].segment = kept;
+    return 0;
+}
+
+/* An edge at that free place. The rest of a long text lies in `arena`. */
+static int fill_edge(struct gw_arena *arena, struct gw_router *router, uint32_t at,
+                     const struct router_edge *from, struct gw_str text)
+{
+    struct router_edge *edge = &router->edges[at];
+    size_t head = text.len < ROUTER_EDGE_INLINE ? text.len : ROUTER_EDGE_INLINE;
+
+    if (text.len > head) {
+        router->rests[at] = gw_arena_copy(arena, gw_str_tail(text, head)).ptr;
+        if (router->rests[at] == NULL)
+            return -ENOMEM;
+    }
+    *edge = *from;
+    edge->len = (uint16_t)text.len;
+    memcpy(edge->text, text.ptr, head);
     return 0;
 }
 
@@ -73,55 +129,70 @@ static int add_pattern(struct builder *builder, struct draft_node *node,
 static int step(struct builder *builder, uint32_t parent, const struct gw_path_segment *segment,
                 uint32_t *out_child)
 {
-    uint64_t hash = router_hash(parent, segment->shape);
-    uint32_t at =
-        router_find_edge(builder->edges, builder->edge_mask, parent, segment->shape, hash);
-    struct router_edge *edge = &builder->edges[at];
+    struct gw_router *draft = &builder->draft;
+    struct router_edge edge = {.parent = parent, .child = builder->node_count};
 
-    if (edge->child == ROUTER_NO_NODE) {
-        *edge = (struct router_edge){hash, segment->shape.ptr, (uint32_t)segment->shape.len, parent,
-                                     builder->node_count++};
-        struct draft_node *node = &builder->nodes[parent];
-        if (segment->parameter_count == 0) {
-            node->has_static = true;
-            builder->static_count++;
-        } else {
-            int rc = add_pattern(builder, node, segment, edge->child);
-            if (rc != 0)
-                return rc;
-        }
+    edge.hash = router_hash(&draft->key, parent, segment->shape);
+    uint32_t at = router_find_edge(draft, parent, segment->shape, edge.hash);
+    if (draft->edges[at].child != ROUTER_NO_NODE) {
+        *out_child = draft->edges[at].child;
+        return 0;
     }
-    *out_child = edge->child;
+    if (fill_edge(&builder->scratch, draft, at, &edge, segment->shape) != 0)
+        return no_memory(builder);
+    *out_child = builder->node_count++;
+    if (segment->parameter_count > 0)
+        return add_pattern(builder, &builder->nodes[parent], segment, *out_child);
+    builder->nodes[parent].has_static = true;
+    builder->static_count++;
     return 0;
 }
 
-static struct router_leaf *create_leaf(struct builder *builder, const struct gw_path_template *path)
+/* `nodes` are those that the template leads through. */
+static struct draft_leaf *create_leaf(struct builder *builder, const struct gw_path_template *path,
+                                      const uint32_t *nodes)
 {
+    struct draft_leaf *draft = gw_arena_calloc(&builder->scratch, 1, sizeof(*draft));
     struct gw_arena *arena = &builder->router->arena;
     struct router_leaf *leaf = gw_arena_calloc(arena, 1, sizeof(*leaf));
+    struct router_capture *captures =
+        gw_arena_calloc(arena, path->parameter_count, sizeof(*captures));
 
-    if (leaf == NULL)
-        return NULL;
-    leaf->segments = gw_arena_calloc(arena, path->parameter_count, sizeof(*leaf->segments));
-    leaf->depths = gw_arena_calloc(arena, path->parameter_count, sizeof(*leaf->depths));
-    if (leaf->segments == NULL || leaf->depths == NULL)
+    if (draft == NULL || leaf == NULL || captures == NULL)
         return NULL;
     for (size_t i = 0; i < path->segment_count; i++) {
-        if (path->segments[i].parameter_count == 0)
-            continue;
-        leaf->segments[leaf->segment_count] = &path->segments[i];
-        leaf->depths[leaf->segment_count++] = i;
+        const struct gw_path_segment *segment = builder->nodes[nodes[i]].segment;
+        if (segment != NULL)
+            captures[leaf->capture_count++] =
+                (struct router_capture){router_is_bare(segment) ? NULL : segment, i};
     }
-    return leaf;
+    leaf->captures = captures;
+    draft->leaf = leaf;
+    return draft;
+}
+
+static int add_to_leaf(struct builder *builder, struct draft_leaf *draft,
+                       const struct gw_route *route)
+{
+    const struct gw_route *other = draft->routes[route->method];
+
+    if (other != NULL)
+        return gw_error_set(
+            builder->error, -EINVAL, "%s %.*s of %.*s and %.*s of %.*s match the same requests",
+            gw_method_name(route->method).ptr, GW_STR_ARG(route->path), GW_STR_ARG(route->origin),
+            GW_STR_ARG(other->path), GW_STR_ARG(other->origin));
+    draft->routes[route->method] = route;
+    draft->leaf->values[route->method] = route->value;
+    return 0;
 }
 
 static int add_route(struct builder *builder, const struct gw_route *route)
 {
-    struct gw_arena *arena = &builder->router->arena;
     struct gw_path_template path;
+    uint32_t nodes[GW_PATH_MAX_SEGMENTS];
     uint32_t node = 0;
 
-    int rc = gw_path_template_parse(arena, route->path, &path, builder->error);
+    int rc = gw_path_template_parse(&builder->scratch, route->path, &path, builder->error);
     if (rc != 0)
         return gw_error_prefix(builder->error, rc, "%.*s: %.*s", GW_STR_ARG(route->origin),
                                GW_STR_ARG(route->path));
@@ -129,25 +200,17 @@ static int add_route(struct builder *builder, const struct gw_route *route)
         rc = step(builder, node, &path.segments[i], &node);
         if (rc != 0)
             return rc;
+        nodes[i] = node;
     }
     if (path.segment_count > builder->router->max_depth)
         builder->router->max_depth = path.segment_count;
 
     struct draft_node *end = &builder->nodes[node];
     if (end->leaf == NULL)
-        end->leaf = create_leaf(builder, &path);
+        end->leaf = create_leaf(builder, &path, nodes);
     if (end->leaf == NULL)
         return no_memory(builder);
-    struct router_leaf *leaf = end->leaf;
-    if (leaf->values[route->method] != NULL)
-        return gw_error_set(
-            builder->error, -EINVAL, "%s %.*s of %.*s and %.*s of %.*s match the same requests",
-            gw_method_name(route->method).ptr, GW_STR_ARG(route->path), GW_STR_ARG(route->origin),
-            GW_STR_ARG(leaf->paths[route->method]), GW_STR_ARG(leaf->origins[route->method]));
-    leaf->values[route->method] = route->value;
-    leaf->origins[route->method] = route->origin;
-    leaf->paths[route->method] = route->path;
-    return 0;
+    return add_to_leaf(builder, end->leaf, route);
 }
 
 /* --- from the draft to the tables ------------------------------------------------------------- */
@@ -220,17 +283,23 @@ static int freeze_patterns(struct builder *builder, const struct draft_node *dra
 /* "GET, HEAD, OPTIONS": what is there, and what the gateway answers itself. */
 static int write_allow(struct builder *builder, struct router_leaf *leaf)
 {
+    unsigned set = 1u << GW_METHOD_OPTIONS;
     char text[128];
     size_t len = 0;
 
-    for (int method = 0; method < GW_METHOD_COUNT; method++) {
-        bool is_there = leaf->values[method] != NULL || method == GW_METHOD_OPTIONS ||
-                        (method == GW_METHOD_HEAD && leaf->values[GW_METHOD_GET] != NULL);
-        if (is_there)
-            len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", len > 0 ? ", " : "",
-                                    gw_method_name((enum gw_method)method).ptr);
+    for (unsigned method = 0; method < GW_METHOD_COUNT; method++)
+        set |= leaf->values[method] != NULL ? 1u << method : 0;
+    if (set & 1u << GW_METHOD_GET)
+        set |= 1u << GW_METHOD_HEAD;
+    if (builder->allows[set].ptr == NULL) {
+        for (unsigned method = 0; method < GW_METHOD_COUNT; method++) {
+            if (set & 1u << method)
+                len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", len > 0 ? ", " : "",
+                                        gw_method_name((enum gw_method)method).ptr);
+        }
+        builder->allows[set] = gw_arena_copy(&builder->router->arena, gw_str_from(text, len));
     }
-    leaf->allow = gw_arena_copy(&builder->router->arena, gw_str_from(text, len));
+    leaf->allow = builder->allows[set];
     return leaf->allow.ptr != NULL ? 0 : no_memory(builder);
 }
 
@@ -246,36 +315,50 @@ static int freeze_nodes(struct builder *builder)
         const struct draft_node *draft = &builder->nodes[i];
         struct router_node *node = &router->nodes[i];
         int rc = 0;
-        node->leaf = draft->leaf;
+        node->leaf = draft->leaf != NULL ? draft->leaf->leaf : NULL;
         node->has_static = draft->has_static;
+        node->bare_child = ROUTER_NO_NODE;
+        if (draft->pattern_count == 1 && router_is_bare(draft->patterns->segment))
+            node->bare_child = draft->patterns->child;
         if (draft->pattern_count > 0)
             rc = freeze_patterns(builder, draft, node);
         if (rc == 0 && draft->leaf != NULL)
-            rc = write_allow(builder, draft->leaf);
+            rc = write_allow(builder, draft->leaf->leaf);
         if (rc != 0)
             return rc;
     }
     return 0;
 }
 
+/* The text of an edge of the draft, in scratch memory. */
+static struct gw_str edge_text(struct builder *builder, uint32_t at)
+{
+    const struct router_edge *edge = &builder->draft.edges[at];
+    const char *rest = builder->draft.rests[at];
+
+    if (rest == NULL)
+        return gw_str_from(edge->text, edge->len);
+    return gw_arena_printf(&builder->scratch, "%.*s%s", ROUTER_EDGE_INLINE, edge->text, rest);
+}
+
 static int freeze_edges(struct builder *builder)
 {
     struct gw_router *router = builder->router;
-    uint32_t size = power_of_two_above((size_t)builder->static_count * 2);
+    const struct gw_router *draft = &builder->draft;
 
-    router->edges = create_edges(&router->arena, size);
-    if (router->edges == NULL)
-        return no_memory(builder);
-    router->edge_mask = size - 1;
-    for (uint32_t i = 0; i <= builder->edge_mask; i++) {
-        const struct router_edge *edge = &builder->edges[i];
-        if (edge->child == ROUTER_NO_NODE || memchr(edge->text, '{', edge->len) != NULL)
+    int rc = create_edges(builder, &router->arena, router, builder->static_count);
+    for (uint32_t i = 0; rc == 0 && i <= draft->edge_mask; i++) {
+        const struct router_edge *edge = &draft->edges[i];
+        if (edge->child == ROUTER_NO_NODE || builder->nodes[edge->child].segment != NULL)
             continue;
-        struct gw_str text = gw_str_from(edge->text, edge->len);
-        router->edges[router_find_edge(router->edges, router->edge_mask, edge->parent, text,
-                                       edge->hash)] = *edge;
+        struct gw_str text = edge_text(builder, i);
+        if (text.ptr == NULL)
+            return no_memory(builder);
+        uint32_t at = router_find_edge(router, edge->parent, text, edge->hash);
+        if (fill_edge(&router->arena, router, at, edge, text) != 0)
+            return no_memory(builder);
     }
-    return 0;
+    return rc;
 }
 
 /* --- the bound on backtracking ---------------------------------------------------------------- */
@@ -348,19 +431,15 @@ static int build(struct builder *builder, const struct gw_route *routes, size_t 
     if (count > GW_ROUTER_MAX_ROUTES || segments > GW_ROUTER_MAX_ROUTES * 10)
         return gw_error_set(builder->error, -EINVAL, "more than %d routes", GW_ROUTER_MAX_ROUTES);
 
-    uint32_t size = power_of_two_above(segments * 2);
-    builder->edge_mask = size - 1;
-    builder->edges = create_edges(&builder->scratch, size);
     builder->nodes = gw_arena_calloc(&builder->scratch, segments + 1, sizeof(*builder->nodes));
-    if (builder->edges == NULL || builder->nodes == NULL)
+    if (builder->nodes == NULL)
         return no_memory(builder);
     builder->node_count = 1;
-    for (size_t i = 0; i < count; i++) {
-        int rc = add_route(builder, &routes[i]);
-        if (rc != 0)
-            return rc;
-    }
-    int rc = freeze_nodes(builder);
+    int rc = create_edges(builder, &builder->scratch, &builder->draft, segments);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = add_route(builder, &routes[i]);
+    if (rc == 0)
+        rc = freeze_nodes(builder);
     if (rc == 0)
         rc = freeze_edges(builder);
     return rc == 0 ? check_visits(builder) : rc;

@@ -64,9 +64,16 @@ bool router_match_segment(const struct gw_path_segment *segment, struct gw_str t
 
 struct search {
     const struct gw_router *router;
-    struct gw_str segments[GW_PATH_MAX_SEGMENTS];
-    size_t segment_count;
+    const struct gw_normal_path *path;
 };
+
+static inline struct gw_str segment_at(const struct search *search, size_t depth)
+{
+    const struct gw_normal_path *path = search->path;
+    size_t start = path->starts[depth];
+
+    return gw_str_from(path->text.ptr + start, (size_t)path->starts[depth + 1] - start - 1);
+}
 
 /* The last group whose prefix is not greater than `text`, or -1. If any group's prefix begins
  * `text`, it is this one or one of its parents. */
@@ -113,19 +120,20 @@ static const struct router_leaf *descend(const struct search *search, uint32_t i
     const struct gw_router *router = search->router;
     const struct router_node *node = &router->nodes[index];
 
-    if (depth == search->segment_count)
+    if (depth == search->path->segment_count)
         return node->leaf;
 
-    struct gw_str text = search->segments[depth];
+    struct gw_str text = segment_at(search, depth);
     const struct router_leaf *leaf = NULL;
     if (node->has_static) {
-        uint32_t at = router_find_edge(router->edges, router->edge_mask, index, text,
-                                       router_hash(index, text));
+        uint32_t at = router_find_edge(router, index, text, router_hash(&router->key, index, text));
         if (router->edges[at].child != ROUTER_NO_NODE)
             leaf = descend(search, router->edges[at].child, depth + 1);
     }
-    if (node->group_count == 0 || text.len == 0)
+    if (leaf != NULL || node->group_count == 0 || text.len == 0)
         return leaf;
+    if (node->bare_child != ROUTER_NO_NODE)
+        return descend(search, node->bare_child, depth + 1);
 
     uint32_t rank = 0;
     while (leaf == NULL) {
@@ -138,45 +146,49 @@ static const struct router_leaf *descend(const struct search *search, uint32_t i
     return leaf;
 }
 
-/* Cuts the path into segments; false if no template is that long. */
-static bool cut(struct search *search, struct gw_str path)
-{
-    struct gw_str rest = gw_str_tail(path, 1);
-    struct gw_str segment;
-
-    while (gw_str_split(&rest, '/', &segment)) {
-        if (search->segment_count == search->router->max_depth)
-            return false;
-        search->segments[search->segment_count++] = segment;
-    }
-    return true;
-}
-
 static enum gw_route_result take_values(const struct search *search, const struct router_leaf *leaf,
-                                        const struct gw_normal_path *path, struct gw_str raw,
-                                        struct gw_route_match *match)
+                                        struct gw_str raw, struct gw_route_match *match)
 {
-    for (size_t i = 0; i < leaf->segment_count; i++) {
-        const struct gw_path_segment *segment = leaf->segments[i];
+    for (size_t i = 0; i < leaf->capture_count; i++) {
+        const struct gw_path_segment *segment = leaf->captures[i].segment;
         struct gw_str *values = &match->parameters[match->parameter_count];
-        bool has_matched = router_match_segment(segment, search->segments[leaf->depths[i]], values);
-        assert(has_matched);
-        (void)has_matched;
-        for (size_t v = 0; v < segment->parameter_count; v++) {
-            if (segment->literal_bytes > 0 && gw_path_is_dots(values[v]))
+        size_t count = segment == NULL ? 1 : segment->parameter_count;
+        struct gw_str text = segment_at(search, leaf->captures[i].depth);
+        if (segment == NULL)
+            values[0] = text; /* a whole segment: known to be no dots */
+        else if (!router_match_segment(segment, text, values))
+            assert(false); /* the search has matched it before */
+        for (size_t v = 0; v < count; v++) {
+            if (segment != NULL && gw_path_is_dots(values[v]))
                 return GW_ROUTE_BAD_PATH;
-            values[v] = gw_path_raw_part(path, raw, values[v]);
+            values[v] = gw_path_raw_part(search->path, raw, values[v]);
         }
-        match->parameter_count += segment->parameter_count;
+        match->parameter_count += count;
     }
     return GW_ROUTE_FOUND;
+}
+
+/* The method's own value, or GET's for HEAD. */
+static enum gw_route_result take_method(const struct router_leaf *leaf, enum gw_method method,
+                                        struct gw_route_match *match)
+{
+    match->allow = leaf->allow;
+    if (method < GW_METHOD_COUNT)
+        match->value = leaf->values[method];
+    if (match->value == NULL && method == GW_METHOD_HEAD) {
+        match->value = leaf->values[GW_METHOD_GET];
+        match->is_head_by_get = match->value != NULL;
+    }
+    if (match->value != NULL)
+        return GW_ROUTE_FOUND;
+    return method == GW_METHOD_OPTIONS ? GW_ROUTE_OPTIONS : GW_ROUTE_BAD_METHOD;
 }
 
 enum gw_route_result gw_router_match(const struct gw_router *router, enum gw_method method,
                                      struct gw_str path, struct gw_route_match *out_match)
 {
     struct gw_normal_path normal;
-    struct search search;
+    struct search search = {router, &normal};
 
     out_match->value = NULL;
     out_match->is_head_by_get = false;
@@ -184,26 +196,12 @@ enum gw_route_result gw_router_match(const struct gw_router *router, enum gw_met
     out_match->parameter_count = 0;
     if (gw_path_normalize(path, &normal) != 0)
         return GW_ROUTE_BAD_PATH;
-
-    search.router = router;
-    search.segment_count = 0;
-    if (!cut(&search, normal.text))
+    if (normal.segment_count > router->max_depth)
         return GW_ROUTE_NOT_FOUND;
+
     const struct router_leaf *leaf = descend(&search, 0, 0);
     if (leaf == NULL)
         return GW_ROUTE_NOT_FOUND;
-
-    enum gw_route_result result = take_values(&search, leaf, &normal, path, out_match);
-    if (result != GW_ROUTE_FOUND)
-        return result;
-    out_match->allow = leaf->allow;
-    if (method < GW_METHOD_COUNT)
-        out_match->value = leaf->values[method];
-    if (out_match->value == NULL && method == GW_METHOD_HEAD) {
-        out_match->value = leaf->values[GW_METHOD_GET];
-        out_match->is_head_by_get = out_match->value != NULL;
-    }
-    if (out_match->value != NULL)
-        return GW_ROUTE_FOUND;
-    return method == GW_METHOD_OPTIONS ? GW_ROUTE_OPTIONS : GW_ROUTE_BAD_METHOD;
+    enum gw_route_result result = take_values(&search, leaf, path, out_match);
+    return result == GW_ROUTE_FOUND ? take_method(leaf, method, out_match) : result;
 }

@@ -13,15 +13,18 @@
 
 #define ROUTER_NO_NODE UINT32_MAX
 
+/* A segment with parameters on the way to a leaf. */
+struct router_capture {
+    const struct gw_path_segment *segment; /* NULL: one parameter and no more, "{id}" */
+    size_t depth;
+};
+
 /* What stands at the end of a template. */
 struct router_leaf {
     const void *values[GW_METHOD_COUNT];
-    struct gw_str origins[GW_METHOD_COUNT]; /* for the message about a clash */
-    struct gw_str paths[GW_METHOD_COUNT];
     struct gw_str allow;
-    const struct gw_path_segment **segments; /* those with parameters, with their depth */
-    size_t *depths;
-    size_t segment_count;
+    const struct router_capture *captures;
+    size_t capture_count;
 };
 
 /* A child that is reached by a template like "{id}.json". */
@@ -44,16 +47,20 @@ struct router_node {
     const struct router_group *groups;
     const struct router_pattern *patterns;
     uint32_t group_count;
+    uint32_t bare_child; /* where "{id}" leads, if it is the only pattern; else ROUTER_NO_NODE */
     bool has_static;
 };
 
-/* An edge of the trie by literal text, in one table for all nodes. */
+/* An edge of the trie by literal text, in one table for all nodes. A short text stands in the edge,
+ * so that half a cache line is all that a step reads of it. */
+#define ROUTER_EDGE_INLINE 14
+
 struct router_edge {
     uint64_t hash;
-    const char *text;
-    uint32_t len;
     uint32_t parent;
     uint32_t child; /* ROUTER_NO_NODE: a free place */
+    uint16_t len;
+    char text[ROUTER_EDGE_INLINE]; /* the first bytes; of a longer text, the rest is in `rests` */
 };
 
 struct gw_router {
@@ -61,27 +68,65 @@ struct gw_router {
     struct router_node *nodes;
     uint32_t node_count;
     struct router_edge *edges;
+    const char **rests; /* of long texts, at the edge's place: what follows the first bytes */
     uint32_t edge_mask;
+    struct gw_hash_key key;
     size_t max_depth; /* segments of the longest template */
 };
 
-/* The process's key, so that no one can prepare paths that collide. */
-static inline uint64_t router_hash(uint32_t parent, struct gw_str text)
+static inline uint64_t router_mix(uint64_t a, uint64_t b)
 {
-    return gw_hash(gw_hash_process_key(), text) ^ parent * UINT64_C(0x9e3779b97f4a7c15);
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static inline uint32_t router_find_edge(const struct router_edge *edges, uint32_t mask,
-                                        uint32_t parent, struct gw_str text, uint64_t hash)
+/* Cheaper than SipHash, which is not needed: nobody outside can add edges, and a path asks only for
+ * places in a table that does not change. Keyed, so that a document cannot aim at one place. */
+static inline uint64_t router_hash(const struct gw_hash_key *key, uint32_t parent,
+                                   struct gw_str text)
 {
-    uint32_t at = (uint32_t)(hash >> 32) & mask;
+    uint64_t hash = key->k0 ^ parent;
+    size_t at = 0;
+    uint64_t word;
 
-    for (; edges[at].child != ROUTER_NO_NODE; at = (at + 1) & mask) {
-        const struct router_edge *edge = &edges[at];
-        if (edge->hash == hash && edge->parent == parent &&
-            gw_str_equal(gw_str_from(edge->text, edge->len), text))
-            break;
+    for (; text.len - at > 8; at += 8) {
+        memcpy(&word, text.ptr + at, 8);
+        hash = router_mix(hash ^ word, key->k1 | 1);
     }
+    word = 0;
+    memcpy(&word, text.ptr + at, text.len - at);
+    hash = router_mix(hash ^ word, key->k1 | 1);
+    return router_mix(hash ^ text.len, UINT64_C(0x9e3779b97f4a7c15));
+}
+
+static inline bool router_is_bare(const struct gw_path_segment *segment)
+{
+    return segment->literal_bytes == 0;
+}
+
+static inline bool router_edge_is(const struct gw_router *router, uint32_t at, uint64_t hash,
+                                  uint32_t parent, struct gw_str text)
+{
+    const struct router_edge *edge = &router->edges[at];
+
+    if (edge->hash != hash || edge->parent != parent || edge->len != text.len)
+        return false;
+    if (text.len <= ROUTER_EDGE_INLINE)
+        return memcmp(edge->text, text.ptr, text.len) == 0;
+    return memcmp(edge->text, text.ptr, ROUTER_EDGE_INLINE) == 0 &&
+           memcmp(router->rests[at], text.ptr + ROUTER_EDGE_INLINE,
+                  text.len - ROUTER_EDGE_INLINE) == 0;
+}
+
+/* The place of the edge, or the free one where it would be. */
+static inline uint32_t router_find_edge(const struct gw_router *router, uint32_t parent,
+                                        struct gw_str text, uint64_t hash)
+{
+    uint32_t at = (uint32_t)(hash >> 32) & router->edge_mask;
+
+    while (router->edges[at].child != ROUTER_NO_NODE &&
+           !router_edge_is(router, at, hash, parent, text))
+        at = (at + 1) & router->edge_mask;
     return at;
 }
 

@@ -234,7 +234,9 @@ static void send_pieces(struct gw_http_call *call, const struct iovec *pieces, i
 
         if (sent_count > 0)
             memcpy(&all[1], pieces, (size_t)sent_count * sizeof(*pieces));
-        ssize_t status = gw_stream_write(call->connection->stream, all, sent_count + 1);
+        int skip = backlog == 0 && sent_count > 0 ? 1 : 0;
+        ssize_t status =
+            gw_stream_write(call->connection->stream, all + skip, sent_count + 1 - skip);
         if (status < 0) {
             http_call_drop_body(call);
             return;

@@ -132,10 +132,12 @@ static void on_open(void *self)
 static void on_readable(void *self)
 {
     struct http_connection *connection = self;
+    char unasked;
 
     if (connection->call != NULL)
         http_answer_on_readable(connection->call);
-    else
+    else if (gw_stream_read(connection->stream, &unasked, 1) !=
+             -EAGAIN)           /* TLS reads for itself, too */
         close_idle(connection); /* closed by the peer, or it spoke unasked: of no use either way */
 }
 

@@ -196,7 +196,6 @@ void gw_loop_destroy(struct gw_loop *loop)
 
 void gw_loop_run(struct gw_loop *loop)
 {
-    loop->now_ns = gw_clock_monotonic_ns();
     uv_run(&loop->uv, UV_RUN_DEFAULT);
 }
 

@@ -54,10 +54,9 @@ static void instance_start(struct instance *instance, struct gw_redis *redis, co
 
     *instance = (struct instance){0};
     instance->config = json_pack_ex(
-        &place, 0, "{s:o, s:s, s:I, s:i, s:i, s:I, s:i}", "plans", json_loads(PLANS, 0, NULL),
-        "default_plan", "one", "redis_timeout", (json_int_t)strtoll(timeout, NULL, 10) * 1000000,
-        "instances", 2, "breaker_failures", 5, "breaker_pause", (json_int_t)200000000,
-        "local_subjects", 100);
+        &place, 0, "{s:o, s:I, s:i, s:i, s:I, s:i}", "plans", json_loads(PLANS, 0, NULL),
+        "redis_timeout", (json_int_t)strtoll(timeout, NULL, 10) * 1000000, "instances", 2,
+        "breaker_failures", 5, "breaker_pause", (json_int_t)200000000, "local_subjects", 100);
     assert_non_null(instance->config);
     assert_int_equal(gw_rate_limit.create(instance->config, &instance->limit, &error), 0);
     instance->worker = (struct gw_worker){.loop = rig.loop, .redis = redis, .count = 2};
@@ -220,8 +219,8 @@ static void test_what_redis_keeps(void **state)
 static void test_who_shares_a_limit(void **state)
 {
     (void)state;
-    operation.plan = GW_STR("");
-    assert_int_equal(ask(&first, "issuer/ann", "192.0.2.1"), 200); /* the default plan: one */
+    operation.plan = GW_STR("one");
+    assert_int_equal(ask(&first, "issuer/ann", "192.0.2.1"), 200);
     assert_int_equal(ask(&first, "issuer/ann", "192.0.2.2"), 429);
     assert_int_equal(ask(&first, "issuer/bob", "192.0.2.1"), 200);
     assert_int_equal(ask(&first, "other/ann", "192.0.2.1"), 200);
@@ -237,9 +236,14 @@ static void test_who_shares_a_limit(void **state)
     assert_int_equal(ask(&first, "issuer/ann", "192.0.2.1"), 200);
 }
 
-static void test_an_unknown_plan_fails_closed(void **state)
+static void test_no_plan_and_an_unknown_one(void **state)
 {
     (void)state;
+    operation.plan = GW_STR("");
+    struct gw_exchange *ex = begin(&first, "issuer/ann", "");
+    assert_int_equal(ex->response.status, 200);
+    assert_int_equal(count_fields(ex, "RateLimit-Policy"), 0);
+    gw_exchange_give_back(&pool, ex);
     operation.plan = GW_STR("gold");
     assert_int_equal(ask(&first, "issuer/ann", ""), 500);
 }
@@ -400,9 +404,10 @@ static void test_bad_configuration(void **state)
     json_t *config = json_deep_copy(first.config);
 
     (void)state;
-    json_object_set_new(config, "default_plan", json_string("gold"));
+    json_t *plan = json_object_get(json_object_get(config, "plans"), "quick");
+    json_object_set_new(plan, "limit", json_integer(0));
     assert_int_equal(gw_rate_limit.create(config, &self, &error), -EINVAL);
-    assert_string_equal(error.where, "/default_plan");
+    assert_string_equal(error.where, "/plans/quick");
     assert_null(self);
     json_decref(config);
     gw_rate_limit.destroy(NULL);
@@ -415,7 +420,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_the_caller_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_redis_keeps, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_shares_a_limit, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_an_unknown_plan_fails_closed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_plan_and_an_unknown_one, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_regained, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_local_share, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_stopped_redis_is_not_waited_for, setup, teardown),

@@ -44,7 +44,7 @@ static struct outcome run(const char *command_line)
             *rest++ = '\0';
         argv[argc++] = word;
     }
-    struct gw_cli cli = {filters, open_memstream(&outcome.out, &outcome.out_size),
+    struct gw_cli cli = {filters, NULL, open_memstream(&outcome.out, &outcome.out_size),
                          open_memstream(&outcome.err, &outcome.err_size)};
     outcome.code = gw_command_run(&cli, argc, argv);
     fclose(cli.out);
@@ -107,7 +107,7 @@ static char *parse(const char *const *arguments)
     for (; arguments[argc] != NULL; argc++)
         argv[argc] = (char *)arguments[argc];
     FILE *out = open_memstream(&text, &size);
-    struct gw_cli cli = {filters, out, out};
+    struct gw_cli cli = {filters, NULL, out, out};
     if (gw_cli_options_parse(&cli, argc, argv, options, &count) == GW_EXIT_OK) {
         fprintf(out, "c=%s v=%d", config != NULL ? config : "", verbose);
         for (int i = 1; i <= count; i++)
@@ -146,7 +146,7 @@ static void options_are_read(void **state)
 
 static void check_creates_the_policies(void **state)
 {
-    struct gw_cli cli = {filters, stdout, stderr};
+    struct gw_cli cli = {filters, NULL, stdout, stderr};
     struct gw_diagnostics diagnostics;
     char path[] = "/tmp/millgate-check-XXXXXX";
     int fd = mkstemp(path);

@@ -378,6 +378,66 @@ static void all_problems_are_told_at_once(void **state)
     contract_folder_destroy(&folder);
 }
 
+static const char schema_document[] =
+    "openapi: 3.1.0\n"
+    "info: {title: A, version: '1'}\n"
+    "paths:\n"
+    "  /a:\n"
+    "    post: {requestBody: {required: true, content: {application/json: {schema: %s}}}}\n"
+    "components:\n"
+    "  schemas:\n"
+    "    Tree: {type: object, additionalProperties: {$ref: '#/components/schemas/Tree'}}\n"
+    "    Ring: {$ref: '#/components/schemas/Ring'}\n";
+
+/* What stands as the body's schema, and how the first finding begins. */
+static const char *const schema_cases[][2] = {
+    {"{$ref: 'schemas/order.yaml#/Order'}", ""},
+    {"{$ref: '#/components/schemas/Tree'}", ""},
+    {"{$ref: 'schemas/order.yaml#/Nothing'}", "o.yaml:5:"},
+    {"{$ref: 'schemas/none.yaml'}", "o.yaml:5:86: the document \"schemas/none.yaml\": the file "},
+    {"{$ref: '../none.yaml'}", "o.yaml:5:"},
+    {"{$ref: 'https://127.0.0.1:1/x.json'}",
+     "o.yaml:5:86: the document \"https://127.0.0.1:1/x.json\": \"https"},
+    {"{type: strin}", "o.yaml:5:"},
+    {"{$ref: 'schemas/order.yaml#/Bad'}", "schemas/order.yaml:3:"},
+    {"{$ref: '#/components/schemas/Ring'}", "o.yaml:"},
+    {"3", "o.yaml:5:79: \"schema\" must be an object or a boolean, not a number\n"},
+};
+
+static void schemas_are_compiled_over_files(void **state)
+{
+    (void)state;
+    struct gw_contract_rules rules = {.is_standalone = true, .namespace = GW_STR_INIT("/system/a")};
+    struct contract_folder folder;
+    int failures = 0;
+
+    contract_folder_create(&folder);
+    contract_folder_write(&folder, "schemas/order.yaml",
+                          "Order: {type: object, properties: {lines: {$ref: '#/Line'}}}\n"
+                          "Line: {type: array, items: {$ref: 'order.yaml#/Order'}}\n"
+                          "Bad: {minLength: -1}\n");
+    for (size_t i = 0; i < GW_COUNT_OF(schema_cases); i++) {
+        const char *said = schema_cases[i][1];
+        char text[1024];
+        snprintf(text, sizeof(text), schema_document, schema_cases[i][0]);
+        contract_folder_write(&folder, "o.yaml", text);
+        struct gw_contract *contract = contract_folder_load(&folder, "o.yaml", &rules);
+        bool is_right = (contract != NULL) == (said[0] == '\0') &&
+                        strncmp(folder.findings, said, strlen(said)) == 0 &&
+                        strstr(folder.findings, "file://") == NULL;
+        if (contract != NULL)
+            is_right = is_right && gw_contract_api(contract)->operations[0].media_types[0].schema !=
+                                       GW_NO_SCHEMA;
+        if (!is_right) {
+            print_error("%s: %s\n", schema_cases[i][0], folder.findings);
+            failures++;
+        }
+        gw_contract_release(contract);
+    }
+    contract_folder_destroy(&folder);
+    assert_int_equal(failures, 0);
+}
+
 static void schemes_a_token_cannot_meet_are_refused_once(void **state)
 {
     (void)state;
@@ -481,7 +541,7 @@ static void two_contracts_of_one_base_are_told(void **state)
 
     contract_folder_create(&folder);
     for (int i = 0; i < 3; i++) {
-        char name[16], text[128];
+        char name[32], text[128];
         snprintf(name, sizeof(name), "%d.yaml", i);
         snprintf(text, sizeof(text),
                  "{openapi: 3.0.0, info: {title: A, version: '%d.%d'}, paths: {}}", i == 1 ? 2 : 1,
@@ -539,6 +599,7 @@ int main(void)
         cmocka_unit_test(a_document_becomes_operations),
         cmocka_unit_test(problems_are_told_with_their_place),
         cmocka_unit_test(all_problems_are_told_at_once),
+        cmocka_unit_test(schemas_are_compiled_over_files),
         cmocka_unit_test(schemes_a_token_cannot_meet_are_refused_once),
         cmocka_unit_test(anonymous_is_for_namespaces_that_may),
         cmocka_unit_test(a_contract_is_current_until_a_byte_changes),

@@ -133,7 +133,7 @@ static void examples_load(void **state)
 {
     (void)state;
     load_folder("openapi-docs/oai-examples", 15);
-    load_folder("openapi-docs/readme-oas-examples", 15);
+    load_folder("openapi-docs/readme-oas-examples", 12);
 }
 
 static void fixtures_load(void **state)

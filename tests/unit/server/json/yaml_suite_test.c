@@ -1,6 +1,6 @@
 /* The YAML test suite against the document reader: what is valid has the value that the suite says,
  * what is not is refused. Expectations that differ by our own rules are worked out from the suite's
- * event tree; where libyaml differs, the case is in a list with its reason. */
+ * event tree. */
 #include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -17,25 +17,6 @@
 #define SKIPPED 77
 
 static char suite_folder[4096];
-
-/* --- what libyaml 0.2.5 does otherwise -------------------------------------------------------- */
-
-struct exception {
-    const char *id; /* "ABCD" or "ABCD/1" */
-    const char *reason;
-};
-
-static const struct exception exceptions[] = {
-    {"", ""},
-};
-
-static bool is_exception(const char *id)
-{
-    for (size_t i = 0; i < GW_COUNT_OF(exceptions); i++)
-        if (strcmp(exceptions[i].id, id) == 0)
-            return true;
-    return false;
-}
 
 /* --- the suite's notation -----------------------------------------------------------------------
  */
@@ -135,13 +116,11 @@ static bool run_case(const char *id, const json_t *test)
                     : expectation.value != NULL
                         ? rc == 0 && json_equal(document->root, expectation.value)
                         : true;
-    if (is_right == is_exception(id)) {
-        printf("%s: %s; expected %s%s\n", id, rc == 0 ? "accepted" : "refused",
-               expectation.must_fail ? "a refusal" : "its value",
-               is_right ? ", and is in the list of exceptions" : "");
+    if (!is_right) {
+        printf("%s: %s; expected %s\n", id, rc == 0 ? "accepted" : "refused",
+               expectation.must_fail ? "a refusal" : "its value");
         gw_diagnostics_print(&diagnostics, stdout);
     }
-    is_right = is_right != is_exception(id);
     gw_diagnostics_finish(&diagnostics);
     gw_document_destroy(document);
     json_decref(expectation.value);
@@ -193,8 +172,7 @@ static void agrees_with_the_suite(void **state)
         if (gw_str_has_suffix(gw_str_of(entry->d_name), GW_STR(".yaml")))
             run_file(entry->d_name, &count, &wrong_count);
     closedir(folder);
-    printf("%zu cases, %zu by libyaml's rules, %zu wrong\n", count, GW_COUNT_OF(exceptions),
-           wrong_count);
+    printf("%zu cases, %zu wrong\n", count, wrong_count);
     assert_true(count > 300);
     assert_int_equal(wrong_count, 0);
 }

@@ -14,7 +14,7 @@
 #include "tests/unit/support/peer.h"
 
 /* Answers each request with the script's text until the caller closes; a body by Content-Length is
- * read first. Keeps the last request's head. */
+ * read first. Keeps the last request of the first connection. */
 struct script {
     const char *answer;
     char head[8192];
@@ -24,17 +24,19 @@ struct script {
 static void play_script(struct peer *peer, int fd, unsigned index)
 {
     struct script *script = peer->script;
-    char head[8192];
+    char head[8192], body[8192];
 
-    (void)index;
     while (peer_read_head(fd, head, sizeof(head)) > 0) {
         const char *length = strstr(head, "Content-Length: ");
         size_t body_bytes = length != NULL ? strtoul(length + 16, NULL, 10) : 0;
 
-        memset(script->body, 0, sizeof(script->body));
-        if (body_bytes < sizeof(script->body) && !peer_read_exactly(fd, script->body, body_bytes))
+        memset(body, 0, sizeof(body));
+        if (body_bytes < sizeof(body) && !peer_read_exactly(fd, body, body_bytes))
             return;
-        memcpy(script->head, head, sizeof(head));
+        if (index == 0) {
+            memcpy(script->head, head, sizeof(head));
+            memcpy(script->body, body, sizeof(body));
+        }
         atomic_fetch_add(&peer->requests, 1);
         if (!peer_send_text(fd, script->answer))
             return;
