@@ -52,6 +52,13 @@ static void add_undecided(struct violations *list, const struct violation *where
     violations_add(list, &violation);
 }
 
+/* Without the scheme that the loader gives its files: "orders.yaml#/components/schemas/Order". */
+static struct gw_str place_in_contract(struct gw_str uri)
+{
+    struct gw_str scheme = GW_STR("file:///");
+    return gw_str_has_prefix(uri, scheme) ? gw_str_tail(uri, scheme.len) : uri;
+}
+
 bool violations_check(struct violations *list, const struct gw_schema_set *set, size_t schema,
                       const struct gw_json_tape *tape, const struct violation *where,
                       enum gw_schema_direction direction)
@@ -70,7 +77,7 @@ bool violations_check(struct violations *list, const struct gw_schema_set *set, 
     for (size_t i = 0; i < found.count; i++) {
         struct violation violation = *where;
         violation.pointer = found.items[i].instance;
-        violation.schema = found.items[i].schema;
+        violation.schema = place_in_contract(found.items[i].schema);
         violation.keyword = found.items[i].keyword;
         violation.detail = found.items[i].message;
         violations_add(list, &violation);
