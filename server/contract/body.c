@@ -1,7 +1,7 @@
-/* Request bodies and responses (OpenAPI: "Request Body Object", "Responses Object"). Schemas of
- * request bodies in JSON are compiled; of responses the structure is checked. */
+/* Request bodies (OpenAPI: "Request Body Object"). */
 #include "loading.h"
 
+<<<<<<< HEAD
 #include "server/contract/media.h"
 
 static bool has_range(const struct gw_media_type *types, size_t count, struct gw_str range)
@@ -36,12 +36,12 @@ static void read_media_type(struct contract_loading *loading, const struct gw_pl
     types[operation->media_type_count++] = type;
 }
 
+=======
+>>>>>>> schema
 void contract_read_body(struct contract_loading *loading, const struct gw_place *place,
                         struct gw_operation *operation)
 {
     struct gw_place body;
-    const char *key;
-    json_t *value;
 
     if (!json_is_object(place->value))
         return; /* absent, or said */
@@ -58,12 +58,9 @@ void contract_read_body(struct contract_loading *loading, const struct gw_place 
     operation->is_body_required = contract_flag(&body, "required", false);
 
     struct gw_place content = gw_place_member(&body, "content");
-    size_t count = json_object_size(content.value);
-    struct gw_media_type *types = contract_alloc(loading, count, sizeof(*types));
-    if (types == NULL)
-        return;
-    if (json_is_object(content.value) && count == 0)
+    if (json_is_object(content.value) && json_object_size(content.value) == 0)
         contract_warn(loading, &content, "no media type: every body will be refused");
+<<<<<<< HEAD
     json_t *object = (json_t *)(uintptr_t)content.value;
     json_object_foreach(object, key, value)
     {
@@ -136,4 +133,8 @@ void contract_check_responses(struct contract_loading *loading, const struct gw_
     }
     if (count == 0)
         contract_warn(loading, place, "an operation has at least one response");
+=======
+    operation->media_types =
+        contract_read_media_types(loading, &content, &operation->media_type_count);
+>>>>>>> schema
 }

@@ -102,6 +102,8 @@ enum contract_object {
     CONTRACT_REQUEST_BODY,
     CONTRACT_MEDIA_TYPE,
     CONTRACT_RESPONSE,
+    CONTRACT_HEADER,
+    CONTRACT_ENCODING,
     CONTRACT_SECURITY_SCHEME,
     CONTRACT_MILLGATE,
     CONTRACT_MILLGATE_OPERATION,
@@ -142,12 +144,30 @@ struct contract_parameters contract_merge_parameters(struct contract_loading *lo
 
 void contract_read_body(struct contract_loading *loading, const struct gw_place *place,
                         struct gw_operation *operation); /* body.c */
-void contract_check_responses(struct contract_loading *loading, const struct gw_place *place);
+void contract_read_responses(struct contract_loading *loading, const struct gw_place *place,
+                             struct gw_operation *operation); /* responses.c */
+
+/* content.c: the media types of a `content` object. */
+const struct gw_media_type *contract_read_media_types(struct contract_loading *loading,
+                                                      const struct gw_place *content,
+                                                      size_t *out_count);
+
+/* Sets style and explode from the object at `place`, which stands in `in`. */
+void contract_read_style(struct contract_loading *loading, const struct gw_place *place,
+                         enum gw_parameter_place in, enum gw_parameter_style *out_style,
+                         bool *out_explode);
+
+/* parameters.c: `schema` or `content` of a parameter or of a response header. */
+void contract_read_parameter_schema(struct contract_loading *loading, const struct gw_place *place,
+                                    struct gw_parameter *parameter);
+
+/* shape.c */
+struct gw_shape contract_read_shape(struct contract_loading *loading,
+                                    const struct gw_place *schema);
 
 void contract_read_paths(struct contract_loading *loading); /* paths.c */
 
 /* schemas.c: an entry for the schema at that place, or GW_NO_SCHEMA if it is absent or wrong. */
 size_t contract_add_schema(struct contract_loading *loading, const struct gw_place *schema);
-size_t contract_add_item_schema(struct contract_loading *loading, const struct gw_place *schema);
 bool contract_start_schemas(struct contract_loading *loading);
 void contract_finish_schemas(struct contract_loading *loading);

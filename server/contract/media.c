@@ -58,6 +58,19 @@ bool gw_media_is_json(struct gw_str range)
            gw_str_equal_nocase(gw_str_tail(range, range.len - suffix.len), suffix);
 }
 
+struct gw_str contract_lower(struct contract_loading *loading, struct gw_str text)
+{
+    char *lower = contract_alloc(loading, text.len + 1, 1);
+
+    if (lower == NULL)
+        return GW_STR("");
+    for (size_t i = 0; i < text.len; i++) {
+        bool is_upper = text.ptr[i] >= 'A' && text.ptr[i] <= 'Z';
+        lower[i] = (char)(is_upper ? text.ptr[i] | 0x20 : text.ptr[i]);
+    }
+    return gw_str_from(lower, text.len);
+}
+
 bool contract_read_media_range(struct contract_loading *loading, const struct gw_place *entry,
                                struct gw_str *out_range)
 {
@@ -68,13 +81,6 @@ bool contract_read_media_range(struct contract_loading *loading, const struct gw
                             "\"%.80s\" is no media type", entry->key);
         return false;
     }
-    char *lower = contract_alloc(loading, range.len + 1, 1);
-    if (lower == NULL)
-        return false;
-    for (size_t i = 0; i < range.len; i++) {
-        bool is_upper = range.ptr[i] >= 'A' && range.ptr[i] <= 'Z';
-        lower[i] = (char)(is_upper ? range.ptr[i] | 0x20 : range.ptr[i]);
-    }
-    *out_range = gw_str_from(lower, range.len);
-    return true;
+    *out_range = contract_lower(loading, range);
+    return out_range->len > 0;
 }

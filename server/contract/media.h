@@ -19,3 +19,6 @@ bool gw_media_is_json(struct gw_str range);
 /* Reads the place's key as a media range: lower case, in the contract's arena. False: refused. */
 bool contract_read_media_range(struct contract_loading *loading, const struct gw_place *entry,
                                struct gw_str *out_range);
+
+/* `text` in lower case, in the contract's arena; empty without memory. */
+struct gw_str contract_lower(struct contract_loading *loading, struct gw_str text);

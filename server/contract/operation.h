@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "server/contract/shape.h"
 #include "server/core/str.h"
 #include "server/http/exchange.h"
 
@@ -42,35 +43,47 @@ enum gw_parameter_style {
     GW_STYLE_DEEP_OBJECT,
 };
 
-/* The JSON type that a parameter's text is read as, from its schema's `type`. */
-enum gw_parameter_type {
-    GW_PARAMETER_ANY, /* no single type: number, boolean, null if it reads as one, else string */
-    GW_PARAMETER_STRING,
-    GW_PARAMETER_INTEGER,
-    GW_PARAMETER_NUMBER,
-    GW_PARAMETER_BOOLEAN,
-    GW_PARAMETER_ARRAY,
-    GW_PARAMETER_OBJECT,
-};
-
 struct gw_parameter {
     struct gw_str name;
     enum gw_parameter_place place;
     enum gw_parameter_style style;
-    enum gw_parameter_type type;
-    enum gw_parameter_type item_type; /* of an array; of an object's values: ANY */
     bool explode;
     bool is_required;
     bool allow_reserved;
-    bool is_json;       /* `content: application/json`: the text is a JSON document */
-    size_t path_index;  /* of a path parameter: its place in ex->path_parameters */
-    size_t schema;      /* entry in the API's schema set, or GW_NO_SCHEMA */
-    size_t item_schema; /* of the items of an array; or GW_NO_SCHEMA */
+    bool allow_empty;  /* of a query parameter: an empty value passes whatever the schema says */
+    bool is_json;      /* `content: application/json`: the text is a JSON document */
+    bool is_content;   /* `content`: one text, whatever the style */
+    size_t path_index; /* of a path parameter: its place in ex->path_parameters */
+    size_t schema;     /* entry in the API's schema set, or GW_NO_SCHEMA */
+    struct gw_shape shape;
+};
+
+/* How one property of a form body is written (OpenAPI: "Encoding Object"). */
+struct gw_field_encoding {
+    struct gw_str name;
+    const struct gw_str *media_types; /* contentType: ranges, lower case; none: not stated */
+    size_t media_type_count;
+    bool has_style; /* style, explode or allowReserved is stated: contentType does not count */
+    enum gw_parameter_style style;
+    bool explode;
 };
 
 struct gw_media_type {
-    struct gw_str range; /* "application/json"; "text/" and a star; two stars; lower case, bare */
-    size_t schema;       /* entry in the API's schema set, or GW_NO_SCHEMA */
+    struct gw_str range;   /* "application/json"; "text/" and a star; two stars; lower case, bare */
+    size_t schema;         /* entry in the API's schema set, or GW_NO_SCHEMA */
+    struct gw_shape shape; /* of form bodies */
+    const struct gw_field_encoding *encodings; /* of form bodies */
+    size_t encoding_count;
+};
+
+/* One entry of `responses`. */
+struct gw_response_rule {
+    uint16_t first_status, last_status; /* 200 to 200, 200 to 299; `default`: 0 to 999 */
+    const struct gw_parameter *headers; /* all of GW_IN_HEADER */
+    size_t header_count;
+    bool has_content;                        /* `content` is stated and not empty */
+    const struct gw_media_type *media_types; /* of the body */
+    size_t media_type_count;
 };
 
 /* A piece of a path that is built: literal text, or a parameter's value as it was received. */
@@ -99,7 +112,9 @@ struct gw_operation {
     bool is_body_required;
     const struct gw_media_type *media_types; /* of the request body */
     size_t media_type_count;
-    uint64_t max_body_bytes; /* 0: the policy's default */
+    uint64_t max_body_bytes;                  /* 0: the policy's default */
+    const struct gw_response_rule *responses; /* the most exact ones first */
+    size_t response_count;
     bool is_deprecated;
     size_t number; /* its place in api->operations: a contract may be part of several snapshots */
 };

@@ -48,25 +48,34 @@ static bool read_place(struct contract_loading *loading, const struct gw_place *
     return false;
 }
 
-static void read_style(struct contract_loading *loading, const struct gw_place *place,
-                       struct gw_parameter *parameter)
+void contract_read_style(struct contract_loading *loading, const struct gw_place *place,
+                         enum gw_parameter_place in, enum gw_parameter_style *out_style,
+                         bool *out_explode)
 {
     struct gw_place style = gw_place_member(place, "style");
-    bool is_form = parameter->place == GW_IN_QUERY || parameter->place == GW_IN_COOKIE;
+    bool is_form = in == GW_IN_QUERY || in == GW_IN_COOKIE;
     struct gw_str text = gw_str_of(json_string_value(style.value));
     bool is_known = text.len == 0;
 
-    parameter->style = is_form ? GW_STYLE_FORM : GW_STYLE_SIMPLE;
+    *out_style = is_form ? GW_STYLE_FORM : GW_STYLE_SIMPLE;
     for (size_t i = 0; i < GW_COUNT_OF(styles); i++) {
-        if (!gw_str_equal(styles[i].name, text) || !(styles[i].places & 1u << parameter->place))
+        if (!gw_str_equal(styles[i].name, text) || !(styles[i].places & 1u << in))
             continue;
-        parameter->style = styles[i].style;
+        *out_style = styles[i].style;
         is_known = true;
     }
     if (!is_known)
         contract_error(loading, &style, "a parameter in %.*s has no style \"%.*s\"",
-                       GW_STR_ARG(places[parameter->place]), GW_STR_ARG(text));
-    parameter->explode = contract_flag(place, "explode", parameter->style == GW_STYLE_FORM);
+                       GW_STR_ARG(places[in]), GW_STR_ARG(text));
+    *out_explode = contract_flag(place, "explode", *out_style == GW_STYLE_FORM);
+}
+
+static void read_style(struct contract_loading *loading, const struct gw_place *place,
+                       struct gw_parameter *parameter)
+{
+    contract_read_style(loading, place, parameter->place, &parameter->style, &parameter->explode);
+    parameter->allow_empty =
+        parameter->place == GW_IN_QUERY && contract_flag(place, "allowEmptyValue", false);
 
     struct gw_place reserved = gw_place_member(place, "allowReserved");
     parameter->allow_reserved = json_is_true(reserved.value);
@@ -90,7 +99,7 @@ static void read_content(struct contract_loading *loading, const struct gw_place
     struct gw_place media;
     struct gw_str range;
 
-    parameter->type = GW_PARAMETER_STRING;
+    parameter->is_content = true;
     if (!contract_read_media_range(loading, &entry, &range))
         return;
     parameter->is_json = gw_media_is_json(range);
@@ -98,23 +107,22 @@ static void read_content(struct contract_loading *loading, const struct gw_place
         !contract_check_object(loading, &media, CONTRACT_MEDIA_TYPE) || !parameter->is_json)
         return;
     struct gw_place schema = gw_place_member(&media, "schema");
-    parameter->type = GW_PARAMETER_ANY;
     parameter->schema = contract_add_schema(loading, &schema);
 }
 
-static void read_schema(struct contract_loading *loading, const struct gw_place *place,
-                        struct gw_parameter *parameter)
+void contract_read_parameter_schema(struct contract_loading *loading, const struct gw_place *place,
+                                    struct gw_parameter *parameter)
 {
     struct gw_place schema = gw_place_member(place, "schema");
     struct gw_place content = gw_place_member(place, "content");
 
     parameter->schema = GW_NO_SCHEMA;
-    parameter->item_schema = GW_NO_SCHEMA;
+    parameter->shape.types = GW_SHAPE_ANY;
     if ((schema.value == NULL) == (content.value == NULL)) {
         contract_error(loading, place, "a parameter has either \"schema\" or \"content\"");
     } else if (content.value == NULL) {
         parameter->schema = contract_add_schema(loading, &schema);
-        parameter->item_schema = contract_add_item_schema(loading, &schema);
+        parameter->shape = contract_read_shape(loading, &schema);
     } else if (json_is_object(content.value)) {
         read_content(loading, &content, parameter);
     }
@@ -170,7 +178,7 @@ static bool read_parameter(struct contract_loading *loading, const struct gw_pla
     if (is_ignored(loading, &name, parameter))
         return false;
     read_style(loading, &place, parameter);
-    read_schema(loading, &place, parameter);
+    contract_read_parameter_schema(loading, &place, parameter);
     if (parameter->place == GW_IN_PATH)
         check_path_parameter(loading, &place, path, parameter);
     return true;

@@ -117,7 +117,7 @@ static void read_operation(struct contract_loading *loading, const struct path_i
     operation->parameters = all.items;
     operation->parameter_count = all.count;
     contract_read_body(loading, &body, operation);
-    contract_check_responses(loading, &responses);
+    contract_read_responses(loading, &responses, operation);
     read_security(loading, place, operation);
     contract_read_operation_extension(loading, place, &item->path, operation);
 }

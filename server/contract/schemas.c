@@ -128,6 +128,7 @@ size_t contract_add_schema(struct contract_loading *loading, const struct gw_pla
     return entry;
 }
 
+<<<<<<< HEAD
 /* References lead to the schema that has `items`; what comes through allOf and the like is not
  * looked for: such items are read as ANY. */
 size_t contract_add_item_schema(struct contract_loading *loading, const struct gw_place *schema)
@@ -193,6 +194,11 @@ static bool has_refused_file(const struct contract_loading *loading)
     return false;
 }
 
+=======
+/* --- after the compilation -----------------------------------------------------------------------
+ */
+
+>>>>>>> schema
 void contract_finish_schemas(struct contract_loading *loading)
 {
     struct gw_error error = {.text = ""};
@@ -207,6 +213,4 @@ void contract_finish_schemas(struct contract_loading *loading)
         return;
     }
     loading->api->schemas = loading->contract->schemas;
-    for (size_t i = 0; i < loading->api->operation_count; i++)
-        set_types(loading, &loading->api->operations[i]);
 }

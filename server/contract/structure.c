@@ -122,6 +122,17 @@ static const struct member response_members[] = {
     {"description", S, REQUIRED}, {"headers", O, 0}, {"content", O, 0}, {"links", O, 0}, {0},
 };
 
+static const struct member header_members[] = {
+    {"description", S, 0}, {"required", B, 0}, {"deprecated", B, 0}, {"allowEmptyValue", B, 0},
+    {"style", S, 0},       {"explode", B, 0},  {"schema", O | B, 0}, {"allowReserved", B, 0},
+    {"example", ANY, 0},   {"examples", O, 0}, {"content", O, 0},    {0},
+};
+
+static const struct member encoding_members[] = {
+    {"contentType", S, 0}, {"headers", O, 0},       {"style", S, 0},
+    {"explode", B, 0},     {"allowReserved", B, 0}, {0},
+};
+
 static const struct member security_scheme_members[] = {
     {"type", S, REQUIRED}, {"description", S, 0},      {"name", S, 0},
     {"in", S, 0},          {"scheme", S, 0},           {"bearerFormat", S, 0},
@@ -155,6 +166,8 @@ static const struct object_type object_types[] = {
     [CONTRACT_REQUEST_BODY] = {"a request body", request_body_members, false},
     [CONTRACT_MEDIA_TYPE] = {"a media type", media_type_members, false},
     [CONTRACT_RESPONSE] = {"a response", response_members, false},
+    [CONTRACT_HEADER] = {"a header", header_members, false},
+    [CONTRACT_ENCODING] = {"an encoding", encoding_members, false},
     [CONTRACT_SECURITY_SCHEME] = {"a security scheme", security_scheme_members, false},
     [CONTRACT_MILLGATE] = {"x-millgate", millgate_members, true},
     [CONTRACT_MILLGATE_OPERATION] = {"x-millgate of an operation", millgate_operation_members,

@@ -67,8 +67,7 @@ static struct gw_str problem_text(struct gw_exchange *ex, const struct gw_proble
     gw_buf_init(&buf, 1024 * 1024);
     gw_buf_printf(&buf, "{\"type\":\"/problems/%s\",\"title\":\"%s\",\"status\":%d", type->name,
                   type->title, type->status);
-    if (detail != NULL)
-        append_member(&buf, "detail", gw_str_of(detail));
+    append_member(&buf, "detail", gw_str_of(detail != NULL ? detail : type->title));
     if (ex->request.path.len > 0)
         append_member(&buf, "instance", ex->request.path);
     if (ex->record.trace_id.len > 0)

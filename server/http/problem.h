@@ -23,7 +23,8 @@ const struct gw_problem_type *gw_problem_type_find(const char *name);
 const struct gw_problem_type *gw_problem_types(void);
 
 /* Sets the response: problem+json with type, title, status, detail, instance (the request's path)
- * and trace_id. `detail` may be NULL. An unknown name is a bug of ours (assert). */
+ * and trace_id. Without a `detail` (NULL) the title stands there, too. An unknown name is a bug of
+ * ours (assert). */
 void gw_problem_set(struct gw_exchange *ex, const char *name, const char *detail);
 
 /* The same with further members: `members` is JSON text of the form `"errors":[...]`, in the arena

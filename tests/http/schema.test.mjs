@@ -117,10 +117,10 @@ describe('schema', () => {
 
   test('query and header parameters', async () => {
     assert.equal((await gw.get(peerPath('items/7?limit=100'))).status, 200);
-    assert.equal((await gw.get(peerPath('items/7'), { headers: { 'x-plant': '1010' } })).status, 200);
+    assert.equal((await gw.get(peerPath('items/7'), { headers: { 'x-line': '1010' } })).status, 200);
     for (const query of ['limit=0', 'limit=101', 'limit=x', 'limit=', 'limit', 'limit=5&limit=6'])
       assertProblem(await gw.get(peerPath(`items/7?${query}`)), 400);
-    assertProblem(await gw.get(peerPath('items/7'), { headers: { 'x-plant': 'abc' } }), 400);
+    assertProblem(await gw.get(peerPath('items/7'), { headers: { 'x-line': 'abc' } }), 400);
   });
 
   test('a parameter\'s problem names it', async () => {

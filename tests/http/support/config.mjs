@@ -71,7 +71,7 @@ export function peerContract({ name = 'peer', backend = 'peer', plan = 'standard
       get: operation('get-item', {
         parameters: [
           { name: 'limit', in: 'query', schema: integer },
-          { name: 'X-Plant', in: 'header', schema: { type: 'string', pattern: '^[0-9]{4}$' } },
+          { name: 'X-Line', in: 'header', schema: { type: 'string', pattern: '^[0-9]{4}$' } },
         ],
         'x-millgate': { backend_path: '/items/{id}/mirror' },
       }),

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "server/json/reader.h"
 #include "tests/unit/support/contract_folder.h"
 #include "tests/unit/support/contract_orders.h"
 
@@ -35,15 +36,15 @@ static void check_get(const struct gw_operation *get)
     assert_int_equal(id->place, GW_IN_PATH);
     assert_int_equal(id->style, GW_STYLE_SIMPLE);
     assert_int_equal(id->path_index, 0);
-    assert_int_equal(id->type, GW_PARAMETER_INTEGER);
+    assert_int_equal(id->shape.types, 1u << GW_JSON_NUMBER | GW_SHAPE_INTEGER);
     assert_false(id->explode);
     const struct gw_parameter *lang = &get->parameters[1];
     assert_text(lang->name, "lang"); /* the operation's own replaces the path item's */
     assert_true(lang->is_required && lang->explode);
     assert_int_equal(lang->style, GW_STYLE_FORM);
-    assert_int_equal(lang->type, GW_PARAMETER_ARRAY);
-    assert_int_equal(lang->item_type, GW_PARAMETER_NUMBER);
-    assert_int_equal(get->parameters[2].type, GW_PARAMETER_BOOLEAN);
+    assert_int_equal(lang->shape.types, 1u << GW_JSON_ARRAY);
+    assert_int_equal(lang->shape.items->types, 1u << GW_JSON_NUMBER);
+    assert_int_equal(get->parameters[2].shape.types, 1u << GW_JSON_TRUE | 1u << GW_JSON_FALSE);
     assert_true(get->parameters[3].is_json);
     assert_true(get->parameters[3].schema != GW_NO_SCHEMA);
     assert_false(get->has_body);
