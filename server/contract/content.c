@@ -101,7 +101,7 @@ static bool read_media_type(struct contract_loading *loading, const struct gw_pl
     type->schema = GW_NO_SCHEMA;
     type->shape.types = GW_SHAPE_ANY;
     if (!contract_read_media_range(loading, entry, &type->range) ||
-        gw_resolver_follow(&loading->resolver, entry, &media) != 0 ||
+        gw_reference_resolver_follow(&loading->resolver, entry, &media) != 0 ||
         !contract_check_object(loading, &media, CONTRACT_MEDIA_TYPE))
         return false;
     struct gw_place schema = gw_place_member(&media, "schema");

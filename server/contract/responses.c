@@ -33,7 +33,7 @@ static bool read_header(struct contract_loading *loading, const struct gw_place 
     struct gw_place place;
 
     if (gw_str_equal_nocase(gw_str_of(entry->key), GW_STR("content-type")) ||
-        gw_resolver_follow(&loading->resolver, entry, &place) != 0 ||
+        gw_reference_resolver_follow(&loading->resolver, entry, &place) != 0 ||
         !contract_check_object(loading, &place, CONTRACT_HEADER))
         return false;
     *header = (struct gw_parameter){
@@ -80,7 +80,7 @@ static bool read_response(struct contract_loading *loading, const struct gw_plac
                             entry->key);
         return false;
     }
-    if (gw_resolver_follow(&loading->resolver, entry, &response) != 0 ||
+    if (gw_reference_resolver_follow(&loading->resolver, entry, &response) != 0 ||
         !contract_check_object(loading, &response, CONTRACT_RESPONSE))
         return false;
     struct gw_place content = gw_place_member(&response, "content");

@@ -128,23 +128,11 @@ size_t contract_add_schema(struct contract_loading *loading, const struct gw_pla
     return entry;
 }
 
-<<<<<<< HEAD
-/* References lead to the schema that has `items`; what comes through allOf and the like is not
- * looked for: such items are read as ANY. */
-size_t contract_add_item_schema(struct contract_loading *loading, const struct gw_place *schema)
-{
-    struct gw_place target;
-
-    if (!json_is_object(schema->value) ||
-        gw_reference_resolver_follow_schema(&loading->resolver, schema, &target) != 0)
-        return GW_NO_SCHEMA;
-    struct gw_place items = gw_place_member(&target, "items");
-    return contract_add_schema(loading, &items);
-}
-
 /* --- after the compilation -----------------------------------------------------------------------
  */
 
+<<<<<<< server/contract/schemas.c
+=======
 static enum gw_parameter_type type_of(const struct gw_schema_set *set, size_t entry)
 {
     if (set == NULL || entry == GW_NO_SCHEMA)
@@ -194,11 +182,7 @@ static bool has_refused_file(const struct contract_loading *loading)
     return false;
 }
 
-=======
-/* --- after the compilation -----------------------------------------------------------------------
- */
-
->>>>>>> schema
+>>>>>>> /tmp/sch.contract.c
 void contract_finish_schemas(struct contract_loading *loading)
 {
     struct gw_error error = {.text = ""};

@@ -259,7 +259,7 @@ static struct gw_shape read_shape(struct shape_search *search, const struct gw_p
     if (!json_is_object(schema->value) || search->visits == MAX_VISITS)
         return shape;
     search->visits++;
-    if (gw_resolver_follow_schema(&search->loading->resolver, schema, &target) != 0)
+    if (gw_reference_resolver_follow_schema(&search->loading->resolver, schema, &target) != 0)
         return shape;
     shape.types = own_types(target.value);
     /* What stands beside $ref counts too, but in OpenAPI 3.0. */
