@@ -131,46 +131,6 @@ size_t contract_add_schema(struct contract_loading *loading, const struct gw_pla
 /* --- after the compilation -----------------------------------------------------------------------
  */
 
-<<<<<<< server/contract/schemas.c
-=======
-static enum gw_parameter_type type_of(const struct gw_schema_set *set, size_t entry)
-{
-    if (set == NULL || entry == GW_NO_SCHEMA)
-        return GW_PARAMETER_ANY;
-
-    unsigned types = gw_schema_entry_types(set, entry);
-    if (types & GW_SCHEMA_TYPE_INTEGER)
-        return GW_PARAMETER_INTEGER;
-    switch (types) {
-    case 1u << GW_JSON_STRING:
-        return GW_PARAMETER_STRING;
-    case 1u << GW_JSON_NUMBER:
-        return GW_PARAMETER_NUMBER;
-    case 1u << GW_JSON_ARRAY:
-        return GW_PARAMETER_ARRAY;
-    case 1u << GW_JSON_OBJECT:
-        return GW_PARAMETER_OBJECT;
-    case 1u << GW_JSON_TRUE | 1u << GW_JSON_FALSE:
-        return GW_PARAMETER_BOOLEAN;
-    default:
-        return GW_PARAMETER_ANY;
-    }
-}
-
-static void set_types(struct contract_loading *loading, const struct gw_operation *operation)
-{
-    const struct gw_schema_set *set = loading->contract->schemas;
-
-    for (size_t i = 0; i < operation->parameter_count; i++) {
-        struct gw_parameter *parameter =
-            (struct gw_parameter *)(uintptr_t)&operation->parameters[i];
-        if (parameter->is_json || parameter->schema == GW_NO_SCHEMA)
-            continue;
-        parameter->type = type_of(set, parameter->schema);
-        parameter->item_type = type_of(set, parameter->item_schema);
-    }
-}
-
 /* A compiler that was given a document it refused is not asked for more. */
 static bool has_refused_file(const struct contract_loading *loading)
 {
@@ -182,7 +142,6 @@ static bool has_refused_file(const struct contract_loading *loading)
     return false;
 }
 
->>>>>>> /tmp/sch.contract.c
 void contract_finish_schemas(struct contract_loading *loading)
 {
     struct gw_error error = {.text = ""};
