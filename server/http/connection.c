@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -14,6 +16,7 @@
 #define DRAIN_FIRST_BYTES (64 * 1024) /* a refused upload up to this size is read to its end */
 #define DRAIN_MAX_BYTES (256 * 1024)  /* one that has started is read up to this */
 #define DRAIN_MAX_NS GW_NS_PER_SECOND
+#define IDLE_SLACK_MS 20 /* between the last byte of a request and the end of its answer */
 #define BODY_TICK_NS (5 * GW_NS_PER_SECOND)
 
 static void start_deadline(struct gw_connection *connection, uint64_t after_ns)
@@ -69,6 +72,13 @@ static void on_wake(struct gw_exchange *ex)
 
 const struct gw_exchange_io gw_connection_io = {.wake = on_wake};
 
+void gw_connection_shut(struct gw_connection *connection)
+{
+    if (!connection->is_shut)
+        shutdown(connection->fd, SHUT_RDWR);
+    connection->is_shut = true;
+}
+
 void gw_connection_cut(struct gw_connection *connection, const struct gw_metric *reason)
 {
     if (connection->is_cut)
@@ -76,7 +86,7 @@ void gw_connection_cut(struct gw_connection *connection, const struct gw_metric 
     connection->is_cut = true;
     if (reason != NULL)
         count(connection, reason);
-    shutdown(connection->fd, SHUT_RDWR);
+    gw_connection_shut(connection);
     if (connection->ex != NULL && connection->is_begun)
         gw_exchange_abandon(connection->ex);
     gw_connection_resume(connection);
@@ -134,13 +144,58 @@ static void on_answer_tick(struct gw_connection *connection)
     }
 }
 
+/* The library does not tell when a request's first bytes come, so the kernel is asked how long ago
+ * the last ones did: if that is since the connection is idle, they are part of a head. */
+static bool has_partial_head(const struct gw_connection *connection, uint64_t now_ns)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof(info);
+
+    if (getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+        return false; /* a unix socket */
+    uint64_t since_data_ms = info.tcpi_last_data_recv;
+    uint64_t idle_ms = (now_ns - connection->idle_since_ns) / GW_NS_PER_MS;
+    return since_data_ms + IDLE_SLACK_MS < idle_ms;
+}
+
+/* Every head_timeout of an idle connection: one with half a head by now is cut at the next tick. */
+static void on_idle_tick(struct gw_connection *connection)
+{
+    const struct gw_listener_config *config = &connection->listener->config;
+    uint64_t now_ns = gw_clock_monotonic_ns();
+    uint64_t idle_ns = now_ns - connection->idle_since_ns;
+
+    if (connection->is_half || connection->is_fresh) {
+        gw_connection_cut(connection, &gw_http_slow_heads);
+    } else if (idle_ns >= config->idle_timeout_ns) {
+        gw_connection_cut(connection, &gw_http_idle_closed);
+    } else {
+        uint64_t left_ns = config->idle_timeout_ns - idle_ns;
+        connection->is_half = has_partial_head(connection, now_ns);
+        start_deadline(connection, config->head_timeout_ns < left_ns || connection->is_half
+                                       ? config->head_timeout_ns
+                                       : left_ns);
+    }
+}
+
+static void start_idle(struct gw_connection *connection)
+{
+    const struct gw_listener_config *config = &connection->listener->config;
+
+    connection->is_half = false;
+    connection->idle_since_ns = gw_clock_monotonic_ns();
+    start_deadline(connection, config->head_timeout_ns < config->idle_timeout_ns
+                                   ? config->head_timeout_ns
+                                   : config->idle_timeout_ns);
+}
+
 void gw_connection_on_deadline(struct gw_timer *timer)
 {
     struct gw_connection *connection = GW_CONTAINER_OF(timer, struct gw_connection, deadline);
 
     switch (connection->phase) {
     case GW_PHASE_IDLE:
-        gw_connection_cut(connection, &gw_http_idle_closed);
+        on_idle_tick(connection);
         break;
     case GW_PHASE_HEAD:
         gw_connection_cut(connection, &gw_http_slow_heads);
@@ -173,6 +228,7 @@ void *gw_connection_on_target(void *self, const char *target, struct MHD_Connect
 
     struct gw_listener *listener = connection->listener;
     connection->phase = GW_PHASE_HEAD;
+    connection->is_fresh = false;
     connection->target = target;
     start_deadline(connection, listener->config.head_timeout_ns);
     struct gw_exchange *ex = gw_exchange_take(listener->config.pool);
@@ -437,7 +493,7 @@ void gw_connection_on_completed(void *self, struct MHD_Connection *mhd, void **r
     if (connection->listener->is_draining)
         gw_connection_cut(connection, NULL);
     else
-        start_deadline(connection, connection->listener->config.idle_timeout_ns);
+        start_idle(connection);
 }
 
 /* Over a unix socket the peer is a user. */
@@ -472,6 +528,8 @@ static struct gw_connection *open_connection(struct gw_listener *listener,
         connection->peer[0] = '\0';
     gw_list_append(&listener->connections, &connection->all_node);
     listener->connection_count++;
+    connection->is_fresh = true;
+    connection->idle_since_ns = gw_clock_monotonic_ns();
     start_deadline(connection, listener->config.head_timeout_ns);
     return connection;
 }
@@ -485,6 +543,7 @@ static void close_connection(struct gw_connection *connection)
     gw_timer_stop(&connection->deadline);
     gw_list_remove(&connection->all_node);
     connection->listener->connection_count--;
+    connection->listener->has_progress = true; /* at its limit, the library listens only anew */
     free(connection);
 }
 

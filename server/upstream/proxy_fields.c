@@ -33,10 +33,25 @@ static const struct gw_str dropped_names[] = {
     GW_STR_INIT("proxy-authorization"),
 };
 
+/* "_" counts as "-", as it does for backends that make variables of names (RFC 3875, 4.1.18). */
+static bool is_same_name(struct gw_str name, struct gw_str lower)
+{
+    if (name.len != lower.len)
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        char byte = name.ptr[i];
+        if (byte >= 'A' && byte <= 'Z')
+            byte = (char)(byte | 0x20);
+        if ((byte == '_' ? '-' : byte) != lower.ptr[i])
+            return false;
+    }
+    return true;
+}
+
 static bool is_dropped(struct gw_str name)
 {
     for (size_t i = 0; i < GW_COUNT_OF(dropped_names) && dropped_names[i].len <= name.len; i++) {
-        if (gw_str_equal_nocase(name, dropped_names[i]))
+        if (is_same_name(name, dropped_names[i]))
             return true;
     }
     return false;
@@ -119,8 +134,10 @@ int gw_proxy_request_fields(struct gw_exchange *ex, const struct gw_backend_conf
 int gw_proxy_response_fields(struct gw_exchange *ex, const struct gw_field *fields, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (gw_str_equal_nocase(fields[i].name, GW_STR("x-request-id")))
-            continue; /* the caller gets ours */
+        if (gw_str_equal_nocase(fields[i].name,
+                                GW_STR("x-request-id")) || /* the caller gets ours */
+            gw_str_equal_nocase(fields[i].name, GW_STR("proxy-authenticate"))) /* meant for us */
+            continue;
         struct gw_str name = gw_arena_copy(&ex->arena, fields[i].name);
         struct gw_str value = gw_arena_copy(&ex->arena, fields[i].value);
         if (name.ptr == NULL || value.ptr == NULL)
