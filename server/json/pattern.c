@@ -68,8 +68,7 @@ struct gw_pattern *gw_pattern_create(struct gw_str source, struct gw_error *erro
     pcre2_set_match_limit(pattern->bounds, MATCH_LIMIT);
     pcre2_set_depth_limit(pattern->bounds, DEPTH_LIMIT);
     pcre2_set_heap_limit(pattern->bounds, HEAP_LIMIT_KIB);
-    (void)pcre2_jit_compile(pattern->code,
-                            PCRE2_JIT_COMPLETE); /* without it: slower, same result */
+    pattern->has_jit = pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE) == 0;
     return pattern;
 
 fail:
@@ -95,21 +94,29 @@ bool gw_pattern_is_valid(struct gw_str source)
     return pattern != NULL;
 }
 
+/* PCRE2 takes what it needs for matching from the arena, which is bounded; nothing is given back
+ * before the arena is. */
+static void *take_from_arena(size_t bytes, void *arena)
+{
+    return gw_arena_alloc(arena, bytes);
+}
+
+static void leave_in_arena(void *ptr, void *arena)
+{
+    (void)ptr;
+    (void)arena;
+}
+
 /* Match data for whether, not where: one pair of offsets will do. */
 static int prepare(struct gw_pattern_scratch *scratch)
 {
     if (scratch->match_data != NULL)
         return 0;
-    pcre2_match_data *match_data = pcre2_match_data_create(1, NULL);
-    if (match_data == NULL)
-        return -ENOMEM;
-    int rc = gw_arena_defer(scratch->arena, (void (*)(void *))pcre2_match_data_free, match_data);
-    if (rc != 0) {
-        pcre2_match_data_free(match_data);
-        return rc;
-    }
-    scratch->match_data = match_data;
-    return 0;
+    pcre2_general_context *memory =
+        pcre2_general_context_create(take_from_arena, leave_in_arena, scratch->arena);
+    if (memory != NULL)
+        scratch->match_data = pcre2_match_data_create(1, memory);
+    return scratch->match_data == NULL ? -ENOMEM : 0;
 }
 
 int gw_pattern_match(const struct gw_pattern *pattern, struct gw_str text,
