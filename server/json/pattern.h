@@ -20,7 +20,7 @@ GW_MUST_CHECK
 struct gw_pattern *gw_pattern_create(struct gw_str source, struct gw_error *error);
 void gw_pattern_destroy(struct gw_pattern *pattern); /* NULL is allowed */
 
-/* Whether `source` is one, strictly (for `format: regex`). */
+/* Whether `source` is one (for `format: regex`). */
 bool gw_pattern_is_valid(struct gw_str source);
 
 /* What matching needs beyond the pattern: one per validation, made at the first match, released
