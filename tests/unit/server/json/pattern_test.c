@@ -21,7 +21,7 @@ static int match(const char *source, struct gw_str text)
 
     if (pattern == NULL)
         fail_msg("%s: %s", source, error.text);
-    gw_arena_init(&arena, 4096, 1 << 20);
+    gw_arena_init(&arena, 4096, 32 << 20);
     struct gw_pattern_scratch scratch = {.arena = &arena};
     int rc = gw_pattern_match(pattern, text, &scratch);
     gw_arena_finish(&arena);
@@ -132,12 +132,43 @@ static void test_bounds(void **state)
     assert_int_equal(match("b", gw_str_from(text, sizeof(text))), 0);
 }
 
+/* A start that runs to the end is one step to PCRE2: without a bound of our own this would be 10^11
+ * of them. And many strings that are each just bearable add up. */
+static void test_long_texts(void **state)
+{
+    (void)state;
+    enum { LENGTH = 400000 };
+    char *text = malloc(LENGTH);
+    struct gw_error error;
+    struct gw_arena arena;
+
+    memset(text, 'a', LENGTH);
+    assert_int_equal(match("(?:aa)*[bc]", gw_str_from(text, LENGTH)), -EOVERFLOW);
+    assert_int_equal(match("(?:aa)*[bc]", gw_str_from(text, 1000)), 0);
+    text[LENGTH - 1] = 'c';
+    assert_int_equal(match("[^a]", gw_str_from(text, LENGTH)), 1);
+
+    assert_int_equal(match("^(a|b)+$", gw_str_from(text, 8000)), 1);
+
+    struct gw_pattern *pattern = gw_pattern_create(GW_STR("(?:aa)*[bd]"), &error);
+    gw_arena_init(&arena, 4096, 32 << 20);
+    struct gw_pattern_scratch scratch = {.arena = &arena};
+    int rc = 0;
+    for (int i = 0; i < 100000 && rc == 0; i++)
+        rc = gw_pattern_match(pattern, gw_str_from(text, 8000), &scratch);
+    assert_int_equal(rc, -EOVERFLOW);
+    gw_arena_finish(&arena);
+    gw_pattern_destroy(pattern);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_meaning),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_long_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
