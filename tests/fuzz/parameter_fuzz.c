@@ -87,7 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         if (parameter_read(&parameter, &source, &value) == 0 &&
             value_tape_finish(&value, &tape) == 0 && walk(&tape, 0) != tape.count)
             abort();
-        (void)parameter_text(&parameter, &source, &arena, &text);
+        if (parameter_text(&parameter, &source, &arena, &text) == 0 && !gw_utf8_is_valid(text))
+            abort();
         (void)parameter_is_empty(&parameter, &source);
     }
     gw_arena_finish(&arena);
