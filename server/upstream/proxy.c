@@ -52,10 +52,8 @@ static ssize_t source_read(void *self, char *out, size_t capacity)
     if (proxy->call == NULL)
         return 0;
     ssize_t count = gw_http_call_read(proxy->call, out, capacity);
-    if (count == -EAGAIN)
-        return count;
-    if (count <= 0)
-        proxy->call = NULL;
+    if (count == 0)
+        proxy->call = NULL; /* after an error it lives on until on_failure, and must be cancelled */
     if (count >= 0)
         gw_chain_tap_response(proxy->ex, gw_str_from(out, (size_t)count));
     return count;
