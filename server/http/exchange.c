@@ -131,7 +131,10 @@ void gw_exchange_respond(struct gw_exchange *ex)
 
 void gw_exchange_source_ready(struct gw_exchange *ex)
 {
-    wake(ex);
+    if (ex->on_source_ready != NULL && ex->state == GW_EXCHANGE_DECIDING)
+        ex->on_source_ready(ex);
+    else
+        wake(ex);
 }
 
 void gw_exchange_sink_ready(struct gw_exchange *ex)
@@ -266,6 +269,7 @@ void gw_exchange_abandon(struct gw_exchange *ex)
         ex->cancel(ex->cancel_self, ex);
     ex->cancel = NULL;
     ex->on_body = NULL;
+    ex->on_source_ready = NULL;
 }
 
 /* --- recycling --- */
