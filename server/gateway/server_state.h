@@ -15,7 +15,7 @@
 #include "server/observe/metrics.h"
 
 #define GW_MAX_SNAPSHOTS 4
-#define GW_MAX_WORKERS 64
+#define GW_MAX_WORKERS 64 /* as in the table of the configuration */
 
 struct gw_admin;
 struct gw_http_client;
