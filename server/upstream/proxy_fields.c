@@ -85,7 +85,8 @@ static int add_own(struct gw_exchange *ex, struct gw_field *out, size_t *count)
     char *traceparent = gw_arena_alloc(&ex->arena, GW_TRACEPARENT_LEN);
     struct gw_str via_us = forwarded(ex);
 
-    if (traceparent == NULL || via_us.ptr == NULL)
+    if (traceparent == NULL || via_us.ptr == NULL || record->trace_id.len != GW_TRACE_ID_LEN ||
+        record->span_id.len != GW_SPAN_ID_LEN) /* there was no memory for the ids */
         return -ENOMEM;
     gw_traceparent_print(record->trace_id, record->span_id, record->is_sampled, traceparent);
     out[(*count)++] = (struct gw_field){GW_STR("Via"), GW_STR("1.1 millgate")};
@@ -108,7 +109,7 @@ int gw_proxy_request_fields(struct gw_exchange *ex, const struct gw_backend_conf
         if (passes(backend, connection, ex->request.fields[i].name))
             out[count++] = ex->request.fields[i];
     }
-    for (size_t i = 0; i < backend->field_count && count < GW_MAX_PROXY_FIELDS - 5; i++)
+    for (size_t i = 0; i < backend->field_count && i < GW_MAX_BACKEND_FIELDS; i++)
         out[count++] = backend->fields[i];
     int rc = add_own(ex, out, &count);
     if (rc == 0)
