@@ -5,6 +5,7 @@
 #include "server/contract/operation.h"
 #include "server/core/clock.h"
 #include "server/core/log.h"
+#include "server/http/hop_fields.h"
 #include "server/http/identity_fields.h"
 #include "server/http/problem.h"
 #include "server/http/router.h"
@@ -104,6 +105,7 @@ static void begin(void *self, struct gw_exchange *ex)
 
     identify(owner, ex);
     gw_identity_fields_strip(ex);
+    gw_hop_fields_strip(ex);
     ex->view = owner->view;
     ex->view->exchange_count++;
     if (ex->request.method == GW_METHOD_OTHER) {

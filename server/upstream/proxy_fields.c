@@ -42,28 +42,14 @@ static bool is_dropped(struct gw_str name)
     return false;
 }
 
-/* RFC 9110, section 7.6.1: Connection names further fields of this hop. */
-static bool is_named_by_connection(const struct gw_str *connection, struct gw_str name)
-{
-    struct gw_str rest = connection == NULL ? (struct gw_str){NULL, 0} : *connection;
-    struct gw_str option;
-
-    while (gw_str_split(&rest, ',', &option)) {
-        if (gw_str_equal_nocase(gw_str_trim(option), name))
-            return true;
-    }
-    return false;
-}
-
 static bool is_set_by_operator(const struct gw_backend_config *backend, struct gw_str name)
 {
     return gw_field_find(backend->fields, backend->field_count, name) != NULL;
 }
 
-static bool passes(const struct gw_backend_config *backend, const struct gw_str *connection,
-                   struct gw_str name)
+static bool passes(const struct gw_backend_config *backend, struct gw_str name)
 {
-    if (is_set_by_operator(backend, name) || is_named_by_connection(connection, name))
+    if (is_set_by_operator(backend, name))
         return false;
     return !is_dropped(name) ||
            (backend->sends_bearer && gw_str_equal_nocase(name, GW_STR("authorization")));
@@ -102,11 +88,10 @@ static int add_own(struct gw_exchange *ex, struct gw_field *out, size_t *count)
 int gw_proxy_request_fields(struct gw_exchange *ex, const struct gw_backend_config *backend,
                             struct gw_field *out, size_t *out_count)
 {
-    const struct gw_str *connection = gw_request_field(ex, GW_STR("connection"));
     size_t count = 0;
 
     for (size_t i = 0; i < ex->request.field_count; i++) {
-        if (passes(backend, connection, ex->request.fields[i].name))
+        if (passes(backend, ex->request.fields[i].name))
             out[count++] = ex->request.fields[i];
     }
     for (size_t i = 0; i < backend->field_count && i < GW_MAX_BACKEND_FIELDS; i++)
