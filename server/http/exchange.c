@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "server/http/identity_fields.h"
+
 #define ARENA_BLOCK_BYTES (8 * 1024)
 
 static const struct gw_str method_names[GW_METHOD_COUNT] = {
@@ -29,17 +31,6 @@ struct gw_str gw_method_name(enum gw_method method)
 
 /* --- fields --- */
 
-static size_t remove_field(struct gw_field *fields, size_t count, struct gw_str name)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        if (!gw_str_equal_nocase(fields[i].name, name))
-            fields[kept++] = fields[i];
-    }
-    return kept;
-}
-
 const struct gw_str *gw_request_field(const struct gw_exchange *ex, struct gw_str name)
 {
     return gw_field_find(ex->request.fields, ex->request.field_count, name);
@@ -48,7 +39,13 @@ const struct gw_str *gw_request_field(const struct gw_exchange *ex, struct gw_st
 void gw_request_remove_field(struct gw_exchange *ex, struct gw_str name)
 {
     struct gw_request *request = &ex->request;
-    request->field_count = remove_field(request->fields, request->field_count, name);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < request->field_count; i++) {
+        if (!gw_field_is_alike(request->fields[i].name, name))
+            request->fields[kept++] = request->fields[i];
+    }
+    request->field_count = kept;
 }
 
 int gw_request_add_field(struct gw_exchange *ex, struct gw_str name, struct gw_str value)
@@ -100,7 +97,13 @@ int gw_response_add_field(struct gw_exchange *ex, struct gw_str name, struct gw_
 void gw_response_remove_field(struct gw_exchange *ex, struct gw_str name)
 {
     struct gw_response *response = &ex->response;
-    response->field_count = remove_field(response->fields, response->field_count, name);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < response->field_count; i++) {
+        if (!gw_str_equal_nocase(response->fields[i].name, name))
+            response->fields[kept++] = response->fields[i];
+    }
+    response->field_count = kept;
 }
 
 const struct gw_str *gw_response_field(const struct gw_exchange *ex, struct gw_str name)

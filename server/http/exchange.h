@@ -183,7 +183,8 @@ struct gw_exchange {
 /* The value of the request's first field of that name, or NULL. */
 const struct gw_str *gw_request_field(const struct gw_exchange *ex, struct gw_str name);
 
-/* Removes all request fields of that name. */
+/* Removes all request fields of that name, also those written with "_" for "-": to many a backend
+ * they are the same. */
 void gw_request_remove_field(struct gw_exchange *ex, struct gw_str name);
 
 /* Adds one; the strings must live in the arena or be static. 0, -ENOSPC or -ENOMEM. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "server/http/identity_fields.h"
 #include "server/observe/trace.h"
 
 /* Ours to say, or for one hop only. Sorted by length: most names are told apart by it. */
@@ -36,7 +37,7 @@ static const struct gw_str dropped_names[] = {
 static bool is_dropped(struct gw_str name)
 {
     for (size_t i = 0; i < GW_COUNT_OF(dropped_names) && dropped_names[i].len <= name.len; i++) {
-        if (gw_str_equal_nocase(name, dropped_names[i]))
+        if (gw_field_is_alike(name, dropped_names[i]))
             return true;
     }
     return false;
@@ -44,7 +45,11 @@ static bool is_dropped(struct gw_str name)
 
 static bool is_set_by_operator(const struct gw_backend_config *backend, struct gw_str name)
 {
-    return gw_field_find(backend->fields, backend->field_count, name) != NULL;
+    for (size_t i = 0; i < backend->field_count; i++) {
+        if (gw_field_is_alike(backend->fields[i].name, name))
+            return true;
+    }
+    return false;
 }
 
 static bool passes(const struct gw_backend_config *backend, struct gw_str name)
