@@ -54,8 +54,12 @@ static ssize_t source_read(void *self, char *out, size_t capacity)
     ssize_t count = gw_http_call_read(proxy->call, out, capacity);
     if (count == -EAGAIN)
         return count;
-    if (count <= 0)
+    if (count < 0) { /* the call would tell of its failure later: the exchange may be gone then */
+        cancel(proxy);
+        proxy->has_failed = true;
+    } else if (count == 0) {
         proxy->call = NULL;
+    }
     if (count >= 0)
         gw_chain_tap_response(proxy->ex, gw_str_from(out, (size_t)count));
     return count;
@@ -174,8 +178,9 @@ static void sink_overflow(void *self)
     struct proxy *proxy = self;
 
     cancel(proxy);
-    if (proxy->ex->state != GW_EXCHANGE_DECIDING)
-        return;
+    proxy->has_failed = true;
+    if (proxy->ex->state != GW_EXCHANGE_DECIDING || proxy->ex->record.upstream_status != 0)
+        return; /* the answer came first, and filters may have it: its body is cut short */
     gw_problem_set(proxy->ex, "body-too-large", NULL);
     gw_chain_response_set(proxy->ex);
 }
