@@ -137,11 +137,6 @@ void gw_exchange_source_ready(struct gw_exchange *ex)
     wake(ex);
 }
 
-void gw_exchange_sink_ready(struct gw_exchange *ex)
-{
-    wake(ex);
-}
-
 /* Offers what came early; what the sink does not take stays in front of later bytes. */
 static void offer_preread(struct gw_exchange *ex)
 {
@@ -153,6 +148,15 @@ static void offer_preread(struct gw_exchange *ex)
     }
 }
 
+static void finish_sink(struct gw_exchange *ex)
+{
+    offer_preread(ex);
+    if (ex->preread.len > 0 || ex->is_sink_ended)
+        return;
+    ex->is_sink_ended = true;
+    ex->sink->end(ex->sink_self);
+}
+
 void gw_exchange_set_sink(struct gw_exchange *ex, const struct gw_body_sink *sink, void *self)
 {
     ex->sink = sink;
@@ -161,9 +165,15 @@ void gw_exchange_set_sink(struct gw_exchange *ex, const struct gw_body_sink *sin
         sink->overflow(self);
         return;
     }
-    offer_preread(ex);
-    if (ex->is_body_ended && ex->preread.len == 0)
-        sink->end(self);
+    gw_exchange_sink_ready(ex);
+}
+
+void gw_exchange_sink_ready(struct gw_exchange *ex)
+{
+    if (ex->state == GW_EXCHANGE_GONE || ex->is_sink_ended)
+        return;
+    if (ex->sink != NULL && ex->is_body_ended)
+        finish_sink(ex); /* the transport has nothing more to bring */
     else
         wake(ex);
 }
@@ -179,6 +189,8 @@ static bool keep(struct gw_exchange *ex, const char *bytes, size_t len, size_t m
     if (needed > ex->preread_capacity) {
         bool is_known = ex->request.body_bytes > 0 && (uint64_t)ex->request.body_bytes <= max_bytes;
         size_t capacity = is_known ? (size_t)ex->request.body_bytes : needed * 2;
+        if (capacity > max_bytes)
+            capacity = max_bytes;
         if (capacity < needed)
             capacity = needed;
         char *room = gw_arena_alloc(&ex->arena, capacity + 1);
@@ -254,9 +266,7 @@ void gw_exchange_feed_end(struct gw_exchange *ex)
     if (ex->on_body != NULL) {
         body_is_there(ex);
     } else if (ex->sink != NULL) {
-        offer_preread(ex);
-        if (ex->preread.len == 0)
-            ex->sink->end(ex->sink_self);
+        finish_sink(ex);
     }
 }
 

@@ -176,6 +176,7 @@ struct gw_exchange {
     void (*on_body)(struct gw_exchange *ex); /* called once when the whole body is there */
     bool is_body_ended;                      /* the last byte of the request has come */
     bool is_body_over;                       /* more came than body_max_bytes */
+    bool is_sink_ended;                      /* the sink has been told of the end */
 };
 
 /* --- for policies and handlers -------------------------------------------------------------- */
