@@ -148,6 +148,7 @@ static void offer_preread(struct gw_exchange *ex)
     }
 }
 
+/* All of the body is here: what the sink did not take yet, and the end, once. */
 static void finish_sink(struct gw_exchange *ex)
 {
     offer_preread(ex);
@@ -165,6 +166,9 @@ void gw_exchange_set_sink(struct gw_exchange *ex, const struct gw_body_sink *sin
         sink->overflow(self);
         return;
     }
+    ex->is_body_ended = ex->is_body_ended || ex->request.body_bytes == 0;
+    if (!ex->is_body_ended)
+        offer_preread(ex);
     gw_exchange_sink_ready(ex);
 }
 
