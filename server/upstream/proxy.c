@@ -43,10 +43,8 @@ static void cancel(void *self)
 
 /* --- the answer's body --- */
 
-static ssize_t source_read(void *self, char *out, size_t capacity)
+static ssize_t read_answer(struct proxy *proxy, char *out, size_t capacity)
 {
-    struct proxy *proxy = self;
-
     if (proxy->has_failed)
         return -EPIPE;
     if (proxy->call == NULL)
@@ -60,6 +58,14 @@ static ssize_t source_read(void *self, char *out, size_t capacity)
     } else if (count == 0) {
         proxy->call = NULL;
     }
+    return count;
+}
+
+static ssize_t source_read(void *self, char *out, size_t capacity)
+{
+    struct proxy *proxy = self;
+    ssize_t count = read_answer(proxy, out, capacity);
+
     if (count >= 0)
         gw_chain_tap_response(proxy->ex, gw_str_from(out, (size_t)count));
     return count;
@@ -79,7 +85,7 @@ static bool take_whole(struct proxy *proxy, const struct gw_http_answer_head *he
     size_t at = 0;
     ssize_t count = body == NULL ? -ENOMEM : 1;
     while (count > 0) { /* one byte of room is left at the end, so that the end is read too */
-        count = source_read(proxy, body + at, len + 1 - at);
+        count = read_answer(proxy, body + at, len + 1 - at);
         if (count > 0)
             at += (size_t)count;
     }
