@@ -44,7 +44,7 @@ void gw_connection_suspend(struct gw_connection *connection)
     if (connection->is_suspended)
         return;
     stop_waiting(connection);
-    connection->is_suspended = true;
+    connection->is_suspended = connection->was_suspended = true;
     connection->listener->suspended_count++;
     MHD_suspend_connection(connection->mhd);
 }
@@ -89,11 +89,12 @@ static void on_body_tick(struct gw_connection *connection)
     uint64_t received = connection->ex->record.request_bytes;
     uint64_t needed = config->min_body_rate * (BODY_TICK_NS / GW_NS_PER_SECOND);
 
-    if (!connection->is_suspended && received - connection->mark_bytes < needed) {
+    if (!connection->was_suspended && received - connection->mark_bytes < needed) {
         gw_connection_cut(connection, &gw_http_slow_uploads);
         return;
     }
     connection->mark_bytes = received;
+    connection->was_suspended = connection->is_suspended;
     start_deadline(connection, BODY_TICK_NS);
 }
 
@@ -122,12 +123,13 @@ static void on_answer_tick(struct gw_connection *connection)
 {
     const struct gw_exchange *ex = connection->ex;
     bool has_moved =
-        connection->is_suspended || ex->record.response_bytes != connection->mark_bytes;
+        connection->was_suspended || ex->record.response_bytes != connection->mark_bytes;
 
     if (is_token_over(ex)) {
         gw_connection_cut(connection, &gw_http_expired_streams);
     } else if (ex->response.source != NULL && has_moved) {
         connection->mark_bytes = ex->record.response_bytes;
+        connection->was_suspended = connection->is_suspended;
         gw_connection_watch_answer(connection);
     } else {
         gw_connection_cut(connection, &gw_http_slow_readers);
@@ -252,6 +254,13 @@ static bool is_small_upload(const struct gw_exchange *ex)
            !expects_continue(ex);
 }
 
+static void start_body(struct gw_connection *connection)
+{
+    connection->phase = GW_PHASE_BODY;
+    connection->was_suspended = false;
+    start_deadline(connection, BODY_TICK_NS);
+}
+
 /* Asked again and again until what decides has decided: the library has not sent a 100 nor started
  * the upload, and a refusal is still possible. */
 static enum MHD_Result hold(struct gw_connection *connection)
@@ -265,8 +274,7 @@ static enum MHD_Result hold(struct gw_connection *connection)
     if (ex->state == GW_EXCHANGE_GONE)
         return MHD_NO;
     if (ex->sink != NULL || ex->on_body != NULL) {
-        connection->phase = GW_PHASE_BODY;
-        start_deadline(connection, BODY_TICK_NS);
+        start_body(connection);
         return MHD_YES;
     }
     gw_connection_suspend(connection);
@@ -304,8 +312,7 @@ static enum MHD_Result begin(struct gw_connection *connection, const char *metho
         connection->phase = GW_PHASE_HELD;
         return hold(connection);
     }
-    connection->phase = GW_PHASE_BODY;
-    start_deadline(connection, BODY_TICK_NS);
+    start_body(connection);
     return MHD_YES;
 }
 

@@ -30,6 +30,7 @@ struct gw_connection {
     enum gw_phase phase;
     int fd;
     bool is_suspended;
+    bool was_suspended;  /* at any time since the last tick: then it owes no progress */
     bool is_in_callback; /* wake() needs no run: the library's code is on the stack */
     bool is_begun;       /* the handler has seen ex */
     bool is_cut;         /* its fd was shut down by us */
