@@ -62,9 +62,20 @@ void gw_connection_resume(struct gw_connection *connection)
         connection->listener->must_run = true;
 }
 
+/* Answered in mid-upload: the rest has so long to come. */
+static void start_drain(struct gw_connection *connection)
+{
+    connection->phase = GW_PHASE_DRAIN;
+    start_deadline(connection, DRAIN_MAX_NS);
+}
+
 static void on_wake(struct gw_exchange *ex)
 {
-    gw_connection_resume(ex->io_self);
+    struct gw_connection *connection = ex->io_self;
+
+    if (ex->state == GW_EXCHANGE_RESPONDING && connection->phase == GW_PHASE_BODY)
+        start_drain(connection);
+    gw_connection_resume(connection);
 }
 
 const struct gw_exchange_io gw_connection_io = {.wake = on_wake};
@@ -320,10 +331,8 @@ static enum MHD_Result begin(struct gw_connection *connection, const char *metho
 
 static enum MHD_Result drain(struct gw_connection *connection, size_t *upload_len)
 {
-    if (connection->phase != GW_PHASE_DRAIN) {
-        connection->phase = GW_PHASE_DRAIN;
-        start_deadline(connection, DRAIN_MAX_NS);
-    }
+    if (connection->phase != GW_PHASE_DRAIN)
+        start_drain(connection);
     connection->drained_bytes += *upload_len;
     *upload_len = 0;
     if (connection->drained_bytes <= DRAIN_MAX_BYTES)
