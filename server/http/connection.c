@@ -427,7 +427,7 @@ static void end_exchange(struct gw_connection *connection, bool is_whole)
         if (!is_whole)
             gw_exchange_abandon(ex);
         config->handler->finish(config->handler_self, ex);
-    } else {
+    } else if (!connection->is_cut) {
         count(connection, &gw_http_malformed); /* answered by the library itself, if at all */
     }
     connection->listener->exchange_count--;

@@ -77,10 +77,10 @@ static void on_check(void *self)
         MHD_run(listener->daemon);
     } while (++runs < MAX_RUNS_PER_TURN && has_more(listener));
     mind_the_waiting(listener);
-    if (runs == MAX_RUNS_PER_TURN && has_more(listener)) {
+    if (runs == MAX_RUNS_PER_TURN && has_more(listener))
         listener->must_run = true;
+    if (listener->must_run) /* also when one request's end has woken another */
         gw_async_send(listener->again);
-    }
 }
 
 static void on_again(void *self)
