@@ -446,6 +446,7 @@ void gw_connection_on_completed(void *self, struct MHD_Connection *mhd, void **r
     if (connection->ex != NULL)
         end_exchange(connection, reason == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     connection->is_begun = false;
+    connection->has_served = true;
     connection->phase = GW_PHASE_IDLE;
     connection->drained_bytes = 0;
     connection->mark_bytes = 0;

@@ -33,6 +33,7 @@ struct gw_connection {
     bool was_suspended;  /* at any time since the last tick: then it owes no progress */
     bool is_in_callback; /* wake() needs no run: the library's code is on the stack */
     bool is_begun;       /* the handler has seen ex */
+    bool has_served;     /* a request has ended on it */
     bool is_cut;         /* its fd was shut down by us */
     uint64_t wait_since_ns;
     uint64_t mark_bytes; /* of the body, received or sent, at the last tick */
