@@ -196,7 +196,9 @@ static void *run(void *self)
 
 void gw_worker_hand_over(struct gw_worker_thread *worker, struct gw_view *view)
 {
-    atomic_store_explicit(&worker->inbox, view, memory_order_release);
+    /* One that the worker has not even looked at can only be the first, in a reload right at start.
+     */
+    gw_view_destroy(atomic_exchange_explicit(&worker->inbox, view, memory_order_acq_rel));
     if (worker->is_started)
         gw_async_send(worker->wake);
 }
