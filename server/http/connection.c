@@ -14,15 +14,14 @@
 #define DRAIN_FIRST_BYTES (64 * 1024) /* a refused upload up to this size is read to its end */
 #define DRAIN_MAX_BYTES (256 * 1024)  /* one that has started is read up to this */
 #define DRAIN_MAX_NS GW_NS_PER_SECOND
-#define BODY_TICK_NS (5 * GW_NS_PER_SECOND)
 
-static void start_deadline(struct gw_connection *connection, uint64_t after_ns)
+void gw_connection_start_deadline(struct gw_connection *connection, uint64_t after_ns)
 {
     gw_timer_start(connection->listener->config.loop, &connection->deadline, after_ns,
                    gw_connection_on_deadline);
 }
 
-static void count(struct gw_connection *connection, const struct gw_metric *metric)
+void gw_connection_count(struct gw_connection *connection, const struct gw_metric *metric)
 {
     const struct gw_listener_config *config = &connection->listener->config;
     if (config->count != NULL)
@@ -66,7 +65,7 @@ void gw_connection_resume(struct gw_connection *connection)
 static void start_drain(struct gw_connection *connection)
 {
     connection->phase = GW_PHASE_DRAIN;
-    start_deadline(connection, DRAIN_MAX_NS);
+    gw_connection_start_deadline(connection, DRAIN_MAX_NS);
 }
 
 static void on_wake(struct gw_exchange *ex)
@@ -86,91 +85,11 @@ void gw_connection_cut(struct gw_connection *connection, const struct gw_metric 
         return;
     connection->is_cut = true;
     if (reason != NULL)
-        count(connection, reason);
+        gw_connection_count(connection, reason);
     shutdown(connection->fd, SHUT_RDWR);
     if (connection->ex != NULL && connection->is_begun)
         gw_exchange_abandon(connection->ex);
     gw_connection_resume(connection);
-}
-
-/* An upload must bring a minimum per tick, but for the time that we do not take it. */
-static void on_body_tick(struct gw_connection *connection)
-{
-    const struct gw_listener_config *config = &connection->listener->config;
-    uint64_t received = connection->ex->record.request_bytes;
-    uint64_t needed = config->min_body_rate * (BODY_TICK_NS / GW_NS_PER_SECOND);
-
-    if (!connection->was_suspended && received - connection->mark_bytes < needed) {
-        gw_connection_cut(connection, &gw_http_slow_uploads);
-        return;
-    }
-    connection->mark_bytes = received;
-    connection->was_suspended = connection->is_suspended;
-    start_deadline(connection, BODY_TICK_NS);
-}
-
-static bool is_token_over(const struct gw_exchange *ex)
-{
-    return ex->response.source != NULL && ex->identity.expires_at_s > 0 &&
-           gw_clock_realtime_ns() / GW_NS_PER_SECOND >= ex->identity.expires_at_s;
-}
-
-void gw_connection_watch_answer(struct gw_connection *connection)
-{
-    const struct gw_exchange *ex = connection->ex;
-    uint64_t after_ns = connection->listener->config.write_timeout_ns;
-
-    if (ex->response.source != NULL && ex->identity.expires_at_s > 0) {
-        uint64_t now_s = gw_clock_realtime_ns() / GW_NS_PER_SECOND;
-        uint64_t left_s = ex->identity.expires_at_s > now_s ? ex->identity.expires_at_s - now_s : 0;
-        if (left_s < after_ns / GW_NS_PER_SECOND)
-            after_ns = left_s * GW_NS_PER_SECOND;
-    }
-    start_deadline(connection, after_ns);
-}
-
-/* Bytes of a streamed answer must go out, but for the time that we have none to give. */
-static void on_answer_tick(struct gw_connection *connection)
-{
-    const struct gw_exchange *ex = connection->ex;
-    bool has_moved =
-        connection->was_suspended || ex->record.response_bytes != connection->mark_bytes;
-
-    if (is_token_over(ex)) {
-        gw_connection_cut(connection, &gw_http_expired_streams);
-    } else if (ex->response.source != NULL && has_moved) {
-        connection->mark_bytes = ex->record.response_bytes;
-        connection->was_suspended = connection->is_suspended;
-        gw_connection_watch_answer(connection);
-    } else {
-        gw_connection_cut(connection, &gw_http_slow_readers);
-    }
-}
-
-void gw_connection_on_deadline(struct gw_timer *timer)
-{
-    struct gw_connection *connection = GW_CONTAINER_OF(timer, struct gw_connection, deadline);
-
-    switch (connection->phase) {
-    case GW_PHASE_IDLE:
-        gw_connection_cut(connection, &gw_http_idle_closed);
-        break;
-    case GW_PHASE_HEAD:
-        gw_connection_cut(connection, &gw_http_slow_heads);
-        break;
-    case GW_PHASE_BODY:
-        on_body_tick(connection);
-        break;
-    case GW_PHASE_DRAIN:
-        gw_connection_cut(connection, &gw_http_undrained);
-        break;
-    case GW_PHASE_ANSWER:
-        on_answer_tick(connection);
-        break;
-    case GW_PHASE_HELD:
-    case GW_PHASE_WAIT:
-        break; /* the upstream's and the policies' own deadlines hold */
-    }
 }
 
 /* --- the head --- */
@@ -187,7 +106,7 @@ void *gw_connection_on_target(void *self, const char *target, struct MHD_Connect
     struct gw_listener *listener = connection->listener;
     connection->phase = GW_PHASE_HEAD;
     connection->target = target;
-    start_deadline(connection, listener->config.head_timeout_ns);
+    gw_connection_start_deadline(connection, listener->config.head_timeout_ns);
     struct gw_exchange *ex = gw_exchange_take(listener->config.pool);
     if (ex == NULL)
         return connection;
@@ -269,7 +188,7 @@ static void start_body(struct gw_connection *connection)
 {
     connection->phase = GW_PHASE_BODY;
     connection->was_suspended = false;
-    start_deadline(connection, BODY_TICK_NS);
+    gw_connection_start_deadline(connection, GW_BODY_TICK_NS);
 }
 
 /* Asked again and again until what decides has decided: the library has not sent a 100 nor started
@@ -308,7 +227,7 @@ static enum MHD_Result begin(struct gw_connection *connection, const char *metho
         ex->record.detail = gw_str_of(flaw);
         ex->must_close = true;
         ex->request.path = GW_STR("");
-        count(connection, &gw_http_malformed);
+        gw_connection_count(connection, &gw_http_malformed);
         gw_problem_set(ex, "malformed-request", NULL);
         ex->state = GW_EXCHANGE_RESPONDING;
         return gw_connection_answer(connection);
@@ -337,7 +256,7 @@ static enum MHD_Result drain(struct gw_connection *connection, size_t *upload_le
     *upload_len = 0;
     if (connection->drained_bytes <= DRAIN_MAX_BYTES)
         return MHD_YES;
-    count(connection, &gw_http_undrained);
+    gw_connection_count(connection, &gw_http_undrained);
     return MHD_NO;
 }
 
@@ -398,7 +317,7 @@ enum MHD_Result gw_connection_on_request(void *self, struct MHD_Connection *mhd,
     if (connection == NULL)
         return MHD_NO;            /* there was no memory to know it by */
     if (connection->ex == NULL) { /* the pool of exchanges is used up */
-        count(connection, &gw_http_refused);
+        gw_connection_count(connection, &gw_http_refused);
         return MHD_NO;
     }
     connection->is_in_callback = true;
@@ -428,7 +347,8 @@ static void end_exchange(struct gw_connection *connection, bool is_whole)
             gw_exchange_abandon(ex);
         config->handler->finish(config->handler_self, ex);
     } else if (!connection->is_cut) {
-        count(connection, &gw_http_malformed); /* answered by the library itself, if at all */
+        gw_connection_count(connection,
+                            &gw_http_malformed); /* answered by the library itself, if at all */
     }
     connection->listener->exchange_count--;
     gw_exchange_give_back(config->pool, ex);
@@ -454,7 +374,7 @@ void gw_connection_on_completed(void *self, struct MHD_Connection *mhd, void **r
     if (connection->listener->is_draining)
         gw_connection_cut(connection, NULL);
     else
-        start_deadline(connection, connection->listener->config.idle_timeout_ns);
+        gw_connection_start_deadline(connection, connection->listener->config.idle_timeout_ns);
 }
 
 /* Over a unix socket the peer is a user. */
@@ -489,7 +409,7 @@ static struct gw_connection *open_connection(struct gw_listener *listener,
         connection->peer[0] = '\0';
     gw_list_append(&listener->connections, &connection->all_node);
     listener->connection_count++;
-    start_deadline(connection, listener->config.head_timeout_ns);
+    gw_connection_start_deadline(connection, listener->config.head_timeout_ns);
     return connection;
 }
 

@@ -78,6 +78,12 @@ void gw_connection_resume(struct gw_connection *connection);
 /* Shuts the socket down, so that the library gives the connection up; an exchange is abandoned. */
 void gw_connection_cut(struct gw_connection *connection, const struct gw_metric *reason);
 
+void gw_connection_count(struct gw_connection *connection, const struct gw_metric *metric);
+
+/* How often an upload is looked at. */
+#define GW_BODY_TICK_NS (5 * GW_NS_PER_SECOND)
+/* (Re)starts the connection's one deadline. */
+void gw_connection_start_deadline(struct gw_connection *connection, uint64_t after_ns);
 /* What the connection's deadline means in its phase. */
 void gw_connection_on_deadline(struct gw_timer *timer);
 
