@@ -254,6 +254,7 @@ static int start(struct gw_server *server, struct gw_error *error)
 
 static void finish(struct gw_server *server)
 {
+    gw_server_reload_finish(server);
     gw_admin_destroy(server->admin);
     gw_readiness_destroy(server->readiness);
     for (size_t i = 0; i < server->worker_count; i++)

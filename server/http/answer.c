@@ -112,6 +112,7 @@ enum MHD_Result gw_connection_answer(struct gw_connection *connection)
         return MHD_NO;
     connection->phase = GW_PHASE_ANSWER;
     connection->mark_bytes = 0;
+    connection->was_suspended = false;
     connection->listener->has_progress = true;
     gw_connection_watch_answer(connection);
     enum MHD_Result result =
