@@ -17,7 +17,7 @@
 #define MIN_STARTS 1000
 #define MAX_SPENT_NS UINT64_C(500000000) /* in one validation */
 #define SHORT_BYTES 256
-#define SAMPLE 16
+#define SAMPLE 64
 #define DEPTH_LIMIT 50000
 #define HEAP_LIMIT_KIB 4096
 #define MAX_COMPILED_BYTES (256u << 10)
