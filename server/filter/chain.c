@@ -202,7 +202,7 @@ void **gw_exchange_slot(struct gw_exchange *ex, const void *self)
         if (run->chain->links[i].self == self)
             return &run->slots[i];
     }
-    assert(!"a filter asks for the slot of another chain");
+    assert(false && "a filter asks for the slot of another chain");
     return &run->slots[0];
 }
 
