@@ -79,6 +79,16 @@ static void turn_back(struct gw_chain_run *run)
     run->at = run->ran;
 }
 
+/* A body that is not streamed passes the taps when its head is final, as a streamed one does. */
+static void tap_whole_body(struct gw_exchange *ex)
+{
+    if (ex->response.source != NULL || ex->chain_run->response_taps == NULL)
+        return;
+    if (ex->response.body.len > 0)
+        gw_chain_tap_response(ex, ex->response.body);
+    gw_chain_tap_response(ex, GW_STR(""));
+}
+
 /* Runs filters until one waits or the chain ends. `verdict` is that of filter `run->at`. */
 static void step(struct gw_exchange *ex, enum gw_verdict verdict)
 {
@@ -111,6 +121,7 @@ static void step(struct gw_exchange *ex, enum gw_verdict verdict)
         } else {
             if (run->at == 0) {
                 run->is_stepping = false;
+                tap_whole_body(ex);
                 gw_exchange_respond(ex);
                 return;
             }
@@ -129,6 +140,8 @@ void gw_chain_response_set(struct gw_exchange *ex)
         gw_exchange_respond(ex);
         return;
     }
+    if (ex->state == GW_EXCHANGE_GONE)
+        return; /* what a filter starts now, nobody would cancel */
     turn_back(run);
     step(ex, GW_NEXT);
 }
@@ -308,7 +321,9 @@ static int add_tap(struct gw_exchange *ex, struct tap **list, gw_exchange_tap_fn
 
     if (tap == NULL)
         return -ENOMEM;
-    *tap = (struct tap){.next = *list, .fn = fn, .self = self};
+    *tap = (struct tap){.fn = fn, .self = self};
+    while (*list != NULL)
+        list = &(*list)->next;
     *list = tap;
     return 0;
 }
