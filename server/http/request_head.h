@@ -18,6 +18,7 @@ struct gw_raw_head {
     const char *version;
     const struct gw_field *fields; /* in the order of the wire, values not trimmed at the end */
     size_t field_count;
+    size_t head_bytes; /* from the method to behind the empty line */
 };
 
 /* NULL if the head is strict HTTP/1.1 or 1.0 (RFC 9112, sections 2 to 6), else what is wrong with

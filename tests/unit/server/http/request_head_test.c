@@ -9,8 +9,8 @@
 
 #include "server/http/request_head.h"
 
-/* "GET|/x|HTTP/1.1||Host| a||||": each bar is a NUL in the buffer. Fields are found where `fields`
- * says: name and value offsets. */
+/* "GET|/x|HTTP/1.1||Host| a||||": each bar is a NUL in the buffer; an exclamation mark is one that
+ * lies behind the head. Fields are told as name and value. */
 struct laid_head {
     const char *text;
     size_t target_len;
@@ -27,8 +27,10 @@ static const char *flaw_of(const struct laid_head *laid)
     struct gw_raw_head head = {.fields = fields, .target_len = laid->target_len};
 
     memset(buffer, 0x55, sizeof(buffer));
-    for (size_t i = 0; laid->text[i] != '\0'; i++)
-        buffer[i] = laid->text[i] == '|' ? '\0' : laid->text[i];
+    for (size_t i = 0; laid->text[i] != '\0'; i++) {
+        buffer[i] = laid->text[i] == '|' || laid->text[i] == '!' ? '\0' : laid->text[i];
+        head.head_bytes += laid->text[i] != '!';
+    }
     head.method = buffer;
     head.target = buffer + strlen(head.method) + 1;
     head.version = head.target + laid->target_len + 1;
@@ -58,7 +60,7 @@ static void strict_heads_pass(void **state)
         {"POST|/long|HTTP/1.1||Host|a||X-Empty| ||Y|\tb \t||||",
          5,
          {{"Host", "a"}, {"X-Empty", ""}, {"Y", "b \t"}}},
-        {"!#$%&'*+-.^_`~|/x|HTTP/1.1||Host| a||||", 2, {{"Host", "a"}}},
+        {"#$%&'*+-.^_`~|/x|HTTP/1.1||Host| a||||", 2, {{"Host", "a"}}},
     };
     for (size_t i = 0; i < GW_COUNT_OF(good); i++) {
         const char *flaw = flaw_of(&good[i]);
@@ -82,7 +84,10 @@ static void each_flaw_is_seen(void **state)
         /* a bare LF leaves one NUL */
         {{"GET|/x|HTTP/1.1|Host| a||||", 2, {{"Host", "a"}}}, "the request line does"},
         {{"GET|/x|HTTP/1.1||Host| a|Y| b||||", 2, {{"Host", "a"}, {"Y", "b"}}}, "a field line"},
-        {{"GET|/x|HTTP/1.1||Host| a|||UU", 2, {{"Host", "a"}}}, "the head"},
+        {{"GET|/x|HTTP/1.1||Host| a|||", 2, {{"Host", "a"}}}, "the head"},
+        /* ... also when what lies behind the head is a NUL by chance */
+        {{"GET|/x|HTTP/1.1||Host| a|||!", 2, {{"Host", "a"}}}, "the head"},
+        {{"GET|/x|HTTP/1.1||Host| a|||||", 2, {{"Host", "a"}}}, "the head"},
         /* a NUL within a value ends it early */
         {{"GET|/x|HTTP/1.1||Host| a|b||||", 2, {{"Host", "a"}}}, "a field line"},
         /* white space before the colon */
@@ -111,13 +116,13 @@ static void pieces_elsewhere_are_seen(void **state)
     static const char text[] = "GET\0 /x\0HTTP/1.1\0\0Host\0 a\0\0\0";
     static const char glued[] = "GET\0/x\0HTTP/1.1\0\0X-A\0 1\0\0 two\0\0\0";
     struct gw_field field = {gw_str_from(text + 18, 4), gw_str_from(text + 24, 1)};
-    struct gw_raw_head head = {text, text + 5, 2, text + 8, &field, 1};
+    struct gw_raw_head head = {text, text + 5, 2, text + 8, &field, 1, sizeof(text) - 1};
 
     assert_string_equal(gw_request_head_flaw(&head),
                         "the request line has other than single spaces");
     /* obs-fold: the library builds the joined line outside of its buffer */
     struct gw_field fold = {GW_STR("X-Atwo"), GW_STR("1")};
-    struct gw_raw_head folded = {glued, glued + 4, 2, glued + 7, &fold, 1};
+    struct gw_raw_head folded = {glued, glued + 4, 2, glued + 7, &fold, 1, sizeof(glued) - 1};
     assert_non_null(gw_request_head_flaw(&folded));
 }
 
