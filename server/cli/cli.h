@@ -11,8 +11,6 @@
 #include "server/core/attr.h"
 
 struct gw_command;
-struct gw_config;
-struct gw_diagnostics;
 struct gw_filter_type;
 
 enum gw_exit {
@@ -58,10 +56,3 @@ int gw_cli_serve(const struct gw_cli *cli, int argc, char **argv);
 int gw_cli_check(const struct gw_cli *cli, int argc, char **argv);
 int gw_cli_version(const struct gw_cli *cli, int argc, char **argv);
 int gw_cli_config_reference(const struct gw_cli *cli, int argc, char **argv);
-
-/* The first part of `check`: reads a configuration and creates each of its policies once, as a
- * worker would. All problems go to `diagnostics`. Returns the configuration, or NULL if there were
- * errors. */
-GW_MUST_CHECK
-struct gw_config *gw_cli_check_config(const struct gw_cli *cli, const char *path,
-                                      struct gw_diagnostics *diagnostics);

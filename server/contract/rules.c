@@ -33,7 +33,7 @@ enum gw_grant_verdict gw_contract_rules_ask(const struct gw_contract_rules *rule
         if (grant->kind != kind)
             continue;
         gw_similar_offer(&similar, grant->name);
-        if (!gw_str_equal(grant->name, name))
+        if (grant->name.len > 0 && !gw_str_equal(grant->name, name))
             continue;
         is_known = true;
         if (matches_any(namespace, grant->namespaces, grant->namespace_count))

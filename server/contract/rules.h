@@ -14,7 +14,7 @@ enum gw_grant_kind { GW_GRANT_BACKEND, GW_GRANT_ISSUER, GW_GRANT_PLAN };
 
 struct gw_grant {
     enum gw_grant_kind kind;
-    struct gw_str name;
+    struct gw_str name; /* empty: any name, where it is not known which ones there are */
     const struct gw_str *namespaces; /* patterns, see gw_namespace_matches() */
     size_t namespace_count;
 };

@@ -68,14 +68,14 @@ static int load_document(struct gw_config_loader *loader)
 
     if (rc == -ENOMEM || config->checked == NULL)
         return rc;
-    rc = gw_config_fill_policies(loader, json_object_get(root, "policies"));
-    if (rc == 0)
-        rc = gw_config_fill(loader);
-    return rc;
+    int filled = gw_config_fill_policies(loader, json_object_get(root, "policies"));
+    if (filled == 0)
+        filled = gw_config_fill(loader);
+    return filled != 0 ? filled : rc;
 }
 
-int gw_config_load(const char *path, const struct gw_filter_type *const *filters,
-                   struct gw_diagnostics *diagnostics, struct gw_config **out_config)
+int gw_config_load_partly(const char *path, const struct gw_filter_type *const *filters,
+                          struct gw_diagnostics *diagnostics, struct gw_config **out_config)
 {
     size_t errors_before = diagnostics->error_count;
     struct gw_config *config = calloc(1, sizeof(*config));
@@ -104,6 +104,21 @@ int gw_config_load(const char *path, const struct gw_filter_type *const *filters
                            "not enough memory to load the configuration");
     if (rc == 0 && diagnostics->error_count > errors_before)
         rc = -EINVAL;
+    config->is_faulty = rc != 0;
+    if (rc != 0 && (rc != -EINVAL || config->checked == NULL)) {
+        gw_config_destroy(config);
+        return rc;
+    }
+    *out_config = config;
+    return rc;
+}
+
+int gw_config_load(const char *path, const struct gw_filter_type *const *filters,
+                   struct gw_diagnostics *diagnostics, struct gw_config **out_config)
+{
+    struct gw_config *config = NULL;
+    int rc = gw_config_load_partly(path, filters, diagnostics, &config);
+
     if (rc != 0) {
         gw_config_destroy(config);
         return rc;
@@ -147,6 +162,11 @@ void gw_config_report_policy(struct gw_config *config, const struct gw_config_po
 const json_t *gw_config_section(const struct gw_config *config, const char *name)
 {
     return json_object_get(config->checked, name);
+}
+
+const json_t *gw_config_section_as_written(const struct gw_config *config, const char *name)
+{
+    return json_object_get(config->document->root, name);
 }
 
 const struct gw_config_backend *gw_config_backend_find(const struct gw_config *config,

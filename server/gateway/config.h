@@ -111,7 +111,7 @@ struct gw_config_floor {
 struct gw_config_policy {
     const struct gw_filter_type *type;
     const json_t *options; /* checked, defaults and sections filled in: what create() takes */
-    char pointer[48];      /* of its options in the document, for what create() finds */
+    char pointer[64];      /* of its options in the document, for what create() finds */
 };
 
 struct gw_config {
@@ -132,6 +132,8 @@ struct gw_config {
     struct gw_config_policy *policies; /* in the order of the chain */
     size_t policy_count;
 
+    bool is_faulty; /* see gw_config_load_partly() */
+
     /* --- private --- */
     struct gw_arena arena;
     json_t *checked; /* the whole tree after checking; what the texts above point into */
@@ -147,6 +149,14 @@ struct gw_config {
 GW_MUST_CHECK
 int gw_config_load(const char *path, const struct gw_filter_type *const *filters,
                    struct gw_diagnostics *diagnostics, struct gw_config **out_config);
+
+/* The same, but on -EINVAL too gives what is right of the file, for a caller that goes on to look
+ * for more to tell and serves nothing of it; NULL if nothing could be read. Such a configuration
+ * is faulty: members may be missing, and its chain has only the policies whose options and
+ * sections have no fault. */
+GW_MUST_CHECK
+int gw_config_load_partly(const char *path, const struct gw_filter_type *const *filters,
+                          struct gw_diagnostics *diagnostics, struct gw_config **out_config);
 void gw_config_destroy(struct gw_config *config); /* NULL is safe */
 
 /* Adds what a policy's create() said as a finding at its place in the file. */
@@ -155,6 +165,12 @@ void gw_config_report_policy(struct gw_config *config, const struct gw_config_po
 
 /* A checked top-level section ("plans"), or NULL if the file has none. Borrowed. */
 const json_t *gw_config_section(const struct gw_config *config, const char *name);
+
+/* A top-level section as it was written, faults and all, or NULL. Borrowed. */
+const json_t *gw_config_section_as_written(const struct gw_config *config, const char *name);
+
+/* Is it a pattern of namespaces: /layer/name, a layer and a star, or a star? */
+bool gw_config_pattern_is_valid(struct gw_str pattern);
 
 /* The backend of that name, or NULL. */
 const struct gw_config_backend *gw_config_backend_find(const struct gw_config *config,

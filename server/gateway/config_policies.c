@@ -7,8 +7,6 @@
 #include "server/gateway/config_private.h"
 #include "server/gateway/config_tables.h"
 
-#define MAX_SECTIONS 64
-
 static const struct gw_option no_options[] = {{0}};
 
 static const struct gw_option *options_of(const struct gw_filter_type *type)
@@ -37,8 +35,7 @@ static struct gw_option as_ordinary(const struct gw_option *section)
 }
 
 /* Adds the sections of one policy that are not there yet; returns the new count. */
-static size_t add_sections(struct gw_option *table, size_t count, size_t room,
-                           const struct gw_option *options)
+static size_t add_sections(struct gw_option *table, size_t count, const struct gw_option *options)
 {
     for (; options->type != GW_END; options++) {
         size_t i = 0;
@@ -51,7 +48,6 @@ static size_t add_sections(struct gw_option *table, size_t count, size_t room,
         assert(i == count || table[i].fields == options->fields);
         if (i < count)
             continue;
-        assert(count < room);
         table[count++] = as_ordinary(options);
     }
     return count;
@@ -61,14 +57,16 @@ const struct gw_option *gw_config_table_build(struct gw_arena *arena,
                                               const struct gw_filter_type *const *filters)
 {
     size_t count = count_options(gw_config_options);
-    size_t room = count + MAX_SECTIONS;
-    struct gw_option *table = gw_arena_calloc(arena, room + 1, sizeof(*table));
+    size_t room = count;
 
+    for (const struct gw_filter_type *const *filter = filters; *filter != NULL; filter++)
+        room += count_options(options_of(*filter));
+    struct gw_option *table = gw_arena_calloc(arena, room + 1, sizeof(*table));
     if (table == NULL)
         return NULL;
     memcpy(table, gw_config_options, count * sizeof(*table));
     for (; *filters != NULL; filters++)
-        count = add_sections(table, count, room, options_of(*filters));
+        count = add_sections(table, count, options_of(*filters));
     return table;
 }
 
@@ -134,6 +132,32 @@ static int keep_options(struct gw_config_loader *loader, struct gw_config_policy
     return rc;
 }
 
+/* Would create() get what the tables promise? What is wrong was told already: not once more. */
+static bool are_sections_right(struct gw_config_loader *loader, const struct gw_filter_type *type)
+{
+    const struct gw_option *option = options_of(type);
+    struct gw_option_source quiet = loader->source;
+    struct gw_diagnostics untold;
+    bool is_right = true;
+
+    gw_diagnostics_init(&untold);
+    quiet.diagnostics = &untold;
+    for (; option->type != GW_END && is_right; option++) {
+        const json_t *given = gw_config_section_as_written(loader->config, option->name);
+        const struct gw_option section = as_ordinary(option);
+        json_t *checked = NULL;
+
+        if (option->type != GW_SECTION)
+            continue;
+        is_right = given != NULL || (option->flags & GW_OPTION_REQUIRED) == 0;
+        if (given != NULL)
+            is_right = gw_option_check_value(&quiet, given, "", &section, &checked) == 0;
+        json_decref(checked);
+    }
+    gw_diagnostics_finish(&untold);
+    return is_right;
+}
+
 static int add_policy(struct gw_config_loader *loader, const char *pointer, const char *name,
                       const json_t *given)
 {
@@ -158,7 +182,8 @@ static int add_policy(struct gw_config_loader *loader, const char *pointer, cons
         return rc == -ENOMEM ? rc : 0; /* the findings are there: go on */
     rc = keep_options(loader, policy, options);
     json_decref(options);
-    config->policy_count++;
+    if (loader->diagnostics->error_count == 0 || are_sections_right(loader, type))
+        config->policy_count++;
     return rc;
 }
 

@@ -61,5 +61,3 @@ struct gw_config_url {
 /* Returns 0, or -EINVAL with the reason. */
 GW_MUST_CHECK
 int gw_config_url_parse(struct gw_str text, struct gw_config_url *out_url, struct gw_error *error);
-
-bool gw_config_pattern_is_valid(struct gw_str pattern);

@@ -9,7 +9,7 @@
 #include "server/gateway/server_metrics.h"
 #include "server/gateway/server_state.h"
 #include "server/net/http_client.h"
-#include "server/store/redis.h"
+#include "server/store/health.h"
 
 #define ROUND_NS (10 * GW_NS_PER_SECOND)
 #define PROBE_NS (5 * GW_NS_PER_SECOND)
@@ -30,6 +30,7 @@ struct probe {
 
 struct gw_readiness {
     struct gw_server *server;
+    struct gw_redis_health *redis;
     struct gw_timer round;
     struct probe *probes[MAX_BACKENDS];
     size_t probe_count;
@@ -189,31 +190,62 @@ static void print_probes(const struct gw_readiness *readiness, struct gw_buf *ou
     gw_buf_append_byte(out, '}');
 }
 
+/* Some backend answers, or none is configured, or it is too early to say. */
+static bool has_backend(const struct gw_readiness *readiness)
+{
+    for (size_t i = 0; i < readiness->probe_count; i++) {
+        if (readiness->probes[i]->state != PROBE_DOWN)
+            return true;
+    }
+    return readiness->probe_count == 0;
+}
+
+static void print_configuration(const struct gw_server *server, struct gw_buf *out)
+{
+    const struct gw_snapshot *snapshot = server->current;
+
+    gw_buf_printf(out, ",\"configuration\":{\"generation\":%llu,",
+                  (unsigned long long)snapshot->generation);
+    gw_buf_printf(out, "\"contracts\":%zu,\"operations\":%zu}", snapshot->contract_count,
+                  snapshot->service_count);
+}
+
+static void print_redis(const struct gw_server *server, const struct gw_redis_problems *problems,
+                        struct gw_buf *out)
+{
+    gw_buf_printf(out, ",\"redis\":{\"state\":\"%s\",", problems->count == 0 ? "up" : "down");
+    gw_buf_printf(out, "\"workers_connected\":%zu,\"workers\":%zu,\"problems\":[",
+                  count_workers_with_redis(server), server->worker_count);
+    for (size_t i = 0; i < problems->count; i++) {
+        gw_buf_printf(out, "%s{\"name\":\"%s\",\"reason\":\"", i == 0 ? "" : ",",
+                      problems->items[i].name);
+        gw_buf_append_json(out, gw_str_of(problems->items[i].text));
+        gw_buf_append_text(out, "\"}");
+    }
+    gw_buf_append_text(out, "]}");
+}
+
+bool gw_readiness_has_redis(struct gw_readiness *readiness)
+{
+    const struct gw_server *server = readiness->server;
+
+    return gw_redis_health_get(readiness->redis)->count == 0 &&
+           count_workers_with_redis(server) == server->worker_count;
+}
+
 bool gw_readiness_print(struct gw_readiness *readiness, struct gw_buf *out)
 {
+    static const char *const phase_names[] = {"starting", "serving", "draining"};
     struct gw_server *server = readiness->server;
-    size_t with_redis = count_workers_with_redis(server);
-    bool has_redis = with_redis == server->worker_count && gw_redis_is_up(server->redis.redis);
-    bool is_serving = server->phase == GW_SERVER_SERVING;
-    bool is_ready = has_redis && is_serving;
+    const struct gw_redis_problems *problems = gw_redis_health_get(readiness->redis);
+    bool is_ready = server->phase == GW_SERVER_SERVING && gw_readiness_has_redis(readiness) &&
+                    has_backend(readiness);
 
     gw_metrics_set(server->main_worker.metrics, &gw_server_ready, is_ready);
     gw_buf_printf(out, "{\"ready\":%s,\"phase\":\"%s\"", is_ready ? "true" : "false",
-                  is_serving                            ? "serving"
-                  : server->phase == GW_SERVER_STARTING ? "starting"
-                                                        : "draining");
-    gw_buf_printf(out,
-                  ",\"configuration\":{\"generation\":%llu,\"contracts\":%zu,\"operations\":%zu}",
-                  (unsigned long long)server->current->generation, server->current->contract_count,
-                  server->current->service_count);
-    gw_buf_printf(out, ",\"redis\":{\"state\":\"%s\",\"workers_connected\":%zu,\"workers\":%zu",
-                  has_redis ? "up" : "down", with_redis, server->worker_count);
-    if (!has_redis) {
-        gw_buf_append_text(out, ",\"reason\":\"");
-        gw_buf_append_json(out, gw_str_of(gw_redis_get_reason(server->redis.redis)));
-        gw_buf_append_byte(out, '"');
-    }
-    gw_buf_append_byte(out, '}');
+                  phase_names[server->phase]);
+    print_configuration(server, out);
+    print_redis(server, problems, out);
     print_probes(readiness, out);
     gw_buf_append_text(out, "}\n");
     return is_ready;
@@ -229,6 +261,12 @@ int gw_readiness_create(struct gw_server *server, struct gw_readiness **out_read
     if (readiness == NULL)
         return gw_error_set(error, -ENOMEM, "out of memory");
     readiness->server = server;
+    const struct gw_redis_needs needs = {.must_append = server->private_redis != NULL};
+    readiness->redis = gw_redis_health_create(server->loop, server->redis.redis, &needs);
+    if (readiness->redis == NULL) {
+        free(readiness);
+        return gw_error_set(error, -ENOMEM, "out of memory");
+    }
     on_round(&readiness->round);
     *out_readiness = readiness;
     return 0;
@@ -239,6 +277,7 @@ void gw_readiness_destroy(struct gw_readiness *readiness)
     if (readiness == NULL)
         return;
     gw_timer_stop(&readiness->round);
+    gw_redis_health_destroy(readiness->redis);
     for (size_t i = 0; i < readiness->probe_count; i++)
         free_probe(readiness->probes[i]);
     free(readiness);

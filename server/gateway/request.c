@@ -125,6 +125,7 @@ static void begin(void *self, struct gw_exchange *ex)
     ex->view = owner->view;
     ex->view->exchange_count++;
     if (ex->request.method == GW_METHOD_OTHER) {
+        ex->must_close = true; /* who speaks like this may speak on like this */
         refuse(ex, "not-implemented", GW_STR(""));
         return;
     }

@@ -6,7 +6,8 @@
 #include "server/gateway/config.h"
 
 /* Fills *out_rules from backends, the sections `issuers` and `plans`, and the floor; everything in
- * it points into the configuration or the arena. 0, or -ENOMEM. */
+ * it points into the configuration or the arena. Of a faulty configuration what was written counts,
+ * so that a contract is not blamed for it. 0, or -ENOMEM. */
 GW_MUST_CHECK
 int gw_gateway_rules(const struct gw_config *config, struct gw_arena *arena,
                      struct gw_contract_rules *out_rules);

@@ -31,7 +31,7 @@ static int make_api(struct gw_snapshot *snapshot, const struct gw_api *api, stru
         struct gw_service *service = &snapshot->services[snapshot->service_count];
         service->operation = operation;
         service->backend = find_backend(snapshot, operation->backend);
-        if (service->backend == SIZE_MAX) {
+        if (service->backend == SIZE_MAX && !snapshot->config->is_faulty) {
             gw_diagnostics_add(diagnostics, GW_SEVERITY_ERROR, api->file.ptr, 0, 0,
                                "%.*s: the backend \"%.*s\" is not configured",
                                GW_STR_ARG(operation->id), GW_STR_ARG(operation->backend));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "server/gateway/policy.h"
 #include "server/gateway/rules.h"
 #include "server/gateway/services.h"
 
@@ -132,24 +133,28 @@ static int load(struct loading *loading, const char *path,
                 const struct gw_filter_type *const *filters)
 {
     struct gw_snapshot *snapshot = loading->snapshot;
-    int rc = gw_config_load(path, filters, loading->diagnostics, &snapshot->config);
+    int rc = gw_config_load_partly(path, filters, loading->diagnostics, &snapshot->config);
 
-    if (rc == 0)
-        rc = gw_gateway_rules(snapshot->config, &snapshot->arena, &loading->rules);
+    if (snapshot->config == NULL)
+        return rc;
+    /* A faulty configuration goes on: what is wrong with the contracts is told with it. */
+    size_t errors_before = loading->diagnostics->error_count;
+    rc = gw_gateway_rules(snapshot->config, &snapshot->arena, &loading->rules);
     if (rc == 0)
         rc = load_contracts(loading);
     if (rc == 0)
         rc = make_backends(snapshot);
+    if (rc == 0 && loading->diagnostics->error_count == errors_before)
+        rc = gw_services_make(snapshot, loading->diagnostics);
     if (rc == 0 && gw_diagnostics_has_errors(loading->diagnostics))
         rc = -EINVAL;
-    if (rc == 0)
-        rc = gw_services_make(snapshot, loading->diagnostics);
     return rc;
 }
 
-int gw_snapshot_load(const char *path, const struct gw_filter_type *const *filters,
-                     const struct gw_snapshot *previous, struct gw_diagnostics *diagnostics,
-                     struct gw_snapshot **out_snapshot)
+/* Always gives the snapshot as far as it came, NULL without memory. */
+static int load_new(const char *path, const struct gw_filter_type *const *filters,
+                    const struct gw_snapshot *previous, struct gw_diagnostics *diagnostics,
+                    struct gw_snapshot **out_snapshot)
 {
     struct gw_snapshot *snapshot = calloc(1, sizeof(*snapshot));
     struct loading loading = {
@@ -159,10 +164,48 @@ int gw_snapshot_load(const char *path, const struct gw_filter_type *const *filte
         return -ENOMEM;
     gw_arena_init(&snapshot->arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
     int rc = load(&loading, path, filters);
+    if (rc != 0 && !gw_diagnostics_has_errors(diagnostics))
+        gw_diagnostics_add(diagnostics, GW_SEVERITY_ERROR, path, 0, 0, "cannot be loaded: %s",
+                           strerror(-rc));
+    *out_snapshot = snapshot;
+    return rc;
+}
+
+int gw_snapshot_load(const char *path, const struct gw_filter_type *const *filters,
+                     const struct gw_snapshot *previous, struct gw_diagnostics *diagnostics,
+                     struct gw_snapshot **out_snapshot)
+{
+    struct gw_snapshot *snapshot = NULL;
+    int rc = load_new(path, filters, previous, diagnostics, &snapshot);
+
     if (rc != 0) {
-        if (!gw_diagnostics_has_errors(diagnostics))
-            gw_diagnostics_add(diagnostics, GW_SEVERITY_ERROR, path, 0, 0, "cannot be loaded: %s",
-                               strerror(-rc));
+        gw_snapshot_destroy(snapshot);
+        return rc;
+    }
+    *out_snapshot = snapshot;
+    return 0;
+}
+
+static int try_policies(struct gw_config *config, struct gw_diagnostics *diagnostics)
+{
+    struct gw_policy_set policies = {0};
+    int rc = gw_policy_set_make(config, NULL, &policies, diagnostics);
+
+    gw_policy_set_release(&policies);
+    return rc;
+}
+
+int gw_snapshot_check(const char *path, const struct gw_filter_type *const *filters,
+                      struct gw_diagnostics *diagnostics, struct gw_snapshot **out_snapshot)
+{
+    struct gw_snapshot *snapshot = NULL;
+    int rc = load_new(path, filters, NULL, diagnostics, &snapshot);
+
+    if (snapshot != NULL && snapshot->config != NULL) {
+        int tried = try_policies(snapshot->config, diagnostics);
+        rc = rc != 0 ? rc : tried;
+    }
+    if (rc != 0) {
         gw_snapshot_destroy(snapshot);
         return rc;
     }

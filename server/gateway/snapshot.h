@@ -42,6 +42,12 @@ int gw_snapshot_load(const char *path, const struct gw_filter_type *const *filte
                      const struct gw_snapshot *previous, struct gw_diagnostics *diagnostics,
                      struct gw_snapshot **out_snapshot);
 
+/* For `check`: the same without a previous one, and each policy is created once, as for a worker.
+ * Goes on as far as it makes sense, so that all problems of all files are told at once. */
+GW_MUST_CHECK
+int gw_snapshot_check(const char *path, const struct gw_filter_type *const *filters,
+                      struct gw_diagnostics *diagnostics, struct gw_snapshot **out_snapshot);
+
 struct gw_snapshot *gw_snapshot_retain(struct gw_snapshot *snapshot);
 
 /* Gives a reference back; frees nothing, so that a worker never pays for it. NULL is safe. */

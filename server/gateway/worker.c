@@ -312,7 +312,6 @@ int gw_worker_create(const struct gw_worker_setup *setup, struct gw_worker_threa
     gw_list_init(&worker->retired);
     worker->on_event = setup->on_event;
     worker->on_event_self = setup->on_event_self;
-    atomic_init(&worker->has_redis, true); /* so that its absence is logged */
     int rc = set_up(worker, setup, error);
     if (rc != 0) {
         gw_worker_destroy(worker);

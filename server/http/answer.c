@@ -1,12 +1,25 @@
 /* From the exchange's response to libmicrohttpd's. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
+#include "server/core/buf.h"
 #include "server/http/connection.h"
 
+#define MAX_RAW_BYTES (64 * 1024)
 #define STREAM_BLOCK_BYTES (32 * 1024)
 
-/* The library calls this from its run, never for a suspended connection. */
+/* Ends an answer that cannot be completed. Told of a failure, the library marks the connection and
+ * forgets to close it (0.9.75 with epoll); a write that fails is noticed. So the socket is shut
+ * down first, and what is returned here reaches nobody. */
+static ssize_t break_off(struct gw_connection *connection, char *out)
+{
+    gw_connection_shut(connection);
+    out[0] = '\0';
+    return 1;
+}
+
+/* The library calls this from its run, never for a suspended connection. `capacity` is not 0. */
 static ssize_t read_source(void *self, uint64_t position, char *out, size_t capacity)
 {
     struct gw_connection *connection = self;
@@ -14,7 +27,7 @@ static ssize_t read_source(void *self, uint64_t position, char *out, size_t capa
 
     (void)position;
     if (ex->state == GW_EXCHANGE_GONE)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
+        return break_off(connection, out);
     connection->is_in_callback = true;
     ssize_t count = ex->response.source->read(ex->response.source_self, out, capacity);
     connection->is_in_callback = false;
@@ -26,7 +39,7 @@ static ssize_t read_source(void *self, uint64_t position, char *out, size_t capa
     if (count == 0)
         return MHD_CONTENT_READER_END_OF_STREAM;
     if (count != -EAGAIN)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
+        return break_off(connection, out);
     gw_connection_suspend(connection);
     return 0;
 }
@@ -109,4 +122,32 @@ enum MHD_Result gw_connection_answer(struct gw_connection *connection)
         MHD_queue_response(connection->mhd, (unsigned)ex->response.status, response);
     MHD_destroy_response(response);
     return result;
+}
+
+bool gw_connection_answer_raw(struct gw_connection *connection)
+{
+    struct gw_exchange *ex = connection->ex;
+    struct gw_buf text;
+
+    if (ex->request.is_tls || ex->response.source != NULL || connection->is_shut)
+        return false;
+    gw_buf_init(&text, MAX_RAW_BYTES);
+    gw_buf_printf(&text, "HTTP/1.1 %d \r\nConnection: close\r\nContent-Length: %zu\r\n",
+                  ex->response.status, ex->response.body.len);
+    if (ex->record.request_id.len > 0)
+        gw_buf_printf(&text, "X-Request-Id: %.*s\r\n", GW_STR_ARG(ex->record.request_id));
+    for (size_t i = 0; i < ex->response.field_count; i++) {
+        const struct gw_field *field = &ex->response.fields[i];
+        gw_buf_printf(&text, "%.*s: %.*s\r\n", GW_STR_ARG(field->name), GW_STR_ARG(field->value));
+    }
+    gw_buf_append_text(&text, "\r\n");
+    gw_buf_append_str(&text, ex->response.body);
+
+    bool is_out = !text.has_failed && send(connection->fd, text.ptr, text.len,
+                                           MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)text.len;
+    gw_buf_finish(&text);
+    if (is_out)
+        shutdown(connection->fd, SHUT_WR);
+    ex->record.response_bytes = is_out ? ex->response.body.len : 0;
+    return is_out;
 }

@@ -62,6 +62,17 @@ void gw_connection_resume(struct gw_connection *connection)
 }
 
 /* Answered in mid-upload: the rest has so long to come. */
+bool gw_connection_end_drain(struct gw_connection *connection)
+{
+    if (connection->is_answered_raw || !gw_connection_answer_raw(connection)) {
+        gw_connection_cut(connection, &gw_http_undrained);
+        return false;
+    }
+    connection->is_answered_raw = true;
+    gw_connection_start_deadline(connection, DRAIN_MAX_NS);
+    return true;
+}
+
 static void start_drain(struct gw_connection *connection)
 {
     connection->phase = GW_PHASE_DRAIN;
@@ -79,6 +90,13 @@ static void on_wake(struct gw_exchange *ex)
 
 const struct gw_exchange_io gw_connection_io = {.wake = on_wake};
 
+void gw_connection_shut(struct gw_connection *connection)
+{
+    if (!connection->is_shut)
+        shutdown(connection->fd, SHUT_RDWR);
+    connection->is_shut = true;
+}
+
 void gw_connection_cut(struct gw_connection *connection, const struct gw_metric *reason)
 {
     if (connection->is_cut)
@@ -86,7 +104,7 @@ void gw_connection_cut(struct gw_connection *connection, const struct gw_metric 
     connection->is_cut = true;
     if (reason != NULL)
         gw_connection_count(connection, reason);
-    shutdown(connection->fd, SHUT_RDWR);
+    gw_connection_shut(connection);
     if (connection->ex != NULL && connection->is_begun)
         gw_exchange_abandon(connection->ex);
     gw_connection_resume(connection);
@@ -259,8 +277,8 @@ static enum MHD_Result drain(struct gw_connection *connection, size_t *upload_le
     *upload_len = 0;
     if (connection->drained_bytes <= DRAIN_MAX_BYTES)
         return MHD_YES;
-    gw_connection_count(connection, &gw_http_undrained);
-    return MHD_NO;
+    connection->drained_bytes = 0;
+    return gw_connection_end_drain(connection) ? MHD_YES : MHD_NO;
 }
 
 static enum MHD_Result take_upload(struct gw_connection *connection, const char *upload,
@@ -291,6 +309,8 @@ static enum MHD_Result await_response(struct gw_connection *connection)
         gw_timer_stop(&connection->deadline);
         connection->phase = GW_PHASE_WAIT;
     }
+    if (connection->is_answered_raw)
+        return MHD_NO;
     if (ex->state == GW_EXCHANGE_RESPONDING) {
         stop_waiting(connection);
         return gw_connection_answer(connection);
@@ -346,7 +366,7 @@ static void end_exchange(struct gw_connection *connection, bool is_whole)
     connection->ex = NULL;
     stop_waiting(connection);
     if (connection->is_begun) {
-        if (!is_whole)
+        if (!is_whole && !connection->is_answered_raw)
             gw_exchange_abandon(ex);
         config->handler->finish(config->handler_self, ex);
     } else if (!connection->is_cut) {
@@ -377,7 +397,7 @@ void gw_connection_on_completed(void *self, struct MHD_Connection *mhd, void **r
     if (connection->listener->is_draining)
         gw_connection_cut(connection, NULL);
     else
-        gw_connection_start_deadline(connection, connection->listener->config.idle_timeout_ns);
+        gw_connection_start_idle(connection);
 }
 
 /* Over a unix socket the peer is a user. */
@@ -412,7 +432,7 @@ static struct gw_connection *open_connection(struct gw_listener *listener,
         connection->peer[0] = '\0';
     gw_list_append(&listener->connections, &connection->all_node);
     listener->connection_count++;
-    gw_connection_start_deadline(connection, listener->config.head_timeout_ns);
+    gw_connection_start_idle(connection);
     return connection;
 }
 
@@ -425,6 +445,7 @@ static void close_connection(struct gw_connection *connection)
     gw_timer_stop(&connection->deadline);
     gw_list_remove(&connection->all_node);
     connection->listener->connection_count--;
+    connection->listener->has_progress = true; /* at its limit, the library listens only anew */
     free(connection);
 }
 

@@ -1,7 +1,12 @@
 /* What a connection's deadline means, phase by phase. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 #include "server/core/clock.h"
 #include "server/http/connection.h"
 #include "server/http/http_metrics.h"
+
+#define IDLE_SLACK_MS 20 /* between the last byte of a request and the end of its answer */
 
 /* An upload must bring a minimum per tick, but for the time that we do not take it. */
 static void on_body_tick(struct gw_connection *connection)
@@ -57,13 +62,56 @@ static void on_answer_tick(struct gw_connection *connection)
     }
 }
 
+/* The library does not tell when a request's first bytes come, so the kernel is asked how long ago
+ * the last ones did: if that is since the connection is idle, they are part of a head. */
+static bool has_partial_head(const struct gw_connection *connection, uint64_t idle_ns)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof(info);
+
+    if (getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+        return false; /* a unix socket */
+    return info.tcpi_last_data_recv + IDLE_SLACK_MS < idle_ns / GW_NS_PER_MS;
+}
+
+/* Every head_timeout of an idle connection: one with half a head by now is cut at the next tick. */
+static void on_idle_tick(struct gw_connection *connection)
+{
+    const struct gw_listener_config *config = &connection->listener->config;
+    uint64_t idle_ns = gw_clock_monotonic_ns() - connection->idle_since_ns;
+
+    if (connection->is_half || !connection->has_served) {
+        gw_connection_cut(connection, &gw_http_slow_heads);
+    } else if (idle_ns >= config->idle_timeout_ns) {
+        gw_connection_cut(connection, &gw_http_idle_closed);
+    } else {
+        uint64_t left_ns = config->idle_timeout_ns - idle_ns;
+        connection->is_half = has_partial_head(connection, idle_ns);
+        gw_connection_start_deadline(connection,
+                                     config->head_timeout_ns < left_ns || connection->is_half
+                                         ? config->head_timeout_ns
+                                         : left_ns);
+    }
+}
+
+void gw_connection_start_idle(struct gw_connection *connection)
+{
+    const struct gw_listener_config *config = &connection->listener->config;
+    bool is_short = connection->has_served && config->idle_timeout_ns < config->head_timeout_ns;
+
+    connection->is_half = false;
+    connection->idle_since_ns = gw_clock_monotonic_ns();
+    gw_connection_start_deadline(connection,
+                                 is_short ? config->idle_timeout_ns : config->head_timeout_ns);
+}
+
 void gw_connection_on_deadline(struct gw_timer *timer)
 {
     struct gw_connection *connection = GW_CONTAINER_OF(timer, struct gw_connection, deadline);
 
     switch (connection->phase) {
     case GW_PHASE_IDLE:
-        gw_connection_cut(connection, &gw_http_idle_closed);
+        on_idle_tick(connection);
         break;
     case GW_PHASE_HEAD:
         gw_connection_cut(connection, &gw_http_slow_heads);
@@ -72,7 +120,7 @@ void gw_connection_on_deadline(struct gw_timer *timer)
         on_body_tick(connection);
         break;
     case GW_PHASE_DRAIN:
-        gw_connection_cut(connection, &gw_http_undrained);
+        gw_connection_end_drain(connection);
         break;
     case GW_PHASE_ANSWER:
         on_answer_tick(connection);

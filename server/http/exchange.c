@@ -134,7 +134,10 @@ void gw_exchange_respond(struct gw_exchange *ex)
 
 void gw_exchange_source_ready(struct gw_exchange *ex)
 {
-    wake(ex);
+    if (ex->on_source_ready != NULL && ex->state == GW_EXCHANGE_DECIDING)
+        ex->on_source_ready(ex);
+    else
+        wake(ex);
 }
 
 /* Offers what came early; what the sink does not take stays in front of later bytes. */
@@ -283,6 +286,7 @@ void gw_exchange_abandon(struct gw_exchange *ex)
         ex->cancel(ex->cancel_self, ex);
     ex->cancel = NULL;
     ex->on_body = NULL;
+    ex->on_source_ready = NULL;
 }
 
 /* --- recycling --- */

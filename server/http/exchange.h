@@ -172,11 +172,12 @@ struct gw_exchange {
     void *sink_self;
     struct gw_str preread; /* body bytes that came before there was a sink */
     size_t preread_capacity;
-    size_t body_max_bytes;                   /* while the whole body is collected; else 0 */
-    void (*on_body)(struct gw_exchange *ex); /* called once when the whole body is there */
-    bool is_body_ended;                      /* the last byte of the request has come */
-    bool is_body_over;                       /* more came than body_max_bytes */
-    bool is_sink_ended;                      /* the sink has been told of the end */
+    size_t body_max_bytes;                           /* while the whole body is collected; else 0 */
+    void (*on_body)(struct gw_exchange *ex);         /* called once when the whole body is there */
+    void (*on_source_ready)(struct gw_exchange *ex); /* while a response is collected, or NULL */
+    bool is_body_ended;                              /* the last byte of the request has come */
+    bool is_body_over;                               /* more came than body_max_bytes */
+    bool is_sink_ended;                              /* the sink has been told of the end */
 };
 
 /* --- for policies and handlers -------------------------------------------------------------- */

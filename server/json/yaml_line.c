@@ -116,7 +116,7 @@ static int resolve_tag(struct gw_yaml_scan *scan, struct gw_str tag, struct gw_s
     size_t bang = gw_str_find(rest, '!');
     struct gw_str handle = gw_str_from(tag.ptr, bang < rest.len ? bang + 2 : 1);
     struct gw_str suffix = gw_str_tail(tag, handle.len);
-    struct gw_str prefix;
+    struct gw_str prefix = {0};
 
     if (tag.len == 1) {
         *out_tag = tag;

@@ -14,8 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "server/core/buf.h"
-#include "server/core/clock.h"
+#include "server/core/log.h"
 #include "server/core/scope.h"
 
 #define LOG_MAX_BYTES (1024 * 1024)
@@ -160,7 +159,12 @@ int gw_redis_process_spawn(const struct gw_state_folder *folder, const char *pro
         return gw_error_set(error, rc, "cannot write redis.conf: %s", strerror(-rc));
     turn_log(folder);
     rc = spawn(folder, program, lock_fd, out_pid);
-    return rc == 0 ? 0 : gw_error_set(error, rc, "cannot run %s: %s", program, strerror(-rc));
+    if (rc != 0)
+        return gw_error_set(error, rc, "cannot run %s: %s", program, strerror(-rc));
+    /* For people who look for it; nothing of ours relies on it. */
+    if (ftruncate(lock_fd, 0) != 0 || dprintf(lock_fd, "%ld\n", (long)*out_pid) < 0)
+        gw_log_warn("private Redis: cannot write redis.lock: %s", strerror(errno));
+    return 0;
 }
 
 /* --- who holds the lock --- */

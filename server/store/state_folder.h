@@ -1,8 +1,9 @@
 /* The folder in which a gateway keeps what outlives it, when it runs its own Redis.
  *
  * 0700, ours, and held by a lock as long as the gateway lives: a second gateway is refused. In it:
- * gateway.lock, redis.lock (held by the Redis process itself), password, socket (where the socket's
- * folder is: a unix socket's path has at most 107 bytes, a state folder's may have more). */
+ * gateway.lock, redis.lock (held by the Redis process itself; says its pid), password, socket
+ * (where the socket's folder is: a unix socket's path has at most 107 bytes, a state folder's may
+ * have more). */
 #pragma once
 
 #include <stdbool.h>

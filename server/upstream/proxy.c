@@ -33,11 +33,29 @@ static const struct {
     [GW_HTTP_NO_MEMORY] = {"overloaded", NULL},
 };
 
+static bool is_safe(enum gw_method method)
+{
+    return method == GW_METHOD_GET || method == GW_METHOD_HEAD || method == GW_METHOD_OPTIONS;
+}
+
 static void cancel(void *self)
 {
     struct proxy *proxy = self;
 
     gw_http_call_cancel(proxy->call);
+    proxy->call = NULL;
+}
+
+/* With the end of the exchange: a read that nobody waits for ends, a write that was sent does not.
+ */
+static void leave(void *self)
+{
+    struct proxy *proxy = self;
+
+    if (is_safe(proxy->ex->request.method))
+        gw_http_call_cancel(proxy->call);
+    else
+        gw_http_call_leave(proxy->call);
     proxy->call = NULL;
 }
 
@@ -199,11 +217,6 @@ static const struct gw_body_sink proxy_sink = {
 
 /* --- start --- */
 
-static bool is_safe(enum gw_method method)
-{
-    return method == GW_METHOD_GET || method == GW_METHOD_HEAD || method == GW_METHOD_OPTIONS;
-}
-
 /* Returns 0, or a negative errno; the problem is the caller's to set. */
 static int start_call(struct proxy *proxy, const struct gw_backend *backend, struct gw_str target)
 {
@@ -228,7 +241,7 @@ static int start_call(struct proxy *proxy, const struct gw_backend *backend, str
         return -ENOMEM;
     int rc = gw_proxy_request_fields(ex, config, fields, &request.field_count);
     if (rc == 0)
-        rc = gw_arena_defer(&ex->arena, cancel, proxy);
+        rc = gw_arena_defer(&ex->arena, leave, proxy);
     if (rc == 0)
         rc = gw_http_call_start(backend->origin, &request, &proxy_events, proxy, &proxy->call);
     return rc;

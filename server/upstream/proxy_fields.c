@@ -110,8 +110,10 @@ int gw_proxy_request_fields(struct gw_exchange *ex, const struct gw_backend_conf
 int gw_proxy_response_fields(struct gw_exchange *ex, const struct gw_field *fields, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (gw_str_equal_nocase(fields[i].name, GW_STR("x-request-id")))
-            continue; /* the caller gets ours */
+        if (gw_str_equal_nocase(fields[i].name,
+                                GW_STR("x-request-id")) || /* the caller gets ours */
+            gw_str_equal_nocase(fields[i].name, GW_STR("proxy-authenticate"))) /* meant for us */
+            continue;
         struct gw_str name = gw_arena_copy(&ex->arena, fields[i].name);
         struct gw_str value = gw_arena_copy(&ex->arena, fields[i].value);
         if (name.ptr == NULL || value.ptr == NULL)

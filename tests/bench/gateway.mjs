@@ -149,7 +149,7 @@ export async function startGateway(root, { name = 'millgate', upstream, tokens, 
   const dir = join(root, name);
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
-  const plans = { standard: { limit: 1_000_000_000, window: '60s', burst: 100_000_000, grants: GRANTS, ...options.limit } };
+  const plans = { standard: { limit: 6_000_000, window: '60s', burst: 6_000_000, grants: GRANTS, ...options.limit } };
   const config = gatewayConfig({
     dir,
     issuer: tokens.issuer,

@@ -33,6 +33,31 @@ describe('check', () => {
     assert.match(text, /surprise/);
   });
 
+  test('what is wrong with a backend, an issuer or a plan is told once, not of each contract', async (t) => {
+    const gw = await prepareGateway(t);
+    gw.rewriteConfig((config) => {
+      config.backends.peer.url = 'ftp://127.0.0.1';
+      config.issuers.dev.algorithms = ['none'];
+      config.plans.standard.grants = ['system'];
+      config.plans.standard.limit = 0;
+    });
+    const { code, stderr } = runProgram(['check', '-c', gw.configPath]);
+    assert.equal(code, 1);
+    assert.match(stderr, /url must begin with/);
+    assert.match(stderr, /limit/);
+    assert.doesNotMatch(stderr, /peer\.v1\.yaml/);
+    const places = stderr.split('\n').filter(Boolean).map((line) => /:\d+:\d+/.exec(line)?.[0]);
+    assert.equal(new Set(places).size, places.length, stderr);
+  });
+
+  test('a section that is none at all is not held against contracts', async (t) => {
+    const gw = await prepareGateway(t);
+    gw.rewriteConfig((config) => Object.assign(config, { backends: 5, floor: 'high' }));
+    const { code, stderr } = runProgram(['check', '-c', gw.configPath]);
+    assert.equal(code, 1);
+    assert.equal(stderr.trim().split('\n').length, 2, stderr);
+  });
+
   test('a file that is not there', () => {
     const result = runProgram(['check', '-c', '/nowhere/millgate.yaml']);
     assert.equal(result.code, 1);

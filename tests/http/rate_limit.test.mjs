@@ -71,10 +71,10 @@ describe('rate limit', () => {
     const one = await startGateway(t, { issuer, config });
     const two = await startGateway(t, { issuer, config });
     const headers = { authorization: `Bearer ${issuer.token({ sub: 'shared' })}` };
-    const calls = Array.from({ length: 60 }, (_, i) => (i % 2 ? one : two).get(peerPath('mirror'), { headers }));
-    const answers = await Promise.all(calls);
+    const answers = [];
+    for (let i = 0; i < 40; i++) answers.push(await (i % 2 ? one : two).get(peerPath('mirror'), { headers }));
     assert.ok(passed(answers) >= 20 && passed(answers) <= 22, String(passed(answers)));
-    assert.ok(passed(answers.filter((_, i) => i % 2)) > 0);
+    assert.ok(passed(answers.filter((_, i) => i % 2)) >= 9, 'they did not share');
   });
 
   test('sixty at once are admitted exactly', async (t) => {

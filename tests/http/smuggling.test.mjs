@@ -116,11 +116,13 @@ describe('requests that a strict parser refuses', () => {
     const { statuses, ended } = await outcomeOf(bytes);
     const { requests, violations } = gw.peer;
     assert.deepEqual(violations, [], 'an ambiguous request went out');
-    assert.ok(requests.length <= 1, `${requests.length} requests went out`);
+    assert.ok(requests.length <= 1, `${requests.length} requests went out: ${JSON.stringify(requests.map((r) => r.rawHead))}`);
     assert.ok(requests.every((request) => request.path !== '/admin'), 'the inner request went out');
     assert.ok(statuses.length <= 1 || requests.length === 0, `answers: ${statuses}`);
     if (requests.length === 1 && requests[0].isComplete) forwarded.push(name);
-    else if (statuses.length) assert.ok(statuses.every((s) => REFUSALS.includes(s)), `answers: ${statuses}`);
+    // Another refusal (404, say) may come before the flaw is reached: then the connection must end.
+    else if (statuses.length && !ended)
+      assert.ok(statuses.every((s) => REFUSALS.includes(s)), `answers: ${statuses}`);
     assert.ok(ended || mayWait || requests.length === 1, `the connection stays open after ${statuses}`);
     assert.equal((await gw.get(peerPath('mirror'))).status, 200, 'the gateway goes on');
   }
@@ -146,7 +148,7 @@ describe('requests that a strict parser refuses', () => {
     test(`accepted by others: ${file} ${section} ${title}`, async () => {
       const { statuses } = await outcomeOf(aimed(Buffer.from(raw, 'base64'), gw.bearer.authorization));
       assert.deepEqual(gw.peer.violations, []);
-      assert.ok(gw.peer.requests.length <= Math.max(messages, 1), 'more went out than came in');
+      assert.ok(gw.peer.requests.length <= Math.max(messages, 1), `more went out than came in: ${JSON.stringify(gw.peer.requests.map((r) => r.rawHead))}`);
       assert.ok(statuses.every((status) => status < 500 || status === 501 || status === 505), statuses.join());
     });
 });

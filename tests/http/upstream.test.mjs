@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 
 import { malformedChunks, malformedHeads } from '../rigs/peer/behaviours.mjs';
+import { withBodyLimit } from './support/config.mjs';
 import { assertProblem, eventually, peerPath, startGateway, suiteScope } from './support/harness.mjs';
 
 describe('upstream', () => {
@@ -11,7 +12,7 @@ describe('upstream', () => {
   const suite = suiteScope();
   before(async () => {
     gw = await startGateway(suite, {
-      config: { peerBackend: { first_byte_timeout: '800ms', total_timeout: '3s', connect_timeout: '1s' } },
+      config: { policies: withBodyLimit('1GiB'), peerBackend: { first_byte_timeout: '800ms', total_timeout: '3s', connect_timeout: '1s' } },
     });
   });
 
@@ -29,7 +30,8 @@ describe('upstream', () => {
       client.send(`GET ${peerPath(`malformed-chunk?kind=${kind}`)} HTTP/1.1\r\nHost: a\r\n` +
         `Authorization: ${gw.bearer.authorization}\r\n\r\n`);
       const answer = await client.response({ deadlineMs: 5000 }).catch((error) => error);
-      assert.ok(answer instanceof Error || answer.status === 502, String(answer?.status));
+      const isCut = answer === null || /ended/.test(answer.message);
+      assert.ok(isCut || answer.status === 502, `${answer?.status ?? answer?.message}`);
       client.destroy();
     });
 

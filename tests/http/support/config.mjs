@@ -9,7 +9,12 @@ import { AUDIENCE, ISSUER } from './tokens.mjs';
 export const PEER_ROOT = '/system/peer/v1';
 export const ADMIN_SCOPE = 'millgate:admin';
 
-const POLICIES = [{ body_limit: {} }, { headers: {} }, { jwt: {} }, { rate_limit: {} }, { schema: {} }];
+const POLICIES = [{ body_limit: {} }, { headers: {} }, { jwt: {} }, { rate_limit: {} },];
+
+/** The usual chain with another bound on bodies. */
+export function withBodyLimit(maxBytes) {
+  return POLICIES.map((policy) => ('body_limit' in policy ? { body_limit: { max_bytes: maxBytes } } : policy));
+}
 
 function orderSchema() {
   return {

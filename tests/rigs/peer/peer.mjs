@@ -90,7 +90,8 @@ class Connection {
   #begin(head, framing) {
     const request = new Request(this, head, framing);
     this.requests.push(request);
-    this.peer.requests.push(request);
+    // "/" is what a gateway asks to see whether the peer is ready: no behaviour has that path.
+    if (request.path !== '/') this.peer.requests.push(request);
     const behave = behaviours[request.name] ?? behaviours.mirror;
     this.#answering = this.#answering
       .then(() => behave(request, this))

@@ -144,30 +144,52 @@ static void options_are_read(void **state)
     }
 }
 
-static void check_creates_the_policies(void **state)
+/* `check` of a configuration: what it says on standard error. To be freed. */
+static char *check(const char *configuration, int expected_code)
 {
-    struct gw_cli cli = {filters, NULL, stdout, stderr};
-    struct gw_diagnostics diagnostics;
     char path[] = "/tmp/millgate-check-XXXXXX";
+    char line[64];
     int fd = mkstemp(path);
     FILE *file = fdopen(fd, "w");
 
-    (void)state;
-    gw_diagnostics_init(&diagnostics);
-    fputs("listeners: [{address: 127.0.0.1:0}]\npolicies:\n- picky:\n", file);
-    fflush(file);
-    assert_null(gw_cli_check_config(&cli, path, &diagnostics));
-    assert_int_equal(diagnostics.count, 1);
-    assert_string_equal(diagnostics.findings[0].text, "picky: needs a word");
-    assert_int_equal(diagnostics.findings[0].line, 3);
-    gw_diagnostics_finish(&diagnostics);
-
-    fputs("   {word: yes}\n", file);
+    fputs(configuration, file);
     fclose(file);
-    struct gw_config *config = gw_cli_check_config(&cli, path, &diagnostics);
-    assert_non_null(config);
-    gw_config_destroy(config);
+    snprintf(line, sizeof(line), "millgate check -c %s", path);
+    struct outcome outcome = run(line);
     unlink(path);
+    if (outcome.code != expected_code)
+        fail_msg("%d: %s%s", outcome.code, outcome.out, outcome.err);
+    free(outcome.out);
+    return outcome.err;
+}
+
+static void check_creates_the_policies(void **state)
+{
+    char *said =
+        check("listeners: [{address: 127.0.0.1:0}]\npolicies:\n- picky:\n", GW_EXIT_PROBLEM);
+
+    (void)state;
+    assert_non_null(strstr(said, ":3:"));
+    assert_non_null(strstr(said, "error: picky: needs a word\n"));
+    free(said);
+    said =
+        check("listeners: [{address: 127.0.0.1:0}]\npolicies:\n- picky: {word: yes}\n", GW_EXIT_OK);
+    assert_string_equal(said, "");
+    free(said);
+}
+
+static void check_tells_all_at_once(void **state)
+{
+    char *said = check(
+        "surprise: 1\nlisteners: [{address: 127.0.0.1:0}]\nlog_level: loud\npolicies:\n- picky:\n",
+        GW_EXIT_PROBLEM);
+
+    (void)state;
+    assert_non_null(strstr(said, ":1:"));
+    assert_non_null(strstr(said, "surprise"));
+    assert_non_null(strstr(said, "log_level"));
+    assert_non_null(strstr(said, "picky: needs a word"));
+    free(said);
 }
 
 int main(void)
@@ -176,6 +198,7 @@ int main(void)
         cmocka_unit_test(commands_are_found),
         cmocka_unit_test(options_are_read),
         cmocka_unit_test(check_creates_the_policies),
+        cmocka_unit_test(check_tells_all_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

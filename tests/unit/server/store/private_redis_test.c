@@ -114,6 +114,13 @@ static void test_start_use_stop(void **state)
     snprintf(path, sizeof(path), "%s/redis.conf", state_path);
     assert_int_equal(mode_of(path), 0600);
     assert_int_equal(mode_of(socket_path), 0700);
+    snprintf(path, sizeof(path), "%s/redis.lock", state_path);
+    FILE *lock = fopen(path, "r");
+    long noted = 0;
+    assert_non_null(lock);
+    assert_int_equal(fscanf(lock, "%ld", &noted), 1);
+    assert_int_equal(noted, gw_private_redis_get_pid(own));
+    fclose(lock);
 
     pid_t pid = gw_private_redis_get_pid(own);
     gw_private_redis_stop(own);
