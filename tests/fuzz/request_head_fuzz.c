@@ -87,14 +87,16 @@ static void judge(struct gw_raw_head *head, struct gw_str wire)
     struct gw_field fields[MAX_FIELDS];
     struct gw_request request = {.fields = fields, .field_count = head->field_count};
 
-    if (gw_request_head_flaw(head) == NULL && !is_strict(wire))
-        abort();
+    bool is_good = gw_request_head_flaw(head) == NULL;
     for (size_t i = 0; i < head->field_count; i++)
         fields[i] = (struct gw_field){head->fields[i].name, gw_str_trim(head->fields[i].value)};
     struct gw_str target = gw_str_from(head->target, head->target_len);
     request.method = gw_method_parse(gw_str_of(head->method));
-    if (gw_request_target_flaw(&request, target) != NULL ||
-        gw_request_framing_flaw(&request, false) != NULL)
+    if (gw_request_target_flaw(&request, target) != NULL)
+        return;
+    if (is_good && !is_strict(wire))
+        abort();
+    if (gw_request_framing_flaw(&request, false) != NULL)
         return;
     if (request.path.len == 0 || request.body_bytes < -1 ||
         gw_str_find(request.host, '"') < request.host.len)
