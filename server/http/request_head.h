@@ -4,8 +4,8 @@
  * out, and on how its pieces lie in its read buffer: a strict head leaves a known pattern there
  * (each CR LF becomes two NULs, each colon one), and whatever breaks RFC 9112 in a way that the
  * library hides breaks the pattern too. The pattern is its layout, not its interface: the tests
- * would fail with a version that changes it. One thing leaves no trace: a NUL in the place of the
- * CR before an LF. Pure. */
+ * would fail with a version that changes it. One thing leaves no trace: NULs on
+ * the wire that stand just where CRs are missing. Pure. */
 #pragma once
 
 #include "server/core/str.h"

@@ -62,17 +62,19 @@ static bool split_field(char *line, struct gw_field *field)
     return true;
 }
 
-/* The wire, judged on its own: every line ends in CR LF, nothing else does, no NUL, no fold. A NUL
- * in the place of the CR cannot be told from it any more, and passes. */
+/* The wire, judged on its own: every line ends in CR LF, nothing else does, no fold. Not judged
+ * where it has NULs: they can stand for the CRs that are missing. */
 static bool is_strict(struct gw_str wire)
 {
     bool is_line_start = false;
 
+    if (memchr(wire.ptr, '\0', wire.len) != NULL)
+        return true;
     for (size_t i = 0; i < wire.len; i++) {
         char byte = wire.ptr[i];
-        if ((byte == '\r' || byte == '\0') && (i + 1 == wire.len || wire.ptr[i + 1] != '\n'))
+        if (byte == '\r' && (i + 1 == wire.len || wire.ptr[i + 1] != '\n'))
             return false;
-        if (byte == '\n' && (i == 0 || (wire.ptr[i - 1] != '\r' && wire.ptr[i - 1] != '\0')))
+        if (byte == '\n' && (i == 0 || wire.ptr[i - 1] != '\r'))
             return false;
         if (is_line_start && (byte == ' ' || byte == '\t'))
             return false;
