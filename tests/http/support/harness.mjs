@@ -12,7 +12,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import http from 'node:http';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -21,7 +21,7 @@ import { ADMIN_SCOPE, gatewayConfig, peerContract, PEER_ROOT, writeFiles } from 
 import { RawClient } from './raw_client.mjs';
 import { Issuer } from './tokens.mjs';
 
-export const PROGRAM = process.env.MILLGATE_BIN;
+export const PROGRAM = process.env.MILLGATE_BIN && resolve(process.env.MILLGATE_BIN);
 export const isSanitized = Boolean(process.env.MILLGATE_SANITIZED);
 const START_MS = isSanitized ? 60_000 : 20_000;
 const STOP_MS = 30_000;
