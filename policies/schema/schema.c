@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "policies/schema/body.h"
-#include "policies/schema/parameters.h"
-#include "server/contract/operation.h"
+#include "policies/schema/request.h"
+#include "policies/schema/response.h"
 #include "server/filter/worker.h"
+#include "server/json/reader.h"
 #include "server/observe/metrics.h"
 
 static const struct gw_option schema_options[] = {
@@ -22,28 +22,15 @@ static const struct gw_option schema_options[] = {
      "What happens to a JSON object in which a name comes twice.", NULL, "refuse pass", 0},
     {"unknown_query", GW_ENUM, 0, 0, "pass",
      "What happens to query parameters that the contract does not name.", NULL, "refuse pass", 0},
+    {"responses", GW_ENUM, 0, 0, "off",
+     "Responses against the contract: `enforce` answers 502 instead, `report` counts and logs.",
+     NULL, "off report enforce", 0},
+    {"response_sample", GW_INT, 1, 100, "100",
+     "How many of 100 responses are looked at, evenly spread.", NULL, NULL, 0},
+    {"max_response_bytes", GW_BYTES, 1, 64 << 20, "1MiB",
+     "With `enforce`, the largest streamed response that is collected; a larger one is refused.",
+     NULL, NULL, 0},
     {0},
-};
-
-static const struct gw_metric metric_passed = {"millgate_schema_requests_total",
-                                               "Requests held against their contract.",
-                                               "result=\"valid\"", false};
-static const struct gw_metric metric_refused_parameter = {"millgate_schema_requests_total",
-                                                          "Requests held against their contract.",
-                                                          "result=\"parameter\"", false};
-static const struct gw_metric metric_refused_body = {"millgate_schema_requests_total",
-                                                     "Requests held against their contract.",
-                                                     "result=\"body\"", false};
-static const struct gw_metric metric_refused_media = {"millgate_schema_requests_total",
-                                                      "Requests held against their contract.",
-                                                      "result=\"media_type\"", false};
-
-struct schema { /* one per worker */
-    size_t max_body_bytes;
-    size_t max_errors;
-    uint32_t max_depth;
-    bool allows_duplicates;
-    bool refuses_unknown;
 };
 
 static size_t number_of(const json_t *config, const char *key)
@@ -68,6 +55,11 @@ static int schema_create(const json_t *config, void **out_self, struct gw_error 
     schema->max_depth = (uint32_t)number_of(config, "max_depth");
     schema->allows_duplicates = is_word(config, "duplicate_names", "pass");
     schema->refuses_unknown = is_word(config, "unknown_query", "refuse");
+    schema->responses = is_word(config, "responses", "enforce")  ? SCHEMA_RESPONSES_ENFORCE
+                        : is_word(config, "responses", "report") ? SCHEMA_RESPONSES_REPORT
+                                                                 : SCHEMA_RESPONSES_OFF;
+    schema->response_sample = (unsigned)number_of(config, "response_sample");
+    schema->max_response_bytes = number_of(config, "max_response_bytes");
     *out_self = schema;
     return 0;
 }
@@ -77,55 +69,15 @@ static void schema_destroy(void *self)
     free(self);
 }
 
-/* --- refusals --------------------------------------------------------------------------------- */
+/* --- for both directions ---------------------------------------------------------------------- */
 
-static void count(const struct gw_exchange *ex, const struct gw_metric *metric)
+void schema_count(const struct gw_exchange *ex, const struct gw_metric *metric)
 {
     if (ex->worker != NULL)
         gw_metrics_add(ex->worker->metrics, metric, 1);
 }
 
-static enum gw_verdict refuse(struct gw_exchange *ex, const char *problem, const char *detail,
-                              const struct violations *list)
-{
-    if (list->count == 0) /* nothing but memory was missing */
-        return gw_exchange_reject(ex, "overloaded", NULL, 0);
-    ex->record.detail = violations_summary(list);
-    gw_problem_set_with(ex, problem, detail, violations_members(list));
-    return GW_STOP;
-}
-
-static enum gw_verdict refuse_media_type(struct gw_exchange *ex, const char *detail)
-{
-    count(ex, &metric_refused_media);
-    return gw_exchange_reject(ex, "unsupported-media-type", detail, 0);
-}
-
-static enum gw_verdict refuse_missing_body(struct gw_exchange *ex)
-{
-    struct violation violation = {
-        .in = VIOLATION_IN_BODY,
-        .keyword = GW_STR("required"),
-        .detail = GW_STR("is required, but missing"),
-    };
-    struct violations list;
-
-    violations_init(&list, &ex->arena, 1);
-    violations_add(&list, &violation);
-    count(ex, &metric_refused_body);
-    return refuse(ex, "invalid-body", "The operation needs a body.", &list);
-}
-
-static enum gw_verdict pass(const struct gw_exchange *ex)
-{
-    count(ex, &metric_passed);
-    return GW_NEXT;
-}
-
-/* --- the request's body ----------------------------------------------------------------------- */
-
-/* The one Content-Type; empty if there is none or more than one. */
-static struct gw_str content_type_of(const struct gw_field *fields, size_t field_count)
+struct gw_str schema_content_type(const struct gw_field *fields, size_t field_count)
 {
     struct gw_str found = GW_STR("");
 
@@ -139,79 +91,14 @@ static struct gw_str content_type_of(const struct gw_field *fields, size_t field
     return found;
 }
 
-static bool is_coded(const struct gw_field *fields, size_t field_count)
+bool schema_is_coded(const struct gw_field *fields, size_t field_count)
 {
-    const struct gw_str *coding = gw_field_find(fields, field_count, GW_STR("content-encoding"));
-    return coding != NULL && coding->len > 0 && !gw_str_equal_nocase(*coding, GW_STR("identity"));
-}
-
-static const struct gw_media_type *media_type_of(const struct gw_exchange *ex,
-                                                 struct gw_str content_type)
-{
-    return media_type_select(ex->operation->media_types, ex->operation->media_type_count,
-                             content_type);
-}
-
-static enum gw_verdict check_body(void *self, struct gw_exchange *ex)
-{
-    const struct schema *schema = self;
-    struct gw_str content_type = content_type_of(ex->request.fields, ex->request.field_count);
-    const struct body_rules rules = {
-        .schemas = ex->operation->api->schemas,
-        .direction = GW_SCHEMA_REQUEST,
-        .json = {.max_bytes = UINT32_C(1) << 31, .max_depth = schema->max_depth},
-        .allows_duplicates = schema->allows_duplicates,
-    };
-    struct violations list;
-
-    if (ex->request.body.len == 0)
-        return ex->operation->is_body_required ? refuse_missing_body(ex) : pass(ex);
-    violations_init(&list, &ex->arena, schema->max_errors);
-    body_check(&rules, media_type_of(ex, content_type), content_type, ex->request.body, &list);
-    if (!violations_are_any(&list))
-        return pass(ex);
-    count(ex, &metric_refused_body);
-    return refuse(ex, "invalid-body", "The body does not fit the contract; errors tells where.",
-                  &list);
-}
-
-static size_t max_body_of(const struct schema *schema, const struct gw_operation *operation)
-{
-    return operation->max_body_bytes > 0 ? (size_t)operation->max_body_bytes
-                                         : schema->max_body_bytes;
-}
-
-static enum gw_verdict start_body(const struct schema *schema, struct gw_exchange *ex)
-{
-    const struct gw_operation *operation = ex->operation;
-    struct gw_str content_type = content_type_of(ex->request.fields, ex->request.field_count);
-
-    if (ex->request.body_bytes == 0)
-        return operation->is_body_required ? refuse_missing_body(ex) : pass(ex);
-    if (!operation->has_body)
-        return refuse_media_type(ex, "The contract describes no body for this operation.");
-    const struct gw_media_type *type = media_type_of(ex, content_type);
-    if (type == NULL)
-        return refuse_media_type(ex, "The contract does not offer the body's Content-Type.");
-    if (!body_is_checked(type, content_type))
-        return pass(ex);
-    if (is_coded(ex->request.fields, ex->request.field_count))
-        return refuse_media_type(ex, "A body with a Content-Encoding cannot be checked.");
-    return gw_exchange_need_request_body(ex, max_body_of(schema, operation), check_body);
-}
-
-static enum gw_verdict schema_on_request(void *self, struct gw_exchange *ex)
-{
-    const struct schema *schema = self;
-    struct violations list;
-
-    violations_init(&list, &ex->arena, schema->max_errors);
-    parameters_check(ex, schema->refuses_unknown, &list);
-    if (!violations_are_any(&list))
-        return start_body(schema, ex);
-    count(ex, &metric_refused_parameter);
-    return refuse(ex, "invalid-parameter",
-                  "A parameter does not fit the contract; errors tells which.", &list);
+    for (size_t i = 0; i < field_count; i++) {
+        if (gw_str_equal_nocase(fields[i].name, GW_STR("content-encoding")) &&
+            fields[i].value.len > 0 && !gw_str_equal_nocase(fields[i].value, GW_STR("identity")))
+            return true;
+    }
+    return false;
 }
 
 const struct gw_filter_type gw_schema = {
@@ -220,4 +107,5 @@ const struct gw_filter_type gw_schema = {
     .create = schema_create,
     .destroy = schema_destroy,
     .on_request = schema_on_request,
+    .on_response = schema_on_response,
 };

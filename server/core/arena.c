@@ -52,46 +52,48 @@ static void run_defers(struct gw_arena *arena)
     }
 }
 
-/* Frees all blocks but the oldest, which is of ordinary size. */
-static struct gw_arena_block *free_newer(struct gw_arena_block *block)
+static void free_block(struct gw_arena_block *block)
 {
-    while (block != NULL && block->older != NULL) {
-        struct gw_arena_block *older = block->older;
-        UNPOISON(block->payload, block->bytes);
-        free(block);
-        block = older;
+    UNPOISON(block->payload, block->bytes);
+    free(block);
+}
+
+/* Frees all blocks but one of ordinary size, if there is one and it is to be kept. */
+static struct gw_arena_block *free_blocks(struct gw_arena *arena, bool keeps_one)
+{
+    struct gw_arena_block *kept = NULL;
+    struct gw_arena_block *older;
+
+    for (struct gw_arena_block *block = arena->blocks; block != NULL; block = older) {
+        older = block->older;
+        if (keeps_one && kept == NULL && block->bytes == arena->block_bytes)
+            kept = block;
+        else
+            free_block(block);
     }
-    return block;
+    return kept;
 }
 
 void gw_arena_finish(struct gw_arena *arena)
 {
     run_defers(arena);
-    struct gw_arena_block *oldest = free_newer(arena->blocks);
-    if (oldest != NULL) {
-        UNPOISON(oldest->payload, oldest->bytes);
-        free(oldest);
-    }
+    free_blocks(arena, false);
     gw_arena_init(arena, arena->block_bytes, arena->max_bytes);
 }
 
 void gw_arena_reset(struct gw_arena *arena)
 {
     run_defers(arena);
-    struct gw_arena_block *oldest = free_newer(arena->blocks);
-    if (oldest != NULL && oldest->bytes > arena->block_bytes) {
-        UNPOISON(oldest->payload, oldest->bytes);
-        free(oldest);
-        oldest = NULL;
-    }
+    struct gw_arena_block *kept = free_blocks(arena, true);
     gw_arena_init(arena, arena->block_bytes, arena->max_bytes);
-    if (oldest == NULL)
+    if (kept == NULL)
         return;
-    arena->blocks = oldest;
-    arena->next = oldest->payload;
-    arena->end = oldest->payload + oldest->bytes;
-    arena->used_bytes = oldest->bytes;
-    POISON(oldest->payload, oldest->bytes);
+    kept->older = NULL;
+    arena->blocks = kept;
+    arena->next = kept->payload;
+    arena->end = kept->payload + kept->bytes;
+    arena->used_bytes = kept->bytes;
+    POISON(kept->payload, kept->bytes);
 }
 
 /* A new block of at least `bytes`. One that is larger than ordinary is put *behind* the newest, so

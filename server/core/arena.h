@@ -17,7 +17,7 @@ struct gw_arena_defer;
 struct gw_arena {
     char *next;                    /* first free byte of the newest block */
     char *end;                     /* one behind its last */
-    struct gw_arena_block *blocks; /* newest first; the oldest is kept over a reset */
+    struct gw_arena_block *blocks; /* newest first; one is kept over a reset */
     struct gw_arena_defer *defers; /* newest first */
     size_t block_bytes;            /* size of an ordinary block */
     size_t used_bytes;             /* of all blocks together */
@@ -30,7 +30,7 @@ void gw_arena_init(struct gw_arena *arena, size_t block_bytes, size_t max_bytes)
 /* Runs the deferred calls, newest first, then frees all. Safe on a zeroed arena. */
 void gw_arena_finish(struct gw_arena *arena);
 
-/* Like finish, but keeps the first block for the next use. */
+/* Like finish, but keeps a block of ordinary size for the next use. */
 void gw_arena_reset(struct gw_arena *arena);
 
 /* Memory aligned for any type, not zeroed; NULL at the ceiling or without memory. */

@@ -31,7 +31,7 @@ char *gw_buf_reserve(struct gw_buf *buf, size_t bytes)
 {
     if (buf->has_failed)
         return NULL;
-    if (bytes <= buf->capacity - buf->len)
+    if (buf->ptr != NULL && bytes <= buf->capacity - buf->len)
         return buf->ptr + buf->len;
     if (bytes > buf->max_bytes - buf->len) {
         buf->has_failed = true;

@@ -14,6 +14,11 @@ struct tap {
 
 enum direction { TO_UPSTREAM, TO_CLIENT };
 
+struct gw_response_room {
+    char *bytes;
+    size_t len, capacity, max_bytes;
+};
+
 struct gw_chain_run {
     const struct gw_chain *chain;
     size_t at;  /* the filter that runs or waits */
@@ -24,6 +29,7 @@ struct gw_chain_run {
     bool has_verdict; /* resumed while the loop was active */
     enum gw_verdict verdict;
     enum gw_verdict (*then)(void *self, struct gw_exchange *ex); /* waiting for the body */
+    struct gw_response_room room;                                /* a response's body, collected */
     void *slots[GW_MAX_FILTERS];
     struct tap *request_taps, *response_taps;
 };
@@ -73,6 +79,16 @@ static void turn_back(struct gw_chain_run *run)
     run->at = run->ran;
 }
 
+/* A body that is not streamed passes the taps when its head is final, as a streamed one does. */
+static void tap_whole_body(struct gw_exchange *ex)
+{
+    if (ex->response.source != NULL || ex->chain_run->response_taps == NULL)
+        return;
+    if (ex->response.body.len > 0)
+        gw_chain_tap_response(ex, ex->response.body);
+    gw_chain_tap_response(ex, GW_STR(""));
+}
+
 /* Runs filters until one waits or the chain ends. `verdict` is that of filter `run->at`. */
 static void step(struct gw_exchange *ex, enum gw_verdict verdict)
 {
@@ -105,6 +121,7 @@ static void step(struct gw_exchange *ex, enum gw_verdict verdict)
         } else {
             if (run->at == 0) {
                 run->is_stepping = false;
+                tap_whole_body(ex);
                 gw_exchange_respond(ex);
                 return;
             }
@@ -123,6 +140,8 @@ void gw_chain_response_set(struct gw_exchange *ex)
         gw_exchange_respond(ex);
         return;
     }
+    if (ex->state == GW_EXCHANGE_GONE)
+        return; /* what a filter starts now, nobody would cancel */
     turn_back(run);
     step(ex, GW_NEXT);
 }
@@ -185,6 +204,94 @@ enum gw_verdict gw_exchange_need_request_body(struct gw_exchange *ex, size_t max
     return GW_WAIT;
 }
 
+/* --- the response's body --- */
+
+/* Room for at least one byte more; false at the bound or without memory. */
+static bool make_room(struct gw_exchange *ex, struct gw_response_room *room)
+{
+    size_t capacity = room->capacity * 2;
+
+    if (room->len < room->capacity)
+        return true;
+    if (room->capacity > room->max_bytes)
+        return false;
+    if (room->capacity == 0)
+        capacity = ex->response.body_bytes > 0 ? (size_t)ex->response.body_bytes + 1 : 16 * 1024;
+    if (capacity > room->max_bytes + 1) /* one byte beyond tells a body that is too large */
+        capacity = room->max_bytes + 1;
+    char *bytes = gw_arena_alloc(&ex->arena, capacity);
+    if (bytes == NULL)
+        return false;
+    if (room->len > 0)
+        memcpy(bytes, room->bytes, room->len);
+    room->bytes = bytes;
+    room->capacity = capacity;
+    return true;
+}
+
+/* Reads what is there: 0 at the end, -EAGAIN if more will come, -EMSGSIZE, or the source's error.
+ */
+static ssize_t read_response(struct gw_exchange *ex, struct gw_response_room *room)
+{
+    ssize_t count = 1;
+
+    while (count > 0) {
+        if (room->len > room->max_bytes || !make_room(ex, room))
+            return -EMSGSIZE;
+        count = ex->response.source->read(ex->response.source_self, room->bytes + room->len,
+                                          room->capacity - room->len);
+        if (count > 0)
+            room->len += (size_t)count;
+    }
+    return count;
+}
+
+static enum gw_verdict collect_response(struct gw_exchange *ex)
+{
+    struct gw_chain_run *run = ex->chain_run;
+    ssize_t rc = read_response(ex, &run->room);
+
+    if (rc == -EAGAIN)
+        return GW_WAIT;
+    ex->on_source_ready = NULL;
+    if (rc != 0) {
+        gw_problem_set(ex, "bad-gateway",
+                       rc == -EMSGSIZE ? "The backend's answer is too large to be checked."
+                                       : "The backend's answer is not complete.");
+        return GW_NEXT; /* with this response instead */
+    }
+    ex->response.source = NULL;
+    ex->response.source_self = NULL;
+    ex->response.body = gw_str_from(run->room.bytes, run->room.len);
+    return run->then(run->chain->links[run->at].self, ex);
+}
+
+static void on_source_ready(struct gw_exchange *ex)
+{
+    enum gw_verdict verdict = collect_response(ex);
+
+    if (verdict != GW_WAIT)
+        gw_exchange_resume(ex, verdict);
+}
+
+enum gw_verdict gw_exchange_need_response_body(struct gw_exchange *ex, size_t max_bytes,
+                                               enum gw_verdict (*then)(void *self,
+                                                                       struct gw_exchange *ex))
+{
+    struct gw_chain_run *run = ex->chain_run;
+
+    if (ex->response.source == NULL)
+        return then(run->chain->links[run->at].self, ex);
+    run->then = then;
+    run->room = (struct gw_response_room){.max_bytes = max_bytes};
+    if (ex->response.body_bytes > 0 && (uint64_t)ex->response.body_bytes > max_bytes) {
+        gw_problem_set(ex, "bad-gateway", "The backend's answer is too large to be checked.");
+        return GW_NEXT;
+    }
+    ex->on_source_ready = on_source_ready;
+    return collect_response(ex);
+}
+
 void gw_exchange_on_cancel(struct gw_exchange *ex,
                            void (*cancel)(void *self, struct gw_exchange *ex))
 {
@@ -214,7 +321,9 @@ static int add_tap(struct gw_exchange *ex, struct tap **list, gw_exchange_tap_fn
 
     if (tap == NULL)
         return -ENOMEM;
-    *tap = (struct tap){.next = *list, .fn = fn, .self = self};
+    *tap = (struct tap){.fn = fn, .self = self};
+    while (*list != NULL)
+        list = &(*list)->next;
     *list = tap;
     return 0;
 }

@@ -29,6 +29,7 @@ void gw_chain_run(const struct gw_chain *chain, struct gw_exchange *ex);
 /* The end has set the response: on_response of the filters that ran, then gw_exchange_respond(). */
 void gw_chain_response_set(struct gw_exchange *ex);
 
-/* The taps of a streamed body; called by who moves it. len 0: the end. */
+/* The taps of a streamed body; called by who moves it. len 0: the end. A response that is not
+ * streamed is tapped by the chain. */
 void gw_chain_tap_request(struct gw_exchange *ex, struct gw_str bytes);
 void gw_chain_tap_response(struct gw_exchange *ex, struct gw_str bytes);

@@ -50,6 +50,14 @@ enum gw_verdict gw_exchange_need_request_body(struct gw_exchange *ex, size_t max
                                               enum gw_verdict (*then)(void *self,
                                                                       struct gw_exchange *ex));
 
+/* The same for the response, in on_response: `then` is called with the whole body in
+ * ex->response.body, which has no source any more. What cannot be collected (beyond max_bytes, or
+ * cut short by the backend) is answered 502, and `then` is not called. */
+GW_MUST_CHECK
+enum gw_verdict gw_exchange_need_response_body(struct gw_exchange *ex, size_t max_bytes,
+                                               enum gw_verdict (*then)(void *self,
+                                                                       struct gw_exchange *ex));
+
 /* Goes on after the filter that returned GW_WAIT, with the verdict that it now has (not GW_WAIT).
  */
 void gw_exchange_resume(struct gw_exchange *ex, enum gw_verdict verdict);

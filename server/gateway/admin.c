@@ -24,6 +24,7 @@ struct gw_admin {
     struct gw_exchange_pool pool;
     struct gw_listener *listeners[2]; /* TCP, unix socket */
     struct gw_admin_guard guard;
+    char *socket_path; /* as bound: a reload may name another */
 };
 
 struct endpoint {
@@ -228,6 +229,7 @@ static int open_listeners(struct gw_admin *admin, struct gw_error *error)
     if (rc == 0 && config->socket.ptr != NULL) {
         fd = gw_listen_unix(config->socket.ptr, error);
         rc = fd < 0 ? fd : listen_on(admin, fd, false, &admin->listeners[1], error);
+        admin->socket_path = rc == 0 ? strdup(config->socket.ptr) : NULL;
         if (rc == 0)
             fprintf(stderr, "admin on unix:%s\n", config->socket.ptr);
     }
@@ -259,9 +261,9 @@ void gw_admin_destroy(struct gw_admin *admin)
         return;
     for (size_t i = 0; i < GW_COUNT_OF(admin->listeners); i++)
         gw_listener_destroy(admin->listeners[i]);
-    const struct gw_str path = admin->server->current->config->admin.socket;
-    if (admin->listeners[1] != NULL)
-        unlink(path.ptr);
+    if (admin->socket_path != NULL)
+        unlink(admin->socket_path);
+    free(admin->socket_path);
     gw_admin_guard_finish(&admin->guard);
     gw_exchange_pool_finish(&admin->pool);
     free(admin);

@@ -6,7 +6,7 @@
 
 #include "server/gateway/config_private.h"
 
-#define MAX_WORKERS 256
+#define MAX_WORKERS 64
 
 struct gw_str gw_config_text(const json_t *object, const char *key)
 {

@@ -52,9 +52,13 @@ int gw_listen_sockets(const struct gw_config_address *at, size_t count, int *fds
     return 0;
 }
 
-/* A socket file whose owner is gone refuses connections; then it may be replaced. */
+/* A socket file whose owner is gone refuses connections; then it may be replaced. So does any other
+ * file, which must not. */
 static bool is_dead(const struct sockaddr_un *address)
 {
+    struct stat status;
+    if (lstat(address->sun_path, &status) != 0 || !S_ISSOCK(status.st_mode))
+        return false;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return false;

@@ -225,13 +225,20 @@ static void print_redis(const struct gw_server *server, const struct gw_redis_pr
     gw_buf_append_text(out, "]}");
 }
 
+bool gw_readiness_has_redis(struct gw_readiness *readiness)
+{
+    const struct gw_server *server = readiness->server;
+
+    return gw_redis_health_get(readiness->redis)->count == 0 &&
+           count_workers_with_redis(server) == server->worker_count;
+}
+
 bool gw_readiness_print(struct gw_readiness *readiness, struct gw_buf *out)
 {
     static const char *const phase_names[] = {"starting", "serving", "draining"};
     struct gw_server *server = readiness->server;
     const struct gw_redis_problems *problems = gw_redis_health_get(readiness->redis);
-    bool is_ready = server->phase == GW_SERVER_SERVING && problems->count == 0 &&
-                    count_workers_with_redis(server) == server->worker_count &&
+    bool is_ready = server->phase == GW_SERVER_SERVING && gw_readiness_has_redis(readiness) &&
                     has_backend(readiness);
 
     gw_metrics_set(server->main_worker.metrics, &gw_server_ready, is_ready);

@@ -20,5 +20,8 @@ int gw_readiness_create(struct gw_server *server, struct gw_readiness **out_read
                         struct gw_error *error);
 void gw_readiness_destroy(struct gw_readiness *readiness); /* NULL is safe */
 
+/* Whether Redis is fit, for the main thread and for every worker. */
+bool gw_readiness_has_redis(struct gw_readiness *readiness);
+
 /* Writes the state as JSON; returns whether the gateway is ready. */
 bool gw_readiness_print(struct gw_readiness *readiness, struct gw_buf *out);

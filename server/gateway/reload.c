@@ -232,6 +232,17 @@ static void answer_waiting(struct gw_server *server, int rc)
     gw_exchange_respond(ex);
 }
 
+/* Another was asked for while one ran, or while too many snapshots lived. */
+static void reload_if_wanted(struct gw_server *server)
+{
+    if (!server->reload.is_wanted_again || server->phase != GW_SERVER_SERVING ||
+        server->reload.is_loading || server->reload.is_adopting ||
+        sweep_snapshots(server) >= GW_MAX_SNAPSHOTS)
+        return;
+    server->reload.is_wanted_again = false;
+    gw_server_reload(server, NULL);
+}
+
 static void end_reload(struct gw_server *server, int rc)
 {
     struct gw_reload *reload = &server->reload;
@@ -249,10 +260,7 @@ static void end_reload(struct gw_server *server, int rc)
     }
     answer_waiting(server, rc);
     gw_diagnostics_finish(&reload->diagnostics);
-    if (reload->is_wanted_again) {
-        reload->is_wanted_again = false;
-        gw_server_reload(server, NULL);
-    }
+    reload_if_wanted(server);
 }
 
 static void warn_of_restart(struct gw_server *server, const struct gw_config *next)
@@ -278,11 +286,18 @@ static void on_loaded(void *self)
     int rc = reload->rc;
 
     reload->next = NULL;
+    if (server->phase != GW_SERVER_SERVING) { /* too late for it: the workers are ending */
+        gw_snapshot_destroy(next);
+        end_reload(server, -ECANCELED);
+        return;
+    }
     if (rc == 0) {
         warn_of_restart(server, next->config);
         rc = publish(server, next, &reload->diagnostics);
         if (rc != 0)
             gw_snapshot_destroy(next);
+        else
+            gw_log_set_level(next->config->log_level);
     }
     if (rc != 0) {
         end_reload(server, rc);
@@ -302,6 +317,17 @@ void gw_server_reload_progress(struct gw_server *server)
     sweep_snapshots(server);
     if (is_adopted && server->reload.is_adopting)
         end_reload(server, 0);
+    else
+        reload_if_wanted(server);
+}
+
+void gw_server_reload_finish(struct gw_server *server)
+{
+    server->phase = GW_SERVER_DRAINING;
+    while (server->reload.is_loading)
+        gw_loop_turn(server->loop, 100);
+    if (server->reload.is_adopting)
+        gw_diagnostics_finish(&server->reload.diagnostics);
 }
 
 static void on_waiting_left(void *self, struct gw_exchange *ex)

@@ -5,6 +5,7 @@
 #include "server/contract/operation.h"
 #include "server/core/clock.h"
 #include "server/core/log.h"
+#include "server/http/hop_fields.h"
 #include "server/http/identity_fields.h"
 #include "server/http/problem.h"
 #include "server/http/router.h"
@@ -45,21 +46,37 @@ static struct gw_str make_id(struct gw_request_owner *owner, struct gw_arena *ar
     return gw_str_from(text, len);
 }
 
+/* The field's values in one, and how many there were. One value is not copied. */
+static struct gw_str join_fields(struct gw_exchange *ex, struct gw_str name, size_t *out_count)
+{
+    struct gw_str joined = GW_STR("");
+
+    *out_count = 0;
+    for (size_t i = 0; i < ex->request.field_count && joined.ptr != NULL; i++) {
+        const struct gw_field *field = &ex->request.fields[i];
+        if (!gw_str_equal_nocase(field->name, name))
+            continue;
+        joined = (*out_count)++ == 0 ? field->value
+                                     : gw_arena_printf(&ex->arena, "%.*s,%.*s", GW_STR_ARG(joined),
+                                                       GW_STR_ARG(field->value));
+    }
+    return joined;
+}
+
 static void identify(struct gw_request_owner *owner, struct gw_exchange *ex)
 {
     struct gw_exchange_record *record = &ex->record;
-    const struct gw_str *given = gw_request_field(ex, GW_STR("traceparent"));
     struct gw_traceparent parent;
+    size_t count;
+    struct gw_str given = join_fields(ex, GW_STR("traceparent"), &count);
 
     record->request_id = make_id(owner, &ex->arena, GW_TRACE_ID_LEN);
     record->span_id = make_id(owner, &ex->arena, GW_SPAN_ID_LEN);
-    if (given != NULL && gw_traceparent_parse(*given, &parent)) {
-        const struct gw_str *state = gw_request_field(ex, GW_STR("tracestate"));
+    if (count == 1 && gw_traceparent_parse(given, &parent)) {
         record->trace_id = gw_arena_copy(&ex->arena, parent.trace_id);
         record->parent_span = parent.parent_id;
         record->is_sampled = parent.is_sampled;
-        if (state != NULL)
-            record->tracestate = *state;
+        record->tracestate = join_fields(ex, GW_STR("tracestate"), &count);
     } else {
         record->trace_id = make_id(owner, &ex->arena, GW_TRACE_ID_LEN);
     }
@@ -104,9 +121,11 @@ static void begin(void *self, struct gw_exchange *ex)
 
     identify(owner, ex);
     gw_identity_fields_strip(ex);
+    gw_hop_fields_strip(ex);
     ex->view = owner->view;
     ex->view->exchange_count++;
     if (ex->request.method == GW_METHOD_OTHER) {
+        ex->must_close = true; /* who speaks like this may speak on like this */
         refuse(ex, "not-implemented", GW_STR(""));
         return;
     }

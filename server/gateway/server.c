@@ -210,6 +210,21 @@ static int start_observing(struct gw_server *server, struct gw_error *error)
                                 error);
 }
 
+/* Says "ready" when it is true, if Redis lets it become true soon. */
+static void await_redis(struct gw_server *server)
+{
+    uint64_t until_ns = gw_clock_monotonic_ns() + 3 * GW_NS_PER_SECOND;
+
+    server->phase = GW_SERVER_SERVING;
+    while (!gw_readiness_has_redis(server->readiness)) {
+        if (gw_clock_monotonic_ns() >= until_ns) {
+            gw_log_warn("Redis is not reachable yet: serving without it, see /readyz");
+            return;
+        }
+        gw_loop_turn(server->loop, 20);
+    }
+}
+
 static int start(struct gw_server *server, struct gw_error *error)
 {
     int rc = start_loop(server, error);
@@ -239,6 +254,7 @@ static int start(struct gw_server *server, struct gw_error *error)
 
 static void finish(struct gw_server *server)
 {
+    gw_server_reload_finish(server);
     gw_admin_destroy(server->admin);
     gw_readiness_destroy(server->readiness);
     for (size_t i = 0; i < server->worker_count; i++)
@@ -275,7 +291,7 @@ int gw_server_run(const struct gw_server_options *options)
         gw_log_error("%s", error.text);
     } else {
         exit_code = EXIT_SUCCESS;
-        server->phase = GW_SERVER_SERVING;
+        await_redis(server);
         gw_timer_start(server->loop, &server->tick, TICK_NS, on_tick);
         fprintf(stderr, "ready\n");
         gw_loop_run(server->loop);

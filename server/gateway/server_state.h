@@ -15,7 +15,7 @@
 #include "server/observe/metrics.h"
 
 #define GW_MAX_SNAPSHOTS 4
-#define GW_MAX_WORKERS 64
+#define GW_MAX_WORKERS 64 /* as in the table of the configuration */
 
 struct gw_admin;
 struct gw_http_client;
@@ -73,6 +73,8 @@ int gw_server_load_first(struct gw_server *server);
 void gw_server_reload(struct gw_server *server, struct gw_exchange *waiting);
 /* The waiting request's client has left. */
 void gw_server_forget_waiting(struct gw_server *server);
+/* Waits for a load under way and drops what came of it. Before anything that it uses is freed. */
+void gw_server_reload_finish(struct gw_server *server);
 /* Looks whether an adoption is complete and frees snapshots that nobody uses. */
 void gw_server_reload_progress(struct gw_server *server);
 /* Hands a worker its first view. */

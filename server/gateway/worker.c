@@ -1,5 +1,6 @@
 #include "server/gateway/worker.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -21,7 +22,7 @@
 
 #define TICK_NS (100 * GW_NS_PER_MS)
 #define EXCHANGE_MAX_BYTES (8 * 1024 * 1024)
-#define MAX_LISTENERS 16
+#define MAX_LISTENERS 64 /* as in the table of the configuration */
 
 struct gw_worker_thread {
     struct gw_request_owner requests; /* first: handlers get a pointer to it */
@@ -195,7 +196,9 @@ static void *run(void *self)
 
 void gw_worker_hand_over(struct gw_worker_thread *worker, struct gw_view *view)
 {
-    atomic_store_explicit(&worker->inbox, view, memory_order_release);
+    /* One that the worker has not even looked at can only be the first, in a reload right at start.
+     */
+    gw_view_destroy(atomic_exchange_explicit(&worker->inbox, view, memory_order_acq_rel));
     if (worker->is_started)
         gw_async_send(worker->wake);
 }
@@ -248,6 +251,7 @@ static int add_listeners(struct gw_worker_thread *worker, const struct gw_worker
             .min_body_rate = from->body_min_rate_bytes,
             .count = count_event,
         };
+        assert(i < MAX_LISTENERS);
         int rc = gw_listener_create(&config, &worker->listeners[i], error);
         if (rc != 0)
             return gw_error_prefix(error, rc, "listener %.*s", GW_STR_ARG(from->at.text));
@@ -308,7 +312,6 @@ int gw_worker_create(const struct gw_worker_setup *setup, struct gw_worker_threa
     gw_list_init(&worker->retired);
     worker->on_event = setup->on_event;
     worker->on_event_self = setup->on_event_self;
-    atomic_init(&worker->has_redis, true); /* so that its absence is logged */
     int rc = set_up(worker, setup, error);
     if (rc != 0) {
         gw_worker_destroy(worker);

@@ -14,15 +14,14 @@
 #define DRAIN_FIRST_BYTES (64 * 1024) /* a refused upload up to this size is read to its end */
 #define DRAIN_MAX_BYTES (256 * 1024)  /* one that has started is read up to this */
 #define DRAIN_MAX_NS GW_NS_PER_SECOND
-#define BODY_TICK_NS (5 * GW_NS_PER_SECOND)
 
-static void start_deadline(struct gw_connection *connection, uint64_t after_ns)
+void gw_connection_start_deadline(struct gw_connection *connection, uint64_t after_ns)
 {
     gw_timer_start(connection->listener->config.loop, &connection->deadline, after_ns,
                    gw_connection_on_deadline);
 }
 
-static void count(struct gw_connection *connection, const struct gw_metric *metric)
+void gw_connection_count(struct gw_connection *connection, const struct gw_metric *metric)
 {
     const struct gw_listener_config *config = &connection->listener->config;
     if (config->count != NULL)
@@ -44,7 +43,7 @@ void gw_connection_suspend(struct gw_connection *connection)
     if (connection->is_suspended)
         return;
     stop_waiting(connection);
-    connection->is_suspended = true;
+    connection->is_suspended = connection->was_suspended = true;
     connection->listener->suspended_count++;
     MHD_suspend_connection(connection->mhd);
 }
@@ -62,12 +61,30 @@ void gw_connection_resume(struct gw_connection *connection)
         connection->listener->must_run = true;
 }
 
+/* Answered in mid-upload: the rest has so long to come. */
+static void start_drain(struct gw_connection *connection)
+{
+    connection->phase = GW_PHASE_DRAIN;
+    gw_connection_start_deadline(connection, DRAIN_MAX_NS);
+}
+
 static void on_wake(struct gw_exchange *ex)
 {
-    gw_connection_resume(ex->io_self);
+    struct gw_connection *connection = ex->io_self;
+
+    if (ex->state == GW_EXCHANGE_RESPONDING && connection->phase == GW_PHASE_BODY)
+        start_drain(connection);
+    gw_connection_resume(connection);
 }
 
 const struct gw_exchange_io gw_connection_io = {.wake = on_wake};
+
+void gw_connection_shut(struct gw_connection *connection)
+{
+    if (!connection->is_shut)
+        shutdown(connection->fd, SHUT_RDWR);
+    connection->is_shut = true;
+}
 
 void gw_connection_cut(struct gw_connection *connection, const struct gw_metric *reason)
 {
@@ -75,89 +92,11 @@ void gw_connection_cut(struct gw_connection *connection, const struct gw_metric 
         return;
     connection->is_cut = true;
     if (reason != NULL)
-        count(connection, reason);
-    shutdown(connection->fd, SHUT_RDWR);
+        gw_connection_count(connection, reason);
+    gw_connection_shut(connection);
     if (connection->ex != NULL && connection->is_begun)
         gw_exchange_abandon(connection->ex);
     gw_connection_resume(connection);
-}
-
-/* An upload must bring a minimum per tick, but for the time that we do not take it. */
-static void on_body_tick(struct gw_connection *connection)
-{
-    const struct gw_listener_config *config = &connection->listener->config;
-    uint64_t received = connection->ex->record.request_bytes;
-    uint64_t needed = config->min_body_rate * (BODY_TICK_NS / GW_NS_PER_SECOND);
-
-    if (!connection->is_suspended && received - connection->mark_bytes < needed) {
-        gw_connection_cut(connection, &gw_http_slow_uploads);
-        return;
-    }
-    connection->mark_bytes = received;
-    start_deadline(connection, BODY_TICK_NS);
-}
-
-static bool is_token_over(const struct gw_exchange *ex)
-{
-    return ex->response.source != NULL && ex->identity.expires_at_s > 0 &&
-           gw_clock_realtime_ns() / GW_NS_PER_SECOND >= ex->identity.expires_at_s;
-}
-
-void gw_connection_watch_answer(struct gw_connection *connection)
-{
-    const struct gw_exchange *ex = connection->ex;
-    uint64_t after_ns = connection->listener->config.write_timeout_ns;
-
-    if (ex->response.source != NULL && ex->identity.expires_at_s > 0) {
-        uint64_t now_s = gw_clock_realtime_ns() / GW_NS_PER_SECOND;
-        uint64_t left_s = ex->identity.expires_at_s > now_s ? ex->identity.expires_at_s - now_s : 0;
-        if (left_s < after_ns / GW_NS_PER_SECOND)
-            after_ns = left_s * GW_NS_PER_SECOND;
-    }
-    start_deadline(connection, after_ns);
-}
-
-/* Bytes of a streamed answer must go out, but for the time that we have none to give. */
-static void on_answer_tick(struct gw_connection *connection)
-{
-    const struct gw_exchange *ex = connection->ex;
-    bool has_moved =
-        connection->is_suspended || ex->record.response_bytes != connection->mark_bytes;
-
-    if (is_token_over(ex)) {
-        gw_connection_cut(connection, &gw_http_expired_streams);
-    } else if (ex->response.source != NULL && has_moved) {
-        connection->mark_bytes = ex->record.response_bytes;
-        gw_connection_watch_answer(connection);
-    } else {
-        gw_connection_cut(connection, &gw_http_slow_readers);
-    }
-}
-
-void gw_connection_on_deadline(struct gw_timer *timer)
-{
-    struct gw_connection *connection = GW_CONTAINER_OF(timer, struct gw_connection, deadline);
-
-    switch (connection->phase) {
-    case GW_PHASE_IDLE:
-        gw_connection_cut(connection, &gw_http_idle_closed);
-        break;
-    case GW_PHASE_HEAD:
-        gw_connection_cut(connection, &gw_http_slow_heads);
-        break;
-    case GW_PHASE_BODY:
-        on_body_tick(connection);
-        break;
-    case GW_PHASE_DRAIN:
-        gw_connection_cut(connection, &gw_http_undrained);
-        break;
-    case GW_PHASE_ANSWER:
-        on_answer_tick(connection);
-        break;
-    case GW_PHASE_HELD:
-    case GW_PHASE_WAIT:
-        break; /* the upstream's and the policies' own deadlines hold */
-    }
 }
 
 /* --- the head --- */
@@ -174,7 +113,7 @@ void *gw_connection_on_target(void *self, const char *target, struct MHD_Connect
     struct gw_listener *listener = connection->listener;
     connection->phase = GW_PHASE_HEAD;
     connection->target = target;
-    start_deadline(connection, listener->config.head_timeout_ns);
+    gw_connection_start_deadline(connection, listener->config.head_timeout_ns);
     struct gw_exchange *ex = gw_exchange_take(listener->config.pool);
     if (ex == NULL)
         return connection;
@@ -252,6 +191,13 @@ static bool is_small_upload(const struct gw_exchange *ex)
            !expects_continue(ex);
 }
 
+static void start_body(struct gw_connection *connection)
+{
+    connection->phase = GW_PHASE_BODY;
+    connection->was_suspended = false;
+    gw_connection_start_deadline(connection, GW_BODY_TICK_NS);
+}
+
 /* Asked again and again until what decides has decided: the library has not sent a 100 nor started
  * the upload, and a refusal is still possible. */
 static enum MHD_Result hold(struct gw_connection *connection)
@@ -265,8 +211,7 @@ static enum MHD_Result hold(struct gw_connection *connection)
     if (ex->state == GW_EXCHANGE_GONE)
         return MHD_NO;
     if (ex->sink != NULL || ex->on_body != NULL) {
-        connection->phase = GW_PHASE_BODY;
-        start_deadline(connection, BODY_TICK_NS);
+        start_body(connection);
         return MHD_YES;
     }
     gw_connection_suspend(connection);
@@ -289,7 +234,7 @@ static enum MHD_Result begin(struct gw_connection *connection, const char *metho
         ex->record.detail = gw_str_of(flaw);
         ex->must_close = true;
         ex->request.path = GW_STR("");
-        count(connection, &gw_http_malformed);
+        gw_connection_count(connection, &gw_http_malformed);
         gw_problem_set(ex, "malformed-request", NULL);
         ex->state = GW_EXCHANGE_RESPONDING;
         return gw_connection_answer(connection);
@@ -304,8 +249,7 @@ static enum MHD_Result begin(struct gw_connection *connection, const char *metho
         connection->phase = GW_PHASE_HELD;
         return hold(connection);
     }
-    connection->phase = GW_PHASE_BODY;
-    start_deadline(connection, BODY_TICK_NS);
+    start_body(connection);
     return MHD_YES;
 }
 
@@ -313,15 +257,13 @@ static enum MHD_Result begin(struct gw_connection *connection, const char *metho
 
 static enum MHD_Result drain(struct gw_connection *connection, size_t *upload_len)
 {
-    if (connection->phase != GW_PHASE_DRAIN) {
-        connection->phase = GW_PHASE_DRAIN;
-        start_deadline(connection, DRAIN_MAX_NS);
-    }
+    if (connection->phase != GW_PHASE_DRAIN)
+        start_drain(connection);
     connection->drained_bytes += *upload_len;
     *upload_len = 0;
     if (connection->drained_bytes <= DRAIN_MAX_BYTES)
         return MHD_YES;
-    count(connection, &gw_http_undrained);
+    gw_connection_count(connection, &gw_http_undrained);
     return MHD_NO;
 }
 
@@ -382,7 +324,7 @@ enum MHD_Result gw_connection_on_request(void *self, struct MHD_Connection *mhd,
     if (connection == NULL)
         return MHD_NO;            /* there was no memory to know it by */
     if (connection->ex == NULL) { /* the pool of exchanges is used up */
-        count(connection, &gw_http_refused);
+        gw_connection_count(connection, &gw_http_refused);
         return MHD_NO;
     }
     connection->is_in_callback = true;
@@ -411,8 +353,9 @@ static void end_exchange(struct gw_connection *connection, bool is_whole)
         if (!is_whole)
             gw_exchange_abandon(ex);
         config->handler->finish(config->handler_self, ex);
-    } else {
-        count(connection, &gw_http_malformed); /* answered by the library itself, if at all */
+    } else if (!connection->is_cut) {
+        gw_connection_count(connection,
+                            &gw_http_malformed); /* answered by the library itself, if at all */
     }
     connection->listener->exchange_count--;
     gw_exchange_give_back(config->pool, ex);
@@ -430,6 +373,7 @@ void gw_connection_on_completed(void *self, struct MHD_Connection *mhd, void **r
     if (connection->ex != NULL)
         end_exchange(connection, reason == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     connection->is_begun = false;
+    connection->has_served = true;
     connection->phase = GW_PHASE_IDLE;
     connection->drained_bytes = 0;
     connection->mark_bytes = 0;
@@ -437,7 +381,7 @@ void gw_connection_on_completed(void *self, struct MHD_Connection *mhd, void **r
     if (connection->listener->is_draining)
         gw_connection_cut(connection, NULL);
     else
-        start_deadline(connection, connection->listener->config.idle_timeout_ns);
+        gw_connection_start_idle(connection);
 }
 
 /* Over a unix socket the peer is a user. */
@@ -472,7 +416,7 @@ static struct gw_connection *open_connection(struct gw_listener *listener,
         connection->peer[0] = '\0';
     gw_list_append(&listener->connections, &connection->all_node);
     listener->connection_count++;
-    start_deadline(connection, listener->config.head_timeout_ns);
+    gw_connection_start_idle(connection);
     return connection;
 }
 
@@ -485,6 +429,7 @@ static void close_connection(struct gw_connection *connection)
     gw_timer_stop(&connection->deadline);
     gw_list_remove(&connection->all_node);
     connection->listener->connection_count--;
+    connection->listener->has_progress = true; /* at its limit, the library listens only anew */
     free(connection);
 }
 

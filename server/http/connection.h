@@ -30,12 +30,17 @@ struct gw_connection {
     enum gw_phase phase;
     int fd;
     bool is_suspended;
+    bool was_suspended;  /* at any time since the last tick: then it owes no progress */
     bool is_in_callback; /* wake() needs no run: the library's code is on the stack */
+    bool is_half;        /* idle, but part of a head has come */
     bool is_begun;       /* the handler has seen ex */
-    bool is_cut;         /* its fd was shut down by us */
+    bool has_served;     /* a request has ended on it */
+    bool is_shut;        /* its fd was shut down by us */
+    bool is_cut;         /* and its exchange was abandoned */
     uint64_t wait_since_ns;
     uint64_t mark_bytes; /* of the body, received or sent, at the last tick */
     uint64_t drained_bytes;
+    uint64_t idle_since_ns;
     const char *target; /* where the target lay in the library's buffer */
     char peer[46];
 };
@@ -73,9 +78,20 @@ void gw_connection_on_change(void *self, struct MHD_Connection *mhd, void **conn
 void gw_connection_suspend(struct gw_connection *connection);
 void gw_connection_resume(struct gw_connection *connection);
 
+/* Shuts the socket down: nothing more goes out, and the library will notice. */
+void gw_connection_shut(struct gw_connection *connection);
+
 /* Shuts the socket down, so that the library gives the connection up; an exchange is abandoned. */
 void gw_connection_cut(struct gw_connection *connection, const struct gw_metric *reason);
 
+void gw_connection_count(struct gw_connection *connection, const struct gw_metric *metric);
+
+/* How often an upload is looked at. */
+#define GW_BODY_TICK_NS (5 * GW_NS_PER_SECOND)
+/* (Re)starts the connection's one deadline. */
+void gw_connection_start_deadline(struct gw_connection *connection, uint64_t after_ns);
+/* Between requests, and before the first: starts the ticks of an idle connection. */
+void gw_connection_start_idle(struct gw_connection *connection);
 /* What the connection's deadline means in its phase. */
 void gw_connection_on_deadline(struct gw_timer *timer);
 

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "server/http/identity_fields.h"
+
 #define ARENA_BLOCK_BYTES (8 * 1024)
 
 static const struct gw_str method_names[GW_METHOD_COUNT] = {
@@ -29,17 +31,6 @@ struct gw_str gw_method_name(enum gw_method method)
 
 /* --- fields --- */
 
-static size_t remove_field(struct gw_field *fields, size_t count, struct gw_str name)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        if (!gw_str_equal_nocase(fields[i].name, name))
-            fields[kept++] = fields[i];
-    }
-    return kept;
-}
-
 const struct gw_str *gw_request_field(const struct gw_exchange *ex, struct gw_str name)
 {
     return gw_field_find(ex->request.fields, ex->request.field_count, name);
@@ -48,7 +39,13 @@ const struct gw_str *gw_request_field(const struct gw_exchange *ex, struct gw_st
 void gw_request_remove_field(struct gw_exchange *ex, struct gw_str name)
 {
     struct gw_request *request = &ex->request;
-    request->field_count = remove_field(request->fields, request->field_count, name);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < request->field_count; i++) {
+        if (!gw_field_is_alike(request->fields[i].name, name))
+            request->fields[kept++] = request->fields[i];
+    }
+    request->field_count = kept;
 }
 
 int gw_request_add_field(struct gw_exchange *ex, struct gw_str name, struct gw_str value)
@@ -100,7 +97,13 @@ int gw_response_add_field(struct gw_exchange *ex, struct gw_str name, struct gw_
 void gw_response_remove_field(struct gw_exchange *ex, struct gw_str name)
 {
     struct gw_response *response = &ex->response;
-    response->field_count = remove_field(response->fields, response->field_count, name);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < response->field_count; i++) {
+        if (!gw_str_equal_nocase(response->fields[i].name, name))
+            response->fields[kept++] = response->fields[i];
+    }
+    response->field_count = kept;
 }
 
 const struct gw_str *gw_response_field(const struct gw_exchange *ex, struct gw_str name)
@@ -131,12 +134,10 @@ void gw_exchange_respond(struct gw_exchange *ex)
 
 void gw_exchange_source_ready(struct gw_exchange *ex)
 {
-    wake(ex);
-}
-
-void gw_exchange_sink_ready(struct gw_exchange *ex)
-{
-    wake(ex);
+    if (ex->on_source_ready != NULL && ex->state == GW_EXCHANGE_DECIDING)
+        ex->on_source_ready(ex);
+    else
+        wake(ex);
 }
 
 /* Offers what came early; what the sink does not take stays in front of later bytes. */
@@ -150,6 +151,16 @@ static void offer_preread(struct gw_exchange *ex)
     }
 }
 
+/* All of the body is here: what the sink did not take yet, and the end, once. */
+static void finish_sink(struct gw_exchange *ex)
+{
+    offer_preread(ex);
+    if (ex->preread.len > 0 || ex->is_sink_ended)
+        return;
+    ex->is_sink_ended = true;
+    ex->sink->end(ex->sink_self);
+}
+
 void gw_exchange_set_sink(struct gw_exchange *ex, const struct gw_body_sink *sink, void *self)
 {
     ex->sink = sink;
@@ -158,9 +169,18 @@ void gw_exchange_set_sink(struct gw_exchange *ex, const struct gw_body_sink *sin
         sink->overflow(self);
         return;
     }
-    offer_preread(ex);
-    if (ex->is_body_ended && ex->preread.len == 0)
-        sink->end(self);
+    ex->is_body_ended = ex->is_body_ended || ex->request.body_bytes == 0;
+    if (!ex->is_body_ended)
+        offer_preread(ex);
+    gw_exchange_sink_ready(ex);
+}
+
+void gw_exchange_sink_ready(struct gw_exchange *ex)
+{
+    if (ex->state == GW_EXCHANGE_GONE || ex->is_sink_ended)
+        return;
+    if (ex->sink != NULL && ex->is_body_ended)
+        finish_sink(ex); /* the transport has nothing more to bring */
     else
         wake(ex);
 }
@@ -176,6 +196,8 @@ static bool keep(struct gw_exchange *ex, const char *bytes, size_t len, size_t m
     if (needed > ex->preread_capacity) {
         bool is_known = ex->request.body_bytes > 0 && (uint64_t)ex->request.body_bytes <= max_bytes;
         size_t capacity = is_known ? (size_t)ex->request.body_bytes : needed * 2;
+        if (capacity > max_bytes)
+            capacity = max_bytes;
         if (capacity < needed)
             capacity = needed;
         char *room = gw_arena_alloc(&ex->arena, capacity + 1);
@@ -251,9 +273,7 @@ void gw_exchange_feed_end(struct gw_exchange *ex)
     if (ex->on_body != NULL) {
         body_is_there(ex);
     } else if (ex->sink != NULL) {
-        offer_preread(ex);
-        if (ex->preread.len == 0)
-            ex->sink->end(ex->sink_self);
+        finish_sink(ex);
     }
 }
 
@@ -266,6 +286,7 @@ void gw_exchange_abandon(struct gw_exchange *ex)
         ex->cancel(ex->cancel_self, ex);
     ex->cancel = NULL;
     ex->on_body = NULL;
+    ex->on_source_ready = NULL;
 }
 
 /* --- recycling --- */

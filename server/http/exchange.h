@@ -172,10 +172,12 @@ struct gw_exchange {
     void *sink_self;
     struct gw_str preread; /* body bytes that came before there was a sink */
     size_t preread_capacity;
-    size_t body_max_bytes;                   /* while the whole body is collected; else 0 */
-    void (*on_body)(struct gw_exchange *ex); /* called once when the whole body is there */
-    bool is_body_ended;                      /* the last byte of the request has come */
-    bool is_body_over;                       /* more came than body_max_bytes */
+    size_t body_max_bytes;                           /* while the whole body is collected; else 0 */
+    void (*on_body)(struct gw_exchange *ex);         /* called once when the whole body is there */
+    void (*on_source_ready)(struct gw_exchange *ex); /* while a response is collected, or NULL */
+    bool is_body_ended;                              /* the last byte of the request has come */
+    bool is_body_over;                               /* more came than body_max_bytes */
+    bool is_sink_ended;                              /* the sink has been told of the end */
 };
 
 /* --- for policies and handlers -------------------------------------------------------------- */
@@ -183,7 +185,8 @@ struct gw_exchange {
 /* The value of the request's first field of that name, or NULL. */
 const struct gw_str *gw_request_field(const struct gw_exchange *ex, struct gw_str name);
 
-/* Removes all request fields of that name. */
+/* Removes all request fields of that name, also those written with "_" for "-": to many a backend
+ * they are the same. */
 void gw_request_remove_field(struct gw_exchange *ex, struct gw_str name);
 
 /* Adds one; the strings must live in the arena or be static. 0, -ENOSPC or -ENOMEM. */

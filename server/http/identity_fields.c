@@ -36,6 +36,17 @@ static char fold(char byte)
     return byte == '_' ? '-' : byte;
 }
 
+bool gw_field_is_alike(struct gw_str name, struct gw_str other)
+{
+    if (name.len != other.len)
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        if (fold(name.ptr[i]) != fold(other.ptr[i]))
+            return false;
+    }
+    return true;
+}
+
 static bool has_prefix(struct gw_str name, struct gw_str prefix)
 {
     if (name.len < prefix.len)

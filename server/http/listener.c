@@ -17,6 +17,7 @@
 #define PATIENCE_COUNT 100
 #define SWEEP_NS (200 * GW_NS_PER_MS)
 #define MAX_RUNS_PER_TURN 16
+#define DRAIN_GRACE_NS GW_NS_PER_SECOND
 
 static void on_ready(void *self, int events)
 {
@@ -77,10 +78,10 @@ static void on_check(void *self)
         MHD_run(listener->daemon);
     } while (++runs < MAX_RUNS_PER_TURN && has_more(listener));
     mind_the_waiting(listener);
-    if (runs == MAX_RUNS_PER_TURN && has_more(listener)) {
+    if (runs == MAX_RUNS_PER_TURN && has_more(listener))
         listener->must_run = true;
+    if (listener->must_run) /* also when one request's end has woken another */
         gw_async_send(listener->again);
-    }
 }
 
 static void on_again(void *self)
@@ -232,8 +233,11 @@ void gw_listener_drain(struct gw_listener *listener)
     for (struct gw_list *node = listener->connections.next; node != &listener->connections;
          node = node->next) {
         struct gw_connection *connection = GW_LIST_ITEM(node, struct gw_connection, all_node);
-        if (connection->ex == NULL)
+        if (connection->ex == NULL && connection->has_served)
             gw_connection_cut(connection, NULL);
+        else if (connection->ex == NULL) /* its first request may be on its way */
+            gw_timer_start(listener->config.loop, &connection->deadline, DRAIN_GRACE_NS,
+                           gw_connection_on_deadline);
     }
     listener->must_run = true;
     gw_async_send(listener->again);

@@ -90,6 +90,19 @@ static bool is_target_text(struct gw_str text)
     return true;
 }
 
+/* RFC 9110, section 7.2, in the characters that a host and port are made of. */
+static bool is_host(struct gw_str host)
+{
+    for (size_t i = 0; i < host.len; i++) {
+        unsigned char byte = (unsigned char)host.ptr[i];
+        bool is_alnum = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
+                        (byte >= 'A' && byte <= 'Z');
+        if (!is_alnum && (byte == 0 || strchr("-._~!$&'()*+,;=:[]%", byte) == NULL))
+            return false;
+    }
+    return true;
+}
+
 /* RFC 9112, section 3.2.2: "http://host/path?query". */
 static bool take_authority(struct gw_request *request, struct gw_str *target)
 {
@@ -105,7 +118,7 @@ static bool take_authority(struct gw_request *request, struct gw_str *target)
     while (end < rest.len && rest.ptr[end] != '/' && rest.ptr[end] != '?')
         end++;
     struct gw_str authority = gw_str_from(rest.ptr, end);
-    if (end == 0 || gw_str_find(authority, '@') < end)
+    if (end == 0 || !is_host(authority)) /* which also keeps user information out */
         return false;
     request->host = authority;
     *target = gw_str_tail(rest, end);
@@ -128,19 +141,6 @@ const char *gw_request_target_flaw(struct gw_request *request, struct gw_str tar
     request->path = path_len == 0 ? GW_STR("/") : gw_str_from(target.ptr, path_len);
     request->query = path_len < target.len ? gw_str_tail(target, path_len + 1) : GW_STR("");
     return NULL;
-}
-
-/* RFC 9110, section 7.2, in the characters that a host and port are made of. */
-static bool is_host(struct gw_str host)
-{
-    for (size_t i = 0; i < host.len; i++) {
-        unsigned char byte = (unsigned char)host.ptr[i];
-        bool is_alnum = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
-                        (byte >= 'A' && byte <= 'Z');
-        if (!is_alnum && (byte == 0 || strchr("-._~!$&'()*+,;=:[]%", byte) == NULL))
-            return false;
-    }
-    return true;
 }
 
 struct framing_fields {

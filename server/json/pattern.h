@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "server/core/attr.h"
 #include "server/core/str.h"
@@ -20,14 +21,18 @@ GW_MUST_CHECK
 struct gw_pattern *gw_pattern_create(struct gw_str source, struct gw_error *error);
 void gw_pattern_destroy(struct gw_pattern *pattern); /* NULL is allowed */
 
-/* Whether `source` is one, strictly (for `format: regex`). */
+/* Whether `source` is one (for `format: regex`). */
 bool gw_pattern_is_valid(struct gw_str source);
 
-/* What matching needs beyond the pattern: one per validation, made at the first match, released
- * with its arena. Zeroed at the start. */
+/* What matching needs beyond the pattern: one per validation, filled at the first match, released
+ * with its arena. Zeroed at the start, but for the arena. It also adds up the CPU time spent: a
+ * value with many strings must not hold a worker any longer than one with a single bad one. */
 struct gw_pattern_scratch {
     struct gw_arena *arena;
     void *match_data;
+    void *bounds;
+    uint64_t spent_ns;
+    uint32_t count;
 };
 
 /* `text` is well-formed UTF-8. Returns 1 (found), 0 (not found), -EOVERFLOW (the bound on steps or

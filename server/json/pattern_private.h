@@ -16,3 +16,6 @@ int gw_pattern_translate(struct gw_str source, struct gw_buf *out, struct gw_err
 /* Appends what stands for \p{text} (or \P) outside of a class, "[...]" free; false if there is no
  * such property. */
 bool gw_pattern_property(struct gw_str text, bool is_negated, struct gw_buf *out);
+
+/* The inside of a class for \d, \D, \w, \W, \s or \S, given the letter; NULL for any other. */
+const char *gw_pattern_set(char name);

@@ -1,6 +1,19 @@
-/* \p{...}: the names that ECMA-262 takes (tables 67 to 69) in PCRE2's spelling. */
+/* Sets of characters: \d \w \s, and \p{...}: the names that ECMA-262 takes (tables 67 to 69) in
+ * PCRE2's spelling. */
 #include "server/core/buf.h"
 #include "server/json/pattern_private.h"
+
+#define DIGITS "0-9"
+#define NO_DIGITS "\\x{0}-\\x{2f}\\x{3a}-\\x{10ffff}"
+#define WORD "A-Za-z0-9_"
+#define NO_WORD "\\x{0}-\\x{2f}\\x{3a}-\\x{40}\\x{5b}-\\x{5e}\\x{60}\\x{7b}-\\x{10ffff}"
+#define SPACE                                                                                     \
+    "\\x{9}-\\x{d}\\x{20}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}" \
+    "\\x{3000}\\x{feff}"
+#define NO_SPACE                                                                     \
+    "\\x{0}-\\x{8}\\x{e}-\\x{1f}\\x{21}-\\x{9f}\\x{a1}-\\x{167f}\\x{1681}-\\x{1fff}" \
+    "\\x{200b}-\\x{2027}\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}\\x{2060}-\\x{2fff}"   \
+    "\\x{3001}-\\x{fefe}\\x{ff00}-\\x{10ffff}"
 
 static const struct {
     const char *name;       /* long names and other aliases of the Unicode database */
@@ -139,4 +152,12 @@ bool gw_pattern_property(struct gw_str text, bool is_negated, struct gw_buf *out
     else
         return append_category(out, is_negated, name);
     return true;
+}
+
+const char *gw_pattern_set(char name)
+{
+    static const char *const sets[] = {['d'] = DIGITS,  ['D'] = NO_DIGITS, ['w'] = WORD,
+                                       ['W'] = NO_WORD, ['s'] = SPACE,     ['S'] = NO_SPACE};
+
+    return name >= 0 && (size_t)name < GW_COUNT_OF(sets) ? sets[(size_t)name] : NULL;
 }

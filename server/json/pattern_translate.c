@@ -12,17 +12,6 @@
 #define MAX_NESTING 200
 #define NO_CHARACTER UINT32_MAX
 
-#define DIGITS "0-9"
-#define NO_DIGITS "\\x{0}-\\x{2f}\\x{3a}-\\x{10ffff}"
-#define WORD "A-Za-z0-9_"
-#define NO_WORD "\\x{0}-\\x{2f}\\x{3a}-\\x{40}\\x{5b}-\\x{5e}\\x{60}\\x{7b}-\\x{10ffff}"
-#define SPACE                                                                                     \
-    "\\x{9}-\\x{d}\\x{20}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}" \
-    "\\x{3000}\\x{feff}"
-#define NO_SPACE                                                                     \
-    "\\x{0}-\\x{8}\\x{e}-\\x{1f}\\x{21}-\\x{9f}\\x{a1}-\\x{167f}\\x{1681}-\\x{1fff}" \
-    "\\x{200b}-\\x{2027}\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}\\x{2060}-\\x{2fff}"   \
-    "\\x{3001}-\\x{fefe}\\x{ff00}-\\x{10ffff}"
 #define NEVER "(?!)"
 
 struct translator {
@@ -178,16 +167,12 @@ static uint32_t take_character_escape(struct translator *t)
  */
 static int take_class_escape(struct translator *t, struct gw_buf *out)
 {
-    static const struct {
-        const char *name, *inside;
-    } sets[] = {{"d", DIGITS},  {"D", NO_DIGITS}, {"w", WORD},
-                {"W", NO_WORD}, {"s", SPACE},     {"S", NO_SPACE}};
+    const char *set = gw_pattern_set(peek(t));
 
-    for (size_t i = 0; i < GW_COUNT_OF(sets); i++) {
-        if (takes(t, sets[i].name)) {
-            gw_buf_append_text(out, sets[i].inside);
-            return 1;
-        }
+    if (set != NULL) {
+        t->rest = gw_str_tail(t->rest, 1);
+        gw_buf_append_text(out, set);
+        return 1;
     }
     bool is_negated = peek(t) == 'P';
     if (peek(t) != 'p' && !is_negated)

@@ -34,7 +34,7 @@ const char *gw_reader_fail(struct gw_reader *reader, int code, const char *at, c
 
 static bool grow(struct gw_reader *reader, uint32_t used)
 {
-    size_t capacity = reader->capacity == 0 ? reader->text.len / 8 + 16 : reader->capacity * 2ul;
+    size_t capacity = reader->capacity == 0 ? reader->text.len / 6 + 16 : reader->capacity * 2ul;
     struct gw_json_token *tokens =
         gw_arena_alloc(reader->arena, capacity * sizeof(struct gw_json_token));
 

@@ -51,9 +51,9 @@ READER_INLINE unsigned reader_mask_special(const char *at)
 /* The first byte at or behind `p` that is no white space, or `end`. */
 READER_INLINE const char *reader_skip_space(const char *p, const char *end, bool use_simd)
 {
-    if (p < end && !reader_is_space(*p))
+    if (GW_LIKELY(p < end && (unsigned char)*p > ' '))
         return p;
-    if (p + 1 < end && !reader_is_space(p[1]))
+    if (p + 1 < end && reader_is_space(*p) && (unsigned char)p[1] > ' ')
         return p + 1;
 #if defined(__SSE2__)
     while (use_simd && end - p >= 16) {
@@ -88,7 +88,7 @@ READER_INLINE const char *reader_skip_plain(const char *p, const char *end, bool
     return p;
 }
 
-/* Up to 8 bytes as a number, the first one lowest. */
+/* Up to 8 bytes as a number that tells any two texts of that length apart. */
 READER_INLINE uint64_t reader_load(const char *ptr, size_t len)
 {
     uint64_t word = 0;
@@ -104,8 +104,13 @@ READER_INLINE uint64_t reader_load(const char *ptr, size_t len)
         return low | (uint64_t)high << (8 * (len - 4));
     }
 #endif
-    for (size_t i = 0; i < len; i++)
-        word |= (uint64_t)(unsigned char)ptr[i] << (8 * i);
+    if (len > 3) {
+        for (size_t i = 0; i < len; i++)
+            word |= (uint64_t)(unsigned char)ptr[i] << (8 * i);
+    } else if (len > 0) { /* all of up to three bytes, without a loop */
+        word = (uint64_t)(unsigned char)ptr[0] | (uint64_t)(unsigned char)ptr[len / 2] << 8 |
+               (uint64_t)(unsigned char)ptr[len - 1] << 16;
+    }
     return word;
 }
 

@@ -160,6 +160,11 @@ ssize_t gw_http_call_read(struct gw_http_call *call, char *out, size_t capacity)
  * safe. */
 void gw_http_call_cancel(struct gw_http_call *call);
 
+/* The caller has left. A request that is wholly sent goes on to its answer, which is read and
+ * dropped within the call's deadlines: an effect that is under way is not broken off. Otherwise the
+ * same as cancel. No callback comes. NULL is safe. */
+void gw_http_call_leave(struct gw_http_call *call);
+
 /* Whether any byte of the request has been handed to the network. */
 bool gw_http_call_was_sent(const struct gw_http_call *call);
 

@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "server/core/buf.h"
@@ -16,6 +18,7 @@
 #define FULL_BYTES (48 * 1024)
 #define MAX_BYTES (1024 * 1024) /* per shard and side; beyond it lines are dropped */
 #define MAX_AGE_NS (100 * GW_NS_PER_MS)
+#define PATIENCE_MS 1000
 
 struct gw_access_log_shard {
     struct gw_access_log *log;
@@ -32,11 +35,19 @@ struct gw_access_log {
     bool has_writer;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool is_stopping;
+    atomic_bool is_stopping; /* set under the lock */
+    bool is_file;            /* never full: written in one go */
+    bool has_given_up;       /* the writer's: nobody reads, and the log is to be closed */
     _Atomic uint64_t dropped;
     size_t shard_count;
     struct gw_access_log_shard shards[];
 };
+
+static bool is_regular_file(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
 
 static int open_sink(const char *path, struct gw_error *error)
 {
@@ -49,31 +60,47 @@ static int open_sink(const char *path, struct gw_error *error)
     return fd;
 }
 
-/* Waits for a full pipe, but not when the log is to be closed. */
-static void write_all(struct gw_access_log *log, int fd, struct gw_str text)
+static void count_dropped(struct gw_access_log *log, struct gw_str text)
 {
-    while (text.len > 0) {
-        ssize_t written = write(fd, text.ptr, text.len);
-        if (written > 0) {
-            text = gw_str_tail(text, (size_t)written);
-        } else if (written < 0 && (errno == EAGAIN || errno == EINTR)) {
-            struct pollfd waited = {.fd = fd, .events = POLLOUT};
-            int ready = poll(&waited, 1, 1000);
-            if (ready == 0 && log->is_stopping)
-                return;
-        } else {
-            for (size_t i = 0; i < text.len; i++)
-                atomic_fetch_add_explicit(&log->dropped, text.ptr[i] == '\n', memory_order_relaxed);
-            return;
-        }
-    }
+    uint64_t lines = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        lines += text.ptr[i] == '\n';
+    atomic_fetch_add_explicit(&log->dropped, lines, memory_order_relaxed);
 }
 
-/* Takes the first handed-over buffer into `out`, or returns false. Under the lock. */
+/* Waits until something can be written without blocking, for ever but for a log that is closed: a
+ * pipe that is not read (and may be in blocking mode, for it is others' too) must not hold up the
+ * end of the process. */
+static bool wait_for_room(struct gw_access_log *log, int fd)
+{
+    struct pollfd waited = {.fd = fd, .events = POLLOUT};
+
+    while (!log->has_given_up && poll(&waited, 1, PATIENCE_MS) <= 0)
+        log->has_given_up = atomic_load_explicit(&log->is_stopping, memory_order_relaxed);
+    return !log->has_given_up;
+}
+
+static void write_all(struct gw_access_log *log, int fd, struct gw_str text)
+{
+    while (text.len > 0 && (log->is_file || wait_for_room(log, fd))) {
+        size_t len = log->is_file || text.len < PIPE_BUF ? text.len : PIPE_BUF;
+        ssize_t written = write(fd, text.ptr, len);
+        if (written > 0)
+            text = gw_str_tail(text, (size_t)written);
+        else if (written == 0 || (errno != EAGAIN && errno != EINTR))
+            break;
+    }
+    count_dropped(log, text);
+}
+
+/* Takes the first buffer that waits for the writer into `out`, or returns false. Under the lock. */
 static bool take_handed(struct gw_access_log *log, struct gw_buf *out)
 {
     for (size_t i = 0; i < log->shard_count; i++) {
         struct gw_buf *handed = &log->shards[i].handed;
+        if (handed->len == 0 && log->is_stopping) /* then the workers have ended */
+            handed = &log->shards[i].filling;
         if (handed->len == 0)
             continue;
         struct gw_buf empty = *out;
@@ -125,8 +152,10 @@ int gw_access_log_create(const char *path, size_t shard_count, struct gw_access_
         gw_buf_init(&log->shards[i].handed, MAX_BYTES);
     }
     log->path = strdup(path);
-    log->fd = open_sink(path, error);
-    int rc = log->fd < 0 ? log->fd : log->path == NULL ? -ENOMEM : 0;
+    log->fd =
+        log->path == NULL ? gw_error_set(error, -ENOMEM, "out of memory") : open_sink(path, error);
+    int rc = log->fd < 0 ? log->fd : 0;
+    log->is_file = rc == 0 && is_regular_file(log->fd);
     if (rc == 0) {
         rc = -pthread_create(&log->writer, NULL, run_writer, log);
         log->has_writer = rc == 0;
@@ -205,8 +234,6 @@ void gw_access_log_destroy(struct gw_access_log *log)
     if (log == NULL)
         return;
     if (log->has_writer) {
-        for (size_t i = 0; i < log->shard_count; i++)
-            gw_access_log_flush(&log->shards[i], UINT64_MAX);
         pthread_mutex_lock(&log->lock);
         log->is_stopping = true;
         pthread_cond_signal(&log->changed);

@@ -18,7 +18,8 @@ struct gw_exchange;
 GW_MUST_CHECK
 int gw_access_log_create(const char *path, size_t shard_count, struct gw_access_log **out_log,
                          struct gw_error *error);
-/* Writes what is left (waiting at most a second for the writer). NULL is safe. */
+/* Writes what is left, once no shard is used any more; a pipe that nobody reads is given up after a
+ * second or two. NULL is safe. */
 void gw_access_log_destroy(struct gw_access_log *log);
 
 /* Opens the file anew, for rotation. Any thread. */

@@ -10,6 +10,8 @@
 #include "server/core/str.h"
 #include "server/net/http_client.h"
 
+#define GW_MAX_BACKEND_FIELDS 32 /* as in the table of the configuration */
+
 /* What the operator says of a backend. Immutable, of the snapshot's life. */
 struct gw_backend_config {
     struct gw_str name;

@@ -33,6 +33,11 @@ static const struct {
     [GW_HTTP_NO_MEMORY] = {"overloaded", NULL},
 };
 
+static bool is_safe(enum gw_method method)
+{
+    return method == GW_METHOD_GET || method == GW_METHOD_HEAD || method == GW_METHOD_OPTIONS;
+}
+
 static void cancel(void *self)
 {
     struct proxy *proxy = self;
@@ -41,19 +46,44 @@ static void cancel(void *self)
     proxy->call = NULL;
 }
 
-/* --- the answer's body --- */
-
-static ssize_t source_read(void *self, char *out, size_t capacity)
+/* With the end of the exchange: a read that nobody waits for ends, a write that was sent does not.
+ */
+static void leave(void *self)
 {
     struct proxy *proxy = self;
 
+    if (is_safe(proxy->ex->request.method))
+        gw_http_call_cancel(proxy->call);
+    else
+        gw_http_call_leave(proxy->call);
+    proxy->call = NULL;
+}
+
+/* --- the answer's body --- */
+
+static ssize_t read_answer(struct proxy *proxy, char *out, size_t capacity)
+{
     if (proxy->has_failed)
         return -EPIPE;
     if (proxy->call == NULL)
         return 0;
     ssize_t count = gw_http_call_read(proxy->call, out, capacity);
-    if (count == 0)
-        proxy->call = NULL; /* after an error it lives on until on_failure, and must be cancelled */
+    if (count == -EAGAIN)
+        return count;
+    if (count < 0) { /* the call would tell of its failure later: the exchange may be gone then */
+        cancel(proxy);
+        proxy->has_failed = true;
+    } else if (count == 0) {
+        proxy->call = NULL;
+    }
+    return count;
+}
+
+static ssize_t source_read(void *self, char *out, size_t capacity)
+{
+    struct proxy *proxy = self;
+    ssize_t count = read_answer(proxy, out, capacity);
+
     if (count >= 0)
         gw_chain_tap_response(proxy->ex, gw_str_from(out, (size_t)count));
     return count;
@@ -73,7 +103,7 @@ static bool take_whole(struct proxy *proxy, const struct gw_http_answer_head *he
     size_t at = 0;
     ssize_t count = body == NULL ? -ENOMEM : 1;
     while (count > 0) { /* one byte of room is left at the end, so that the end is read too */
-        count = source_read(proxy, body + at, len + 1 - at);
+        count = read_answer(proxy, body + at, len + 1 - at);
         if (count > 0)
             at += (size_t)count;
     }
@@ -172,8 +202,9 @@ static void sink_overflow(void *self)
     struct proxy *proxy = self;
 
     cancel(proxy);
-    if (proxy->ex->state != GW_EXCHANGE_DECIDING)
-        return;
+    proxy->has_failed = true;
+    if (proxy->ex->state != GW_EXCHANGE_DECIDING || proxy->ex->record.upstream_status != 0)
+        return; /* the answer came first, and filters may have it: its body is cut short */
     gw_problem_set(proxy->ex, "body-too-large", NULL);
     gw_chain_response_set(proxy->ex);
 }
@@ -185,11 +216,6 @@ static const struct gw_body_sink proxy_sink = {
 };
 
 /* --- start --- */
-
-static bool is_safe(enum gw_method method)
-{
-    return method == GW_METHOD_GET || method == GW_METHOD_HEAD || method == GW_METHOD_OPTIONS;
-}
 
 /* Returns 0, or a negative errno; the problem is the caller's to set. */
 static int start_call(struct proxy *proxy, const struct gw_backend *backend, struct gw_str target)
@@ -215,7 +241,7 @@ static int start_call(struct proxy *proxy, const struct gw_backend *backend, str
         return -ENOMEM;
     int rc = gw_proxy_request_fields(ex, config, fields, &request.field_count);
     if (rc == 0)
-        rc = gw_arena_defer(&ex->arena, cancel, proxy);
+        rc = gw_arena_defer(&ex->arena, leave, proxy);
     if (rc == 0)
         rc = gw_http_call_start(backend->origin, &request, &proxy_events, proxy, &proxy->call);
     return rc;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "server/http/identity_fields.h"
 #include "server/observe/trace.h"
 
 /* Ours to say, or for one hop only. Sorted by length: most names are told apart by it. */
@@ -36,20 +37,7 @@ static const struct gw_str dropped_names[] = {
 static bool is_dropped(struct gw_str name)
 {
     for (size_t i = 0; i < GW_COUNT_OF(dropped_names) && dropped_names[i].len <= name.len; i++) {
-        if (gw_str_equal_nocase(name, dropped_names[i]))
-            return true;
-    }
-    return false;
-}
-
-/* RFC 9110, section 7.6.1: Connection names further fields of this hop. */
-static bool is_named_by_connection(const struct gw_str *connection, struct gw_str name)
-{
-    struct gw_str rest = connection == NULL ? (struct gw_str){NULL, 0} : *connection;
-    struct gw_str option;
-
-    while (gw_str_split(&rest, ',', &option)) {
-        if (gw_str_equal_nocase(gw_str_trim(option), name))
+        if (gw_field_is_alike(name, dropped_names[i]))
             return true;
     }
     return false;
@@ -57,13 +45,16 @@ static bool is_named_by_connection(const struct gw_str *connection, struct gw_st
 
 static bool is_set_by_operator(const struct gw_backend_config *backend, struct gw_str name)
 {
-    return gw_field_find(backend->fields, backend->field_count, name) != NULL;
+    for (size_t i = 0; i < backend->field_count; i++) {
+        if (gw_field_is_alike(backend->fields[i].name, name))
+            return true;
+    }
+    return false;
 }
 
-static bool passes(const struct gw_backend_config *backend, const struct gw_str *connection,
-                   struct gw_str name)
+static bool passes(const struct gw_backend_config *backend, struct gw_str name)
 {
-    if (is_set_by_operator(backend, name) || is_named_by_connection(connection, name))
+    if (is_set_by_operator(backend, name))
         return false;
     return !is_dropped(name) ||
            (backend->sends_bearer && gw_str_equal_nocase(name, GW_STR("authorization")));
@@ -85,7 +76,8 @@ static int add_own(struct gw_exchange *ex, struct gw_field *out, size_t *count)
     char *traceparent = gw_arena_alloc(&ex->arena, GW_TRACEPARENT_LEN);
     struct gw_str via_us = forwarded(ex);
 
-    if (traceparent == NULL || via_us.ptr == NULL)
+    if (traceparent == NULL || via_us.ptr == NULL || record->trace_id.len != GW_TRACE_ID_LEN ||
+        record->span_id.len != GW_SPAN_ID_LEN) /* there was no memory for the ids */
         return -ENOMEM;
     gw_traceparent_print(record->trace_id, record->span_id, record->is_sampled, traceparent);
     out[(*count)++] = (struct gw_field){GW_STR("Via"), GW_STR("1.1 millgate")};
@@ -101,14 +93,13 @@ static int add_own(struct gw_exchange *ex, struct gw_field *out, size_t *count)
 int gw_proxy_request_fields(struct gw_exchange *ex, const struct gw_backend_config *backend,
                             struct gw_field *out, size_t *out_count)
 {
-    const struct gw_str *connection = gw_request_field(ex, GW_STR("connection"));
     size_t count = 0;
 
     for (size_t i = 0; i < ex->request.field_count; i++) {
-        if (passes(backend, connection, ex->request.fields[i].name))
+        if (passes(backend, ex->request.fields[i].name))
             out[count++] = ex->request.fields[i];
     }
-    for (size_t i = 0; i < backend->field_count && count < GW_MAX_PROXY_FIELDS - 5; i++)
+    for (size_t i = 0; i < backend->field_count && i < GW_MAX_BACKEND_FIELDS; i++)
         out[count++] = backend->fields[i];
     int rc = add_own(ex, out, &count);
     if (rc == 0)
@@ -119,8 +110,10 @@ int gw_proxy_request_fields(struct gw_exchange *ex, const struct gw_backend_conf
 int gw_proxy_response_fields(struct gw_exchange *ex, const struct gw_field *fields, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (gw_str_equal_nocase(fields[i].name, GW_STR("x-request-id")))
-            continue; /* the caller gets ours */
+        if (gw_str_equal_nocase(fields[i].name,
+                                GW_STR("x-request-id")) || /* the caller gets ours */
+            gw_str_equal_nocase(fields[i].name, GW_STR("proxy-authenticate"))) /* meant for us */
+            continue;
         struct gw_str name = gw_arena_copy(&ex->arena, fields[i].name);
         struct gw_str value = gw_arena_copy(&ex->arena, fields[i].value);
         if (name.ptr == NULL || value.ptr == NULL)

@@ -89,7 +89,7 @@ static void measure(const char *contender, struct bench_case *bench,
     gw_arena_init(&arena, 64 << 10, (size_t)1 << 30);
     for (int i = 0; i < 10; i++) {
         verdict = run(&arena, bench);
-        bench->used_bytes = arena.used_bytes;
+        bench->used_bytes = arena.used_bytes - (size_t)(arena.end - arena.next);
         gw_arena_reset(&arena);
     }
     uint64_t start = cpu_ns();

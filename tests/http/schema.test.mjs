@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 
+import { peerContract } from './support/config.mjs';
 import { assertProblem, peerPath, startGateway, suiteScope } from './support/harness.mjs';
 
 const good = { supplier: '17300001', items: [{ material: 'BOLT-M8', quantity: 100, unit: 'PC' }] };
@@ -126,5 +127,127 @@ describe('schema', () => {
   test('a parameter\'s problem names it', async () => {
     const problem = assertProblem(await gw.get(peerPath('items/7?limit=0')), 400);
     assert.match(JSON.stringify(problem), /limit/);
+  });
+});
+
+// Form bodies and responses, with a contract of their own.
+
+const line = { type: 'object', required: ['id'], properties: { id: { type: 'integer' } }, additionalProperties: false };
+const form = {
+  type: 'object',
+  required: ['id'],
+  additionalProperties: false,
+  properties: { id: { type: 'integer' }, tags: { type: 'array', items: { type: 'integer' } }, line, file: { type: 'string', maxLength: 100 } },
+};
+
+function formContract() {
+  const answer = { description: 'ok', content: { 'application/json': { schema: line } } };
+  return peerContract({
+    paths: {
+      '/forms': {
+        post: {
+          operationId: 'post-form',
+          'x-millgate': { backend_path: '/forms/mirror' },
+          requestBody: {
+            content: {
+              'application/x-www-form-urlencoded': { schema: form },
+              'multipart/form-data': { schema: form, encoding: { file: { contentType: 'image/png' } } },
+            },
+          },
+          responses: { default: { description: 'any' } },
+        },
+        get: {
+          operationId: 'get-form',
+          'x-millgate': { backend_path: '/forms/mirror' },
+          parameters: [
+            { name: 'filter', in: 'query', style: 'deepObject', explode: true, schema: line },
+            { name: 'session', in: 'cookie', schema: { type: 'integer' } },
+          ],
+          responses: { default: { description: 'any' } },
+        },
+      },
+      '/parrot': {
+        post: {
+          operationId: 'post-parrot',
+          requestBody: { content: { 'application/json': {} } },
+          responses: { 200: answer, '4XX': { description: 'as it comes' } },
+        },
+      },
+    },
+  });
+}
+
+function formGateway(options) {
+  const policies = [{ jwt: {} }, { schema: options }];
+  return { config: { policies }, contracts: { 'peer.v1.yaml': formContract() } };
+}
+
+describe('schema of forms and answers', () => {
+  let strict, open, lenient;
+  const suite = suiteScope();
+  before(async () => {
+    strict = await startGateway(suite, formGateway({ responses: 'enforce', unknown_query: 'refuse' }));
+    open = await startGateway(suite, formGateway({ responses: 'enforce' }));
+    lenient = await startGateway(suite, formGateway({ responses: 'report' }));
+  });
+
+  for (const [body, status, pointer] of [
+    ['id=1&tags=1&tags=2', 200], ['id=1&line=%7B%22id%22:3%7D', 200], ['id=x', 400, '/id'],
+    ['id=1&tags=1&tags=b', 400, '/tags/1'], ['id=1&line=%7B%7D', 400, '/line'], ['id=1&id=2', 400, '/id'],
+  ])
+    test(`urlencoded: ${body}`, async () => {
+      const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+      const answer = await strict.post(peerPath('forms'), body, { headers });
+      assert.equal(answer.status, status, answer.text);
+      if (pointer) assert.ok(pointersOf(assertProblem(answer, 400)).includes(pointer), answer.text);
+      else assert.equal(answer.json.body, body);
+    });
+
+  async function sendParts(file, type) {
+    const parts = new FormData();
+    parts.append('id', '7');
+    parts.append('file', new Blob([file], { type }), 'x.png');
+    const request = new Request('http://127.0.0.1/', { method: 'POST', body: parts });
+    const body = Buffer.from(await request.arrayBuffer());
+    return strict.post(peerPath('forms'), body, { headers: { 'content-type': request.headers.get('content-type') } });
+  }
+
+  test('multipart, as a browser writes it', async () => {
+    assert.equal((await sendParts(Buffer.alloc(100, 0xff), 'image/png')).status, 200);
+    assert.deepEqual(pointersOf(assertProblem(await sendParts(Buffer.alloc(101, 0xff), 'image/png'), 400)), ['/file']);
+    assertProblem(await sendParts('x', 'text/html'), 400);
+  });
+
+  test('deep objects, cookies, unknown parameters', async () => {
+    assert.equal((await strict.get(peerPath('forms?filter[id]=1'))).status, 200);
+    assertProblem(await strict.get(peerPath('forms?filter[id]=x')), 400);
+    assertProblem(await strict.get(peerPath('forms?filter[id]=1&more=1')), 400);
+    assert.equal((await lenient.get(peerPath('forms?filter[id]=1&more=1'))).status, 200);
+    assert.equal((await strict.get(peerPath('forms'), { headers: { cookie: 'a=b; session=5' } })).status, 200);
+    assertProblem(await strict.get(peerPath('forms'), { headers: { cookie: 'session=x' } }), 400);
+  });
+
+  test('a good answer passes byte for byte', async () => {
+    const text = ' { "id" :  12345 }      ';
+    const answer = await strict.post(peerPath('parrot'), text);
+    assert.equal(answer.status, 200);
+    assert.equal(answer.text, text);
+  });
+
+  for (const [what, body, query] of [
+    ['a wrong value', '{"id":"secret-of-the-backend"}', ''], ['no JSON', '{"id":1', ''],
+    ['another media type', '{"id":1}', '?type=text/html'], ['an unknown status', '{"id":1}', '?code=201'],
+  ])
+    test(`enforced: ${what} is 502, told to the operator only`, async () => {
+      const answer = await open.post(`${peerPath('parrot')}${query}`, body);
+      const problem = assertProblem(answer, 502);
+      assert.equal(problem.errors, undefined);
+      assert.doesNotMatch(answer.text, /secret-of-the-backend/);
+    });
+
+  test('reported: the answer passes, and is counted', async () => {
+    assert.equal((await lenient.post(peerPath('parrot'), '{"id":"x"}')).status, 200);
+    const { text } = await lenient.admin('/metrics');
+    assert.match(text, /millgate_schema_responses_total\{result="(unchecked|violated)"\} [1-9]/);
   });
 });

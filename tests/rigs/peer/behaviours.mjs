@@ -101,6 +101,19 @@ export const behaviours = {
     }
   },
 
+  // Answers with the body it was sent, in small pieces: `type` and `code` say as what.
+  async parrot(request, connection) {
+    await request.complete;
+    const type = request.query.get('type') ?? 'application/json';
+    connection.write(head(request.number('code', 200), [['Content-Type', type], ['Transfer-Encoding', 'chunked']]));
+    const bytes = Buffer.from(request.body);
+    for (let at = 0; at < bytes.length; at += 10) {
+      connection.write(chunk(bytes.subarray(at, at + 10)));
+      await sleep(1);
+    }
+    connection.write('0\r\n\r\n');
+  },
+
   async count(request, connection) {
     await request.complete;
     json(connection, 200, { count: connection.peer.count(request.path) });
