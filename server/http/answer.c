@@ -1,9 +1,12 @@
 /* From the exchange's response to libmicrohttpd's. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
+#include "server/core/buf.h"
 #include "server/http/connection.h"
 
+#define MAX_RAW_BYTES (64 * 1024)
 #define STREAM_BLOCK_BYTES (32 * 1024)
 
 /* Ends an answer that cannot be completed. Told of a failure, the library marks the connection and
@@ -119,4 +122,32 @@ enum MHD_Result gw_connection_answer(struct gw_connection *connection)
         MHD_queue_response(connection->mhd, (unsigned)ex->response.status, response);
     MHD_destroy_response(response);
     return result;
+}
+
+bool gw_connection_answer_raw(struct gw_connection *connection)
+{
+    struct gw_exchange *ex = connection->ex;
+    struct gw_buf text;
+
+    if (ex->request.is_tls || ex->response.source != NULL || connection->is_shut)
+        return false;
+    gw_buf_init(&text, MAX_RAW_BYTES);
+    gw_buf_printf(&text, "HTTP/1.1 %d \r\nConnection: close\r\nContent-Length: %zu\r\n",
+                  ex->response.status, ex->response.body.len);
+    if (ex->record.request_id.len > 0)
+        gw_buf_printf(&text, "X-Request-Id: %.*s\r\n", GW_STR_ARG(ex->record.request_id));
+    for (size_t i = 0; i < ex->response.field_count; i++) {
+        const struct gw_field *field = &ex->response.fields[i];
+        gw_buf_printf(&text, "%.*s: %.*s\r\n", GW_STR_ARG(field->name), GW_STR_ARG(field->value));
+    }
+    gw_buf_append_text(&text, "\r\n");
+    gw_buf_append_str(&text, ex->response.body);
+
+    bool is_out = !text.has_failed && send(connection->fd, text.ptr, text.len,
+                                           MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)text.len;
+    gw_buf_finish(&text);
+    if (is_out)
+        shutdown(connection->fd, SHUT_WR);
+    ex->record.response_bytes = is_out ? ex->response.body.len : 0;
+    return is_out;
 }

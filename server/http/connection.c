@@ -62,6 +62,17 @@ void gw_connection_resume(struct gw_connection *connection)
 }
 
 /* Answered in mid-upload: the rest has so long to come. */
+bool gw_connection_end_drain(struct gw_connection *connection)
+{
+    if (connection->is_answered_raw || !gw_connection_answer_raw(connection)) {
+        gw_connection_cut(connection, &gw_http_undrained);
+        return false;
+    }
+    connection->is_answered_raw = true;
+    gw_connection_start_deadline(connection, DRAIN_MAX_NS);
+    return true;
+}
+
 static void start_drain(struct gw_connection *connection)
 {
     connection->phase = GW_PHASE_DRAIN;
@@ -263,8 +274,8 @@ static enum MHD_Result drain(struct gw_connection *connection, size_t *upload_le
     *upload_len = 0;
     if (connection->drained_bytes <= DRAIN_MAX_BYTES)
         return MHD_YES;
-    gw_connection_count(connection, &gw_http_undrained);
-    return MHD_NO;
+    connection->drained_bytes = 0;
+    return gw_connection_end_drain(connection) ? MHD_YES : MHD_NO;
 }
 
 static enum MHD_Result take_upload(struct gw_connection *connection, const char *upload,
@@ -295,6 +306,8 @@ static enum MHD_Result await_response(struct gw_connection *connection)
         gw_timer_stop(&connection->deadline);
         connection->phase = GW_PHASE_WAIT;
     }
+    if (connection->is_answered_raw)
+        return MHD_NO;
     if (ex->state == GW_EXCHANGE_RESPONDING) {
         stop_waiting(connection);
         return gw_connection_answer(connection);
@@ -350,7 +363,7 @@ static void end_exchange(struct gw_connection *connection, bool is_whole)
     connection->ex = NULL;
     stop_waiting(connection);
     if (connection->is_begun) {
-        if (!is_whole)
+        if (!is_whole && !connection->is_answered_raw)
             gw_exchange_abandon(ex);
         config->handler->finish(config->handler_self, ex);
     } else if (!connection->is_cut) {

@@ -30,13 +30,14 @@ struct gw_connection {
     enum gw_phase phase;
     int fd;
     bool is_suspended;
-    bool was_suspended;  /* at any time since the last tick: then it owes no progress */
-    bool is_in_callback; /* wake() needs no run: the library's code is on the stack */
-    bool is_half;        /* idle, but part of a head has come */
-    bool is_begun;       /* the handler has seen ex */
-    bool has_served;     /* a request has ended on it */
-    bool is_shut;        /* its fd was shut down by us */
-    bool is_cut;         /* and its exchange was abandoned */
+    bool was_suspended;   /* at any time since the last tick: then it owes no progress */
+    bool is_in_callback;  /* wake() needs no run: the library's code is on the stack */
+    bool is_half;         /* idle, but part of a head has come */
+    bool is_begun;        /* the handler has seen ex */
+    bool has_served;      /* a request has ended on it */
+    bool is_shut;         /* its fd was shut down by us */
+    bool is_cut;          /* and its exchange was abandoned */
+    bool is_answered_raw; /* the answer went past the library, see gw_connection_answer_raw() */
     uint64_t wait_since_ns;
     uint64_t mark_bytes; /* of the body, received or sent, at the last tick */
     uint64_t drained_bytes;
@@ -101,5 +102,14 @@ void gw_connection_watch_answer(struct gw_connection *connection);
 
 /* Gives the exchange's response to libmicrohttpd. MHD_NO: the connection is to be closed. */
 enum MHD_Result gw_connection_answer(struct gw_connection *connection);
+
+/* Writes the exchange's (whole) response to the socket, past the library, which can answer before
+ * an upload or behind it but not within; then shuts the sending side. Plain HTTP only, and only
+ * what the socket takes at once. Returns whether it went out. */
+bool gw_connection_answer_raw(struct gw_connection *connection);
+
+/* The upload behind a refusal has had its time or bytes: answers raw and lingers for another
+ * second, or cuts the connection (false). */
+bool gw_connection_end_drain(struct gw_connection *connection);
 
 extern const struct gw_exchange_io gw_connection_io;

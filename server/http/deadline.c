@@ -120,7 +120,7 @@ void gw_connection_on_deadline(struct gw_timer *timer)
         on_body_tick(connection);
         break;
     case GW_PHASE_DRAIN:
-        gw_connection_cut(connection, &gw_http_undrained);
+        gw_connection_end_drain(connection);
         break;
     case GW_PHASE_ANSWER:
         on_answer_tick(connection);

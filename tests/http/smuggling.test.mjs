@@ -120,7 +120,9 @@ describe('requests that a strict parser refuses', () => {
     assert.ok(requests.every((request) => request.path !== '/admin'), 'the inner request went out');
     assert.ok(statuses.length <= 1 || requests.length === 0, `answers: ${statuses}`);
     if (requests.length === 1 && requests[0].isComplete) forwarded.push(name);
-    else if (statuses.length) assert.ok(statuses.every((s) => REFUSALS.includes(s)), `answers: ${statuses}`);
+    // Another refusal (404, say) may come before the flaw is reached: then the connection must end.
+    else if (statuses.length && !ended)
+      assert.ok(statuses.every((s) => REFUSALS.includes(s)), `answers: ${statuses}`);
     assert.ok(ended || mayWait || requests.length === 1, `the connection stays open after ${statuses}`);
     assert.equal((await gw.get(peerPath('mirror'))).status, 200, 'the gateway goes on');
   }
