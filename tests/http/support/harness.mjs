@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
@@ -221,6 +221,19 @@ export class Gateway {
   }
 }
 
+/** Ends the private Redis that a killed gateway left behind; its lock file says which process it is. */
+async function endPrivateRedis(stateDir) {
+  let pid;
+  try {
+    pid = Number(readFileSync(join(stateDir, 'redis.lock'), 'utf8'));
+    if (!readlinkSync(`/proc/${pid}/cwd`).startsWith(stateDir)) return; // another one has that number now
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    return; // there is none
+  }
+  await eventually(() => !existsSync(`/proc/${pid}`), 'the private Redis has ended');
+}
+
 /** Takes clean-ups as a test's context does, for what all tests of the surrounding suite share. */
 export function suiteScope() {
   const cleanUps = [];
@@ -243,6 +256,7 @@ export async function prepareGateway(t, options = {}) {
     try {
       if (gateway.process) await gateway.stop();
     } finally {
+      await endPrivateRedis(config.state_dir);
       if (options.peer === undefined) await peer.stop();
       if (!process.env.MILLGATE_KEEP) rmSync(dir, { recursive: true, force: true });
     }
