@@ -180,7 +180,7 @@ static int start_worker(struct gw_server *server, size_t index, int (*fds)[GW_MA
 static int start_workers(struct gw_server *server, struct gw_error *error)
 {
     const struct gw_config *config = server->current->config;
-    int fds[64][GW_MAX_WORKERS];
+    int fds[64][GW_MAX_WORKERS] = {{0}};
     int rc = 0;
 
     /* All sockets first: a port in use must be known before anything serves. */

@@ -60,6 +60,7 @@ describe('upstream', () => {
   test('an early answer to an upload under way', async () => {
     const client = await gw.raw();
     client.send(`PUT ${peerPath('early?code=409')} HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n` +
+      'Content-Type: application/octet-stream\r\n' +
       `Authorization: ${gw.bearer.authorization}\r\n\r\n${'x'.repeat(100_000)}`);
     const answer = await client.response({ deadlineMs: 8000 }).catch(() => null);
     assert.ok(answer === null || [409, 502].includes(answer.status), String(answer?.status));
