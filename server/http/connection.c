@@ -172,6 +172,8 @@ static const char *read_head(struct gw_connection *connection, const char *metho
     if (reader.is_full)
         return "too many fields";
 
+    const union MHD_ConnectionInfo *head_size =
+        MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     struct gw_raw_head raw = {
         .method = method,
         .target = connection->target,
@@ -179,6 +181,7 @@ static const char *read_head(struct gw_connection *connection, const char *metho
         .version = version,
         .fields = request->fields,
         .field_count = request->field_count,
+        .head_bytes = head_size == NULL ? 0 : head_size->header_size,
     };
     const char *flaw = gw_request_head_flaw(&raw);
     for (size_t i = 0; i < request->field_count; i++)

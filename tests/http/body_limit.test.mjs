@@ -34,7 +34,6 @@ describe('body limit', () => {
       `Authorization: ${gw.bearer.authorization}\r\nTransfer-Encoding: chunked\r\n\r\n`);
     const piece = 'x'.repeat(16 * 1024);
     for (let i = 0; i < 6; i++) client.send(`${piece.length.toString(16)}\r\n${piece}\r\n`);
-    client.send('0\r\n\r\n'); // an upload that has begun is read to its end, then answered
     const answer = await client.response();
     assert.equal(answer.status, 413);
     assert.equal(gw.peer.requests.length, 0);
