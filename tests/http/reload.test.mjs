@@ -15,7 +15,7 @@ function startLoad(gw, path, { lanes = 16, headers = gw.bearer } = {}) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: lanes });
   const load = { count: 0, statuses: new Map(), failures: [], isRunning: true };
   const lane = async () => {
-    while (load.isRunning) {
+    while (load.isRunning && gw.isRunning) {
       try {
         const { status } = await send({ port: gw.port, path, headers, agent });
         load.statuses.set(status, (load.statuses.get(status) ?? 0) + 1);
