@@ -149,7 +149,8 @@ static enum MHD_Result read_field(void *self, enum MHD_ValueKind kind, const cha
 
     (void)kind;
     struct gw_str text = value == NULL ? GW_STR("") : gw_str_from(value, value_len);
-    if (gw_request_add_field(reader->ex, gw_str_from(name, name_len), text) != 0) {
+    if (reader->ex->request.field_count == GW_MAX_RECEIVED_FIELDS ||
+        gw_request_add_field(reader->ex, gw_str_from(name, name_len), text) != 0) {
         reader->is_full = true;
         return MHD_NO;
     }
