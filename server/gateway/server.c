@@ -9,6 +9,7 @@
 #include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/gateway/admin.h"
+#include "server/gateway/backend_metrics.h"
 #include "server/gateway/listen_socket.h"
 #include "server/gateway/readiness.h"
 #include "server/gateway/server_metrics.h"
@@ -269,6 +270,7 @@ static void finish(struct gw_server *server)
         gw_signal_destroy(server->signals[i]);
     gw_async_destroy(server->wake);
     gw_loop_destroy(server->loop);
+    gw_backend_metrics_free(server->backend_metrics);
     gw_metrics_destroy(server->metrics); /* NULL if nothing was loaded */
 }
 
