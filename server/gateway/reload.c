@@ -157,6 +157,16 @@ int gw_server_hand_first(struct gw_server *server, struct gw_worker_thread *work
 
 /* --- loading --- */
 
+/* A shard for each worker, and one for the main thread: a shard of many routes is not small. */
+static int make_metrics(struct gw_server *server, size_t worker_count)
+{
+    server->metrics = gw_metrics_create(worker_count + 1);
+    if (server->metrics == NULL)
+        return -ENOMEM;
+    server->main_worker.metrics = gw_metrics_get_shard(server->metrics, worker_count);
+    return 0;
+}
+
 int gw_server_load_first(struct gw_server *server)
 {
     struct gw_diagnostics *diagnostics = &server->reload.diagnostics;
@@ -166,7 +176,9 @@ int gw_server_load_first(struct gw_server *server)
     int rc = gw_snapshot_load(server->options.config_path, server->options.filters, NULL,
                               diagnostics, &snapshot);
     if (rc == 0) {
-        rc = publish(server, snapshot, diagnostics);
+        rc = make_metrics(server, snapshot->config->workers);
+        if (rc == 0)
+            rc = publish(server, snapshot, diagnostics);
         if (rc != 0)
             gw_snapshot_destroy(snapshot);
     }

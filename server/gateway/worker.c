@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "server/core/clock.h"
 #include "server/core/log.h"
@@ -229,6 +230,25 @@ static void count_event(struct gw_worker *worker, const struct gw_metric *metric
     gw_metrics_add(worker->metrics, metric, 1);
 }
 
+/* A backend must never lead back into the gateway: not to a listener, not to the admin's. */
+static int forbid_own_addresses(struct gw_worker_thread *worker,
+                                const struct gw_worker_setup *setup)
+{
+    const struct gw_config_admin *admin = &setup->config->admin;
+    struct gw_http_client *client = worker->requests.worker.http;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < setup->config->listener_count; i++) {
+        struct sockaddr_storage address;
+        socklen_t len = sizeof(address);
+        if (getsockname(setup->fds[i], (struct sockaddr *)&address, &len) == 0)
+            rc = gw_http_client_forbid(client, (const struct sockaddr *)&address);
+    }
+    if (rc == 0 && admin->is_on)
+        rc = gw_http_client_forbid(client, (const struct sockaddr *)&admin->at.address);
+    return rc;
+}
+
 static int add_listeners(struct gw_worker_thread *worker, const struct gw_worker_setup *setup,
                          struct gw_error *error)
 {
@@ -290,6 +310,8 @@ static int set_up(struct gw_worker_thread *worker, const struct gw_worker_setup 
     if (rc != 0)
         return gw_error_set(error, rc, "cannot create a worker's wake-up");
     rc = gw_http_client_create(worker->loop, &public->http, error);
+    if (rc == 0 && forbid_own_addresses(worker, setup) != 0)
+        rc = gw_error_set(error, -ENOMEM, "too many listeners to keep backends away from");
     if (rc == 0)
         rc = add_listeners(worker, setup, error);
     if (rc == 0)

@@ -166,7 +166,8 @@ static enum MHD_Result read_field(void *self, enum MHD_ValueKind kind, const cha
 
     (void)kind;
     struct gw_str text = value == NULL ? GW_STR("") : gw_str_from(value, value_len);
-    if (gw_request_add_field(reader->ex, gw_str_from(name, name_len), text) != 0) {
+    if (reader->ex->request.field_count == GW_MAX_RECEIVED_FIELDS ||
+        gw_request_add_field(reader->ex, gw_str_from(name, name_len), text) != 0) {
         reader->is_full = true;
         return MHD_NO;
     }
@@ -215,6 +216,8 @@ static const char *read_head(struct gw_connection *connection, const char *metho
     if (reader.is_full || !leaves_room(connection))
         return too_large;
 
+    const union MHD_ConnectionInfo *head_size =
+        MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     struct gw_raw_head raw = {
         .method = method,
         .target = connection->target,
@@ -222,6 +225,7 @@ static const char *read_head(struct gw_connection *connection, const char *metho
         .version = version,
         .fields = request->fields,
         .field_count = request->field_count,
+        .head_bytes = head_size == NULL ? 0 : head_size->header_size,
     };
     const char *flaw = gw_request_head_flaw(&raw);
     for (size_t i = 0; i < request->field_count; i++)
