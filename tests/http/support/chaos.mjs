@@ -85,7 +85,7 @@ export class Chaos {
     const kind = random.pick(['mirror', 'mirror', 'mirror', 'upload', 'upload', 'stream', 'refused', 'fault', 'head', 'tight']);
     const request = {
       kind, number: ++this.#number, method: 'GET', what: 'mirror', fields: [], token: this.gw.cachedToken,
-      body: null, statuses: [200], root: PEER_ROOT, mayBeCut: false,
+      body: null, begunAt: Date.now(), statuses: [200], root: PEER_ROOT, mayBeCut: false,
     };
     this[`make_${kind}`](request, random);
     request.path ??= `${request.root}/n/${request.number}/${request.what}`;
@@ -180,7 +180,8 @@ export class Chaos {
   }
 
   fail(request, reason, answer) {
-    this.wrong.push({ reason, path: request.path, method: request.method, kind: request.kind, bytes: request.body?.length,
+    const log = this.gw.accessLog().find(({ path }) => path === request.path.split('?')[0]);
+    this.wrong.push({ reason, log, ms: Date.now() - request.begunAt, path: request.path, method: request.method, kind: request.kind, bytes: request.body?.length,
       isChunked: request.isChunked, expects: request.expects, answer: answer && JSON.stringify(answer).slice(0, 600) });
   }
 
