@@ -49,7 +49,9 @@ static bool parse_authority(struct gw_str authority, struct discovery_place *pla
 
     place->authority = authority;
     place->host = gw_str_from(authority.ptr + has_brackets, end - has_brackets);
-    if (has_brackets && port.len > 0)
+    if (has_brackets && port.len == 0)
+        return false;
+    if (has_brackets)
         port = gw_str_tail(port, 1);
     if (!is_host(place->host, has_brackets))
         return false;

@@ -159,6 +159,7 @@ static int read_remote(struct jwt_issuer *issuer, const json_t *config,
 
     *remote = (struct key_source_config){
         .name = issuer->name,
+        .options = config,
         .place = {.issuer = issuer->rules.issuer,
                   .jwks_uri = get_string(config, "jwks_uri"),
                   .ca_pem = get_string(config, "ca_file"),
@@ -239,13 +240,13 @@ int jwt_issuer_settle(struct jwt_issuer *issuer, struct gw_worker *worker)
 {
     if (issuer->file_keys != NULL || issuer->source != NULL)
         return 0;
-    issuer->source = key_source_create(&issuer->remote, worker);
+    issuer->source = key_source_open(&issuer->remote, worker);
     return issuer->source == NULL ? -ENOMEM : 0;
 }
 
 void jwt_issuer_finish(struct jwt_issuer *issuer)
 {
-    key_source_destroy(issuer->source);
+    key_source_close(issuer->source);
     gw_jwk_set_destroy(issuer->file_keys);
     free(issuer->strings);
     memset(issuer, 0, sizeof(*issuer));

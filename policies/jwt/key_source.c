@@ -12,12 +12,15 @@
 #include "server/filter/worker.h"
 #include "server/observe/metrics.h"
 
+#define LINGER_NS (60 * GW_NS_PER_SECOND)
 #define FIRST_RETRY_NS GW_NS_PER_SECOND
 #define LAST_RETRY_NS (10 * GW_NS_PER_SECOND)
 
 struct key_source {
-    const struct key_source_config *config;
-    struct gw_worker *worker; /* NULL: it has ended */
+    struct key_source_config config; /* with the name copied, and a reference to the options */
+    struct gw_worker *worker;        /* NULL: it has ended */
+    unsigned users;
+    struct gw_timer linger; /* without users */
     struct gw_worker_tenant tenant;
     struct key_fetch fetch;
     struct key_budget budget;
@@ -178,7 +181,7 @@ static void on_expired(struct gw_timer *timer)
     source->set = NULL;
     key_fetch_forget(&source->fetch);
     gw_log_error("worker %u: issuer %.*s: its keys are too old to be trusted further",
-                 source->worker->index, GW_STR_ARG(source->config->name));
+                 source->worker->index, GW_STR_ARG(source->config.name));
 }
 
 static void note_failure(struct key_source *source, const char *why)
@@ -188,7 +191,7 @@ static void note_failure(struct key_source *source, const char *why)
         count(source, &failing);
     if (strncmp(source->reason, why, sizeof(source->reason) - 1) != 0)
         gw_log_warn("worker %u: issuer %.*s: its keys cannot be fetched%s: %s",
-                    source->worker->index, GW_STR_ARG(source->config->name),
+                    source->worker->index, GW_STR_ARG(source->config.name),
                     source->set != NULL ? ", those at hand serve on" : "", why);
     snprintf(source->reason, sizeof(source->reason), "%s", why);
     uint64_t after_ns = source->retry_ns == 0 ? FIRST_RETRY_NS : source->retry_ns;
@@ -198,14 +201,14 @@ static void note_failure(struct key_source *source, const char *why)
 
 static void note_success(struct key_source *source, uint64_t fresh_seconds, bool is_new)
 {
-    uint64_t after_ns = source->config->refresh_ns;
+    uint64_t after_ns = source->config.refresh_ns;
 
     count(source, is_new ? &fetched_new : &fetched_same);
     if (source->retry_ns != 0)
         gw_metrics_add(source->worker->metrics, &failing, (uint64_t)-1); /* wraps: one less */
     if (is_new || source->reason[0] != '\0')
         gw_log_info("worker %u: issuer %.*s: its keys were fetched%s: %zu, and %zu not used%s%s",
-                    source->worker->index, GW_STR_ARG(source->config->name),
+                    source->worker->index, GW_STR_ARG(source->config.name),
                     is_new ? "" : " again, unchanged", source->set->count, source->set->skipped,
                     source->set->skipped > 0 ? "; the first: " : "",
                     source->set->skipped > 0 ? source->set->first_skipped.text : "");
@@ -216,7 +219,7 @@ static void note_success(struct key_source *source, uint64_t fresh_seconds, bool
     if (after_ns < KEY_SOURCE_MIN_REFRESH_NS)
         after_ns = KEY_SOURCE_MIN_REFRESH_NS;
     schedule(source, after_ns);
-    gw_timer_start(source->worker->loop, &source->expiry, source->config->max_age_ns, on_expired);
+    gw_timer_start(source->worker->loop, &source->expiry, source->config.max_age_ns, on_expired);
 }
 
 /* True if the text is as it was; otherwise it is remembered. */
@@ -239,7 +242,7 @@ static void take_set(struct key_source *source, const struct key_fetch_result *r
         note_success(source, result->fresh_seconds, false);
         return;
     }
-    if (gw_jwk_set_create(result->text, &source->config->rules, &set, &why) != 0) {
+    if (gw_jwk_set_create(result->text, &source->config.rules, &set, &why) != 0) {
         key_fetch_forget(&source->fetch);
         memset(source->digest, 0, sizeof(source->digest));
         note_failure(source, why.text);
@@ -292,43 +295,98 @@ uint64_t key_source_retry_ns(const struct key_source *source)
     return source->refresh_at_ns - now_ns;
 }
 
-/* The worker ends, or the source does: nothing of it may be left on the loop. */
-static void leave_worker(struct gw_worker_tenant *tenant)
+static void destroy(struct key_source *source)
 {
-    struct key_source *source = GW_CONTAINER_OF(tenant, struct key_source, tenant);
+    if (source == NULL)
+        return;
+    key_fetch_finish(&source->fetch);
+    gw_jwk_set_destroy(source->set);
+    json_decref((json_t *)source->config.options);
+    free((char *)source->config.name.ptr);
+    free(source);
+}
 
+static void leave_loop(struct key_source *source)
+{
     if (source->retry_ns != 0)
         gw_metrics_add(source->worker->metrics, &failing, (uint64_t)-1);
     key_fetch_stop(&source->fetch);
     gw_timer_stop(&source->refresh);
     gw_timer_stop(&source->expiry);
+    gw_timer_stop(&source->linger);
     gw_list_remove(&source->tenant.node);
     source->worker = NULL;
 }
 
-struct key_source *key_source_create(const struct key_source_config *config,
-                                     struct gw_worker *worker)
+static void on_worker_end(struct gw_worker_tenant *tenant)
+{
+    struct key_source *source = GW_CONTAINER_OF(tenant, struct key_source, tenant);
+
+    leave_loop(source);
+    if (source->users == 0)
+        destroy(source);
+}
+
+static void on_lingered(struct gw_timer *timer)
+{
+    on_worker_end(&GW_CONTAINER_OF(timer, struct key_source, linger)->tenant);
+}
+
+static struct key_source *find(const struct key_source_config *config, struct gw_worker *worker)
+{
+    for (struct gw_list *node = worker->tenants.next; node != &worker->tenants; node = node->next) {
+        struct gw_worker_tenant *tenant = GW_LIST_ITEM(node, struct gw_worker_tenant, node);
+        if (tenant->leave != on_worker_end)
+            continue;
+        struct key_source *source = GW_CONTAINER_OF(tenant, struct key_source, tenant);
+        if (gw_str_equal(source->config.name, config->name) &&
+            json_equal(source->config.options, config->options))
+            return source;
+    }
+    return NULL;
+}
+
+static struct key_source *create(const struct key_source_config *config, struct gw_worker *worker)
 {
     struct key_source *source = calloc(1, sizeof(*source));
+    char *name = malloc(config->name.len + 1);
 
-    if (source == NULL)
+    if (source == NULL || name == NULL) {
+        free(source);
+        free(name);
         return NULL;
-    source->config = config;
+    }
+    memcpy(name, config->name.ptr, config->name.len);
+    source->config = *config;
+    source->config.name = gw_str_from(name, config->name.len);
+    json_incref((json_t *)config->options);
     source->worker = worker;
     gw_list_init(&source->waiters);
-    key_fetch_init(&source->fetch, &config->place, worker, on_fetched);
-    source->tenant.leave = leave_worker;
+    key_fetch_init(&source->fetch, &source->config.place, worker, on_fetched);
+    source->tenant.leave = on_worker_end;
     gw_list_append(&worker->tenants, &source->tenant.node);
     return source;
 }
 
-void key_source_destroy(struct key_source *source)
+struct key_source *key_source_open(const struct key_source_config *config, struct gw_worker *worker)
 {
+    struct key_source *source = find(config, worker);
+
     if (source == NULL)
+        source = create(config, worker);
+    if (source == NULL)
+        return NULL;
+    gw_timer_stop(&source->linger);
+    source->users++;
+    return source;
+}
+
+void key_source_close(struct key_source *source)
+{
+    if (source == NULL || --source->users > 0)
         return;
-    if (source->worker != NULL)
-        leave_worker(&source->tenant);
-    key_fetch_finish(&source->fetch);
-    gw_jwk_set_destroy(source->set);
-    free(source);
+    if (source->worker == NULL)
+        destroy(source);
+    else
+        gw_timer_start(source->worker->loop, &source->linger, LINGER_NS, on_lingered);
 }

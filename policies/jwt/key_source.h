@@ -3,10 +3,14 @@
  * Fetched when first asked for, then again whenever they are due (Cache-Control within bounds),
  * after a failure (1 s, doubling to 10 s), and when a token names a key that is not there (by
  * key_budget.h). One fetch at a time. The last good set serves while fetches fail, up to
- * max_age_ns. One worker's, on its thread; once the worker has ended (it is told), only destroy may
- * be called. */
+ * max_age_ns.
+ *
+ * One for each configuration of an issuer on a worker: who opens an equal one shares it, and it
+ * lives on for a minute when the last has closed it, so that a reload loses no keys. On the
+ * worker's thread; once that has ended (the source is told), only close may be called. */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,9 +26,10 @@
 #define KEY_SOURCE_MAX_WAITERS 256
 #define KEY_SOURCE_MAX_WAITERS_PER_PEER 4
 
-/* Borrowed by the source. */
+/* The strings lie in `options`, but for the name. */
 struct key_source_config {
-    struct gw_str name; /* of the issuer, for the log */
+    struct gw_str name;    /* of the issuer */
+    const json_t *options; /* all of the issuer's: what makes two equal */
     struct key_fetch_place place;
     struct gw_jwk_rules rules;
     uint64_t refresh_ns; /* the longest time between fetches */
@@ -33,11 +38,12 @@ struct key_source_config {
 
 struct key_source;
 
+/* NULL without memory. */
 GW_MUST_CHECK
-struct key_source *key_source_create(const struct key_source_config *config,
-                                     struct gw_worker *worker);
-/* Nobody may wait any more. NULL is safe. */
-void key_source_destroy(struct key_source *source);
+struct key_source *key_source_open(const struct key_source_config *config,
+                                   struct gw_worker *worker);
+/* Nobody of the caller's may wait any more. NULL is safe. */
+void key_source_close(struct key_source *source);
 
 /* The set that counts now, until control goes back to the loop; NULL: there is none. */
 const struct gw_jwk_set *key_source_get(const struct key_source *source);

@@ -202,11 +202,19 @@ describe('keys from the network', () => {
     gw.process.kill('SIGHUP');
     await eventually(() => logged(gw, /reloaded/) === 1, 'the reload');
     await passes(gw, known);
+    gw.rewriteConfig((config) => (config.policies.find((each) => each.jwt).jwt.realm = 'other'));
+    gw.process.kill('SIGHUP');
+    await eventually(() => logged(gw, /reloaded/) === 2, 'the reload of a policy that has changed');
+    await passes(gw, known);
+    gw.rewriteConfig((config) => (config.issuers.dev.leeway = '1s'));
+    gw.process.kill('SIGHUP');
+    await eventually(() => logged(gw, /reloaded/) === 3, 'the reload of an issuer that has changed');
+    await isUnavailable(gw, known);
 
     provider.rotate('RS256');
     await provider.listen();
     const fresh = await provider.token();
-    await eventually(async () => (await ask(gw, fresh)).status === 200, 'it is back');
+    await eventually(async () => (await ask(gw, fresh)).status === 200, 'it is back', 15_000);
   });
 
   test('a set that cannot be fetched again is given up after keys_max_age', async (t) => {
