@@ -247,6 +247,33 @@ describe('keys from the network', () => {
     await unknown;
   });
 
+  test('at most 4 requests of an address wait, and 256 of an issuer', async (t) => {
+    const provider = await startProvider(t);
+    const gw = await startWith(t, provider, { jwks_uri: `${provider.issuer}/jwks` });
+    const token = await provider.token();
+    await passes(gw, token);
+    provider.delayMs = 4000;
+    const from = (address, count) => {
+      const agent = new http.Agent({ localAddress: address });
+      return Array.from({ length: count }, async () => (await ask(gw, withRandomKid(token), { agent })).status);
+    };
+    const tally = async (answers) => {
+      const counts = {};
+      for (const status of await Promise.all(answers)) counts[status] = (counts[status] ?? 0) + 1;
+      return counts;
+    };
+    assert.deepEqual(await tally(from('127.0.0.2', 10)), { 401: 4, 503: 6 });
+
+    const before = await metric(gw, 'millgate_jwt_key_wishes_total{result="waited"}');
+    const many = tally(Array.from({ length: 70 }, (_, i) => from(`127.0.1.${i + 1}`, 4)).flat());
+    await eventually(async () =>
+      (await metric(gw, 'millgate_jwt_key_wishes_total{result="crowded"}')) === 6 + 24, '256 wait', 900);
+    await passes(gw, token);
+    assert.deepEqual(await many, { 401: 256, 503: 24 });
+    assert.equal(await metric(gw, 'millgate_jwt_key_wishes_total{result="waited"}'), before + 256);
+    assert.ok(provider.counts.jwks <= 3, `${provider.counts.jwks} fetches`);
+  });
+
   test('a client that leaves while it waits is forgotten', async (t) => {
     const provider = await startProvider(t);
     provider.delayMs = 600;
