@@ -107,24 +107,26 @@ static int parse_mint(int argc, char **argv, struct mint_options *out)
 static int print_token(struct mint_options *options)
 {
     char default_folder[PATH_MAX], kid[GW_KID_LEN + 1], *token;
+    struct sign_request request = options->request;
+    const char *folder = options->folder;
     struct gw_error error;
     struct gw_buf pem;
 
-    if (options->folder == NULL) {
+    if (folder == NULL) {
         if (dev_issuer_default_folder(default_folder, sizeof(default_folder)) != 0) {
             fputs("millgate token: there is no home folder; use --key-dir\n", stderr);
             return EXIT_FAILURE;
         }
-        options->folder = default_folder;
+        folder = default_folder;
     }
     gw_buf_init(&pem, MAX_PEM_BYTES);
-    int rc = dev_issuer_open(options->folder, options->request.alg, &pem, kid, &error);
+    int rc = dev_issuer_open(folder, request.alg, &pem, kid, &error);
     if (rc == 0) {
-        options->request.key_pem = gw_buf_str(&pem);
-        options->request.kid = kid;
-        options->request.issued_s = (int64_t)(gw_clock_realtime_ns() / GW_NS_PER_SECOND);
-        options->request.expires_s = options->request.issued_s + options->ttl_s;
-        rc = sign_token(&options->request, &token);
+        request.key_pem = gw_buf_str(&pem);
+        request.kid = kid;
+        request.issued_s = (int64_t)(gw_clock_realtime_ns() / GW_NS_PER_SECOND);
+        request.expires_s = request.issued_s + options->ttl_s;
+        rc = sign_token(&request, &token);
         if (rc != 0)
             rc = gw_error_set(&error, rc, "the token cannot be signed");
     }

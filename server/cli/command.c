@@ -2,9 +2,12 @@
 
 #include <string.h>
 
+#include "server/cli/validate.h"
 #include "server/core/similar.h"
 
 static int run_help(const struct gw_cli *cli, int argc, char **argv);
+
+static int run_validate(const struct gw_cli *cli, int argc, char **argv);
 
 static const struct gw_command commands[] = {
     {"serve", "run the gateway", gw_cli_serve,
@@ -17,6 +20,7 @@ static const struct gw_command commands[] = {
      "Usage: millgate check -c FILE\n\n"
      "Tells all problems at once, one a line, as file:line:column. Exit code 1 if there are "
      "any.\n"},
+    {"validate", "check JSON files against a schema", run_validate, gw_cli_validate_usage},
     {"config-reference", "print the manual of the configuration (Markdown)",
      gw_cli_config_reference,
      "Usage: millgate config-reference\n\n"
@@ -25,6 +29,12 @@ static const struct gw_command commands[] = {
     {"help", "explain a command", run_help, "Usage: millgate help [COMMAND]\n"},
     {"version", "print the version", gw_cli_version, "Usage: millgate version\n"},
 };
+
+static int run_validate(const struct gw_cli *cli, int argc, char **argv)
+{
+    (void)cli; /* a tool for pipes and the Bowtie harness: it has the process's own streams */
+    return gw_cli_validate(argc, argv);
+}
 
 /* The own commands, then those that policies bring; NULL at the end. */
 static const struct gw_command *command_at(const struct gw_cli *cli, size_t index)

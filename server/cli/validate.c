@@ -27,22 +27,19 @@ struct settings {
     bool as_json;
 };
 
-static void print_usage(void)
-{
-    fputs("usage: millgate validate --schema FILE [--pointer POINTER] [--dialect DIALECT]\n"
-          "                         [--format] [--json] FILE...\n"
-          "       millgate validate --bowtie\n"
-          "\n"
-          "  --schema   a JSON Schema or an OpenAPI document, in JSON\n"
-          "  --pointer  the schema in it, as a JSON Pointer (default: the whole document)\n"
-          "  --dialect  2020-12 (default), openapi-3.0 or openapi-3.1\n"
-          "  --format   refuse values that do not have the format the schema names\n"
-          "  --json     print one JSON object per file\n"
-          "  --bowtie   speak the protocol of the Bowtie harness on standard input and output\n"
-          "\n"
-          "Exit code: 0 all are valid, 1 some are not, 2 something could not be read.\n",
-          stderr);
-}
+const char gw_cli_validate_usage[] =
+    "usage: millgate validate --schema FILE [--pointer POINTER] [--dialect DIALECT]\n"
+    "                         [--format] [--json] FILE...\n"
+    "       millgate validate --bowtie\n"
+    "\n"
+    "  --schema   a JSON Schema or an OpenAPI document, in JSON\n"
+    "  --pointer  the schema in it, as a JSON Pointer (default: the whole document)\n"
+    "  --dialect  2020-12 (default), openapi-3.0 or openapi-3.1\n"
+    "  --format   refuse values that do not have the format the schema names\n"
+    "  --json     print one JSON object per file\n"
+    "  --bowtie   speak the protocol of the Bowtie harness on standard input and output\n"
+    "\n"
+    "Exit code: 0 all are valid, 1 some are not, 2 something could not be read.\n";
 
 /* The file's bytes in `buf`; "-" is standard input. Returns 0 or a negative errno. */
 static int read_file(const char *path, struct gw_buf *buf)
@@ -100,8 +97,8 @@ static struct gw_schema_set *compile(const struct settings *settings)
         if (rc == 0)
             rc = gw_schema_compiler_add_entry(compiler, uri, gw_str_of(settings->pointer),
                                               settings->dialect, &entry, &error);
-        if (rc == 0)
-            rc = gw_schema_compiler_finish(compiler, &set, &error);
+        if (rc == 0 && gw_schema_compiler_finish(compiler, &set, &error) != 0)
+            set = NULL;
     }
     if (set == NULL)
         fprintf(stderr, "%s: %s%s%s\n", settings->schema, error.where,
@@ -251,7 +248,7 @@ int gw_cli_validate(int argc, char **argv)
     if (rc == 1)
         return gw_cli_bowtie(stdin, stdout);
     if (rc != 0) {
-        print_usage();
+        fputs(gw_cli_validate_usage, stderr);
         return EXIT_TROUBLE;
     }
     struct gw_schema_set *set = compile(&settings);

@@ -84,6 +84,7 @@ uint64_t gw_contract_rules_hash(const struct gw_contract_rules *rules,
     for (size_t i = 0; i < rules->anonymous_count; i++)
         mix(&hash, key, rules->anonymous[i]);
     mix(&hash, key, rules->default_plan);
+    mix_number(&hash, key, rules->asserts_formats);
     mix_number(&hash, key, rules->is_standalone);
     mix(&hash, key, rules->namespace);
     mix_number(&hash, key, rules->max_files);

@@ -27,6 +27,7 @@ struct gw_contract_rules {
     const struct gw_str *anonymous;  /* namespaces (as in a grant) that may go without */
     size_t anonymous_count;
     struct gw_str default_plan; /* of documents that name none; empty: none */
+    bool asserts_formats;       /* `format` in schemas refuses; otherwise it is an annotation */
 
     /* For tools that look at any document: x-millgate may be missing, names and grants are not
      * looked up, and security that the gateway cannot check is only a warning. What is loaded so

@@ -32,7 +32,9 @@ static int load_document(void *self, struct gw_schema_compiler *compiler, struct
 
 bool contract_start_schemas(struct contract_loading *loading)
 {
-    loading->compiler = gw_schema_compiler_create(NULL);
+    const struct gw_schema_options options = {.assert_format = loading->rules->asserts_formats};
+
+    loading->compiler = gw_schema_compiler_create(&options);
     if (loading->compiler == NULL)
         return false;
     gw_schema_compiler_set_loader(loading->compiler, load_document, loading);

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int gw_error_set(struct gw_error *error, int code, const char *format, ...)
+int(gw_error_set)(struct gw_error *error, int code, const char *format, ...)
 {
     va_list args;
 
@@ -14,7 +14,7 @@ int gw_error_set(struct gw_error *error, int code, const char *format, ...)
     return code;
 }
 
-int gw_error_set_at(struct gw_error *error, int code, const char *where, const char *format, ...)
+int(gw_error_set_at)(struct gw_error *error, int code, const char *where, const char *format, ...)
 {
     va_list args;
 
@@ -25,7 +25,7 @@ int gw_error_set_at(struct gw_error *error, int code, const char *where, const c
     return code;
 }
 
-int gw_error_prefix(struct gw_error *error, int code, const char *format, ...)
+int(gw_error_prefix)(struct gw_error *error, int code, const char *format, ...)
 {
     char text[sizeof(error->text)];
     va_list args;

@@ -25,3 +25,10 @@ GW_COLD int gw_error_set_at(struct gw_error *error, int code, const char *where,
 /* Puts "prefix: " before the text. Returns `code`. */
 GW_PRINTF(3, 4)
 GW_COLD int gw_error_prefix(struct gw_error *error, int code, const char *format, ...);
+
+/* clang's analyzer sees one file at a time: this tells it that the code comes back. */
+#ifdef __clang_analyzer__
+#define gw_error_set(error, code, ...) (gw_error_set(error, code, __VA_ARGS__), (code))
+#define gw_error_set_at(error, code, ...) (gw_error_set_at(error, code, __VA_ARGS__), (code))
+#define gw_error_prefix(error, code, ...) (gw_error_prefix(error, code, __VA_ARGS__), (code))
+#endif

@@ -153,6 +153,9 @@ static void begin(void *self, struct gw_exchange *ex)
     struct gw_admin *admin = self;
     const struct endpoint *endpoint = find_endpoint(ex->request.path);
     const char *detail = NULL;
+
+    if (admin->pool.live_count == 1) /* just this one */
+        gw_admin_guard_refresh(&admin->guard);
     const char *problem = gw_admin_guard_check(&admin->guard, ex, &detail);
 
     if (problem != NULL) {

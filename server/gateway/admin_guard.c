@@ -112,26 +112,34 @@ void gw_admin_guard_authorise(struct gw_admin_guard *guard, struct gw_exchange *
     gw_chain_run(&guard->chain, ex);
 }
 
+/* Copies what it keeps: the configuration goes with its snapshot, the guard stays. */
 static int make_operation(struct gw_admin_guard *guard, const struct gw_config_admin *config)
 {
-    guard->alternatives = calloc(config->issuer_count, sizeof(*guard->alternatives));
-    guard->schemes = calloc(config->issuer_count, sizeof(*guard->schemes));
-    if (guard->alternatives == NULL || guard->schemes == NULL)
+    struct gw_arena *arena = &guard->arena;
+    size_t count = config->issuer_count;
+    struct gw_security_scheme *schemes = gw_arena_calloc(arena, count, sizeof(*schemes));
+    struct gw_security_alternative *alternatives =
+        gw_arena_calloc(arena, count, sizeof(*alternatives));
+    struct gw_str *scope = gw_arena_calloc(arena, 1, sizeof(*scope));
+
+    if (schemes == NULL || alternatives == NULL || scope == NULL)
         return -ENOMEM;
-    guard->scope = config->scope;
-    for (size_t i = 0; i < config->issuer_count; i++) {
-        guard->schemes[i] = (struct gw_security_scheme){
-            .issuer = config->issuers[i],
-            .scopes = &guard->scope,
+    *scope = gw_arena_copy(arena, config->scope);
+    for (size_t i = 0; i < count; i++) {
+        schemes[i] = (struct gw_security_scheme){
+            .issuer = gw_arena_copy(arena, config->issuers[i]),
+            .scopes = scope,
             .scope_count = 1,
         };
-        guard->alternatives[i] = (struct gw_security_alternative){&guard->schemes[i], 1};
+        if (schemes[i].issuer.ptr == NULL || scope->ptr == NULL)
+            return -ENOMEM;
+        alternatives[i] = (struct gw_security_alternative){&schemes[i], 1};
     }
     guard->operation = (struct gw_operation){
         .id = GW_STR("admin"),
         .route = GW_STR("admin"),
-        .security = guard->alternatives,
-        .security_count = config->issuer_count,
+        .security = alternatives,
+        .security_count = count,
     };
     return 0;
 }
@@ -142,7 +150,9 @@ int gw_admin_guard_init(struct gw_admin_guard *guard, struct gw_server *server,
     const struct gw_config *config = server->current->config;
     const struct gw_policy_set *set = &server->sets[0];
 
-    *guard = (struct gw_admin_guard){.server = server};
+    *guard = (struct gw_admin_guard){.server = server, .generation = server->generation};
+    gw_arena_init(&guard->arena, 1024, 64 * 1024);
+    guard->chain.end = end;
     if (config->admin.issuer_count == 0)
         return 0;
     for (size_t i = 0; i < config->policy_count; i++) {
@@ -155,7 +165,6 @@ int gw_admin_guard_init(struct gw_admin_guard *guard, struct gw_server *server,
             return gw_error_prefix(error, rc, "admin");
         guard->chain.links[0] = (struct gw_chain_link){policy->type, self};
         guard->chain.count = 1;
-        guard->chain.end = end;
         guard->options = json_incref(policy->options);
         return make_operation(guard, &config->admin) == 0
                    ? 0
@@ -166,12 +175,26 @@ int gw_admin_guard_init(struct gw_admin_guard *guard, struct gw_server *server,
     return 0;
 }
 
+void gw_admin_guard_refresh(struct gw_admin_guard *guard)
+{
+    struct gw_server *server = guard->server;
+    void (*end)(struct gw_exchange *) = guard->chain.end;
+    struct gw_error error = {0};
+
+    if (guard->generation == server->generation)
+        return;
+    gw_admin_guard_finish(guard);
+    if (gw_admin_guard_init(guard, server, end, &error) != 0) {
+        gw_log_error("%s: changes need the unix socket", error.text);
+        guard->chain.count = 0;
+    }
+}
+
 void gw_admin_guard_finish(struct gw_admin_guard *guard)
 {
     if (guard->chain.count > 0)
         guard->chain.links[0].type->destroy(guard->chain.links[0].self);
     json_decref(guard->options);
-    free(guard->alternatives);
-    free(guard->schemes);
+    gw_arena_finish(&guard->arena);
     *guard = (struct gw_admin_guard){0};
 }

@@ -11,15 +11,16 @@ struct gw_admin_guard {
     struct gw_chain chain; /* of just the jwt policy, an instance of its own; empty: no tokens */
     json_t *options;       /* that instance's */
     struct gw_operation operation; /* what the policy is asked: the issuers and the scope */
-    struct gw_security_alternative *alternatives;
-    struct gw_security_scheme *schemes;
-    struct gw_str scope;
+    struct gw_arena arena;         /* of what the operation points at */
+    uint64_t generation;           /* of the configuration that it was made from */
 };
 
 /* `end` is called with every exchange whose token was accepted. */
 GW_MUST_CHECK
 int gw_admin_guard_init(struct gw_admin_guard *guard, struct gw_server *server,
                         void (*end)(struct gw_exchange *ex), struct gw_error *error);
+/* Takes over a reloaded configuration. Only while no exchange is on the guard's way. */
+void gw_admin_guard_refresh(struct gw_admin_guard *guard);
 void gw_admin_guard_finish(struct gw_admin_guard *guard);
 
 /* The rules that hold for every request: NULL, or the problem to refuse it with. */

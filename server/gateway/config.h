@@ -106,6 +106,7 @@ struct gw_config_floor {
     const struct gw_str *anonymous; /* patterns of namespaces that may have operations without it */
     size_t anonymous_count;
     struct gw_str default_plan;
+    bool asserts_formats; /* `format` refuses, in all schemas */
 };
 
 struct gw_config_policy {

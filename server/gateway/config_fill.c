@@ -268,6 +268,7 @@ static int fill_floor(struct gw_config_loader *loader)
 
     floor->authentication = !json_is_false(json_object_get(checked, "authentication"));
     floor->default_plan = gw_config_text(checked, "default_plan");
+    floor->asserts_formats = gw_str_equal(gw_config_text(checked, "formats"), GW_STR("assert"));
     if (floor->default_plan.ptr != NULL)
         check_names(loader, "/floor/default_plan", "plans", &floor->default_plan, 1);
     for (size_t i = 0; rc == 0 && i < floor->anonymous_count; i++) {

@@ -250,6 +250,12 @@ static const struct gw_option floor_options[] = {
      .min = 1,
      .max = 64,
      .help = "The plan of operations whose contract names none."},
+    {.name = "formats",
+     .type = GW_ENUM,
+     .words = "annotate assert",
+     .value = "annotate",
+     .help =
+         "Whether a schema's `format` is only told (as JSON Schema has it by default) or held."},
     {0},
 };
 

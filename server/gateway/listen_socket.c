@@ -94,7 +94,7 @@ int gw_listen_unix(const char *path, struct gw_error *error)
 
 void gw_listen_url(int fd, bool is_tls, char *out, size_t out_bytes)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t len = sizeof(address);
     char host[INET6_ADDRSTRLEN + 2];
     char port[8];

@@ -129,6 +129,10 @@ static void begin(void *self, struct gw_exchange *ex)
         refuse(ex, "not-implemented", GW_STR(""));
         return;
     }
+    if (gw_str_equal(ex->request.path, GW_STR("*"))) { /* RFC 9110, section 9.3.7: the server */
+        answer_simply(ex, 204, GW_STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+        return;
+    }
     switch (
         gw_router_match(ex->view->snapshot->router, ex->request.method, ex->request.path, &match)) {
     case GW_ROUTE_FOUND:

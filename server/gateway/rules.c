@@ -102,6 +102,7 @@ int gw_gateway_rules(const struct gw_config *config, struct gw_arena *arena,
 {
     struct gw_contract_rules rules = {
         .is_authentication_required = config->floor.authentication && is_floor_known(config),
+        .asserts_formats = config->floor.asserts_formats,
         .anonymous = config->floor.anonymous,
         .anonymous_count = config->floor.anonymous_count,
         .default_plan = config->floor.default_plan,

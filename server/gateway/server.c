@@ -9,6 +9,7 @@
 #include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/gateway/admin.h"
+#include "server/gateway/backend_metrics.h"
 #include "server/gateway/listen_socket.h"
 #include "server/gateway/readiness.h"
 #include "server/gateway/server_metrics.h"
@@ -181,7 +182,7 @@ static int start_worker(struct gw_server *server, size_t index, int (*fds)[GW_MA
 static int start_workers(struct gw_server *server, struct gw_error *error)
 {
     const struct gw_config *config = server->current->config;
-    int fds[64][GW_MAX_WORKERS];
+    int fds[64][GW_MAX_WORKERS] = {{0}};
     int rc = 0;
 
     /* All sockets first: a port in use must be known before anything serves. */
@@ -232,11 +233,6 @@ static int start(struct gw_server *server, struct gw_error *error)
 
     if (rc != 0)
         return rc;
-    server->metrics = gw_metrics_create(GW_MAX_WORKERS + 1);
-    if (server->metrics == NULL)
-        return gw_error_set(error, -ENOMEM, "out of memory");
-    server->main_worker.metrics = gw_metrics_get_shard(server->metrics, GW_MAX_WORKERS);
-    server->main_worker.count = 1;
     rc = gw_server_load_first(server);
     if (rc != 0)
         return gw_error_set(error, rc, "%s has problems", server->options.config_path);
@@ -276,7 +272,8 @@ static void finish(struct gw_server *server)
         gw_signal_destroy(server->signals[i]);
     gw_async_destroy(server->wake);
     gw_loop_destroy(server->loop);
-    gw_metrics_destroy(server->metrics);
+    gw_backend_metrics_free(server->backend_metrics);
+    gw_metrics_destroy(server->metrics); /* NULL if nothing was loaded */
 }
 
 int gw_server_run(const struct gw_server_options *options)

@@ -6,10 +6,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/filter/worker.h"
+#include "server/gateway/backend_metrics.h"
 #include "server/gateway/redis_setup.h"
 #include "server/gateway/request.h"
 #include "server/gateway/worker_metrics.h"
@@ -92,6 +94,20 @@ static void sweep_retired(struct gw_worker_thread *worker)
 
 /* --- the loop --- */
 
+static void publish_backends(struct gw_worker_thread *worker)
+{
+    const struct gw_view *view = worker->requests.view;
+
+    for (size_t i = 0; view != NULL && i < view->snapshot->backend_count; i++) {
+        struct gw_http_origin_stats stats;
+        if (view->backends[i].origin == NULL)
+            continue;
+        gw_http_origin_get_stats(view->backends[i].origin, &stats);
+        gw_backend_metrics_publish(view->snapshot->backend_metrics[i],
+                                   worker->requests.worker.metrics, &stats);
+    }
+}
+
 static void publish_state(struct gw_worker_thread *worker)
 {
     struct gw_metrics_shard *metrics = worker->requests.worker.metrics;
@@ -140,6 +156,7 @@ static void on_tick(struct gw_timer *timer)
 
     gw_timer_start(worker->loop, timer, TICK_NS, on_tick);
     publish_state(worker);
+    publish_backends(worker);
     sweep_retired(worker);
     check_empty(worker);
 }
@@ -230,6 +247,25 @@ static void count_event(struct gw_worker *worker, const struct gw_metric *metric
     gw_metrics_add(worker->metrics, metric, 1);
 }
 
+/* A backend must never lead back into the gateway: not to a listener, not to the admin's. */
+static int forbid_own_addresses(struct gw_worker_thread *worker,
+                                const struct gw_worker_setup *setup)
+{
+    const struct gw_config_admin *admin = &setup->config->admin;
+    struct gw_http_client *client = worker->requests.worker.http;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < setup->config->listener_count; i++) {
+        struct sockaddr_storage address;
+        socklen_t len = sizeof(address);
+        if (getsockname(setup->fds[i], (struct sockaddr *)&address, &len) == 0)
+            rc = gw_http_client_forbid(client, (const struct sockaddr *)&address);
+    }
+    if (rc == 0 && admin->is_on)
+        rc = gw_http_client_forbid(client, (const struct sockaddr *)&admin->at.address);
+    return rc;
+}
+
 static int add_listeners(struct gw_worker_thread *worker, const struct gw_worker_setup *setup,
                          struct gw_error *error)
 {
@@ -292,6 +328,8 @@ static int set_up(struct gw_worker_thread *worker, const struct gw_worker_setup 
     if (rc != 0)
         return gw_error_set(error, rc, "cannot create a worker's wake-up");
     rc = gw_http_client_create(worker->loop, &public->http, error);
+    if (rc == 0 && forbid_own_addresses(worker, setup) != 0)
+        rc = gw_error_set(error, -ENOMEM, "too many listeners to keep backends away from");
     if (rc == 0)
         rc = add_listeners(worker, setup, error);
     if (rc == 0)

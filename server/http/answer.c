@@ -5,9 +5,11 @@
 
 #include "server/core/buf.h"
 #include "server/http/connection.h"
+#include "server/http/problem.h"
 
 #define MAX_RAW_BYTES (64 * 1024)
 #define STREAM_BLOCK_BYTES (32 * 1024)
+#define OWN_HEAD_BYTES 768 /* what the library and add_fields() add to a head, and the framing */
 
 /* Ends an answer that cannot be completed. Told of a failure, the library marks the connection and
  * forgets to close it (0.9.75 with epoll); a write that fails is noticed. So the socket is shut
@@ -106,13 +108,33 @@ static struct MHD_Response *make_response(struct gw_connection *connection)
     return NULL;
 }
 
+/* Whether the response's head fits into what the request's left of the library's pool. Where it
+ * does not, the library closes without a word. */
+static bool has_room(const struct gw_connection *connection)
+{
+    const struct gw_response *response = &connection->ex->response;
+    size_t needed = connection->head_bytes + OWN_HEAD_BYTES;
+
+    for (size_t i = 0; i < response->field_count; i++)
+        needed += response->fields[i].name.len + response->fields[i].value.len + 4;
+    return needed <= connection->listener->config.pool_bytes;
+}
+
 enum MHD_Result gw_connection_answer(struct gw_connection *connection)
 {
     struct gw_exchange *ex = connection->ex;
-    struct MHD_Response *response = make_response(connection);
 
+    if (!has_room(connection) && ex->record.upstream_status != 0)
+        gw_problem_set(ex, "bad-gateway", "The backend's answer has too large a head.");
+    if (!has_room(connection)) {
+        connection->is_answered_raw = gw_connection_answer_raw(connection);
+        return MHD_NO;
+    }
+    struct MHD_Response *response = make_response(connection);
     if (response == NULL)
         return MHD_NO;
+    connection->ends_by_close =
+        connection->is_http_1_0 && ex->response.source != NULL && ex->response.body_bytes < 0;
     connection->phase = GW_PHASE_ANSWER;
     connection->mark_bytes = 0;
     connection->was_suspended = false;
@@ -141,7 +163,8 @@ bool gw_connection_answer_raw(struct gw_connection *connection)
         gw_buf_printf(&text, "%.*s: %.*s\r\n", GW_STR_ARG(field->name), GW_STR_ARG(field->value));
     }
     gw_buf_append_text(&text, "\r\n");
-    gw_buf_append_str(&text, ex->response.body);
+    if (ex->request.method != GW_METHOD_HEAD)
+        gw_buf_append_str(&text, ex->response.body);
 
     bool is_out = !text.has_failed && send(connection->fd, text.ptr, text.len,
                                            MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)text.len;

@@ -14,6 +14,10 @@
 #define DRAIN_FIRST_BYTES (64 * 1024) /* a refused upload up to this size is read to its end */
 #define DRAIN_MAX_BYTES (256 * 1024)  /* one that has started is read up to this */
 #define DRAIN_MAX_NS GW_NS_PER_SECOND
+#define MIN_ANSWER_HEAD 1024
+#define POOL_RECORD_BYTES 64 /* of libmicrohttpd, for a field */
+
+static const char too_large[] = "too many fields, or too long ones";
 
 void gw_connection_start_deadline(struct gw_connection *connection, uint64_t after_ns)
 {
@@ -61,7 +65,6 @@ void gw_connection_resume(struct gw_connection *connection)
         connection->listener->must_run = true;
 }
 
-/* Answered in mid-upload: the rest has so long to come. */
 bool gw_connection_end_drain(struct gw_connection *connection)
 {
     if (connection->is_answered_raw || !gw_connection_answer_raw(connection)) {
@@ -73,6 +76,7 @@ bool gw_connection_end_drain(struct gw_connection *connection)
     return true;
 }
 
+/* Answered in mid-upload: the rest has so long to come. */
 static void start_drain(struct gw_connection *connection)
 {
     connection->phase = GW_PHASE_DRAIN;
@@ -90,9 +94,22 @@ static void on_wake(struct gw_exchange *ex)
 
 const struct gw_exchange_io gw_connection_io = {.wake = on_wake};
 
+/* Dissolving the association sends a reset at once: an orderly end would look like the answer's. */
+static void reset(int fd)
+{
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+    if (connect(fd, &nobody, sizeof(nobody)) != 0)
+        shutdown(fd, SHUT_RDWR);
+}
+
 void gw_connection_shut(struct gw_connection *connection)
 {
-    if (!connection->is_shut)
+    if (connection->is_shut)
+        return;
+    if (connection->ends_by_close)
+        reset(connection->fd);
+    else
         shutdown(connection->fd, SHUT_RDWR);
     connection->is_shut = true;
 }
@@ -149,11 +166,37 @@ static enum MHD_Result read_field(void *self, enum MHD_ValueKind kind, const cha
 
     (void)kind;
     struct gw_str text = value == NULL ? GW_STR("") : gw_str_from(value, value_len);
-    if (gw_request_add_field(reader->ex, gw_str_from(name, name_len), text) != 0) {
+    if (reader->ex->request.field_count == GW_MAX_RECEIVED_FIELDS ||
+        gw_request_add_field(reader->ex, gw_str_from(name, name_len), text) != 0) {
         reader->is_full = true;
         return MHD_NO;
     }
     return MHD_YES;
+}
+
+/* What the head holds of the library's pool: its text, and a record for each field and argument. */
+static void measure_head(struct gw_connection *connection, const char *method, const char *version)
+{
+    const struct gw_request *request = &connection->ex->request;
+    const char *end = version + strlen(version);
+    size_t records = request->field_count + 1;
+
+    for (size_t i = 0; i < request->field_count; i++) {
+        if (request->fields[i].value.len > 0) /* an empty one may lie elsewhere */
+            end = request->fields[i].value.ptr + request->fields[i].value.len;
+    }
+    for (size_t i = 0; i < request->target.len; i++)
+        records += request->target.ptr[i] == '&';
+    connection->head_bytes = (size_t)(end - method) + 4 + records * POOL_RECORD_BYTES;
+}
+
+/* The answer's head needs room, too: better no request than one whose answer cannot be told. */
+static bool leaves_room(const struct gw_connection *connection)
+{
+    size_t pool_bytes = connection->listener->config.pool_bytes;
+    size_t reserve = pool_bytes / 8 > MIN_ANSWER_HEAD ? pool_bytes / 8 : MIN_ANSWER_HEAD;
+
+    return connection->head_bytes + reserve <= pool_bytes;
 }
 
 /* Reads the whole head into the exchange; NULL or what is wrong with it. */
@@ -169,9 +212,12 @@ static const char *read_head(struct gw_connection *connection, const char *metho
     request->is_tls = connection->listener->config.certificate_pem != NULL;
     request->peer = gw_str_of(connection->peer);
     MHD_get_connection_values_n(connection->mhd, MHD_HEADER_KIND, read_field, &reader);
-    if (reader.is_full)
-        return "too many fields";
+    measure_head(connection, method, version);
+    if (reader.is_full || !leaves_room(connection))
+        return too_large;
 
+    const union MHD_ConnectionInfo *head_size =
+        MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     struct gw_raw_head raw = {
         .method = method,
         .target = connection->target,
@@ -179,6 +225,7 @@ static const char *read_head(struct gw_connection *connection, const char *metho
         .version = version,
         .fields = request->fields,
         .field_count = request->field_count,
+        .head_bytes = head_size == NULL ? 0 : head_size->header_size,
     };
     const char *flaw = gw_request_head_flaw(&raw);
     for (size_t i = 0; i < request->field_count; i++)
@@ -186,7 +233,7 @@ static const char *read_head(struct gw_connection *connection, const char *metho
     if (flaw == NULL)
         flaw = gw_request_target_flaw(request, request->target);
     if (flaw == NULL)
-        flaw = gw_request_framing_flaw(request, strcmp(version, "HTTP/1.0") == 0);
+        flaw = gw_request_framing_flaw(request, connection->is_http_1_0);
     return flaw;
 }
 
@@ -239,6 +286,8 @@ static enum MHD_Result begin(struct gw_connection *connection, const char *metho
     gw_timer_stop(&connection->deadline);
     ex->now_ns = gw_clock_monotonic_ns();
     ex->wall_ns = gw_clock_realtime_ns();
+    connection->is_http_1_0 = strcmp(version, "HTTP/1.0") == 0;
+    connection->ends_by_close = false;
     const char *flaw = read_head(connection, method, version);
     connection->is_begun = true;
     if (flaw != NULL) {
@@ -246,7 +295,7 @@ static enum MHD_Result begin(struct gw_connection *connection, const char *metho
         ex->must_close = true;
         ex->request.path = GW_STR("");
         gw_connection_count(connection, &gw_http_malformed);
-        gw_problem_set(ex, "malformed-request", NULL);
+        gw_problem_set(ex, flaw == too_large ? "header-too-large" : "malformed-request", NULL);
         ex->state = GW_EXCHANGE_RESPONDING;
         return gw_connection_answer(connection);
     }

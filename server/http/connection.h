@@ -38,9 +38,12 @@ struct gw_connection {
     bool is_shut;         /* its fd was shut down by us */
     bool is_cut;          /* and its exchange was abandoned */
     bool is_answered_raw; /* the answer went past the library, see gw_connection_answer_raw() */
+    bool is_http_1_0;
+    bool ends_by_close; /* the answer's end is the connection's: breaking off must not look so */
     uint64_t wait_since_ns;
     uint64_t mark_bytes; /* of the body, received or sent, at the last tick */
     uint64_t drained_bytes;
+    size_t head_bytes; /* of the library's pool, taken by the request's head */
     uint64_t idle_since_ns;
     const char *target; /* where the target lay in the library's buffer */
     char peer[46];
@@ -100,7 +103,9 @@ void gw_connection_on_deadline(struct gw_timer *timer);
  * the end of the caller's token. */
 void gw_connection_watch_answer(struct gw_connection *connection);
 
-/* Gives the exchange's response to libmicrohttpd. MHD_NO: the connection is to be closed. */
+/* Gives the exchange's response to libmicrohttpd; one whose head does not fit beside the request's
+ * becomes a 502, and where not even that fits, the answer goes out raw. MHD_NO: the connection is
+ * to be closed. */
 enum MHD_Result gw_connection_answer(struct gw_connection *connection);
 
 /* Writes the exchange's (whole) response to the socket, past the library, which can answer before

@@ -193,6 +193,8 @@ static bool keep(struct gw_exchange *ex, const char *bytes, size_t len, size_t m
 
     if (needed > max_bytes)
         return false;
+    if (len == 0)
+        return true;
     if (needed > ex->preread_capacity) {
         bool is_known = ex->request.body_bytes > 0 && (uint64_t)ex->request.body_bytes <= max_bytes;
         size_t capacity = is_known ? (size_t)ex->request.body_bytes : needed * 2;

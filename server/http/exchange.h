@@ -25,7 +25,8 @@ struct gw_service;
 struct gw_view;
 struct gw_worker;
 
-#define GW_MAX_REQUEST_FIELDS 100
+#define GW_MAX_RECEIVED_FIELDS 100 /* of a client */
+#define GW_MAX_REQUEST_FIELDS 132  /* with what policies add */
 #define GW_MAX_RESPONSE_FIELDS 100
 #define GW_MAX_PATH_PARAMETERS 16
 

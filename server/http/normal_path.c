@@ -52,8 +52,6 @@ size_t gw_path_write_byte(unsigned char byte, char out[3])
 
 bool gw_path_is_dots(struct gw_str text)
 {
-    struct gw_str part = text;
-
     /* "%2F" and "%5C" end a segment for a server that decodes first; ";" begins its parameters. */
     for (size_t at = 0, from = 0; at <= text.len; at++) {
         bool is_escape =
@@ -61,7 +59,7 @@ bool gw_path_is_dots(struct gw_str text)
             (memcmp(text.ptr + at, "%2F", 3) == 0 || memcmp(text.ptr + at, "%5C", 3) == 0);
         if (at < text.len && !is_escape)
             continue;
-        part = gw_str_from(text.ptr + from, at - from);
+        struct gw_str part = gw_str_from(text.ptr + from, at - from);
         part.len = gw_str_find(part, ';');
         if (gw_str_equal(part, GW_STR(".")) || gw_str_equal(part, GW_STR("..")))
             return true;

@@ -109,7 +109,8 @@ static int write_shape(struct reader *reader, struct gw_path_segment *segment)
     for (size_t i = 0; i < segment->piece_count; i++) {
         const struct gw_path_piece *piece = &segment->pieces[i];
         struct gw_str text = piece->is_parameter ? GW_STR("{}") : piece->text;
-        memcpy(shape + at, text.ptr, text.len);
+        if (text.len > 0)
+            memcpy(shape + at, text.ptr, text.len);
         at += text.len;
     }
     shape[at] = '\0';

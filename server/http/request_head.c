@@ -75,7 +75,8 @@ const char *gw_request_head_flaw(const struct gw_raw_head *head)
         if (!lies_as_one_line(line, field, &line))
             return "a field line is folded, holds a NUL or does not end in CR LF";
     }
-    if (line[0] != '\0' || line[1] != '\0')
+    /* What lies behind the head may be NULs too, so they alone do not tell its end. */
+    if (line + 2 != head->method + head->head_bytes || line[0] != '\0' || line[1] != '\0')
         return "the head does not end in CR LF";
     return NULL;
 }

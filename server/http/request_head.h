@@ -4,7 +4,8 @@
  * out, and on how its pieces lie in its read buffer: a strict head leaves a known pattern there
  * (each CR LF becomes two NULs, each colon one), and whatever breaks RFC 9112 in a way that the
  * library hides breaks the pattern too. The pattern is its layout, not its interface: the tests
- * would fail with a version that changes it. Pure. */
+ * would fail with a version that changes it. One thing leaves no trace: NULs on
+ * the wire that stand just where CRs are missing. Pure. */
 #pragma once
 
 #include "server/core/str.h"
@@ -18,6 +19,7 @@ struct gw_raw_head {
     const char *version;
     const struct gw_field *fields; /* in the order of the wire, values not trimmed at the end */
     size_t field_count;
+    size_t head_bytes; /* from the method to behind the empty line */
 };
 
 /* NULL if the head is strict HTTP/1.1 or 1.0 (RFC 9112, sections 2 to 6), else what is wrong with

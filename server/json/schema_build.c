@@ -22,7 +22,7 @@ int schema_refuse_at(struct gw_schema_compiler *compiler, const struct document 
                            document->uri.len > 0 ? ": " : "", text, "");
 }
 
-int schema_refuse(const struct build *build, uint32_t at, const char *format, ...)
+int(schema_refuse)(const struct build *build, uint32_t at, const char *format, ...)
 {
     char text[sizeof(build->error->text)];
     va_list args;

@@ -142,6 +142,10 @@ GW_PRINTF(6, 7)
 int schema_refuse_at(struct gw_schema_compiler *compiler, const struct document *document,
                      uint32_t at, int code, struct gw_error *error, const char *format, ...);
 int schema_no_memory(struct gw_error *error);
+#ifdef __clang_analyzer__ /* see core/error.h */
+#define schema_refuse(...) (schema_refuse(__VA_ARGS__), -EINVAL)
+#define schema_no_memory(error) (schema_no_memory(error), -ENOMEM)
+#endif
 /* The subschema at `at`, which must be an object or boolean. */
 int schema_child(const struct build *build, uint32_t at, struct schema_node **out_node);
 int schema_child_list(const struct build *build, uint32_t at, struct node_list *out_list);

@@ -23,7 +23,7 @@ void *schema_grow(struct gw_arena *arena, void *array, size_t count, size_t *cap
     return grown;
 }
 
-int schema_no_memory(struct gw_error *error)
+int(schema_no_memory)(struct gw_error *error)
 {
     return gw_error_set(error, -ENOMEM, "not enough memory for the schemas");
 }

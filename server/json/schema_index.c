@@ -13,7 +13,7 @@ struct indexer {
     struct gw_error *error;
 };
 
-static int index_schema(struct indexer *indexer, uint32_t at, uint32_t parent);
+static int index_schema(struct indexer *indexer, uint32_t at, uint32_t resource);
 
 static struct gw_str string_member(const struct gw_json_tape *tape, uint32_t at, const char *name)
 {
@@ -110,7 +110,8 @@ static int index_identifiers(struct indexer *indexer, uint32_t at, uint32_t *res
             if (rc != 0)
                 return rc;
         }
-    } else if (id.len > 1 && id.ptr[0] == '#') { /* how draft-07 writes an anchor */
+    } else if (id.len > 1 &&
+               gw_str_has_prefix(id, GW_STR("#"))) { /* how draft-07 writes an anchor */
         int rc = add_anchor(indexer, *resource, gw_str_tail(id, 1), at, false);
         if (rc != 0)
             return rc;
@@ -150,11 +151,11 @@ static int index_schema(struct indexer *indexer, uint32_t at, uint32_t resource)
         enum gw_json_type type = gw_json_type(tape, cursor.value);
         if (keyword == NULL || keyword->holds == HOLDS_NONE)
             continue;
-        if (type == GW_JSON_ARRAY &&
-            (keyword->holds == HOLDS_LIST || keyword->holds == HOLDS_ITEMS))
-            rc = index_each(indexer, cursor.value, resource);
-        else if (type == GW_JSON_OBJECT &&
-                 (keyword->holds == HOLDS_MAP || keyword->holds == HOLDS_DEPENDENCIES))
+        bool is_list = type == GW_JSON_ARRAY &&
+                       (keyword->holds == HOLDS_LIST || keyword->holds == HOLDS_ITEMS);
+        bool is_map = type == GW_JSON_OBJECT &&
+                      (keyword->holds == HOLDS_MAP || keyword->holds == HOLDS_DEPENDENCIES);
+        if (is_list || is_map)
             rc = index_each(indexer, cursor.value, resource);
         else if (type == GW_JSON_OBJECT && keyword->holds != HOLDS_LIST)
             rc = index_schema(indexer, cursor.value, resource);

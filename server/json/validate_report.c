@@ -1,4 +1,5 @@
 /* From notes to violations: pointers, and a sentence for whoever sent the value. */
+#include <assert.h>
 #include <errno.h>
 
 #include "server/core/buf.h"
@@ -400,6 +401,8 @@ static int report_note(const struct eval *eval, const struct note *note, struct 
 {
     struct gw_arena *arena = eval->run->arena;
     const char *keyword = note->keyword != NULL ? note->keyword : keywords[note->fault];
+    assert(note->node != NULL || note->fault == FAULT_TOO_DEEP ||
+           note->fault == FAULT_PATTERN_COST);
     struct gw_str place = note->node != NULL ? note->node->location->text : (struct gw_str){"#", 1};
     struct gw_buf buf;
 

@@ -1,4 +1,5 @@
 /* Places in a document: a walk over the graph by a JSON Pointer (RFC 6901). */
+#include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -97,6 +98,7 @@ static bool locate(struct gw_document *document, const char *pointer, bool want_
     *out_position = (struct gw_position){0, 0};
     if (document->graph == NULL && gw_yaml_graph_load(document, &document->graph) != 0)
         return false;
+    assert(document->graph != NULL);
     bool is_there = walk(document->graph->root, pointer, &found);
     *out_position = want_key ? found.key->position : found.value->position;
     return is_there;

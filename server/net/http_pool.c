@@ -236,7 +236,9 @@ int http_pool_get(struct gw_http_call *call)
         carry(connection, call);
         return 0;
     }
-    if (origin->waiting_count >= origin->config.max_waiting)
+    /* A call whose connection is being opened, or may be, is not one of those that wait. */
+    if (origin->connection_count >= origin->config.max_connections &&
+        origin->waiting_count >= origin->config.max_waiting + origin->opening_count)
         return -ENOBUFS;
     enqueue(call, false);
     serve(origin);

@@ -1,7 +1,7 @@
 // The commands beside serve.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
@@ -56,6 +56,21 @@ describe('check', () => {
     const { code, stderr } = runProgram(['check', '-c', gw.configPath]);
     assert.equal(code, 1);
     assert.equal(stderr.trim().split('\n').length, 2, stderr);
+  });
+
+  test('the example of docs/contracts.md', async (t) => {
+    const text = readFileSync(new URL('../../docs/contracts.md', import.meta.url), 'utf8');
+    const [contract, operator] = [...text.matchAll(/```yaml\n(.*?)```/gs)].map((match) => match[1]);
+    const dir = makeFolder();
+    t.after(() => rmSync(dir, { recursive: true }));
+    writeFileSync(join(dir, 'system-stock.v1.yaml'), contract);
+    writeFileSync(join(dir, 'plant.jwks.json'), JSON.stringify(new Issuer().jwks));
+    const config = join(dir, 'millgate.yaml');
+    writeFileSync(config, `listeners: [{address: 127.0.0.1:0}]\ncontracts: [system-stock.v1.yaml]\n${operator}`);
+    const result = runProgram(['check', '-c', config]);
+    assert.equal(result.code, 0, result.stderr);
+    assert.match(result.stdout, /1 contracts, 2 operations/);
+    assert.equal(result.stderr, '');
   });
 
   test('a file that is not there', () => {

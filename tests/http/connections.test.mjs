@@ -139,7 +139,7 @@ describe('connections', () => {
   test('a write that was sent is not cancelled, and its answer has nowhere to go', async (t) => {
     const gw = await startGateway(t);
     const client = await gw.raw();
-    client.send(`POST ${peerPath('slow?ms=800')} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n` +
+    client.send(`POST ${peerPath('slow?ms=800')} HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n` +
       `Authorization: ${gw.bearer.authorization}\r\n\r\n{}`);
     const request = await eventually(() => gw.peer.requests.find((r) => r.name === 'slow' && r.isComplete), 'it arrived');
     client.destroy();

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
 import { startRedis } from '../rigs/redis.mjs';
+import { PATIENT } from './support/config.mjs';
 import { assertProblem, eventually, makeFolder, peerPath, startGateway } from './support/harness.mjs';
 import { Issuer } from './support/tokens.mjs';
 
@@ -32,7 +33,7 @@ async function withRedis(t, options = {}) {
 
 describe('rate limit', () => {
   test('a burst passes, then 429 with the fields of the draft and Retry-After', async (t) => {
-    const gw = await startGateway(t, { config: { plans: plan(60, 5) } });
+    const gw = await startGateway(t, { config: { plans: plan(60, 5), policies: PATIENT } });
     const answers = await callAs(gw, 'one', 8);
     assert.deepEqual(statusesOf(answers.slice(0, 5)), [200, 200, 200, 200, 200]);
     assert.ok(passed(answers) <= 6, statusesOf(answers).join()); // a second gives one back
@@ -46,19 +47,19 @@ describe('rate limit', () => {
   });
 
   test('what is left counts down', async (t) => {
-    const gw = await startGateway(t, { config: { plans: plan(10) } });
+    const gw = await startGateway(t, { config: { plans: plan(10), policies: PATIENT } });
     const left = (await callAs(gw, 'one', 4)).map((a) => Number(/r=(\d+)/.exec(a.headers.ratelimit)[1]));
     for (let i = 1; i < left.length; i++) assert.ok(left[i] < left[i - 1], left.join());
   });
 
   test('each consumer has its own', async (t) => {
-    const gw = await startGateway(t, { config: { plans: plan(3) } });
+    const gw = await startGateway(t, { config: { plans: plan(3), policies: PATIENT } });
     assert.equal(passed(await callAs(gw, 'one', 5)), 3);
     assert.equal(passed(await callAs(gw, 'two', 3)), 3);
   });
 
   test('what is refused before the limit costs nothing', async (t) => {
-    const gw = await startGateway(t, { config: { plans: plan(3) } });
+    const gw = await startGateway(t, { config: { plans: plan(3), policies: PATIENT } });
     for (let i = 0; i < 10; i++) await gw.get(peerPath('mirror'), { headers: { authorization: null } });
     assert.equal(passed(await callAs(gw, 'tester', 3)), 3);
   });
@@ -78,7 +79,7 @@ describe('rate limit', () => {
   });
 
   test('sixty at once are admitted exactly', async (t) => {
-    const gw = await startGateway(t, { config: { plans: plan(25), workers: 2 } });
+    const gw = await startGateway(t, { config: { plans: plan(25), policies: PATIENT, workers: 2 } });
     const headers = { authorization: `Bearer ${gw.token({ sub: 'rush' })}` };
     const answers = await Promise.all(Array.from({ length: 60 }, () => gw.get(peerPath('mirror'), { headers })));
     assert.ok(passed(answers) >= 25 && passed(answers) <= 27, String(passed(answers)));

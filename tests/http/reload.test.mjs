@@ -5,7 +5,7 @@ import http from 'node:http';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { peerContract } from './support/config.mjs';
+import { PATIENT, peerContract } from './support/config.mjs';
 import { eventually, isSanitized, peerPath, send, startGateway } from './support/harness.mjs';
 
 const MIB = 1024 * 1024;
@@ -15,7 +15,7 @@ function startLoad(gw, path, { lanes = 16, headers = gw.bearer } = {}) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: lanes });
   const load = { count: 0, statuses: new Map(), failures: [], isRunning: true };
   const lane = async () => {
-    while (load.isRunning) {
+    while (load.isRunning && gw.isRunning) {
       try {
         const { status } = await send({ port: gw.port, path, headers, agent });
         load.statuses.set(status, (load.statuses.get(status) ?? 0) + 1);
@@ -135,7 +135,7 @@ describe('reload', () => {
     // 100 a second asked at twice the limit for five seconds: 500 and the burst may pass.
     const [rate, burst, seconds] = [100, 10, 5];
     const plans = { standard: { limit: rate * 60, window: '60s', burst, grants: ['/system/*'] } };
-    const gw = await startGateway(t, { config: { plans } });
+    const gw = await startGateway(t, { config: { plans, policies: PATIENT } });
     const started = performance.now();
     const outcomes = [];
     let reloads = 0;

@@ -250,4 +250,27 @@ describe('schema of forms and answers', () => {
     const { text } = await lenient.admin('/metrics');
     assert.match(text, /millgate_schema_responses_total\{result="(unchecked|violated)"\} [1-9]/);
   });
+
+  test('formats are told by default, and held where the operator says so', async (t) => {
+    const body = { type: 'object', properties: { due: { type: 'string', format: 'date' } } };
+    const contracts = {
+      'peer.v1.yaml': peerContract({
+        paths: {
+          '/mirror': {
+            post: {
+              operationId: 'post-due',
+              requestBody: { content: { 'application/json': { schema: body } } },
+              responses: { default: { description: 'any' } },
+            },
+          },
+        },
+      }),
+    };
+    const statusOf = async (gw, due) => (await gw.post(peerPath('mirror'), JSON.stringify({ due }))).status;
+    const told = await startGateway(t, { contracts });
+    const held = await startGateway(t, { contracts, config: { extra: { floor: { formats: 'assert' } } } });
+    assert.equal(await statusOf(told, '2026-02-30'), 200);
+    assert.equal(await statusOf(held, '2026-02-30'), 400);
+    assert.equal(await statusOf(held, '2026-02-28'), 200);
+  });
 });

@@ -109,7 +109,7 @@ describe('streaming', () => {
     const before = gw.memoryBytes();
     const request = http.request({
       host: '127.0.0.1', port: gw.port, path: peerPath('hold'), method: 'PUT', agent: false,
-      headers: { ...gw.bearer, 'content-length': LARGE },
+      headers: { ...gw.bearer, 'content-length': LARGE, 'content-type': 'application/octet-stream' },
     });
     request.on('error', () => {});
     request.write(PIECE);

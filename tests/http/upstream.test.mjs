@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 
 import { malformedChunks, malformedHeads } from '../rigs/peer/behaviours.mjs';
+import { freePort } from '../rigs/redis.mjs';
 import { withBodyLimit } from './support/config.mjs';
 import { assertProblem, eventually, peerPath, startGateway, suiteScope } from './support/harness.mjs';
 
@@ -59,6 +60,7 @@ describe('upstream', () => {
   test('an early answer to an upload under way', async () => {
     const client = await gw.raw();
     client.send(`PUT ${peerPath('early?code=409')} HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n` +
+      'Content-Type: application/octet-stream\r\n' +
       `Authorization: ${gw.bearer.authorization}\r\n\r\n${'x'.repeat(100_000)}`);
     const answer = await client.response({ deadlineMs: 8000 }).catch(() => null);
     assert.ok(answer === null || [409, 502].includes(answer.status), String(answer?.status));
@@ -117,5 +119,16 @@ describe('upstream', () => {
     await gw.post(peerPath('echo'), attack);
     assert.deepEqual(gw.peer.violations, []);
     assert.ok(gw.peer.requests.every((request) => request.path !== '/admin'));
+  });
+
+  test('a backend never leads back into the gateway', async (t) => {
+    const port = await freePort();
+    const looped = await startGateway(t, {
+      config: { listeners: [{ address: `127.0.0.1:${port}` }], peerBackend: { url: `http://127.0.0.1:${port}` } },
+    });
+    const problem = assertProblem(await looped.get(peerPath('mirror')), 502);
+    assert.match(problem.type, /backend-unreachable/);
+    const lines = await looped.accessLog();
+    assert.equal(lines.length, 1, 'it called itself');
   });
 });

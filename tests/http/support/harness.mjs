@@ -8,11 +8,11 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -21,7 +21,7 @@ import { ADMIN_SCOPE, gatewayConfig, peerContract, PEER_ROOT, writeFiles } from 
 import { RawClient } from './raw_client.mjs';
 import { Issuer } from './tokens.mjs';
 
-export const PROGRAM = process.env.MILLGATE_BIN;
+export const PROGRAM = process.env.MILLGATE_BIN && resolve(process.env.MILLGATE_BIN);
 export const isSanitized = Boolean(process.env.MILLGATE_SANITIZED);
 const START_MS = isSanitized ? 60_000 : 20_000;
 const STOP_MS = 30_000;
@@ -221,6 +221,19 @@ export class Gateway {
   }
 }
 
+/** Ends the private Redis that a killed gateway left behind; its lock file says which process it is. */
+async function endPrivateRedis(stateDir) {
+  let pid;
+  try {
+    pid = Number(readFileSync(join(stateDir, 'redis.lock'), 'utf8'));
+    if (!readlinkSync(`/proc/${pid}/cwd`).startsWith(stateDir)) return; // another one has that number now
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    return; // there is none
+  }
+  await eventually(() => !existsSync(`/proc/${pid}`), 'the private Redis has ended');
+}
+
 /** Takes clean-ups as a test's context does, for what all tests of the surrounding suite share. */
 export function suiteScope() {
   const cleanUps = [];
@@ -243,6 +256,7 @@ export async function prepareGateway(t, options = {}) {
     try {
       if (gateway.process) await gateway.stop();
     } finally {
+      await endPrivateRedis(config.state_dir);
       if (options.peer === undefined) await peer.stop();
       if (!process.env.MILLGATE_KEEP) rmSync(dir, { recursive: true, force: true });
     }

@@ -5,6 +5,17 @@ import { connect as connectTls } from 'node:tls';
 
 const DEADLINE_MS = 15_000;
 
+// An answer of ours has one form only: what a lax client would let pass is an error here.
+function assertHead(lines) {
+  const fields = lines.slice(1).filter(Boolean);
+  const framing = fields.filter((line) => /^(content-length: \d+|transfer-encoding: chunked)$/i.test(line));
+  const framed = fields.filter((line) => /^(content-length|transfer-encoding)[\s:]/i.test(line));
+  const isGood = /^HTTP\/1\.[01] [2-5]\d\d [^\r\n]*$|^HTTP\/1\.1 1\d\d /.test(lines[0]) &&
+    fields.every((line) => /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*$/.test(line)) &&
+    framed.length <= 1 && framing.length === framed.length;
+  if (!isGood) throw new Error(`a malformed answer: ${JSON.stringify(lines)}`);
+}
+
 export class RawClient {
   #bytes = Buffer.alloc(0);
   #waiting = null;
@@ -55,6 +66,7 @@ export class RawClient {
     const end = await this.#find('\r\n\r\n', until);
     if (end < 0) return null;
     const lines = this.#take(end + 4).toString('latin1').split('\r\n');
+    assertHead(lines);
     const status = Number(lines[0].split(' ')[1]);
     const headers = {};
     for (const line of lines.slice(1).filter(Boolean)) {

@@ -74,9 +74,9 @@ export const behaviours = {
   // --- well-behaved -------------------------------------------------------------------------
   async mirror(request, connection) {
     await request.complete;
-    const { method, target, headers, bodyBytes, framing } = request;
+    const { method, target, headers, bodyBytes, framing, sha256 } = request;
     const body = bodyBytes <= 65536 ? request.body : undefined;
-    json(connection, 200, { method, target, headers, bodyBytes, framing: framing.kind, body });
+    json(connection, 200, { method, target, headers, bodyBytes, framing: framing.kind, body, sha256 });
   },
 
   async echo(request, connection) {

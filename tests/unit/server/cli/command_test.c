@@ -63,6 +63,7 @@ static void commands_are_found(void **state)
         {"millgate --help", GW_EXIT_OK, "Commands:\n", ""},
         {"millgate help", GW_EXIT_OK, "config-reference", ""},
         {"millgate help version", GW_EXIT_OK, "Usage: millgate version", ""},
+        {"millgate help validate", GW_EXIT_OK, "millgate validate --schema FILE", ""},
         {"millgate version --help", GW_EXIT_OK, "Usage: millgate version", ""},
         {"millgate version", GW_EXIT_OK, "millgate " MILLGATE_VERSION "\n", ""},
         {"millgate --version", GW_EXIT_OK, "millgate " MILLGATE_VERSION "\n", ""},

@@ -305,8 +305,8 @@ static void test_secrets_are_not_told(void **state)
         "{\"properties\":{\"p\":{\"$ref\":\"#/s\",\"const\":\"x\"}},\"s\":{\"writeOnly\":true}}",
         "{\"properties\":{\"p\":{\"writeOnly\":true,\"format\":\"ipv4\"}}}",
         "{\"writeOnly\":true,\"additionalProperties\":{\"enum\":[1]}}",
-        "{\"properties\":{\"p\":{\"writeOnly\":true,\"anyOf\":[{\"enum\":[1]},{\"const\":\"a\"}]}}"
-        "}",
+        ("{\"properties\":{\"p\":{\"writeOnly\":true,\"anyOf\":[{\"enum\":[1]},{\"const\":\"a\"}]}}"
+         "}"),
     };
 
     for (size_t i = 0; i < GW_COUNT_OF(schemas); i++) {
