@@ -126,6 +126,7 @@ static int start_loop(struct gw_server *server, struct gw_error *error)
     if (rc != 0)
         return gw_error_set(error, rc, "cannot watch signals");
     server->main_worker.loop = server->loop;
+    gw_list_init(&server->main_worker.tenants);
     return gw_http_client_create(server->loop, &server->main_worker.http, error);
 }
 
@@ -265,6 +266,7 @@ static void finish(struct gw_server *server)
     gw_snapshot_release(server->current);
     for (size_t i = 0; i < GW_MAX_SNAPSHOTS; i++)
         gw_snapshot_destroy(server->snapshots[i]);
+    gw_worker_send_off(&server->main_worker);
     gw_http_client_destroy(server->main_worker.http);
     for (size_t i = 0; i < GW_COUNT_OF(server->signals); i++)
         gw_signal_destroy(server->signals[i]);

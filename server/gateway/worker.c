@@ -193,6 +193,7 @@ static void finish(struct gw_worker_thread *worker)
     sweep_retired(worker);
     gw_view_destroy(worker->requests.view);
     worker->requests.view = NULL;
+    gw_worker_send_off(&worker->requests.worker);
     gw_timer_stop(&worker->tick);
     gw_check_destroy(worker->check);
     gw_redis_access_close(&worker->redis);
@@ -315,6 +316,7 @@ static int set_up(struct gw_worker_thread *worker, const struct gw_worker_setup 
     if (rc != 0)
         return rc;
     public->loop = worker->loop;
+    gw_list_init(&public->tenants);
     public->index = setup->index;
     public->count = setup->count;
     public->metrics = gw_metrics_get_shard(setup->metrics, setup->index);
