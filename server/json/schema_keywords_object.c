@@ -264,8 +264,12 @@ int schema_finish_object(const struct build *build)
     struct object_part *part = build->node->object;
     uint32_t kept = 0;
 
-    if (part == NULL || part->property_count == 0)
+    if (part == NULL)
         return 0;
+    if (part->property_count == 0) { /* without a name, all there can be is `required: []` */
+        part->dependency_count = 0;
+        return 0;
+    }
     part->words = (part->property_count + 63) / 64;
     part->required =
         gw_arena_calloc(&build->compiler->set->arena, part->words, sizeof(*part->required));

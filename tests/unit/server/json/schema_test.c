@@ -171,6 +171,22 @@ static void test_discriminator(void **state)
     check_verdicts(verdicts, GW_COUNT_OF(verdicts), false);
 }
 
+/* A list of no names is still a keyword, also where no other keyword names a property. */
+static void test_empty_name_lists(void **state)
+{
+    (void)state;
+    static const struct verdict verdicts[] = {
+        {D20, "{\"required\":[]}", "{\"a\":1}", true, 0},
+        {D20, "{\"required\":[],\"patternProperties\":{\"^x\":true}}", "{\"a\":1}", true, 0},
+        {D20, "{\"required\":[],\"minProperties\":2}", "{\"a\":1}", false, 0},
+        {D20, "{\"dependentRequired\":{},\"maxProperties\":0}", "{\"a\":1}", false, 0},
+        {D20, "{\"dependentSchemas\":{},\"minProperties\":1}", "{\"a\":1}", true, 0},
+        {D20, "{\"dependentRequired\":{\"a\":[]}}", "{\"a\":1}", true, 0},
+        {O30, "{\"type\":\"object\",\"required\":[]}", "{\"a\":1}", true, 0},
+    };
+    check_verdicts(verdicts, GW_COUNT_OF(verdicts), false);
+}
+
 static void test_numbers(void **state)
 {
     (void)state;
