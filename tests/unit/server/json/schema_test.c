@@ -485,6 +485,7 @@ int main(void)
         TEST(test_openapi_30),
         TEST(test_directions),
         TEST(test_discriminator),
+        TEST(test_empty_name_lists),
         TEST(test_numbers),
         TEST(test_number_formats),
         TEST(test_violations),
