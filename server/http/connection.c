@@ -263,7 +263,7 @@ static enum MHD_Result hold(struct gw_connection *connection)
     struct gw_exchange *ex = connection->ex;
 
     if (ex->state == GW_EXCHANGE_RESPONDING) {
-        ex->must_close = true;
+        ex->must_close = connection->has_unread = true;
         return gw_connection_answer(connection);
     }
     if (ex->state == GW_EXCHANGE_GONE)
@@ -292,7 +292,7 @@ static enum MHD_Result begin(struct gw_connection *connection, const char *metho
     connection->is_begun = true;
     if (flaw != NULL) {
         ex->record.detail = gw_str_of(flaw);
-        ex->must_close = true;
+        ex->must_close = connection->has_unread = true;
         ex->request.path = GW_STR("");
         gw_connection_count(connection, &gw_http_malformed);
         gw_problem_set(ex, flaw == too_large ? "header-too-large" : "malformed-request", NULL);
@@ -488,6 +488,8 @@ static void close_connection(struct gw_connection *connection)
         end_exchange(connection, false);
     if (connection->is_suspended)
         connection->listener->suspended_count--;
+    if (connection->has_unread && !connection->is_shut)
+        gw_linger_keep(&connection->listener->linger, connection->fd);
     gw_timer_stop(&connection->deadline);
     gw_list_remove(&connection->all_node);
     connection->listener->connection_count--;
