@@ -106,6 +106,12 @@ void gw_connection_on_deadline(struct gw_timer *timer);
  * the end of the caller's token. */
 void gw_connection_watch_answer(struct gw_connection *connection);
 
+/* Reads the whole head into the exchange; NULL, or what is wrong with it. */
+const char *gw_connection_read_head(struct gw_connection *connection, const char *method,
+                                    const char *version);
+/* What that returns for a head that leaves no room for the answer's. */
+extern const char gw_connection_head_too_large[];
+
 /* Gives the exchange's response to libmicrohttpd; one whose head does not fit beside the request's
  * becomes a 502, and where not even that fits, the answer goes out raw. MHD_NO: the connection is
  * to be closed. */
