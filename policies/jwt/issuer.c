@@ -13,7 +13,24 @@ const struct gw_option jwt_issuer_options[] = {
     {"issuer", GW_STRING, 1, 1024, NULL, "The token's iss, compared exactly.",
      .flags = GW_OPTION_REQUIRED},
     {"jwks_file", GW_FILE, 1, GW_JWK_SET_MAX_BYTES, NULL,
-     "The issuer's public keys: a JWK Set (RFC 7517).", .flags = GW_OPTION_REQUIRED},
+     "The issuer's public keys: a JWK Set (RFC 7517). One of jwks_file, jwks_uri and discovery."},
+    {"jwks_uri", GW_STRING, 1, DISCOVERY_MAX_URL_BYTES, NULL,
+     "Where the issuer publishes its JWK Set: an https URL."},
+    {"discovery", GW_BOOL, 0, 0, "false",
+     "Ask the issuer where its keys are, at /.well-known/openid-configuration below `issuer`, "
+     "which "
+     "then is an https URL (OpenID Connect Discovery), or as RFC 8414 says."},
+    {"allow_http", GW_BOOL, 0, 0, "false",
+     "Let keys come without TLS: whoever is on the way can then be any caller. Loopback addresses "
+     "need no permission."},
+    {"ca_file", GW_FILE, 0, 0, NULL,
+     "Trusted when keys are fetched, instead of the system's authorities, PEM."},
+    {"refresh_interval", GW_DURATION, (int64_t)KEY_SOURCE_MIN_REFRESH_NS, 24 * HOUR_NS, "5m",
+     "The longest time between two fetches of the keys; Cache-Control may ask for a shorter one, "
+     "of "
+     "10 s at least."},
+    {"keys_max_age", GW_DURATION, (int64_t)KEY_SOURCE_MIN_REFRESH_NS, 720 * HOUR_NS, "24h",
+     "How long the last good key set serves while it cannot be fetched again."},
     {"audiences", GW_LIST, 1, 32, NULL,
      "Who we are to this issuer: the token's aud must name one of these.",
      .flags = GW_OPTION_REQUIRED},
@@ -99,22 +116,82 @@ static enum jose_type read_type(struct gw_str typ)
     return gw_str_equal(typ, GW_STR("at+jwt")) ? JOSE_TYPE_AT_JWT : JOSE_TYPE_NONE;
 }
 
+static int read_file(struct jwt_issuer *issuer, struct gw_str text,
+                     const struct gw_jwk_rules *rules, struct gw_error *error)
+{
+    struct gw_error why;
+    int rc = gw_jwk_set_create(text, rules, &issuer->file_keys, &why);
+
+    if (rc != 0)
+        return gw_error_set_at(error, rc, "/jwks_file", "%s", why.text);
+    if (issuer->file_keys->skipped > 0)
+        gw_log_warn("issuer %.*s: %zu of its keys are not used; the first (%s): %s",
+                    GW_STR_ARG(issuer->name), issuer->file_keys->skipped,
+                    issuer->file_keys->first_skipped.where, issuer->file_keys->first_skipped.text);
+    return 0;
+}
+
+/* What can be told before anything is fetched. */
+static int check_place(const struct key_fetch_place *place, struct gw_error *error)
+{
+    bool is_discovery = place->jwks_uri.len == 0;
+    const char *name = is_discovery ? "issuer" : "jwks_uri";
+    const char *where = is_discovery ? "/issuer" : "/jwks_uri";
+    struct discovery_place parts;
+    struct gw_str url = place->jwks_uri;
+    struct gw_arena arena;
+    struct gw_error why;
+
+    gw_arena_init(&arena, 4096, 65536);
+    int rc = is_discovery ? discovery_url(&arena, place->issuer, DISCOVERY_OPENID, &url) : 0;
+    if (rc != 0)
+        gw_error_set_at(error, rc, where, "issuer must be a URL without a query, for discovery");
+    else if ((rc = discovery_place_parse(url, place->allows_http, &parts, &why)) != 0)
+        gw_error_set_at(error, rc, where, "%s %s", name, why.text);
+    gw_arena_finish(&arena);
+    return rc;
+}
+
+static int read_remote(struct jwt_issuer *issuer, const json_t *config,
+                       const struct gw_jwk_rules *rules, struct gw_error *error)
+{
+    struct key_source_config *remote = &issuer->remote;
+
+    *remote = (struct key_source_config){
+        .name = issuer->name,
+        .options = config,
+        .place = {.issuer = issuer->rules.issuer,
+                  .jwks_uri = get_string(config, "jwks_uri"),
+                  .ca_pem = get_string(config, "ca_file"),
+                  .allows_http = json_is_true(json_object_get(config, "allow_http"))},
+        .rules = *rules,
+        .refresh_ns = (uint64_t)json_integer_value(json_object_get(config, "refresh_interval")),
+        .max_age_ns = (uint64_t)json_integer_value(json_object_get(config, "keys_max_age")),
+    };
+    if (rules->accepts_secrets)
+        return gw_error_set_at(error, -EINVAL, "/algorithms",
+                               "HS algorithms need a jwks_file: secrets are not fetched");
+    if (remote->max_age_ns < remote->refresh_ns)
+        return gw_error_set_at(error, -EINVAL, "/keys_max_age",
+                               "keys_max_age must not be shorter than refresh_interval");
+    return check_place(&remote->place, error);
+}
+
 static int read_keys(struct jwt_issuer *issuer, const json_t *config, struct gw_error *error)
 {
     const struct gw_jwk_rules rules = {
         .min_rsa_bits = (unsigned)json_integer_value(json_object_get(config, "min_rsa_bits")),
         .accepts_secrets = (issuer->algorithms & SECRET_ALGORITHMS) != 0,
     };
-    struct gw_error why;
-    int rc = gw_jwk_set_create(get_string(config, "jwks_file"), &rules, &issuer->keys, &why);
+    struct gw_str text = get_string(config, "jwks_file");
+    bool has_uri = json_object_get(config, "jwks_uri") != NULL;
+    bool has_discovery = json_is_true(json_object_get(config, "discovery"));
 
-    if (rc != 0)
-        return gw_error_set_at(error, rc, "/jwks_file", "%s", why.text);
-    if (issuer->keys->skipped > 0)
-        gw_log_warn("issuer %.*s: %zu of its keys are not used; the first (%s): %s",
-                    GW_STR_ARG(issuer->name), issuer->keys->skipped,
-                    issuer->keys->first_skipped.where, issuer->keys->first_skipped.text);
-    return 0;
+    if ((text.ptr != NULL) + has_uri + has_discovery != 1)
+        return gw_error_set_at(error, -EINVAL, "",
+                               "exactly one of jwks_file, jwks_uri and discovery must be given");
+    return text.ptr != NULL ? read_file(issuer, text, &rules, error)
+                            : read_remote(issuer, config, &rules, error);
 }
 
 /* Everything but the keys: those are asked for by thumbprint whenever a verdict is used. */
@@ -159,9 +236,18 @@ int jwt_issuer_init(struct jwt_issuer *issuer, struct gw_str name, const json_t 
     return read_keys(issuer, config, error);
 }
 
+int jwt_issuer_settle(struct jwt_issuer *issuer, struct gw_worker *worker)
+{
+    if (issuer->file_keys != NULL || issuer->source != NULL)
+        return 0;
+    issuer->source = key_source_open(&issuer->remote, worker);
+    return issuer->source == NULL ? -ENOMEM : 0;
+}
+
 void jwt_issuer_finish(struct jwt_issuer *issuer)
 {
-    gw_jwk_set_destroy(issuer->keys);
+    key_source_close(issuer->source);
+    gw_jwk_set_destroy(issuer->file_keys);
     free(issuer->strings);
     memset(issuer, 0, sizeof(*issuer));
 }

@@ -1,4 +1,5 @@
-/* An issuer of tokens that the operator trusts: its configuration and its keys.
+/* An issuer of tokens that the operator trusts: its configuration and its keys, from a file or from
+ * the network.
  *
  * Made per worker; the keys belong to it alone. What the strings borrow from is the configuration.
  */
@@ -9,6 +10,7 @@
 
 #include "policies/jwt/claims.h"
 #include "policies/jwt/jose.h"
+#include "policies/jwt/key_source.h"
 #include "server/core/attr.h"
 #include "server/core/error.h"
 #include "server/crypto/jwk.h"
@@ -23,7 +25,9 @@ struct jwt_issuer {
     struct claims_form form;
     uint32_t algorithms; /* allowed: 1 << enum gw_signature_alg */
     size_t max_token_bytes;
-    struct gw_jwk_set *keys;
+    struct gw_jwk_set *file_keys;    /* NULL: they come from the network */
+    struct key_source_config remote; /* if so */
+    struct key_source *source;       /* likewise; NULL until the worker is known */
     uint64_t generation;    /* changes with what a cached verdict depends on, but for the keys */
     struct gw_str *strings; /* the audiences and required claims */
 };
@@ -34,6 +38,16 @@ GW_MUST_CHECK
 int jwt_issuer_init(struct jwt_issuer *issuer, struct gw_str name, const json_t *config,
                     struct gw_error *error);
 void jwt_issuer_finish(struct jwt_issuer *issuer);
+
+/* Keys from the network have a place to be fetched from now on. 0 or -ENOMEM. */
+GW_MUST_CHECK
+int jwt_issuer_settle(struct jwt_issuer *issuer, struct gw_worker *worker);
+
+/* The keys that count now; NULL: there are none yet, or none any more. */
+static inline const struct gw_jwk_set *jwt_issuer_keys(const struct jwt_issuer *issuer)
+{
+    return issuer->source != NULL ? key_source_get(issuer->source) : issuer->file_keys;
+}
 
 static inline bool jwt_issuer_allows(const struct jwt_issuer *issuer, enum gw_signature_alg alg)
 {

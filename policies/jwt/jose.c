@@ -22,6 +22,7 @@ static const char *const verdict_texts[JOSE_VERDICT_COUNT] = {
     [JOSE_ALG_NOT_ALLOWED] = "the algorithm is not allowed for this issuer",
     [JOSE_CRITICAL] = "the token asks for an extension that is not offered",
     [JOSE_KEY_UNKNOWN] = "no key of the issuer fits the token",
+    [JOSE_KEYS_ABSENT] = "the issuer's keys are not available",
     [JOSE_BAD_SIGNATURE] = "the signature does not verify",
     [JOSE_CLAIMS_MALFORMED] = "the claims are not well-formed",
     [JOSE_CLAIM_MISSING] = "a required claim is missing",

@@ -25,6 +25,7 @@ enum jose_verdict {
     JOSE_ALG_NOT_ALLOWED,
     JOSE_CRITICAL, /* crit, or b64 is false */
     JOSE_KEY_UNKNOWN,
+    JOSE_KEYS_ABSENT, /* the issuer's keys are not known: nothing can be said of the token */
     JOSE_BAD_SIGNATURE,
     JOSE_CLAIMS_MALFORMED,
     JOSE_CLAIM_MISSING,

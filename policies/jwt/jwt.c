@@ -23,6 +23,7 @@ static const struct gw_option jwt_options[] = {
 struct jwt { /* one per worker */
     struct prover prover;
     struct gw_str realm;
+    bool is_settled; /* the worker is known */
 };
 
 static const struct gw_metric cache_hits = {
@@ -35,6 +36,8 @@ static const struct gw_metric refused_scope = {
     "millgate_jwt_refused_total", "Requests refused for their token.", "reason=\"scope\"", false};
 static const struct gw_metric refused_none = {
     "millgate_jwt_refused_total", "Requests refused for their token.", "reason=\"absent\"", false};
+static const struct gw_metric refused_keys = {
+    "millgate_jwt_refused_total", "Requests refused for their token.", "reason=\"keys\"", false};
 
 static void count(const struct gw_exchange *ex, const struct gw_metric *metric)
 {
@@ -133,19 +136,112 @@ static enum gw_verdict refuse(const struct jwt *jwt, struct gw_exchange *ex,
     return bearer_refuse(ex, jwt->realm, "invalid_token", jose_verdict_text(verdict));
 }
 
+/* --- proving ---------------------------------------------------------------------------------- */
+
+/* A request that waits for keys; in its arena. */
+struct pending {
+    struct key_waiter waiter; /* first: told by it */
+    struct jwt *jwt;
+    struct gw_exchange *ex;
+    struct gw_str token;
+};
+
+static enum gw_verdict refuse_without_keys(struct gw_exchange *ex, const struct proof *proof)
+{
+    uint64_t retry_ns = proof->lacking == NULL || proof->lacking->source == NULL
+                            ? GW_NS_PER_SECOND
+                            : key_source_retry_ns(proof->lacking->source);
+
+    count(ex, &refused_keys);
+    ex->record.detail = gw_arena_printf(&ex->arena, "jwt: %s", jose_verdict_text(JOSE_KEYS_ABSENT));
+    return gw_exchange_reject(ex, "unavailable", "The issuer's keys are not available.", retry_ns);
+}
+
+static struct pending *find_pending(struct jwt *jwt, struct gw_exchange *ex, struct gw_str token);
+
+/* The verdict, or GW_WAIT for keys that may change it. */
+static enum gw_verdict judge(struct jwt *jwt, struct gw_exchange *ex, struct gw_str token)
+{
+    struct proof proof = {.operation = ex->operation,
+                          .token = token,
+                          .now_s = (int64_t)(ex->wall_ns / GW_NS_PER_SECOND),
+                          .arena = &ex->arena};
+    enum jose_verdict verdict = prover_prove(&jwt->prover, &proof);
+
+    if (verdict == JOSE_OK) {
+        count(ex, proof.was_cached ? &cache_hits : &cache_misses);
+        return allow(jwt, ex, &proof);
+    }
+    if (proof.lacking != NULL) {
+        struct pending *pending = find_pending(jwt, ex, token);
+        if (pending == NULL)
+            return gw_exchange_reject(ex, "overloaded", NULL, 0);
+        switch (key_source_wish(proof.lacking->source, &pending->waiter)) {
+        case KEY_WISH_WAIT:
+            return GW_WAIT;
+        case KEY_WISH_CROWDED:
+            count(ex, &refused_keys);
+            return gw_exchange_reject(ex, "overloaded", "Too many requests wait for a key.",
+                                      GW_NS_PER_SECOND);
+        case KEY_WISH_DENIED:
+            break;
+        }
+    }
+    count(ex, &cache_misses);
+    return verdict == JOSE_KEYS_ABSENT ? refuse_without_keys(ex, &proof) : refuse(jwt, ex, verdict);
+}
+
+static void on_cancel(void *self, struct gw_exchange *ex)
+{
+    struct pending *pending = *gw_exchange_slot(ex, self);
+
+    key_waiter_stop(&pending->waiter);
+}
+
+static void on_keys(struct key_waiter *waiter)
+{
+    struct pending *pending = GW_CONTAINER_OF(waiter, struct pending, waiter);
+    enum gw_verdict verdict = judge(pending->jwt, pending->ex, pending->token);
+
+    if (verdict == GW_WAIT)
+        return;
+    key_waiter_stop(waiter);
+    gw_exchange_resume(pending->ex, verdict);
+}
+
+static struct pending *find_pending(struct jwt *jwt, struct gw_exchange *ex, struct gw_str token)
+{
+    void **slot = gw_exchange_slot(ex, jwt);
+
+    if (*slot == NULL) {
+        struct pending *pending = gw_arena_calloc(&ex->arena, 1, sizeof(*pending));
+        if (pending == NULL)
+            return NULL;
+        pending->waiter = (struct key_waiter){.peer = ex->request.peer, .on_news = on_keys};
+        pending->jwt = jwt;
+        pending->ex = ex;
+        pending->token = token;
+        *slot = pending;
+    }
+    return *slot;
+}
+
 static enum gw_verdict jwt_on_request(void *self, struct gw_exchange *ex)
 {
     struct jwt *jwt = self;
-    struct proof proof = {.operation = ex->operation,
-                          .now_s = (int64_t)(ex->wall_ns / GW_NS_PER_SECOND),
-                          .arena = &ex->arena};
+    struct gw_str token;
 
     if (ex->operation == NULL)
         return GW_FAIL; /* nobody said what this is, so nobody may have it */
     if (ex->operation->security_count == 0)
         return GW_NEXT;
+    if (!jwt->is_settled && ex->worker != NULL) {
+        if (prover_settle(&jwt->prover, ex->worker) != 0)
+            return gw_exchange_reject(ex, "overloaded", NULL, 0);
+        jwt->is_settled = true;
+    }
 
-    switch (bearer_find(ex, &proof.token)) {
+    switch (bearer_find(ex, &token)) {
     case BEARER_NONE:
         if (is_anonymous_allowed(ex->operation))
             return GW_NEXT;
@@ -158,9 +254,10 @@ static enum gw_verdict jwt_on_request(void *self, struct gw_exchange *ex)
     case BEARER_TOKEN:
         break;
     }
-    enum jose_verdict verdict = prover_prove(&jwt->prover, &proof);
-    count(ex, proof.was_cached ? &cache_hits : &cache_misses);
-    return verdict == JOSE_OK ? allow(jwt, ex, &proof) : refuse(jwt, ex, verdict);
+    enum gw_verdict verdict = judge(jwt, ex, token);
+    if (verdict == GW_WAIT)
+        gw_exchange_on_cancel(ex, on_cancel);
+    return verdict;
 }
 
 /* --- making ----------------------------------------------------------------------------------- */

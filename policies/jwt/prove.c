@@ -67,7 +67,10 @@ static enum jose_verdict prove_from_cache(struct attempt *attempt, const struct 
                          attempt->proof->arena, thumbprint);
     if (claims == NULL)
         return JOSE_ISSUER;
-    if (!key_set_has(issuer->keys, thumbprint)) {
+    const struct gw_jwk_set *keys = jwt_issuer_keys(issuer);
+    if (keys == NULL)
+        return JOSE_ISSUER;
+    if (!key_set_has(keys, thumbprint)) {
         token_cache_remove(attempt->prover->cache, &attempt->key);
         return JOSE_ISSUER;
     }
@@ -108,8 +111,12 @@ static enum jose_verdict prove_by_signature(struct attempt *attempt,
         return JOSE_ALG_NOT_ALLOWED;
     /* Judged first: what would be refused anyway must not buy the price of a verification. */
     verdict = judge(attempt, issuer, claims);
-    if (verdict == JOSE_OK)
-        verdict = key_set_verify(issuer->keys, &token, &jwk);
+    if (verdict != JOSE_OK)
+        return verdict;
+    const struct gw_jwk_set *keys = jwt_issuer_keys(issuer);
+    verdict = keys == NULL ? JOSE_KEYS_ABSENT : key_set_verify(keys, &token, &jwk);
+    if ((verdict == JOSE_KEYS_ABSENT || verdict == JOSE_KEY_UNKNOWN) && issuer->source != NULL)
+        attempt->proof->lacking = issuer;
     if (verdict == JOSE_OK)
         remember(attempt, issuer, jwk, claims);
     return verdict;
@@ -178,6 +185,16 @@ int prover_init(struct prover *prover, const json_t *config, struct gw_error *er
     if (prover->cache == NULL)
         return gw_error_set(error, -ENOMEM, "no memory");
     return add_issuers(prover, json_object_get(config, "issuers"), error);
+}
+
+int prover_settle(struct prover *prover, struct gw_worker *worker)
+{
+    for (size_t i = 0; i < prover->issuer_count; i++) {
+        int rc = jwt_issuer_settle(&prover->issuers[i], worker);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
 }
 
 void prover_finish(struct prover *prover)

@@ -28,6 +28,11 @@ GW_MUST_CHECK
 int prover_init(struct prover *prover, const json_t *config, struct gw_error *error);
 void prover_finish(struct prover *prover);
 
+/* The prover serves that worker from now on: keys from the network are fetched there. 0 or -ENOMEM.
+ */
+GW_MUST_CHECK
+int prover_settle(struct prover *prover, struct gw_worker *worker);
+
 /* One token on its way to a verdict. The first four are given. */
 struct proof {
     const struct gw_operation *operation; /* its security says which issuers are accepted */
@@ -38,6 +43,9 @@ struct proof {
     const struct jwt_issuer *issuer; /* who vouches for the token; lives as long as the prover */
     const struct claims *claims;     /* in the arena */
     bool was_cached;
+    /* Whose keys, from the network, are not there or have none that fits; NULL: nobody's. What the
+     * verdict is then may change with them. */
+    const struct jwt_issuer *lacking;
 };
 
 /* JOSE_OK, and the proof is filled in; or why not. Scopes are not looked at. */

@@ -88,7 +88,8 @@ struct gw_str schema_content_type(const struct gw_field *fields, size_t field_co
             return GW_STR("");
         found = fields[i].value;
     }
-    return found;
+    /* RFC 9110, section 8.3: what does not say what it is may be taken for mere bytes. */
+    return found.len > 0 ? found : GW_STR("application/octet-stream");
 }
 
 bool schema_is_coded(const struct gw_field *fields, size_t field_count)

@@ -26,7 +26,8 @@ struct schema { /* one per worker */
 
 void schema_count(const struct gw_exchange *ex, const struct gw_metric *metric);
 
-/* The one Content-Type; empty if there is none or more than one. */
+/* The one Content-Type; application/octet-stream if there is none, empty if there is more than one.
+ */
 struct gw_str schema_content_type(const struct gw_field *fields, size_t field_count);
 
 /* Has the body a Content-Encoding, so that its bytes are not those of its media type? */

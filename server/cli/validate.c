@@ -97,8 +97,8 @@ static struct gw_schema_set *compile(const struct settings *settings)
         if (rc == 0)
             rc = gw_schema_compiler_add_entry(compiler, uri, gw_str_of(settings->pointer),
                                               settings->dialect, &entry, &error);
-        if (rc == 0)
-            rc = gw_schema_compiler_finish(compiler, &set, &error);
+        if (rc == 0 && gw_schema_compiler_finish(compiler, &set, &error) != 0)
+            set = NULL;
     }
     if (set == NULL)
         fprintf(stderr, "%s: %s%s%s\n", settings->schema, error.where,

@@ -6,6 +6,7 @@
 #include "server/contract/operation.h"
 #include "server/core/log.h"
 #include "server/filter/chain.h"
+#include "server/gateway/backend_metrics.h"
 #include "server/gateway/request.h"
 #include "server/gateway/server_metrics.h"
 #include "server/gateway/server_state.h"
@@ -74,8 +75,12 @@ static bool check_backends(struct gw_server *server, const struct gw_snapshot *s
     return is_good;
 }
 
-static void number_routes(struct gw_server *server, struct gw_snapshot *snapshot)
+static void name_metrics(struct gw_server *server, struct gw_snapshot *snapshot)
 {
+    for (size_t i = 0; i < snapshot->backend_count; i++)
+        snapshot->backend_metrics[i] =
+            gw_backend_metrics_get(&server->backend_metrics, snapshot->backends[i].name);
+
     for (size_t i = 0; i < snapshot->service_count; i++) {
         struct gw_service *service = &snapshot->services[i];
         service->metric =
@@ -134,7 +139,7 @@ static int publish(struct gw_server *server, struct gw_snapshot *snapshot,
         }
         return rc;
     }
-    number_routes(server, snapshot);
+    name_metrics(server, snapshot);
     make_current(server, snapshot);
     for (size_t i = 0; i < GW_MAX_WORKERS; i++) {
         gw_policy_set_release(&server->sets[i]);

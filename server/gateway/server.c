@@ -9,6 +9,7 @@
 #include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/gateway/admin.h"
+#include "server/gateway/backend_metrics.h"
 #include "server/gateway/listen_socket.h"
 #include "server/gateway/readiness.h"
 #include "server/gateway/server_metrics.h"
@@ -125,6 +126,7 @@ static int start_loop(struct gw_server *server, struct gw_error *error)
     if (rc != 0)
         return gw_error_set(error, rc, "cannot watch signals");
     server->main_worker.loop = server->loop;
+    gw_list_init(&server->main_worker.tenants);
     return gw_http_client_create(server->loop, &server->main_worker.http, error);
 }
 
@@ -264,11 +266,13 @@ static void finish(struct gw_server *server)
     gw_snapshot_release(server->current);
     for (size_t i = 0; i < GW_MAX_SNAPSHOTS; i++)
         gw_snapshot_destroy(server->snapshots[i]);
+    gw_worker_send_off(&server->main_worker);
     gw_http_client_destroy(server->main_worker.http);
     for (size_t i = 0; i < GW_COUNT_OF(server->signals); i++)
         gw_signal_destroy(server->signals[i]);
     gw_async_destroy(server->wake);
     gw_loop_destroy(server->loop);
+    gw_backend_metrics_free(server->backend_metrics);
     gw_metrics_destroy(server->metrics); /* NULL if nothing was loaded */
 }
 

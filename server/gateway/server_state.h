@@ -18,6 +18,7 @@
 #define GW_MAX_WORKERS 64 /* as in the table of the configuration */
 
 struct gw_admin;
+struct gw_backend_metrics;
 struct gw_http_client;
 struct gw_private_redis;
 struct gw_readiness;
@@ -54,6 +55,7 @@ struct gw_server {
     struct gw_worker_thread *workers[GW_MAX_WORKERS];
     size_t worker_count;
     struct gw_metrics *metrics; /* a shard per worker, and one for the main thread */
+    struct gw_backend_metrics *backend_metrics;
     struct gw_access_log *access_log;
     struct gw_private_redis *private_redis; /* NULL: one is configured */
     struct gw_redis_setup redis_setup;

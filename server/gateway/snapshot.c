@@ -89,7 +89,9 @@ static int make_backends(struct gw_snapshot *snapshot)
     snapshot->backend_count = config->backend_count;
     snapshot->backends =
         gw_arena_calloc(&snapshot->arena, config->backend_count + 1, sizeof(*snapshot->backends));
-    if (snapshot->backends == NULL)
+    snapshot->backend_metrics = gw_arena_calloc(&snapshot->arena, config->backend_count + 1,
+                                                sizeof(*snapshot->backend_metrics));
+    if (snapshot->backends == NULL || snapshot->backend_metrics == NULL)
         return -ENOMEM;
     for (size_t i = 0; i < config->backend_count; i++) {
         const struct gw_config_backend *from = &config->backends[i];

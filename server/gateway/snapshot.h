@@ -14,6 +14,8 @@
 #include "server/http/router.h"
 #include "server/upstream/backend.h"
 
+struct gw_backend_metrics;
+
 /* How one operation is served. What the router's matches point at. */
 struct gw_service {
     const struct gw_operation *operation;
@@ -31,6 +33,7 @@ struct gw_snapshot {
     size_t service_count;
     struct gw_router *router;
     struct gw_backend_config *backends;
+    const struct gw_backend_metrics **backend_metrics; /* of each; set when it is published */
     size_t backend_count;
     struct gw_arena arena;
 };

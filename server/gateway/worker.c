@@ -11,6 +11,7 @@
 #include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/filter/worker.h"
+#include "server/gateway/backend_metrics.h"
 #include "server/gateway/redis_setup.h"
 #include "server/gateway/request.h"
 #include "server/gateway/worker_metrics.h"
@@ -93,6 +94,20 @@ static void sweep_retired(struct gw_worker_thread *worker)
 
 /* --- the loop --- */
 
+static void publish_backends(struct gw_worker_thread *worker)
+{
+    const struct gw_view *view = worker->requests.view;
+
+    for (size_t i = 0; view != NULL && i < view->snapshot->backend_count; i++) {
+        struct gw_http_origin_stats stats;
+        if (view->backends[i].origin == NULL)
+            continue;
+        gw_http_origin_get_stats(view->backends[i].origin, &stats);
+        gw_backend_metrics_publish(view->snapshot->backend_metrics[i],
+                                   worker->requests.worker.metrics, &stats);
+    }
+}
+
 static void publish_state(struct gw_worker_thread *worker)
 {
     struct gw_metrics_shard *metrics = worker->requests.worker.metrics;
@@ -141,6 +156,7 @@ static void on_tick(struct gw_timer *timer)
 
     gw_timer_start(worker->loop, timer, TICK_NS, on_tick);
     publish_state(worker);
+    publish_backends(worker);
     sweep_retired(worker);
     check_empty(worker);
 }
@@ -177,6 +193,7 @@ static void finish(struct gw_worker_thread *worker)
     sweep_retired(worker);
     gw_view_destroy(worker->requests.view);
     worker->requests.view = NULL;
+    gw_worker_send_off(&worker->requests.worker);
     gw_timer_stop(&worker->tick);
     gw_check_destroy(worker->check);
     gw_redis_access_close(&worker->redis);
@@ -299,6 +316,7 @@ static int set_up(struct gw_worker_thread *worker, const struct gw_worker_setup 
     if (rc != 0)
         return rc;
     public->loop = worker->loop;
+    gw_list_init(&public->tenants);
     public->index = setup->index;
     public->count = setup->count;
     public->metrics = gw_metrics_get_shard(setup->metrics, setup->index);

@@ -60,7 +60,6 @@ void gw_connection_resume(struct gw_connection *connection)
         connection->listener->must_run = true;
 }
 
-/* Answered in mid-upload: the rest has so long to come. */
 bool gw_connection_end_drain(struct gw_connection *connection)
 {
     if (connection->is_answered_raw || !gw_connection_answer_raw(connection)) {
@@ -72,6 +71,7 @@ bool gw_connection_end_drain(struct gw_connection *connection)
     return true;
 }
 
+/* Answered in mid-upload: the rest has so long to come. */
 static void start_drain(struct gw_connection *connection)
 {
     connection->phase = GW_PHASE_DRAIN;

@@ -6,7 +6,7 @@
 #include "server/core/clock.h"
 #include "server/core/map.h"
 
-#define SLOT_COUNT 256 /* a power of two; descriptions in the code are far fewer */
+#define SLOT_COUNT 4096 /* a power of two; most are for backends, of which there may be 256 */
 #define ROUTES_PER_CHUNK 64
 #define CHUNK_COUNT (GW_METRICS_MAX_ROUTES / ROUTES_PER_CHUNK)
 

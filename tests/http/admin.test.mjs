@@ -91,4 +91,13 @@ describe('admin', () => {
     assert.notEqual((await bare(peerPath('mirror'), { headers: gw.bearer })).status, 200);
     assert.equal((await gw.get('/metrics')).status, 404);
   });
+
+  test('calls and failures are counted by backend', async () => {
+    assert.equal((await gw.get(peerPath('mirror'))).status, 200);
+    await eventually(async () => {
+      const body = (await gw.admin('/metrics')).text;
+      return /millgate_backend_calls_total\{backend="peer"\} [1-9]/.test(body) &&
+        /millgate_backend_failures_total\{backend="peer"\} 0/.test(body);
+    }, 'the call shows');
+  });
 });

@@ -132,8 +132,9 @@ describe('reload', () => {
   });
 
   test('a limit holds over ten reloads a second', { timeout: 120_000 }, async (t) => {
-    // 100 a second asked at twice the limit for five seconds: 500 and the burst may pass.
-    const [rate, burst, seconds] = [100, 10, 5];
+    // 100 a second asked at twice the limit for five seconds: 500 and the burst pass. The burst is
+    // large enough that a pause of this (busy) client loses nothing.
+    const [rate, burst, seconds] = [100, 100, 5];
     const plans = { standard: { limit: rate * 60, window: '60s', burst, grants: ['/system/*'] } };
     const gw = await startGateway(t, { config: { plans, policies: PATIENT } });
     const started = performance.now();
@@ -155,6 +156,7 @@ describe('reload', () => {
     const most = (elapsed * rate + burst) * 1.01 + 1;
     console.log(`${reloads} reloads, ${outcomes.length} requests, ${passed} admitted, ${most.toFixed(0)} at most`);
     assert.ok(passed <= most, `${passed} passed, ${most} at most`);
-    assert.ok(passed >= seconds * rate * 0.95, `${passed} passed of ${seconds * rate}`);
+    const least = (seconds * rate + burst) * 0.99 - 1;
+    assert.ok(passed >= least, `${passed} passed, ${least} at least`);
   });
 });

@@ -273,4 +273,21 @@ describe('schema of forms and answers', () => {
     assert.equal(await statusOf(held, '2026-02-30'), 400);
     assert.equal(await statusOf(held, '2026-02-28'), 200);
   });
+
+  test('a body that does not say what it is passes where any is offered', async (t) => {
+    const requestBody = { content: { '*/*': {} } };
+    const contracts = {
+      'peer.v1.yaml': peerContract({
+        paths: {
+          '/mirror': { post: { operationId: 'post-any', requestBody, responses: { default: { description: 'any' } } } },
+        },
+      }),
+    };
+    const gw = await startGateway(t, { contracts });
+    const client = await gw.raw();
+    client.send(`POST ${peerPath('mirror')} HTTP/1.1\r\nHost: a\r\nAuthorization: ${gw.bearer.authorization}\r\n` +
+      'Content-Length: 2\r\n\r\nhi');
+    assert.equal((await client.response()).status, 200);
+    client.destroy();
+  });
 });

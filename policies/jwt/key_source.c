@@ -1,0 +1,392 @@
+#include "policies/jwt/key_source.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policies/jwt/freshness.h"
+#include "policies/jwt/key_budget.h"
+#include "server/core/clock.h"
+#include "server/core/log.h"
+#include "server/crypto/digest.h"
+#include "server/filter/worker.h"
+#include "server/observe/metrics.h"
+
+#define LINGER_NS (60 * GW_NS_PER_SECOND)
+#define FIRST_RETRY_NS GW_NS_PER_SECOND
+#define LAST_RETRY_NS (10 * GW_NS_PER_SECOND)
+
+struct key_source {
+    struct key_source_config config; /* with the name copied, and a reference to the options */
+    struct gw_worker *worker;        /* NULL: it has ended */
+    unsigned users;
+    struct gw_timer linger; /* without users */
+    struct gw_worker_tenant tenant;
+    struct key_fetch fetch;
+    struct key_budget budget;
+    struct gw_timer refresh; /* the next fetch */
+    struct gw_timer expiry;  /* of the set */
+    uint64_t refresh_at_ns;
+    uint64_t retry_ns; /* after the next failure; 0: the last fetch was good, or there was none */
+    struct gw_jwk_set *set;
+    uint8_t digest[GW_DIGEST_MAX_BYTES]; /* of the text that the set was read from */
+    char reason[256];                    /* of the last failure, as logged; empty: none */
+    struct gw_list waiters;
+    size_t waiter_count;
+};
+
+#define FETCHES "millgate_jwt_key_fetches_total", "Fetches of issuers' key sets."
+static const struct gw_metric fetched_new = {FETCHES, "result=\"changed\"", false};
+static const struct gw_metric fetched_same = {FETCHES, "result=\"unchanged\"", false};
+static const struct gw_metric fetched_none = {FETCHES, "result=\"failed\"", false};
+#define WISHES "millgate_jwt_key_wishes_total", "Requests whose key was not there."
+static const struct gw_metric wish_waits = {WISHES, "result=\"waited\"", false};
+static const struct gw_metric wish_denied = {WISHES, "result=\"denied\"", false};
+static const struct gw_metric wish_crowded = {WISHES, "result=\"crowded\"", false};
+static const struct gw_metric failing = {
+    "millgate_jwt_key_sources_failing",
+    "Issuers whose last fetch of keys failed, summed over the workers.", NULL, true};
+
+static void count(const struct key_source *source, const struct gw_metric *metric)
+{
+    gw_metrics_add(source->worker->metrics, metric, 1);
+}
+
+static void start_fetch(struct key_source *source);
+
+/* --- those who wait --------------------------------------------------------------------------- */
+
+static void leave_list(struct key_waiter *waiter)
+{
+    if (waiter->node.next == NULL || gw_list_is_empty(&waiter->node))
+        return;
+    gw_list_remove(&waiter->node);
+    waiter->source->waiter_count--;
+}
+
+void key_waiter_stop(struct key_waiter *waiter)
+{
+    leave_list(waiter);
+    gw_timer_stop(&waiter->timer);
+}
+
+static void on_late(struct gw_timer *timer)
+{
+    struct key_waiter *waiter = GW_CONTAINER_OF(timer, struct key_waiter, timer);
+
+    waiter->is_late = true;
+    leave_list(waiter);
+    waiter->on_news(waiter);
+}
+
+/* Only those who wait now: whoever wishes again from within waits for what comes next. */
+static void tell_waiters(struct key_source *source)
+{
+    struct gw_list told, *node;
+
+    gw_list_init(&told);
+    while ((node = gw_list_take(&source->waiters)) != NULL)
+        gw_list_append(&told, node);
+    while (!gw_list_is_empty(&told)) {
+        struct key_waiter *waiter = GW_LIST_ITEM(told.next, struct key_waiter, node);
+        leave_list(waiter);
+        waiter->on_news(waiter);
+    }
+}
+
+static bool is_crowded(const struct key_source *source, struct gw_str peer)
+{
+    size_t same = 0;
+
+    if (source->waiter_count >= KEY_SOURCE_MAX_WAITERS)
+        return true;
+    for (const struct gw_list *node = source->waiters.next; node != &source->waiters;
+         node = node->next)
+        same += gw_str_equal(GW_LIST_ITEM(node, struct key_waiter, node)->peer, peer);
+    return same >= KEY_SOURCE_MAX_WAITERS_PER_PEER;
+}
+
+static void await(struct key_source *source, struct key_waiter *waiter)
+{
+    waiter->source = source;
+    gw_list_append(&source->waiters, &waiter->node);
+    source->waiter_count++;
+    if (!waiter->is_timed)
+        gw_timer_start(source->worker->loop, &waiter->timer, KEY_SOURCE_WAIT_NS, on_late);
+    waiter->is_timed = true;
+}
+
+/* Whether a fetch may be started for someone's sake. Without any set the retries are timed; with
+ * one, each costs a token of the budget. */
+static bool may_fetch(struct key_source *source)
+{
+    if (source->set == NULL)
+        return source->retry_ns == 0;
+    return key_budget_take(&source->budget, gw_loop_now_ns(source->worker->loop));
+}
+
+static enum key_wish deny(struct key_source *source)
+{
+    count(source, &wish_denied);
+    return KEY_WISH_DENIED;
+}
+
+enum key_wish key_source_wish(struct key_source *source, struct key_waiter *waiter)
+{
+    bool was_waiting = waiter->is_timed;
+
+    if (source->worker == NULL)
+        return KEY_WISH_DENIED;
+    if (was_waiting && (waiter->is_late || !waiter->has_joined))
+        return KEY_WISH_DENIED; /* it has had its fetch */
+    waiter->has_joined = !was_waiting && key_fetch_is_running(&source->fetch);
+    if (is_crowded(source, waiter->peer)) {
+        count(source, &wish_crowded);
+        return KEY_WISH_CROWDED;
+    }
+    if (!key_fetch_is_running(&source->fetch)) {
+        if (!may_fetch(source))
+            return deny(source);
+        start_fetch(source);
+        if (!key_fetch_is_running(&source->fetch))
+            return deny(source);
+    }
+    if (!was_waiting)
+        count(source, &wish_waits);
+    await(source, waiter);
+    return KEY_WISH_WAIT;
+}
+
+/* --- fetching --------------------------------------------------------------------------------- */
+
+static void on_due(struct gw_timer *timer)
+{
+    struct key_source *source = GW_CONTAINER_OF(timer, struct key_source, refresh);
+
+    if (!key_fetch_is_running(&source->fetch))
+        start_fetch(source);
+}
+
+static void schedule(struct key_source *source, uint64_t after_ns)
+{
+    source->refresh_at_ns = gw_loop_now_ns(source->worker->loop) + after_ns;
+    gw_timer_start(source->worker->loop, &source->refresh, after_ns, on_due);
+}
+
+static void on_expired(struct gw_timer *timer)
+{
+    struct key_source *source = GW_CONTAINER_OF(timer, struct key_source, expiry);
+
+    gw_jwk_set_destroy(source->set);
+    source->set = NULL;
+    key_fetch_forget(&source->fetch);
+    gw_log_error("worker %u: issuer %.*s: its keys are too old to be trusted further",
+                 source->worker->index, GW_STR_ARG(source->config.name));
+}
+
+static void note_failure(struct key_source *source, const char *why)
+{
+    count(source, &fetched_none);
+    if (source->retry_ns == 0)
+        count(source, &failing);
+    if (strncmp(source->reason, why, sizeof(source->reason) - 1) != 0)
+        gw_log_warn("worker %u: issuer %.*s: its keys cannot be fetched%s: %s",
+                    source->worker->index, GW_STR_ARG(source->config.name),
+                    source->set != NULL ? ", those at hand serve on" : "", why);
+    snprintf(source->reason, sizeof(source->reason), "%s", why);
+    uint64_t after_ns = source->retry_ns == 0 ? FIRST_RETRY_NS : source->retry_ns;
+    source->retry_ns = after_ns * 2 < LAST_RETRY_NS ? after_ns * 2 : LAST_RETRY_NS;
+    schedule(source, after_ns);
+}
+
+static void note_success(struct key_source *source, uint64_t fresh_seconds, bool is_new)
+{
+    uint64_t after_ns = source->config.refresh_ns;
+
+    count(source, is_new ? &fetched_new : &fetched_same);
+    if (source->retry_ns != 0)
+        gw_metrics_add(source->worker->metrics, &failing, (uint64_t)-1); /* wraps: one less */
+    if (is_new || source->reason[0] != '\0')
+        gw_log_info("worker %u: issuer %.*s: its keys were fetched%s: %zu, and %zu not used%s%s",
+                    source->worker->index, GW_STR_ARG(source->config.name),
+                    is_new ? "" : " again, unchanged", source->set->count, source->set->skipped,
+                    source->set->skipped > 0 ? "; the first: " : "",
+                    source->set->skipped > 0 ? source->set->first_skipped.text : "");
+    source->reason[0] = '\0';
+    source->retry_ns = 0;
+    if (fresh_seconds < after_ns / GW_NS_PER_SECOND)
+        after_ns = fresh_seconds * GW_NS_PER_SECOND;
+    if (after_ns < KEY_SOURCE_MIN_REFRESH_NS)
+        after_ns = KEY_SOURCE_MIN_REFRESH_NS;
+    schedule(source, after_ns);
+    gw_timer_start(source->worker->loop, &source->expiry, source->config.max_age_ns, on_expired);
+}
+
+/* True if the text is as it was; otherwise it is remembered. */
+static bool is_same_text(struct key_source *source, struct gw_str text)
+{
+    uint8_t digest[GW_DIGEST_MAX_BYTES];
+
+    gw_digest_compute(GW_SHA256, text, digest);
+    bool is_same = source->set != NULL && memcmp(digest, source->digest, GW_SHA256_BYTES) == 0;
+    memcpy(source->digest, digest, GW_SHA256_BYTES);
+    return is_same;
+}
+
+static void take_set(struct key_source *source, const struct key_fetch_result *result)
+{
+    struct gw_jwk_set *set = NULL;
+    struct gw_error why;
+
+    if (source->set != NULL && is_same_text(source, result->text)) {
+        note_success(source, result->fresh_seconds, false);
+        return;
+    }
+    if (gw_jwk_set_create(result->text, &source->config.rules, &set, &why) != 0) {
+        key_fetch_forget(&source->fetch);
+        memset(source->digest, 0, sizeof(source->digest));
+        note_failure(source, why.text);
+        return;
+    }
+    (void)is_same_text(source, result->text);
+    gw_jwk_set_destroy(source->set);
+    source->set = set;
+    note_success(source, result->fresh_seconds, true);
+}
+
+static void on_fetched(struct key_fetch *fetch, const struct key_fetch_result *result)
+{
+    struct key_source *source = GW_CONTAINER_OF(fetch, struct key_source, fetch);
+
+    if (result->outcome == KEY_FETCH_FAILED)
+        note_failure(source, result->why);
+    else if (result->outcome == KEY_FETCH_SET)
+        take_set(source, result);
+    else if (source->set != NULL)
+        note_success(source, result->fresh_seconds, false);
+    else
+        note_failure(source,
+                     "the key set's address answered with status 304"); /* expired meanwhile */
+    tell_waiters(source);
+}
+
+static void start_fetch(struct key_source *source)
+{
+    struct gw_error why = {0};
+
+    gw_timer_stop(&source->refresh);
+    if (key_fetch_start(&source->fetch, &why) != 0)
+        note_failure(source, why.text);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+const struct gw_jwk_set *key_source_get(const struct key_source *source)
+{
+    return source->set;
+}
+
+uint64_t key_source_retry_ns(const struct key_source *source)
+{
+    uint64_t now_ns = source->worker == NULL ? 0 : gw_loop_now_ns(source->worker->loop);
+
+    if (source->refresh_at_ns <= now_ns + GW_NS_PER_SECOND || source->worker == NULL)
+        return GW_NS_PER_SECOND;
+    return source->refresh_at_ns - now_ns;
+}
+
+static void destroy(struct key_source *source)
+{
+    if (source == NULL)
+        return;
+    key_fetch_finish(&source->fetch);
+    gw_jwk_set_destroy(source->set);
+    json_decref((json_t *)source->config.options);
+    free((char *)source->config.name.ptr);
+    free(source);
+}
+
+static void leave_loop(struct key_source *source)
+{
+    if (source->retry_ns != 0)
+        gw_metrics_add(source->worker->metrics, &failing, (uint64_t)-1);
+    key_fetch_stop(&source->fetch);
+    gw_timer_stop(&source->refresh);
+    gw_timer_stop(&source->expiry);
+    gw_timer_stop(&source->linger);
+    gw_list_remove(&source->tenant.node);
+    source->worker = NULL;
+}
+
+static void on_worker_end(struct gw_worker_tenant *tenant)
+{
+    struct key_source *source = GW_CONTAINER_OF(tenant, struct key_source, tenant);
+
+    leave_loop(source);
+    if (source->users == 0)
+        destroy(source);
+}
+
+static void on_lingered(struct gw_timer *timer)
+{
+    on_worker_end(&GW_CONTAINER_OF(timer, struct key_source, linger)->tenant);
+}
+
+static struct key_source *find(const struct key_source_config *config, struct gw_worker *worker)
+{
+    for (struct gw_list *node = worker->tenants.next; node != &worker->tenants; node = node->next) {
+        struct gw_worker_tenant *tenant = GW_LIST_ITEM(node, struct gw_worker_tenant, node);
+        if (tenant->leave != on_worker_end)
+            continue;
+        struct key_source *source = GW_CONTAINER_OF(tenant, struct key_source, tenant);
+        if (gw_str_equal(source->config.name, config->name) &&
+            json_equal(source->config.options, config->options))
+            return source;
+    }
+    return NULL;
+}
+
+static struct key_source *create(const struct key_source_config *config, struct gw_worker *worker)
+{
+    struct key_source *source = calloc(1, sizeof(*source));
+    char *name = malloc(config->name.len + 1);
+
+    if (source == NULL || name == NULL) {
+        free(source);
+        free(name);
+        return NULL;
+    }
+    memcpy(name, config->name.ptr, config->name.len);
+    source->config = *config;
+    source->config.name = gw_str_from(name, config->name.len);
+    json_incref((json_t *)config->options);
+    source->worker = worker;
+    gw_list_init(&source->waiters);
+    key_fetch_init(&source->fetch, &source->config.place, worker, on_fetched);
+    source->tenant.leave = on_worker_end;
+    gw_list_append(&worker->tenants, &source->tenant.node);
+    return source;
+}
+
+struct key_source *key_source_open(const struct key_source_config *config, struct gw_worker *worker)
+{
+    struct key_source *source = find(config, worker);
+
+    if (source == NULL)
+        source = create(config, worker);
+    if (source == NULL)
+        return NULL;
+    gw_timer_stop(&source->linger);
+    source->users++;
+    return source;
+}
+
+void key_source_close(struct key_source *source)
+{
+    if (source == NULL || --source->users > 0)
+        return;
+    if (source->worker == NULL)
+        destroy(source);
+    else
+        gw_timer_start(source->worker->loop, &source->linger, LINGER_NS, on_lingered);
+}
