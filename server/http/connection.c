@@ -9,15 +9,10 @@
 #include "server/core/clock.h"
 #include "server/http/http_metrics.h"
 #include "server/http/problem.h"
-#include "server/http/request_head.h"
 
 #define DRAIN_FIRST_BYTES (64 * 1024) /* a refused upload up to this size is read to its end */
 #define DRAIN_MAX_BYTES (256 * 1024)  /* one that has started is read up to this */
 #define DRAIN_MAX_NS GW_NS_PER_SECOND
-#define MIN_ANSWER_HEAD 1024
-#define POOL_RECORD_BYTES 64 /* of libmicrohttpd, for a field */
-
-static const char too_large[] = "too many fields, or too long ones";
 
 void gw_connection_start_deadline(struct gw_connection *connection, uint64_t after_ns)
 {
@@ -154,89 +149,6 @@ void *gw_connection_on_target(void *self, const char *target, struct MHD_Connect
     return connection;
 }
 
-struct field_reader {
-    struct gw_exchange *ex;
-    bool is_full;
-};
-
-static enum MHD_Result read_field(void *self, enum MHD_ValueKind kind, const char *name,
-                                  size_t name_len, const char *value, size_t value_len)
-{
-    struct field_reader *reader = self;
-
-    (void)kind;
-    struct gw_str text = value == NULL ? GW_STR("") : gw_str_from(value, value_len);
-    if (reader->ex->request.field_count == GW_MAX_RECEIVED_FIELDS ||
-        gw_request_add_field(reader->ex, gw_str_from(name, name_len), text) != 0) {
-        reader->is_full = true;
-        return MHD_NO;
-    }
-    return MHD_YES;
-}
-
-/* What the head holds of the library's pool: its text, and a record for each field and argument. */
-static void measure_head(struct gw_connection *connection, const char *method, const char *version)
-{
-    const struct gw_request *request = &connection->ex->request;
-    const char *end = version + strlen(version);
-    size_t records = request->field_count + 1;
-
-    for (size_t i = 0; i < request->field_count; i++) {
-        if (request->fields[i].value.len > 0) /* an empty one may lie elsewhere */
-            end = request->fields[i].value.ptr + request->fields[i].value.len;
-    }
-    for (size_t i = 0; i < request->target.len; i++)
-        records += request->target.ptr[i] == '&';
-    connection->head_bytes = (size_t)(end - method) + 4 + records * POOL_RECORD_BYTES;
-}
-
-/* The answer's head needs room, too: better no request than one whose answer cannot be told. */
-static bool leaves_room(const struct gw_connection *connection)
-{
-    size_t pool_bytes = connection->listener->config.pool_bytes;
-    size_t reserve = pool_bytes / 8 > MIN_ANSWER_HEAD ? pool_bytes / 8 : MIN_ANSWER_HEAD;
-
-    return connection->head_bytes + reserve <= pool_bytes;
-}
-
-/* Reads the whole head into the exchange; NULL or what is wrong with it. */
-static const char *read_head(struct gw_connection *connection, const char *method,
-                             const char *version)
-{
-    struct gw_exchange *ex = connection->ex;
-    struct gw_request *request = &ex->request;
-    struct field_reader reader = {.ex = ex};
-
-    request->method_name = gw_str_of(method);
-    request->method = gw_method_parse(request->method_name);
-    request->is_tls = connection->listener->config.certificate_pem != NULL;
-    request->peer = gw_str_of(connection->peer);
-    MHD_get_connection_values_n(connection->mhd, MHD_HEADER_KIND, read_field, &reader);
-    measure_head(connection, method, version);
-    if (reader.is_full || !leaves_room(connection))
-        return too_large;
-
-    const union MHD_ConnectionInfo *head_size =
-        MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    struct gw_raw_head raw = {
-        .method = method,
-        .target = connection->target,
-        .target_len = request->target.len,
-        .version = version,
-        .fields = request->fields,
-        .field_count = request->field_count,
-        .head_bytes = head_size == NULL ? 0 : head_size->header_size,
-    };
-    const char *flaw = gw_request_head_flaw(&raw);
-    for (size_t i = 0; i < request->field_count; i++)
-        request->fields[i].value = gw_str_trim(request->fields[i].value);
-    if (flaw == NULL)
-        flaw = gw_request_target_flaw(request, request->target);
-    if (flaw == NULL)
-        flaw = gw_request_framing_flaw(request, connection->is_http_1_0);
-    return flaw;
-}
-
 static bool expects_continue(const struct gw_exchange *ex)
 {
     const struct gw_str *expect = gw_request_field(ex, GW_STR("expect"));
@@ -263,7 +175,7 @@ static enum MHD_Result hold(struct gw_connection *connection)
     struct gw_exchange *ex = connection->ex;
 
     if (ex->state == GW_EXCHANGE_RESPONDING) {
-        ex->must_close = true;
+        ex->must_close = connection->has_unread = true;
         return gw_connection_answer(connection);
     }
     if (ex->state == GW_EXCHANGE_GONE)
@@ -288,14 +200,16 @@ static enum MHD_Result begin(struct gw_connection *connection, const char *metho
     ex->wall_ns = gw_clock_realtime_ns();
     connection->is_http_1_0 = strcmp(version, "HTTP/1.0") == 0;
     connection->ends_by_close = false;
-    const char *flaw = read_head(connection, method, version);
+    const char *flaw = gw_connection_read_head(connection, method, version);
     connection->is_begun = true;
     if (flaw != NULL) {
         ex->record.detail = gw_str_of(flaw);
-        ex->must_close = true;
+        ex->must_close = connection->has_unread = true;
         ex->request.path = GW_STR("");
         gw_connection_count(connection, &gw_http_malformed);
-        gw_problem_set(ex, flaw == too_large ? "header-too-large" : "malformed-request", NULL);
+        gw_problem_set(
+            ex, flaw == gw_connection_head_too_large ? "header-too-large" : "malformed-request",
+            NULL);
         ex->state = GW_EXCHANGE_RESPONDING;
         return gw_connection_answer(connection);
     }
@@ -488,6 +402,8 @@ static void close_connection(struct gw_connection *connection)
         end_exchange(connection, false);
     if (connection->is_suspended)
         connection->listener->suspended_count--;
+    if (connection->has_unread && !connection->is_shut)
+        gw_linger_keep(&connection->listener->linger, connection->fd);
     gw_timer_stop(&connection->deadline);
     gw_list_remove(&connection->all_node);
     connection->listener->connection_count--;

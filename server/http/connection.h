@@ -5,6 +5,7 @@
 
 #include "server/core/list.h"
 #include "server/http/exchange.h"
+#include "server/http/linger.h"
 #include "server/http/listener.h"
 #include "server/net/loop.h"
 
@@ -38,6 +39,7 @@ struct gw_connection {
     bool is_shut;         /* its fd was shut down by us */
     bool is_cut;          /* and its exchange was abandoned */
     bool is_answered_raw; /* the answer went past the library, see gw_connection_answer_raw() */
+    bool has_unread;      /* answered before its request was read: it lingers when it is closed */
     bool is_http_1_0;
     bool ends_by_close; /* the answer's end is the connection's: breaking off must not look so */
     uint64_t wait_since_ns;
@@ -59,6 +61,7 @@ struct gw_listener {
     struct gw_timer patience; /* suspends those that have waited long */
     struct gw_list connections;
     struct gw_list waiting;
+    struct gw_linger linger;
     size_t connection_count;
     size_t waiting_count;
     size_t suspended_count;
@@ -102,6 +105,12 @@ void gw_connection_on_deadline(struct gw_timer *timer);
 /* While a response is sent: starts the tick that looks after a peer that takes nothing, and after
  * the end of the caller's token. */
 void gw_connection_watch_answer(struct gw_connection *connection);
+
+/* Reads the whole head into the exchange; NULL, or what is wrong with it. */
+const char *gw_connection_read_head(struct gw_connection *connection, const char *method,
+                                    const char *version);
+/* What that returns for a head that leaves no room for the answer's. */
+extern const char gw_connection_head_too_large[];
 
 /* Gives the exchange's response to libmicrohttpd; one whose head does not fit beside the request's
  * becomes a 502, and where not even that fits, the answer goes out raw. MHD_NO: the connection is

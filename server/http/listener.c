@@ -116,6 +116,7 @@ static void on_sweep(struct gw_timer *timer)
     size_t count = 0;
 
     gw_timer_start(listener->config.loop, timer, SWEEP_NS, on_sweep);
+    gw_linger_sweep(&listener->linger);
     if (listener->suspended_count == 0)
         return;
     for (struct gw_list *node = listener->connections.next; node != &listener->connections;
@@ -268,6 +269,7 @@ void gw_listener_destroy(struct gw_listener *listener)
         gw_connection_cut(GW_LIST_ITEM(node, struct gw_connection, all_node), NULL);
     for (unsigned i = 0; i < MAX_RUNS_PER_TURN && listener->connection_count > 0; i++)
         MHD_run(listener->daemon);
+    gw_linger_finish(&listener->linger);
     gw_timer_stop(&listener->sweep);
     gw_timer_stop(&listener->patience);
     gw_async_destroy(listener->again);

@@ -187,6 +187,21 @@ describe('a kept connection', () => {
         client.destroy();
       });
 
+  test('an answer that comes before the upload is not lost to a reset', async () => {
+    for (let i = 0; i < 20; i++) {
+      const client = await gw.raw();
+      client.send(`POST ${peerPath('mirror')} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n`);
+      for (let k = 0; k < 10; k++) {
+        await sleep(1);
+        client.send('5\r\nhello\r\n');
+      }
+      client.send('0\r\n\r\n');
+      assert.equal((await client.response())?.status, 401);
+      assert.equal(client.error, null);
+      client.destroy();
+    }
+  });
+
   test('HTTP/1.0: closed after one answer, unless asked to be kept; never chunked', async () => {
     for (const what of ['mirror', 'stream?bytes=50000&framing=chunked', 'stream?bytes=50000', 'trailers'])
       for (const keep of ['', 'Connection: keep-alive\r\n']) {

@@ -1,0 +1,90 @@
+/* From the head that libmicrohttpd has parsed to the exchange's request. */
+#include "server/http/connection.h"
+#include "server/http/request_head.h"
+
+#define MIN_ANSWER_HEAD 1024
+#define POOL_RECORD_BYTES 64 /* of libmicrohttpd, for a field */
+
+const char gw_connection_head_too_large[] = "too many fields, or too long ones";
+
+struct field_reader {
+    struct gw_exchange *ex;
+    bool is_full;
+};
+
+static enum MHD_Result read_field(void *self, enum MHD_ValueKind kind, const char *name,
+                                  size_t name_len, const char *value, size_t value_len)
+{
+    struct field_reader *reader = self;
+
+    (void)kind;
+    struct gw_str text = value == NULL ? GW_STR("") : gw_str_from(value, value_len);
+    if (reader->ex->request.field_count == GW_MAX_RECEIVED_FIELDS ||
+        gw_request_add_field(reader->ex, gw_str_from(name, name_len), text) != 0) {
+        reader->is_full = true;
+        return MHD_NO;
+    }
+    return MHD_YES;
+}
+
+/* What the head holds of the library's pool: its text, and a record for each field and argument. */
+static void measure_head(struct gw_connection *connection, const char *method, const char *version)
+{
+    const struct gw_request *request = &connection->ex->request;
+    const char *end = version + strlen(version);
+    size_t records = request->field_count + 1;
+
+    for (size_t i = 0; i < request->field_count; i++) {
+        if (request->fields[i].value.len > 0) /* an empty one may lie elsewhere */
+            end = request->fields[i].value.ptr + request->fields[i].value.len;
+    }
+    for (size_t i = 0; i < request->target.len; i++)
+        records += request->target.ptr[i] == '&';
+    connection->head_bytes = (size_t)(end - method) + 4 + records * POOL_RECORD_BYTES;
+}
+
+/* The answer's head needs room, too: better no request than one whose answer cannot be told. */
+static bool leaves_room(const struct gw_connection *connection)
+{
+    size_t pool_bytes = connection->listener->config.pool_bytes;
+    size_t reserve = pool_bytes / 8 > MIN_ANSWER_HEAD ? pool_bytes / 8 : MIN_ANSWER_HEAD;
+
+    return connection->head_bytes + reserve <= pool_bytes;
+}
+
+const char *gw_connection_read_head(struct gw_connection *connection, const char *method,
+                                    const char *version)
+{
+    struct gw_exchange *ex = connection->ex;
+    struct gw_request *request = &ex->request;
+    struct field_reader reader = {.ex = ex};
+
+    request->method_name = gw_str_of(method);
+    request->method = gw_method_parse(request->method_name);
+    request->is_tls = connection->listener->config.certificate_pem != NULL;
+    request->peer = gw_str_of(connection->peer);
+    MHD_get_connection_values_n(connection->mhd, MHD_HEADER_KIND, read_field, &reader);
+    measure_head(connection, method, version);
+    if (reader.is_full || !leaves_room(connection))
+        return gw_connection_head_too_large;
+
+    const union MHD_ConnectionInfo *head_size =
+        MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    struct gw_raw_head raw = {
+        .method = method,
+        .target = connection->target,
+        .target_len = request->target.len,
+        .version = version,
+        .fields = request->fields,
+        .field_count = request->field_count,
+        .head_bytes = head_size == NULL ? 0 : head_size->header_size,
+    };
+    const char *flaw = gw_request_head_flaw(&raw);
+    for (size_t i = 0; i < request->field_count; i++)
+        request->fields[i].value = gw_str_trim(request->fields[i].value);
+    if (flaw == NULL)
+        flaw = gw_request_target_flaw(request, request->target);
+    if (flaw == NULL)
+        flaw = gw_request_framing_flaw(request, connection->is_http_1_0);
+    return flaw;
+}
