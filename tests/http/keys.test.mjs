@@ -97,6 +97,15 @@ describe('keys from the network', () => {
     assert.deepEqual(provider.counts, { discovery: 1, jwks: 1 }, 'neither is about a key');
   });
 
+  test('discovery where only RFC 8414 is offered', async (t) => {
+    const provider = await startProvider(t);
+    provider.isOAuthOnly = true;
+    provider.metadata = { issuer: provider.issuer, jwks_uri: `${provider.issuer}/jwks` };
+    const gw = await startWith(t, provider);
+    await passes(gw, await provider.token('ES256'));
+    assert.deepEqual(provider.counts, { discovery: 2, jwks: 1 });
+  });
+
   test('jwks_uri, without discovery', async (t) => {
     const provider = await startProvider(t);
     const gw = await startWith(t, provider, { jwks_uri: `${provider.issuer}/jwks` });
@@ -247,6 +256,21 @@ describe('keys from the network', () => {
     await unknown;
   });
 
+  test('a fetch that began before the key was published is no answer', async (t) => {
+    const provider = await startProvider(t);
+    const gw = await startWith(t, provider);
+    const token = await provider.token();
+    await passes(gw, token);
+    provider.lagMs = 300;
+    const before = provider.counts.jwks;
+    const other = refuses(gw, withRandomKid(token));
+    await eventually(() => provider.counts.jwks === before + 1, 'the keys are asked for');
+    provider.rotate('RS256');
+    await passes(gw, await provider.token());
+    await other;
+    assert.equal(provider.counts.jwks, before + 2);
+  });
+
   test('at most 4 requests of an address wait, and 256 of an issuer', async (t) => {
     const provider = await startProvider(t);
     const gw = await startWith(t, provider, { jwks_uri: `${provider.issuer}/jwks` });
@@ -330,7 +354,8 @@ describe('keys from the network', () => {
     await eventually(() => provider.counts.unchanged > 0, 'it asks again', 2 * REFRESH_MS);
     assert.ok(Date.now() - started > REFRESH_MS / 2, 'not before 10 s');
     await eventually(async () => (await fetches(gw, 'unchanged')) === 1, 'it is counted');
-    await passes(gw, await provider.token('PS256'));
+    provider.rotate('PS256', { drop: true });
+    await passes(gw, await provider.token('PS256')); // another ETag
   });
 
   test('a flood of kids buys no more fetches than stated, and others are served', async (t) => {
