@@ -4,7 +4,7 @@
 //
 //   const provider = await startProvider();   const token = await provider.token('ES256');
 
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 
 import { Provider } from 'oidc-provider';
@@ -40,9 +40,9 @@ const SPOILT = {
 export class OidcRig {
   constructor({ audience = 'millgate', scope = 'peer:use', maxAge } = {}) {
     Object.assign(this, { audience, scope, maxAge, mode: 'ok', delayMs: 0, metadata: null });
+    Object.assign(this, { lagMs: 0, isOAuthOnly: false });
     this.counts = { discovery: 0, jwks: 0 };
     this.keys = ALGORITHMS.map(makeKey); // the first of an algorithm signs
-    this.published = null; // what the set shows; null: all keys
     this.port = 0;
   }
 
@@ -145,16 +145,21 @@ export class OidcRig {
     this.counts[isDiscovery ? 'discovery' : 'jwks'] += 1;
     if (this.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.delayMs));
     if (this.mode !== 'ok') return SPOILT[this.mode](response);
+    if (this.isOAuthOnly && request.url.endsWith('/openid-configuration')) return response.writeHead(404).end();
     if (isDiscovery && this.metadata) return response.end(JSON.stringify(this.metadata));
-    if (isKeys && (this.published || this.maxAge !== undefined)) return this.#sendKeys(request, response);
+    if (isKeys && this.lagMs > 0) { // what was true when it was asked, later
+      const keys = this.keys.map(publicPart);
+      return setTimeout(() => response.end(JSON.stringify({ keys })), this.lagMs);
+    }
+    if (isKeys && (this.maxAge !== undefined)) return this.#sendKeys(request, response);
     return this.callback(request, response);
   }
 
   // The provider itself gives neither ETag nor Cache-Control.
   #sendKeys(request, response) {
-    const text = JSON.stringify({ keys: (this.published ?? this.keys).map(publicPart) });
-    const etag = `"${Buffer.from(text).toString('base64url').slice(-40)}"`;
-    if (this.maxAge !== undefined) response.setHeader('cache-control', `public, max-age=${this.maxAge}`);
+    const text = JSON.stringify({ keys: this.keys.map(publicPart) });
+    const etag = `"${createHash('sha256').update(text).digest('base64url')}"`;
+    response.setHeader('cache-control', `public, max-age=${this.maxAge}`);
     response.setHeader('etag', etag);
     if (request.headers['if-none-match'] === etag) {
       this.counts.unchanged = (this.counts.unchanged ?? 0) + 1;
