@@ -5,6 +5,8 @@
  * wait in a queue until their keywords are compiled, so nothing recurses along references. */
 #pragma once
 
+#include <errno.h>
+
 #include "server/core/arena.h"
 #include "server/core/buf.h"
 #include "server/core/error.h"
