@@ -27,19 +27,10 @@ int gw_cli_check(const struct gw_cli *cli, int argc, char **argv)
 {
     struct gw_diagnostics diagnostics;
     const char *path = NULL;
-    const struct gw_cli_option options[] = {
-        {.name = "config", .letter = 'c', .value = &path},
-        {0},
-    };
-    int count = 0;
-    int code = gw_cli_options_parse(cli, argc, argv, options, &count);
+    int code = gw_cli_config_path(cli, argc, argv, &path);
 
     if (code != GW_EXIT_OK)
         return code;
-    if (count > 0)
-        return gw_cli_usage_error(cli, argv[0], "unexpected argument \"%s\"", argv[1]);
-    if (path == NULL)
-        return gw_cli_usage_error(cli, argv[0], "the configuration is missing: -c FILE");
     gw_diagnostics_init(&diagnostics);
     code = check(cli, path, &diagnostics);
     gw_diagnostics_print(&diagnostics, cli->err);

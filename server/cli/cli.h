@@ -44,6 +44,10 @@ GW_MUST_CHECK
 int gw_cli_options_parse(const struct gw_cli *cli, int argc, char **argv,
                          const struct gw_cli_option *options, int *out_count);
 
+/* For commands that take a configuration (-c FILE) and nothing else. As above. */
+GW_MUST_CHECK
+int gw_cli_config_path(const struct gw_cli *cli, int argc, char **argv, const char **out_path);
+
 /* Says that an argument is wrong and where help is. Returns GW_EXIT_USAGE. */
 GW_PRINTF(3, 4)
 GW_COLD int gw_cli_usage_error(const struct gw_cli *cli, const char *command, const char *format,

@@ -92,3 +92,23 @@ int gw_cli_options_parse(const struct gw_cli *cli, int argc, char **argv,
     *out_count = count;
     return GW_EXIT_OK;
 }
+
+int gw_cli_config_path(const struct gw_cli *cli, int argc, char **argv, const char **out_path)
+{
+    const char *path = NULL;
+    const struct gw_cli_option options[] = {
+        {.name = "config", .letter = 'c', .value = &path},
+        {0},
+    };
+    int count = 0;
+    int code = gw_cli_options_parse(cli, argc, argv, options, &count);
+
+    if (code != GW_EXIT_OK)
+        return code;
+    if (count > 0)
+        return gw_cli_usage_error(cli, argv[0], "unexpected argument \"%s\"", argv[1]);
+    if (path == NULL)
+        return gw_cli_usage_error(cli, argv[0], "the configuration is missing: -c FILE");
+    *out_path = path;
+    return GW_EXIT_OK;
+}
