@@ -111,6 +111,15 @@ const struct gw_str *gw_response_field(const struct gw_exchange *ex, struct gw_s
     return gw_field_find(ex->response.fields, ex->response.field_count, name);
 }
 
+struct gw_identity *gw_exchange_add_credential(struct gw_exchange *ex)
+{
+    if (ex->credential_count == GW_MAX_CREDENTIALS)
+        return NULL;
+    struct gw_identity *credential = &ex->credentials[ex->credential_count++];
+    memset(credential, 0, sizeof(*credential));
+    return credential;
+}
+
 void gw_response_clear(struct gw_exchange *ex)
 {
     ex->response = (struct gw_response){.fields = ex->response.fields};

@@ -29,6 +29,7 @@ struct gw_worker;
 #define GW_MAX_REQUEST_FIELDS 132  /* with what policies add */
 #define GW_MAX_RESPONSE_FIELDS 100
 #define GW_MAX_PATH_PARAMETERS 16
+#define GW_MAX_CREDENTIALS 4 /* that one request can prove */
 
 enum gw_method {
     GW_METHOD_GET,
@@ -57,7 +58,8 @@ struct gw_request {
     int64_t body_bytes; /* Content-Length; 0: no body; -1: chunked */
     struct gw_str body; /* the whole body, once it was asked for and is there */
     struct gw_str host;
-    struct gw_str peer; /* the client's address, without port */
+    struct gw_str peer;               /* the client's address, without port */
+    struct gw_str client_certificate; /* DER, its possession proved in the handshake; else empty */
     bool is_tls;
 };
 
@@ -87,13 +89,14 @@ struct gw_response {
     int64_t body_bytes; /* of a streamed one; -1: not known */
 };
 
-/* Who is calling. Set by the policy that proved it; empty strings before. */
+/* Who is calling, as one security scheme has it. Empty strings before it is proved. */
 struct gw_identity {
     struct gw_str consumer; /* the name that limits and logs use: issuer's name and subject */
     struct gw_str subject;
-    struct gw_str issuer;  /* its name in the configuration */
+    struct gw_str issuer;  /* the scheme: its name in the configuration */
     struct gw_str scopes;  /* separated by single spaces */
     struct gw_str claims;  /* the verified payload, JSON text */
+    struct gw_str plan;    /* the consumer's own, before the operation's; empty: none */
     uint64_t expires_at_s; /* since 1970; 0: never. Streams end then. */
 };
 
@@ -148,7 +151,9 @@ struct gw_exchange {
     uint64_t wall_ns; /* CLOCK_REALTIME at the same moment */
     struct gw_request request;
     struct gw_response response;
-    struct gw_identity identity;
+    struct gw_identity credentials[GW_MAX_CREDENTIALS]; /* what policies proved, one by one */
+    size_t credential_count;
+    struct gw_identity identity; /* what counts of them: set when all is proved that must be */
     struct gw_exchange_record record;
     const struct gw_api *api;             /* NULL until routed */
     const struct gw_operation *operation; /* NULL until routed */
@@ -200,6 +205,11 @@ GW_MUST_CHECK
 int gw_response_add_field(struct gw_exchange *ex, struct gw_str name, struct gw_str value);
 void gw_response_remove_field(struct gw_exchange *ex, struct gw_str name);
 const struct gw_str *gw_response_field(const struct gw_exchange *ex, struct gw_str name);
+
+/* The next free credential, zeroed, for a policy that has proved one; NULL if there are too many.
+ */
+GW_MUST_CHECK
+struct gw_identity *gw_exchange_add_credential(struct gw_exchange *ex);
 
 /* Forgets status, fields and body, to set another response instead. */
 void gw_response_clear(struct gw_exchange *ex);
