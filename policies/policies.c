@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "policies/authorise/authorise.h"
 #include "policies/body_limit/body_limit.h"
 #include "policies/headers/headers.h"
 #include "policies/jwt/jwt.h"
@@ -9,5 +10,5 @@
 #include "policies/schema/schema.h"
 
 const struct gw_filter_type *const gw_policies[] = {
-    &gw_body_limit, &gw_jwt, &gw_headers, &gw_rate_limit, &gw_schema, NULL,
+    &gw_body_limit, &gw_jwt, &gw_authorise, &gw_headers, &gw_rate_limit, &gw_schema, NULL,
 };

@@ -28,7 +28,7 @@ static void the_default_chain_is_whole(void **state)
     for (; gw_config_default_chain[count] != NULL; count++)
         if (find(gw_config_default_chain[count]) == NULL)
             fail_msg("%s is not in the table", gw_config_default_chain[count]);
-    assert_int_equal(count, 5);
+    assert_int_equal(count, 6);
 }
 
 static void names_are_unique(void **state)
