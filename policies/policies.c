@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "policies/authorise/authorise.h"
 #include "policies/body_limit/body_limit.h"
 #include "policies/cors/cors.h"
 #include "policies/headers/headers.h"
@@ -10,5 +11,5 @@
 #include "policies/schema/schema.h"
 
 const struct gw_filter_type *const gw_policies[] = {
-    &gw_body_limit, &gw_cors, &gw_jwt, &gw_headers, &gw_rate_limit, &gw_schema, NULL,
+    &gw_body_limit, &gw_cors, &gw_jwt, &gw_authorise, &gw_headers, &gw_rate_limit, &gw_schema, NULL,
 };
