@@ -282,8 +282,8 @@ const struct gw_option gw_config_options[] = {
      .type = GW_STRING,
      .min = 1,
      .max = 1024,
-     .help = "The folder of all that outlives a restart. If left out: /var/lib/millgate for root, "
-             "otherwise millgate below $XDG_STATE_HOME or ~/.local/state."},
+     .help = "The folder of all that outlives a restart. If left out: all, in the order in which "
+             "the reference lists them."},
     {.name = "drain_timeout",
      .type = GW_DURATION,
      .min = 0,
@@ -329,12 +329,20 @@ const struct gw_option gw_config_options[] = {
     {.name = "policies",
      .type = GW_LIST,
      .max = 64,
-     .help =
-         "The chain: a list of `name: {options}`, or of names, in the order in which they see "
-         "a request. If left out: body_limit, cors, jwt, authorise, headers, rate_limit, schema."},
+     .help = "The chain: a list of `name: {options}`, or of names, in the order in which they see "
+             "a request. If left out: all, in the order in which the reference lists them."},
     {0},
 };
 
 const char *const gw_config_default_chain[] = {
-    "body_limit", "cors", "jwt", "authorise", "headers", "rate_limit", "schema", NULL,
+    "security_headers", //
+    "body_limit",       //
+    "cors",             //
+    "jwt",              //
+    "authorise",        //
+    "headers",          //
+    "rate_limit",       //
+    "schema",           //
+    "transform",        //
+    NULL,
 };
