@@ -6,6 +6,7 @@
 #include "server/contract/operation.h"
 #include "server/core/log.h"
 #include "server/filter/chain.h"
+#include "server/gateway/admin.h"
 #include "server/gateway/backend_metrics.h"
 #include "server/gateway/request.h"
 #include "server/gateway/server_metrics.h"
@@ -141,6 +142,8 @@ static int publish(struct gw_server *server, struct gw_snapshot *snapshot,
     }
     name_metrics(server, snapshot);
     make_current(server, snapshot);
+    if (server->admin != NULL) /* the first snapshot comes before it */
+        gw_admin_adopt(server->admin);
     for (size_t i = 0; i < GW_MAX_WORKERS; i++) {
         gw_policy_set_release(&server->sets[i]);
         server->sets[i] = sets[i];
@@ -286,10 +289,12 @@ static void warn_of_restart(struct gw_server *server, const struct gw_config *ne
     bool is_same = next->listener_count == now->listener_count && next->workers == now->workers &&
                    gw_str_equal(next->state_dir, now->state_dir) &&
                    gw_str_equal(next->admin.at.text, now->admin.at.text) &&
+                   next->admin.tls.is_on == now->admin.tls.is_on &&
                    next->redis.kind == now->redis.kind;
 
     for (size_t i = 0; is_same && i < next->listener_count; i++)
-        is_same = gw_str_equal(next->listeners[i].at.text, now->listeners[i].at.text);
+        is_same = gw_str_equal(next->listeners[i].at.text, now->listeners[i].at.text) &&
+                  next->listeners[i].tls.is_on == now->listeners[i].tls.is_on;
     if (!is_same)
         gw_log_warn("listeners, admin, workers, redis or state_dir have changed: "
                     "that takes effect with a restart");

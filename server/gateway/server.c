@@ -159,7 +159,7 @@ static int start_worker(struct gw_server *server, size_t index, int (*fds)[GW_MA
         fds[i][index] = -1;
     }
     const struct gw_worker_setup setup = {
-        .config = config,
+        .snapshot = server->current,
         .fds = own_fds,
         .redis = &server->redis_setup,
         .metrics = server->metrics,

@@ -189,7 +189,7 @@ static void all_keys_are_taken(void **state)
     assert_true(config->listeners[0].at.is_any_family);
     assert_int_equal(any->sin6_family, AF_INET6);
     assert_int_equal(ntohs(any->sin6_port), 8443);
-    assert_str(config->listeners[0].tls.certificate_pem, "CERTIFICATE\n");
+    assert_str(config->listeners[0].tls.settings.pairs[0].certificate_pem, "CERTIFICATE\n");
     assert_true(config->listeners[1].at.is_loopback);
     assert_int_equal(config->listeners[1].max_connections, 7);
     assert_false(config->admin.at.is_loopback);
