@@ -4,15 +4,19 @@
 #include <stdlib.h>
 
 #include "server/contract/operation.h"
+#include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/filter/chain.h"
 #include "server/gateway/admin.h"
 #include "server/gateway/backend_metrics.h"
+#include "server/gateway/certificates.h"
 #include "server/gateway/request.h"
 #include "server/gateway/server_metrics.h"
 #include "server/gateway/server_state.h"
 #include "server/http/problem.h"
 #include "server/net/http_client.h"
+
+#define DAY_NS (UINT64_C(86400) * GW_NS_PER_SECOND)
 
 static struct gw_metrics_shard *main_shard(struct gw_server *server)
 {
@@ -117,6 +121,17 @@ static struct gw_view *make_view(struct gw_snapshot *snapshot, const struct gw_p
     return view;
 }
 
+static void on_certificate_day(struct gw_timer *timer)
+{
+    gw_server_watch_certificates(GW_CONTAINER_OF(timer, struct gw_server, certificates));
+}
+
+void gw_server_watch_certificates(struct gw_server *server)
+{
+    gw_certificates_warn(server->current, (int64_t)(gw_clock_realtime_ns() / GW_NS_PER_SECOND));
+    gw_timer_start(server->loop, &server->certificates, DAY_NS, on_certificate_day);
+}
+
 /* All or nothing: views for all workers are made before the first is handed over. */
 static int publish(struct gw_server *server, struct gw_snapshot *snapshot,
                    struct gw_diagnostics *diagnostics)
@@ -150,6 +165,7 @@ static int publish(struct gw_server *server, struct gw_snapshot *snapshot,
         if (views[i] != NULL)
             gw_worker_hand_over(server->workers[i], views[i]);
     }
+    gw_server_watch_certificates(server);
     return 0;
 }
 
