@@ -159,8 +159,8 @@ void gw_config_report_policy(struct gw_config *config, const struct gw_config_po
                        policy->type->name, error->text);
 }
 
-void gw_config_report(const struct gw_config *config, struct gw_diagnostics *diagnostics,
-                      enum gw_severity severity, const char *pointer, const char *format, ...)
+void gw_config_report(struct gw_config *config, const char *pointer,
+                      struct gw_diagnostics *diagnostics, const char *format, ...)
 {
     char text[480];
     va_list args;
@@ -168,7 +168,7 @@ void gw_config_report(const struct gw_config *config, struct gw_diagnostics *dia
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    gw_document_report(config->document, pointer, severity, diagnostics, "%s", text);
+    gw_document_report(config->document, pointer, GW_SEVERITY_ERROR, diagnostics, "%s", text);
 }
 
 const char *gw_config_text_as_written(const struct gw_config *config, const char *pointer)

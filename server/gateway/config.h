@@ -171,11 +171,10 @@ void gw_config_destroy(struct gw_config *config); /* NULL is safe */
 void gw_config_report_policy(struct gw_config *config, const struct gw_config_policy *policy,
                              const struct gw_error *error, struct gw_diagnostics *diagnostics);
 
-/* Adds a problem at the value that the JSON Pointer names. */
-GW_PRINTF(5, 6)
-GW_COLD void gw_config_report(const struct gw_config *config, struct gw_diagnostics *diagnostics,
-                              enum gw_severity severity, const char *pointer, const char *format,
-                              ...);
+/* Adds a finding at a JSON Pointer of the file. */
+GW_PRINTF(4, 5)
+GW_COLD void gw_config_report(struct gw_config *config, const char *pointer,
+                              struct gw_diagnostics *diagnostics, const char *format, ...);
 
 /* The text at that place as the file has it (a path where the checked tree has the content), or
  * NULL. Borrowed. */

@@ -15,7 +15,7 @@ struct making {
 static void report(const struct making *making, const char *base,
                    const struct gw_config_tls_server *from, const struct gw_error *error)
 {
-    const struct gw_config *config = making->snapshot->config;
+    struct gw_config *config = making->snapshot->config;
     const char *where = error->where;
     char pointer[320];
 
@@ -23,8 +23,8 @@ static void report(const struct making *making, const char *base,
         where += strlen("/certificates/0");
     snprintf(pointer, sizeof(pointer), "%s%s%s", base, where, where[0] == '\0' ? "" : "_file");
     const char *file = gw_config_text_as_written(config, pointer);
-    gw_config_report(config, making->diagnostics, GW_SEVERITY_ERROR, pointer, "%s%s%s",
-                     file == NULL ? "" : file, file == NULL ? "" : ": ", error->text);
+    gw_config_report(config, pointer, making->diagnostics, "%s%s%s", file == NULL ? "" : file,
+                     file == NULL ? "" : ": ", error->text);
 }
 
 static int make_tls(const struct making *making, const char *base,
@@ -61,8 +61,8 @@ static int make_listener(const struct making *making, size_t index)
         return rc;
     snprintf(pointer, sizeof(pointer), "/listeners/%zu/client_certificate_header_ca_file", index);
     const char *file = gw_config_text_as_written(making->snapshot->config, pointer);
-    gw_config_report(making->snapshot->config, making->diagnostics, GW_SEVERITY_ERROR, pointer,
-                     "%s: %s", file == NULL ? "" : file, error.text);
+    gw_config_report(making->snapshot->config, pointer, making->diagnostics, "%s: %s",
+                     file == NULL ? "" : file, error.text);
     return 0;
 }
 
