@@ -4,6 +4,7 @@
 
 #include "policies/authorise/authorise.h"
 #include "policies/body_limit/body_limit.h"
+#include "policies/client_certificate/client_certificate.h"
 #include "policies/cors/cors.h"
 #include "policies/headers/headers.h"
 #include "policies/jwt/jwt.h"
@@ -11,5 +12,6 @@
 #include "policies/schema/schema.h"
 
 const struct gw_filter_type *const gw_policies[] = {
-    &gw_body_limit, &gw_cors, &gw_jwt, &gw_authorise, &gw_headers, &gw_rate_limit, &gw_schema, NULL,
+    &gw_body_limit, &gw_cors,   &gw_jwt, &gw_client_certificate, &gw_authorise, &gw_headers,
+    &gw_rate_limit, &gw_schema, NULL,
 };
