@@ -4,6 +4,7 @@
 
 #include "policies/authorise/authorise.h"
 #include "policies/body_limit/body_limit.h"
+#include "policies/client_certificate/client_certificate.h"
 #include "policies/cors/cors.h"
 #include "policies/headers/headers.h"
 #include "policies/jwt/jwt.h"
@@ -12,16 +13,17 @@
 #include "policies/security_headers/security_headers.h"
 #include "policies/transform/transform.h"
 
-/* In the order of the default chain, one a line. */
+/* The default chain, in its order; one a line. */
 const struct gw_filter_type *const gw_policies[] = {
-    &gw_security_headers, //
-    &gw_body_limit,       //
-    &gw_cors,             //
-    &gw_jwt,              //
-    &gw_authorise,        //
-    &gw_headers,          //
-    &gw_rate_limit,       //
-    &gw_schema,           //
-    &gw_transform,        //
+    &gw_security_headers,   //
+    &gw_body_limit,         //
+    &gw_cors,               //
+    &gw_jwt,                //
+    &gw_client_certificate, //
+    &gw_authorise,          //
+    &gw_headers,            //
+    &gw_rate_limit,         //
+    &gw_schema,             //
+    &gw_transform,          //
     NULL,
 };

@@ -31,6 +31,8 @@ static const char *const verdict_texts[JOSE_VERDICT_COUNT] = {
     [JOSE_TYPE] = "the token is of another type",
     [JOSE_EXPIRED] = "the token has expired",
     [JOSE_NOT_YET] = "the token is not valid yet",
+    [JOSE_NOT_BOUND] = "the token is not bound to a client certificate",
+    [JOSE_OTHER_CERTIFICATE] = "the token is bound to another client certificate",
     [JOSE_NO_MEMORY] = "the token cannot be handled",
 };
 

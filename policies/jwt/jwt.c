@@ -105,7 +105,8 @@ static enum gw_verdict judge(struct jwt *jwt, struct gw_exchange *ex, struct gw_
     struct proof proof = {.operation = ex->operation,
                           .token = token,
                           .now_s = (int64_t)(ex->wall_ns / GW_NS_PER_SECOND),
-                          .arena = &ex->arena};
+                          .arena = &ex->arena,
+                          .client_certificate = ex->request.client_certificate};
     enum jose_verdict verdict = prover_prove(&jwt->prover, &proof);
 
     if (verdict == JOSE_OK) {
