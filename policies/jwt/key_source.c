@@ -281,7 +281,11 @@ static void start_fetch(struct key_source *source)
 /* All that knew the old keys is over: also a fetch under way, which may bring them once more. */
 void key_source_flush(struct key_source *source)
 {
+    bool was_wanted = source->fetched_wall_ns != 0 || key_fetch_is_running(&source->fetch);
+
     source->flushes++;
+    if (!was_wanted)
+        return; /* as long as no token asks for them */
     key_fetch_stop(&source->fetch);
     gw_timer_stop(&source->expiry);
     drop_set(source);
