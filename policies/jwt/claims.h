@@ -29,6 +29,8 @@ struct claims {
     struct claims_span subject;
     struct claims_span scopes;    /* separated by single spaces */
     struct claims_span audiences; /* each: uint32_t length, then the bytes */
+    /* cnf (RFC 7800): the object's JSON text, within the payload; empty: absent */
+    struct claims_span confirmation;
     enum jose_type type;
     char bytes[];
 };
@@ -59,8 +61,6 @@ enum jose_verdict claims_read(struct gw_arena *arena, struct gw_str payload, enu
 GW_MUST_CHECK
 enum jose_verdict claims_check(const struct claims *claims, const struct claims_rules *rules,
                                int64_t now_s);
-
-bool claims_has_scope(const struct claims *claims, struct gw_str scope);
 
 /* Valid as long as the claims are. */
 static inline struct gw_str claims_text(const struct claims *claims, struct claims_span span)
