@@ -63,7 +63,7 @@ static int teardown(void **state)
 /* The status, 0 for "may pass"; *out_retry is Retry-After. */
 static int ask(const char *peer, const char *token, int *out_retry)
 {
-    const struct gw_security_scheme scheme = {.issuer = GW_STR("plant")};
+    const struct gw_security_scheme scheme = {.name = GW_STR("plant")};
     const struct gw_security_alternative security[] = {{&scheme, 1}};
     const struct gw_operation operation = {.security = security, .security_count = 1};
     struct gw_exchange ex = {.operation = &operation,
