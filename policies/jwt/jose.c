@@ -24,6 +24,7 @@ static const char *const verdict_texts[JOSE_VERDICT_COUNT] = {
     [JOSE_KEY_UNKNOWN] = "no key of the issuer fits the token",
     [JOSE_KEYS_ABSENT] = "the issuer's keys are not available",
     [JOSE_BAD_SIGNATURE] = "the signature does not verify",
+    [JOSE_TOO_MANY_FAILURES] = "too many tokens from this address were bad",
     [JOSE_CLAIMS_MALFORMED] = "the claims are not well-formed",
     [JOSE_CLAIM_MISSING] = "a required claim is missing",
     [JOSE_ISSUER] = "the issuer is not accepted here",

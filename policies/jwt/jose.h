@@ -27,6 +27,7 @@ enum jose_verdict {
     JOSE_KEY_UNKNOWN,
     JOSE_KEYS_ABSENT, /* the issuer's keys are not known: nothing can be said of the token */
     JOSE_BAD_SIGNATURE,
+    JOSE_TOO_MANY_FAILURES, /* from where it comes: it was not verified */
     JOSE_CLAIMS_MALFORMED,
     JOSE_CLAIM_MISSING,
     JOSE_ISSUER,
