@@ -74,7 +74,9 @@ static enum jose_type read_type(struct gw_str typ)
         typ = gw_str_tail(typ, sizeof("application/") - 1);
     if (gw_str_equal_nocase(typ, GW_STR("JWT")))
         return JOSE_TYPE_JWT;
-    return gw_str_equal_nocase(typ, GW_STR("at+jwt")) ? JOSE_TYPE_AT_JWT : JOSE_TYPE_OTHER;
+    if (gw_str_equal_nocase(typ, GW_STR("at+jwt")))
+        return JOSE_TYPE_AT_JWT;
+    return gw_str_equal_nocase(typ, GW_STR("dpop+jwt")) ? JOSE_TYPE_DPOP : JOSE_TYPE_OTHER;
 }
 
 /* The member's string; ptr NULL if it is absent. False if it is something else. */

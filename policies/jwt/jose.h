@@ -42,7 +42,7 @@ enum jose_verdict {
 const char *jose_verdict_text(enum jose_verdict verdict);
 
 /* The header's typ (RFC 7515, section 4.1.9), as far as we tell them apart. */
-enum jose_type { JOSE_TYPE_NONE, JOSE_TYPE_JWT, JOSE_TYPE_AT_JWT, JOSE_TYPE_OTHER };
+enum jose_type { JOSE_TYPE_NONE, JOSE_TYPE_JWT, JOSE_TYPE_AT_JWT, JOSE_TYPE_DPOP, JOSE_TYPE_OTHER };
 
 /* Strings point into the text or the arena. */
 struct jose_token {
