@@ -31,6 +31,8 @@ static const char *const verdict_texts[JOSE_VERDICT_COUNT] = {
     [JOSE_TYPE] = "the token is of another type",
     [JOSE_EXPIRED] = "the token has expired",
     [JOSE_NOT_YET] = "the token is not valid yet",
+    [JOSE_INACTIVE] = "the token is not active",
+    [JOSE_NOT_ASKED] = "the issuer cannot be asked about the token",
     [JOSE_NO_MEMORY] = "the token cannot be handled",
 };
 

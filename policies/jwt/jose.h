@@ -34,6 +34,8 @@ enum jose_verdict {
     JOSE_TYPE,
     JOSE_EXPIRED,
     JOSE_NOT_YET,
+    JOSE_INACTIVE,  /* its issuer says so */
+    JOSE_NOT_ASKED, /* its issuer has to be asked, or cannot be: nothing can be said of the token */
     JOSE_NO_MEMORY,
     JOSE_VERDICT_COUNT,
 };
