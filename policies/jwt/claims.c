@@ -196,6 +196,42 @@ static enum jose_verdict read_names(struct writer *writer)
     return JOSE_OK;
 }
 
+/* Where the object that begins `text` ends. What stands there was read as JSON already. */
+static size_t object_len(struct gw_str text)
+{
+    bool is_inside_string = false;
+    size_t depth = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (is_inside_string && c == '\\')
+            i++;
+        else if (c == '"')
+            is_inside_string = !is_inside_string;
+        else if (!is_inside_string && c == '{')
+            depth++;
+        else if (!is_inside_string && c == '}' && --depth == 0)
+            return i + 1;
+    }
+    return text.len;
+}
+
+/* The payload lies at the block's beginning, so the tape's offsets are the block's, too. */
+static enum jose_verdict read_confirmation(struct writer *writer)
+{
+    const struct gw_json_tape *tape = writer->tape;
+    uint32_t at = gw_json_get(tape, 0, GW_STR("cnf"));
+
+    if (at == GW_JSON_NONE)
+        return JOSE_OK;
+    if (gw_json_type(tape, at) != GW_JSON_OBJECT)
+        return JOSE_CLAIMS_MALFORMED;
+    size_t offset = gw_json_offset(tape, at);
+    size_t len = object_len(gw_str_tail(tape->text, offset));
+    writer->claims->confirmation = (struct claims_span){(uint32_t)offset, (uint32_t)len};
+    return JOSE_OK;
+}
+
 static enum jose_verdict fill(struct writer *writer, const struct claims_form *form)
 {
     for (size_t i = 0; i < form->required_count; i++) {
@@ -211,6 +247,8 @@ static enum jose_verdict fill(struct writer *writer, const struct claims_form *f
         verdict = read_scopes(writer, form);
     if (verdict == JOSE_OK)
         verdict = read_dates(writer->tape, writer->claims);
+    if (verdict == JOSE_OK)
+        verdict = read_confirmation(writer);
     return verdict;
 }
 

@@ -29,6 +29,8 @@ struct claims {
     struct claims_span subject;
     struct claims_span scopes;    /* separated by single spaces */
     struct claims_span audiences; /* each: uint32_t length, then the bytes */
+    /* cnf (RFC 7800): the object's JSON text, within the payload; empty: absent */
+    struct claims_span confirmation;
     enum jose_type type;
     char bytes[];
 };
