@@ -76,6 +76,9 @@ struct gw_config_redis {
     struct gw_str username, password;
     struct gw_str ca_pem;
     uint64_t connect_timeout_ns, command_timeout_ns;
+    bool must_append;      /* not ready while its append-only file is off */
+    unsigned min_replicas; /* that confirm each record; 0: none */
+    uint64_t replica_timeout_ns;
 };
 
 struct gw_config_header {

@@ -135,6 +135,24 @@ static const struct gw_option redis_options[] = {
      .max = 10 * SECOND,
      .value = "20ms",
      .help = "The deadline of one command on the request path."},
+    {.name = "append_only",
+     .type = GW_BOOL,
+     .value = "true",
+     .help = "Not ready while that Redis keeps no append-only file. false accepts that its restart "
+             "loses keys, revocations and all other records."},
+    {.name = "min_replicas",
+     .type = GW_INT,
+     .min = 0,
+     .max = 16,
+     .value = "0",
+     .help = "Replicas that must confirm each record (WAIT) before it counts; with fewer connected "
+             "the gateway is not ready."},
+    {.name = "replica_timeout",
+     .type = GW_DURATION,
+     .min = 10 * MS,
+     .max = 5 * SECOND,
+     .value = "500ms",
+     .help = "How long they may take."},
     {0},
 };
 

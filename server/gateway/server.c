@@ -12,6 +12,7 @@
 #include "server/gateway/backend_metrics.h"
 #include "server/gateway/listen_socket.h"
 #include "server/gateway/readiness.h"
+#include "server/gateway/records.h"
 #include "server/gateway/server_metrics.h"
 #include "server/gateway/server_state.h"
 #include "server/net/http_client.h"
@@ -105,6 +106,7 @@ static void on_tick(struct gw_timer *timer)
 
     gw_timer_start(server->loop, timer, TICK_NS, on_tick);
     gw_server_reload_progress(server);
+    gw_records_publish(server->records);
     if (server->access_log != NULL)
         gw_metrics_set(server->main_worker.metrics, &gw_server_log_dropped,
                        gw_access_log_dropped(server->access_log));
@@ -145,7 +147,7 @@ static int start_redis(struct gw_server *server, struct gw_error *error)
     gw_redis_setup_init(&server->redis_setup, &config->redis, server->private_redis);
     rc = gw_redis_access_open(&server->redis, server->loop, &server->redis_setup, error);
     server->main_worker.redis = server->redis.redis;
-    return rc;
+    return rc != 0 ? rc : gw_records_create(server, &server->records, error);
 }
 
 static int start_worker(struct gw_server *server, size_t index, int (*fds)[GW_MAX_WORKERS],
@@ -174,7 +176,8 @@ static int start_worker(struct gw_server *server, size_t index, int (*fds)[GW_MA
     if (rc != 0)
         return rc;
     server->workers[server->worker_count++] = worker;
-    if (gw_server_hand_first(server, worker, index) != 0)
+    if (gw_records_add_worker(server->records, worker) != 0 ||
+        gw_server_hand_first(server, worker, index) != 0)
         return gw_error_set(error, -ENOMEM, "out of memory");
     return gw_worker_start(worker, error);
 }
@@ -218,7 +221,7 @@ static void await_redis(struct gw_server *server)
     uint64_t until_ns = gw_clock_monotonic_ns() + 3 * GW_NS_PER_SECOND;
 
     server->phase = GW_SERVER_SERVING;
-    while (!gw_readiness_has_redis(server->readiness)) {
+    while (!gw_readiness_has_redis(server->readiness) || !gw_records_are_known(server->records)) {
         if (gw_clock_monotonic_ns() >= until_ns) {
             gw_log_warn("Redis is not reachable yet: serving without it, see /readyz");
             return;
@@ -259,6 +262,7 @@ static void finish(struct gw_server *server)
     gw_access_log_destroy(server->access_log);
     gw_timer_stop(&server->drain_timer);
     gw_timer_stop(&server->tick);
+    gw_records_destroy(server->records);
     gw_redis_access_close(&server->redis);
     gw_private_redis_stop(server->private_redis);
     for (size_t i = 0; i < GW_MAX_WORKERS; i++)

@@ -22,6 +22,7 @@ struct gw_backend_metrics;
 struct gw_http_client;
 struct gw_private_redis;
 struct gw_readiness;
+struct gw_records;
 
 enum gw_server_phase { GW_SERVER_STARTING, GW_SERVER_SERVING, GW_SERVER_DRAINING };
 
@@ -60,6 +61,7 @@ struct gw_server {
     struct gw_private_redis *private_redis; /* NULL: one is configured */
     struct gw_redis_setup redis_setup;
     struct gw_redis_access redis; /* the main thread's own connection */
+    struct gw_records *records;   /* keys, revocations, consumers */
 
     struct gw_worker main_worker; /* what policies see when they run for the admin listener */
     struct gw_admin *admin;

@@ -173,7 +173,8 @@ static void take_differences(struct gw_mirror *mirror)
             take(mirror, gw_record_retain(record));
     }
     if (mirror->stats.loads > 0)
-        gw_log_warn("records: read anew, %zu are there, %zu are gone", mirror->set.map.count, gone);
+        gw_log(gone > 0 ? GW_LOG_WARN : GW_LOG_INFO,
+               "records: read anew, %zu are there, %zu are gone", mirror->set.map.count, gone);
 }
 
 static void end_load(struct gw_mirror *mirror)
