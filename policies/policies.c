@@ -2,12 +2,14 @@
 
 #include <stddef.h>
 
+#include "policies/authorise/authorise.h"
 #include "policies/body_limit/body_limit.h"
+#include "policies/cors/cors.h"
 #include "policies/headers/headers.h"
 #include "policies/jwt/jwt.h"
 #include "policies/rate_limit/rate_limit.h"
 #include "policies/schema/schema.h"
 
 const struct gw_filter_type *const gw_policies[] = {
-    &gw_body_limit, &gw_jwt, &gw_headers, &gw_rate_limit, &gw_schema, NULL,
+    &gw_body_limit, &gw_cors, &gw_jwt, &gw_authorise, &gw_headers, &gw_rate_limit, &gw_schema, NULL,
 };

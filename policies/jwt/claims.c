@@ -321,14 +321,3 @@ enum jose_verdict claims_check(const struct claims *claims, const struct claims_
         return JOSE_AUDIENCE;
     return JOSE_OK;
 }
-
-bool claims_has_scope(const struct claims *claims, struct gw_str scope)
-{
-    struct gw_str rest = claims_text(claims, claims->scopes), held;
-
-    while (gw_str_split(&rest, ' ', &held)) {
-        if (gw_str_equal(held, scope))
-            return scope.len > 0;
-    }
-    return false;
-}

@@ -62,8 +62,6 @@ GW_MUST_CHECK
 enum jose_verdict claims_check(const struct claims *claims, const struct claims_rules *rules,
                                int64_t now_s);
 
-bool claims_has_scope(const struct claims *claims, struct gw_str scope);
-
 /* Valid as long as the claims are. */
 static inline struct gw_str claims_text(const struct claims *claims, struct claims_span span)
 {

@@ -32,10 +32,6 @@ static const struct gw_metric cache_misses = {"millgate_jwt_cache_misses_total",
                                               "Tokens that had to be verified.", NULL, false};
 static const struct gw_metric refused = {
     "millgate_jwt_refused_total", "Requests refused for their token.", "reason=\"token\"", false};
-static const struct gw_metric refused_scope = {
-    "millgate_jwt_refused_total", "Requests refused for their token.", "reason=\"scope\"", false};
-static const struct gw_metric refused_none = {
-    "millgate_jwt_refused_total", "Requests refused for their token.", "reason=\"absent\"", false};
 static const struct gw_metric refused_keys = {
     "millgate_jwt_refused_total", "Requests refused for their token.", "reason=\"keys\"", false};
 
@@ -45,85 +41,29 @@ static void count(const struct gw_exchange *ex, const struct gw_metric *metric)
         gw_metrics_add(ex->worker->metrics, metric, 1);
 }
 
-/* --- allowing --------------------------------------------------------------------------------- */
-
-static bool is_anonymous_allowed(const struct gw_operation *operation)
-{
-    for (size_t i = 0; i < operation->security_count; i++) {
-        if (operation->security[i].scheme_count == 0)
-            return true;
-    }
-    return operation->security_count == 0;
-}
-
-/* One token proves one issuer, so an alternative of several issuers cannot hold. */
-static bool is_issuers(const struct gw_security_alternative *alternative,
-                       const struct jwt_issuer *issuer)
-{
-    for (size_t i = 0; i < alternative->scheme_count; i++) {
-        if (!gw_str_equal(alternative->schemes[i].issuer, issuer->name))
-            return false;
-    }
-    return true;
-}
-
-static const struct gw_security_scheme *
-find_lacking(const struct gw_security_alternative *alternative, const struct claims *claims)
-{
-    for (size_t i = 0; i < alternative->scheme_count; i++) {
-        const struct gw_security_scheme *scheme = &alternative->schemes[i];
-        for (size_t k = 0; k < scheme->scope_count; k++) {
-            if (!claims_has_scope(claims, scheme->scopes[k]))
-                return scheme;
-        }
-    }
-    return NULL;
-}
+/* --- the verdict ------------------------------------------------------------------------------ */
 
 static enum gw_verdict identify(struct gw_exchange *ex, const struct proof *proof)
 {
-    struct gw_identity *identity = &ex->identity;
+    struct gw_identity *identity = gw_exchange_add_credential(ex);
     const struct claims *claims = proof->claims;
+    struct gw_str issuer = proof->issuer->name;
+    struct gw_str subject = claims_text(claims, claims->subject);
+    char *consumer = gw_arena_alloc(&ex->arena, issuer.len + 1 + subject.len);
 
-    identity->subject = claims_text(claims, claims->subject);
-    identity->issuer = proof->issuer->name;
+    if (identity == NULL || consumer == NULL)
+        return gw_exchange_reject(ex, "overloaded", NULL, 0);
+    memcpy(consumer, issuer.ptr, issuer.len);
+    consumer[issuer.len] = ':';
+    memcpy(consumer + issuer.len + 1, subject.ptr, subject.len);
+    identity->consumer = gw_str_from(consumer, issuer.len + 1 + subject.len);
+    identity->subject = subject;
+    /* The issuer's name lives as long as its configuration; the exchange may outlive that. */
+    identity->issuer = gw_str_from(consumer, issuer.len);
     identity->scopes = claims_text(claims, claims->scopes);
     identity->claims = claims_text(claims, claims->payload);
     identity->expires_at_s = claims->expires_s == CLAIMS_NO_TIME ? 0 : (uint64_t)claims->expires_s;
-
-    /* The issuer's name lives as long as its configuration; the exchange may outlive that. */
-    size_t len = identity->issuer.len + 1 + identity->subject.len;
-    char *consumer = gw_arena_alloc(&ex->arena, len);
-    if (consumer == NULL)
-        return gw_exchange_reject(ex, "overloaded", NULL, 0);
-    memcpy(consumer, identity->issuer.ptr, identity->issuer.len);
-    consumer[identity->issuer.len] = ':';
-    memcpy(consumer + identity->issuer.len + 1, identity->subject.ptr, identity->subject.len);
-    identity->consumer = gw_str_from(consumer, len);
-    identity->issuer.ptr = consumer;
     return GW_NEXT;
-}
-
-static enum gw_verdict allow(const struct jwt *jwt, struct gw_exchange *ex,
-                             const struct proof *proof)
-{
-    const struct gw_operation *operation = ex->operation;
-    const struct gw_security_scheme *lacking = NULL;
-
-    for (size_t i = 0; i < operation->security_count; i++) {
-        const struct gw_security_alternative *alternative = &operation->security[i];
-        if (!is_issuers(alternative, proof->issuer))
-            continue;
-        const struct gw_security_scheme *scheme = find_lacking(alternative, proof->claims);
-        if (scheme == NULL)
-            return identify(ex, proof);
-        if (lacking == NULL)
-            lacking = scheme;
-    }
-    count(ex, &refused_scope);
-    if (lacking == NULL)
-        return bearer_refuse_scope(ex, jwt->realm, NULL, 0);
-    return bearer_refuse_scope(ex, jwt->realm, lacking->scopes, lacking->scope_count);
 }
 
 static enum gw_verdict refuse(const struct jwt *jwt, struct gw_exchange *ex,
@@ -170,7 +110,7 @@ static enum gw_verdict judge(struct jwt *jwt, struct gw_exchange *ex, struct gw_
 
     if (verdict == JOSE_OK) {
         count(ex, proof.was_cached ? &cache_hits : &cache_misses);
-        return allow(jwt, ex, &proof);
+        return identify(ex, &proof);
     }
     if (proof.lacking != NULL) {
         struct pending *pending = find_pending(jwt, ex, token);
@@ -233,7 +173,7 @@ static enum gw_verdict jwt_on_request(void *self, struct gw_exchange *ex)
 
     if (ex->operation == NULL)
         return GW_FAIL; /* nobody said what this is, so nobody may have it */
-    if (ex->operation->security_count == 0)
+    if (!prover_is_asked(&jwt->prover, ex->operation))
         return GW_NEXT;
     if (!jwt->is_settled && ex->worker != NULL) {
         if (prover_settle(&jwt->prover, ex->worker) != 0)
@@ -243,10 +183,7 @@ static enum gw_verdict jwt_on_request(void *self, struct gw_exchange *ex)
 
     switch (bearer_find(ex, &token)) {
     case BEARER_NONE:
-        if (is_anonymous_allowed(ex->operation))
-            return GW_NEXT;
-        count(ex, &refused_none);
-        return bearer_refuse(ex, jwt->realm, NULL, "a bearer token is needed");
+        return GW_NEXT;
     case BEARER_MALFORMED:
         count(ex, &refused);
         return bearer_refuse(ex, jwt->realm, "invalid_request",

@@ -13,6 +13,24 @@ struct attempt {
     struct token_key key;
 };
 
+static const struct jwt_issuer *find_issuer(const struct prover *prover,
+                                            const struct gw_security_scheme *scheme)
+{
+    return scheme->kind == GW_SCHEME_TOKEN ? gw_map_get(&prover->by_name, scheme->name) : NULL;
+}
+
+bool prover_is_asked(const struct prover *prover, const struct gw_operation *operation)
+{
+    for (size_t i = 0; i < operation->security_count; i++) {
+        const struct gw_security_alternative *alternative = &operation->security[i];
+        for (size_t k = 0; k < alternative->scheme_count; k++) {
+            if (find_issuer(prover, &alternative->schemes[k]) != NULL)
+                return true;
+        }
+    }
+    return false;
+}
+
 /* Calls `prove` with each issuer that the operation accepts, once, until one says JOSE_OK. Of
  * several refusals, the last counts that is about more than the issuer's name. */
 static enum jose_verdict for_each_issuer(
@@ -27,7 +45,7 @@ static enum jose_verdict for_each_issuer(
         const struct gw_security_alternative *alternative = &operation->security[i];
         for (size_t k = 0; k < alternative->scheme_count; k++) {
             const struct jwt_issuer *issuer =
-                gw_map_get(&attempt->prover->by_name, alternative->schemes[k].issuer);
+                find_issuer(attempt->prover, &alternative->schemes[k]);
             uint64_t bit = issuer == NULL ? 0 : UINT64_C(1) << (issuer - attempt->prover->issuers);
             if (issuer == NULL || (tried & bit) != 0)
                 continue;

@@ -48,6 +48,9 @@ struct proof {
     const struct jwt_issuer *lacking;
 };
 
+/* Is one of the issuers accepted there? If not, there is nothing to prove. */
+bool prover_is_asked(const struct prover *prover, const struct gw_operation *operation);
+
 /* JOSE_OK, and the proof is filled in; or why not. Scopes are not looked at. */
 GW_MUST_CHECK
 enum jose_verdict prover_prove(struct prover *prover, struct proof *proof);

@@ -1,7 +1,7 @@
 /* What the operator allows a contract: the names it may use, and the floor it cannot lower.
  *
- * A document only names backends, issuers and plans; each must be granted to the document's
- * namespace here. Pure; any thread. */
+ * A document only names backends, security schemes and plans; each must be granted to the
+ * document's namespace here. Pure; any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,7 +10,13 @@
 #include "server/core/hash.h"
 #include "server/core/str.h"
 
-enum gw_grant_kind { GW_GRANT_BACKEND, GW_GRANT_ISSUER, GW_GRANT_PLAN };
+enum gw_grant_kind {
+    GW_GRANT_BACKEND,
+    GW_GRANT_ISSUER,
+    GW_GRANT_API_KEY,
+    GW_GRANT_CERTIFICATE,
+    GW_GRANT_PLAN,
+};
 
 struct gw_grant {
     enum gw_grant_kind kind;

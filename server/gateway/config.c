@@ -159,6 +159,18 @@ void gw_config_report_policy(struct gw_config *config, const struct gw_config_po
                        policy->type->name, error->text);
 }
 
+void gw_config_report(struct gw_config *config, const char *pointer,
+                      struct gw_diagnostics *diagnostics, const char *format, ...)
+{
+    char text[480];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    gw_document_report(config->document, pointer, GW_SEVERITY_ERROR, diagnostics, "%s", text);
+}
+
 const json_t *gw_config_section(const struct gw_config *config, const char *name)
 {
     return json_object_get(config->checked, name);

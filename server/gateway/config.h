@@ -167,6 +167,11 @@ void gw_config_destroy(struct gw_config *config); /* NULL is safe */
 void gw_config_report_policy(struct gw_config *config, const struct gw_config_policy *policy,
                              const struct gw_error *error, struct gw_diagnostics *diagnostics);
 
+/* Adds a finding at a JSON Pointer of the file. */
+GW_PRINTF(4, 5)
+GW_COLD void gw_config_report(struct gw_config *config, const char *pointer,
+                              struct gw_diagnostics *diagnostics, const char *format, ...);
+
 /* A checked top-level section ("plans"), or NULL if the file has none. Borrowed. */
 const json_t *gw_config_section(const struct gw_config *config, const char *name);
 

@@ -347,11 +347,12 @@ const struct gw_option gw_config_options[] = {
     {.name = "policies",
      .type = GW_LIST,
      .max = 64,
-     .help = "The chain: a list of `name: {options}`, or of names, in the order in which they see "
-             "a request. If left out: body_limit, jwt, headers, rate_limit, schema."},
+     .help =
+         "The chain: a list of `name: {options}`, or of names, in the order in which they see "
+         "a request. If left out: body_limit, cors, jwt, authorise, headers, rate_limit, schema."},
     {0},
 };
 
 const char *const gw_config_default_chain[] = {
-    "body_limit", "jwt", "headers", "rate_limit", "schema", NULL,
+    "body_limit", "cors", "jwt", "authorise", "headers", "rate_limit", "schema", NULL,
 };

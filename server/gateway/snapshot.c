@@ -6,6 +6,7 @@
 
 #include "server/gateway/policy.h"
 #include "server/gateway/rules.h"
+#include "server/gateway/security.h"
 #include "server/gateway/services.h"
 
 #define ARENA_BLOCK_BYTES (64 * 1024)
@@ -144,6 +145,9 @@ static int load(struct loading *loading, const char *path,
     rc = gw_gateway_rules(snapshot->config, &snapshot->arena, &loading->rules);
     if (rc == 0)
         rc = load_contracts(loading);
+    if (rc == 0)
+        gw_gateway_check_security(snapshot->config, snapshot->contracts, snapshot->contract_count,
+                                  loading->diagnostics);
     if (rc == 0)
         rc = make_backends(snapshot);
     if (rc == 0 && loading->diagnostics->error_count == errors_before)

@@ -163,6 +163,9 @@ struct gw_exchange {
     size_t path_parameter_count;
     uint64_t body_limit_bytes; /* on the request's body, streamed or collected; 0: none */
 
+    bool is_preflight; /* OPTIONS of a browser that asks for `operation` (Fetch: CORS preflight) */
+    struct gw_str preflight_allow; /* then: the methods of its path */
+
     enum gw_exchange_state state;
     bool must_close; /* the connection must not be used again after the response */
 

@@ -78,7 +78,8 @@ static void *create_policy(const char *jwks, enum gw_signature_alg alg)
 }
 
 static const struct gw_str scopes[] = {GW_STR_INIT("orders.write")};
-static const struct gw_security_scheme schemes[] = {{GW_STR_INIT("plant"), scopes, 1}};
+static const struct gw_security_scheme schemes[] = {
+    {GW_SCHEME_TOKEN, GW_STR_INIT("plant"), scopes, 1}};
 static const struct gw_security_alternative security[] = {{schemes, 1}};
 static const struct gw_operation operation = {.security = security, .security_count = 1};
 
@@ -91,6 +92,7 @@ static void ask(void *policy, struct gw_exchange *ex, struct gw_str value)
     ex->request.field_count = 1;
     check(gw_jwt.on_request(policy, ex) == GW_NEXT, "refused");
     gw_arena_reset(&ex->arena);
+    ex->credential_count = 0;
 }
 
 /* ns per request with `count` tokens in rotation. */

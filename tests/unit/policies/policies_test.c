@@ -19,16 +19,19 @@ static const struct gw_filter_type *find(const char *name)
 }
 
 /* The gateway knows the chain by names alone, and passes over those that the table has not: a
- * policy that is missing would be a check that is not made. */
+ * policy that is missing would be a check that is not made. All are in it: one that is not
+ * configured does nothing. */
 static void the_default_chain_is_whole(void **state)
 {
-    size_t count = 0;
+    size_t count = 0, known = 0;
 
     (void)state;
+    while (gw_policies[known] != NULL)
+        known++;
     for (; gw_config_default_chain[count] != NULL; count++)
         if (find(gw_config_default_chain[count]) == NULL)
             fail_msg("%s is not in the table", gw_config_default_chain[count]);
-    assert_int_equal(count, 5);
+    assert_int_equal(count, known);
 }
 
 static void names_are_unique(void **state)
