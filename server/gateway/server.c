@@ -9,6 +9,7 @@
 #include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/gateway/admin.h"
+#include "server/gateway/admin_record.h"
 #include "server/gateway/backend_metrics.h"
 #include "server/gateway/listen_socket.h"
 #include "server/gateway/readiness.h"
@@ -16,6 +17,7 @@
 #include "server/gateway/server_metrics.h"
 #include "server/gateway/server_state.h"
 #include "server/net/http_client.h"
+#include "server/observe/audit.h"
 #include "server/store/private_redis.h"
 
 #define TICK_NS GW_NS_PER_SECOND
@@ -215,6 +217,17 @@ static int start_observing(struct gw_server *server, struct gw_error *error)
                                 error);
 }
 
+static int open_audit(struct gw_server *server, struct gw_error *error)
+{
+    const struct gw_config *config = server->current->config;
+    const struct gw_audit_config audit = {config->audit_file.ptr, config->audit_key,
+                                          config->audit_max_bytes};
+
+    if (config->audit_file.ptr == NULL)
+        return 0;
+    return gw_audit_open(&audit, &server->audit, error);
+}
+
 /* Says "ready" when it is true, if Redis lets it become true soon. */
 static void await_redis(struct gw_server *server)
 {
@@ -242,7 +255,9 @@ static int start(struct gw_server *server, struct gw_error *error)
     gw_log_set_level(server->current->config->log_level);
     rc = start_observing(server, error);
     if (rc == 0)
-        rc = start_redis(server, error);
+        rc = start_redis(server, error); /* it holds the state folder */
+    if (rc == 0)
+        rc = open_audit(server, error);
     if (rc == 0)
         rc = start_workers(server, error);
     if (rc == 0)
@@ -263,6 +278,8 @@ static void finish(struct gw_server *server)
     gw_timer_stop(&server->drain_timer);
     gw_timer_stop(&server->tick);
     gw_records_destroy(server->records);
+    gw_admin_record_drop(server);
+    gw_audit_close(server->audit);
     gw_redis_access_close(&server->redis);
     gw_private_redis_stop(server->private_redis);
     for (size_t i = 0; i < GW_MAX_WORKERS; i++)
@@ -288,6 +305,7 @@ int gw_server_run(const struct gw_server_options *options)
     if (server == NULL)
         return EXIT_FAILURE;
     server->options = *options;
+    gw_list_init(&server->admin_pending);
     signal(SIGPIPE, SIG_IGN);
     int exit_code = EXIT_FAILURE;
     if (start(server, &error) != 0) {
