@@ -147,6 +147,22 @@ static int fill_process(struct gw_config_loader *loader)
     return config->state_dir.ptr != NULL ? 0 : -ENOMEM;
 }
 
+static int fill_audit(struct gw_config_loader *loader)
+{
+    struct gw_config *config = loader->config;
+    const json_t *checked = json_object_get(config->checked, "audit");
+    struct gw_str file = gw_config_text(checked, "file");
+
+    config->audit_key = gw_config_text(checked, "key");
+    config->audit_max_bytes = (size_t)gw_config_number(checked, "max_bytes");
+    if (file.ptr != NULL && file.len == 0)
+        return 0;
+    config->audit_file = file.ptr != NULL ? gw_config_path(loader, file)
+                                          : gw_arena_printf(&config->arena, "%.*s/audit.log",
+                                                            GW_STR_ARG(config->state_dir));
+    return config->audit_file.ptr != NULL ? 0 : -ENOMEM;
+}
+
 static int fill_contracts(struct gw_config_loader *loader)
 {
     struct gw_config *config = loader->config;
@@ -205,9 +221,8 @@ static int fill_floor(struct gw_config_loader *loader)
 int gw_config_fill(struct gw_config_loader *loader)
 {
     int (*const parts[])(struct gw_config_loader * loader) = {
-        gw_config_fill_listeners, fill_admin, fill_process,
-        fill_contracts,           fill_floor, gw_config_fill_redis,
-        gw_config_fill_backends,
+        gw_config_fill_listeners, fill_admin, fill_process,         fill_audit,
+        fill_contracts,           fill_floor, gw_config_fill_redis, gw_config_fill_backends,
     };
     int rc = 0;
 

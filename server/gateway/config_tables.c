@@ -183,6 +183,24 @@ static const struct gw_option redis_options[] = {
      .max = 10 * SECOND,
      .value = "20ms",
      .help = "The deadline of one command on the request path."},
+    {.name = "append_only",
+     .type = GW_BOOL,
+     .value = "true",
+     .help = "Not ready while that Redis keeps no append-only file. false accepts that its restart "
+             "loses keys, revocations and all other records."},
+    {.name = "min_replicas",
+     .type = GW_INT,
+     .min = 0,
+     .max = 16,
+     .value = "0",
+     .help = "Replicas that must confirm each record (WAIT) before it counts; with fewer connected "
+             "the gateway is not ready."},
+    {.name = "replica_timeout",
+     .type = GW_DURATION,
+     .min = 10 * MS,
+     .max = 5 * SECOND,
+     .value = "500ms",
+     .help = "How long they may take."},
     {0},
 };
 
@@ -311,6 +329,26 @@ static const struct gw_option floor_options[] = {
     {0},
 };
 
+static const struct gw_option audit_options[] = {
+    {.name = "file",
+     .type = GW_STRING,
+     .max = 1024,
+     .help = "The file; if left out audit.log in `state_dir`. \"\" keeps none."},
+    {.name = "key",
+     .type = GW_SECRET,
+     .min = 16,
+     .max = 1024,
+     .help = "Chains the lines by HMAC under this key, so that nobody without it can write a chain "
+             "anew. To change it, move the file away first."},
+    {.name = "max_bytes",
+     .type = GW_BYTES,
+     .min = 4 << 10,
+     .max = 1 << 30,
+     .value = "64MiB",
+     .help = "At this size the file is renamed and another one begun."},
+    {0},
+};
+
 const struct gw_option gw_config_options[] = {
     {.name = "listeners",
      .type = GW_LIST,
@@ -358,6 +396,11 @@ const struct gw_option gw_config_options[] = {
      .max = 1024,
      .value = "-",
      .help = "A file for one JSON line a request; \"-\" is standard output, \"\" none."},
+    {.name = "audit",
+     .type = GW_OBJECT,
+     .fields = audit_options,
+     .value = "{}",
+     .help = "The record of what administrators do: see `millgate audit verify`."},
     {.name = "redis",
      .type = GW_OBJECT,
      .fields = redis_options,

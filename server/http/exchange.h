@@ -173,6 +173,7 @@ struct gw_exchange {
      */
     const struct gw_exchange_io *io;
     void *io_self;
+    void *handler_state;            /* the handler's own */
     struct gw_view *view;           /* the snapshot as this worker sees it; held until the end */
     struct gw_chain_run *chain_run; /* the filters' progress */
     void (*cancel)(void *self, struct gw_exchange *ex); /* of the waiting filter, or NULL */
