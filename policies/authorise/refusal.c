@@ -102,6 +102,9 @@ enum gw_verdict refusal_scope(struct gw_exchange *ex, struct gw_str realm,
         text.ptr[0] = 'A'; /* of "a" and "an": a sentence begins */
     enum gw_verdict verdict = gw_exchange_reject(ex, "insufficient-scope", detail_of(ex, &text), 0);
 
+    ex->record.detail = gw_arena_printf(&ex->arena, "authorise: %.*s lacks a scope",
+                                        GW_STR_ARG(decision->lacking->consumer));
+
     gw_buf_init(&challenge, MAX_TEXT_BYTES);
     gw_buf_printf(&challenge, "%s realm=\"%.*s\", error=\"insufficient_scope\", scope=\"",
                   kinds[scheme->kind].challenge, GW_STR_ARG(realm));

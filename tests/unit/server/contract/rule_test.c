@@ -440,7 +440,7 @@ static const struct {
     {"method == 'PSOT'", 8, "did you mean \"POST\"?"},
     {"method in ['GET', 'TRACE']", 8, "no operation has this method"},
     {"token.\xc3\xa4 == 'x'", 7, "a name must follow"},
-    {"token.umlaut == '\xc3\xa4\xc3\xb6' nd true", 23, "did you mean \"and\"?"},
+    {"token.umlaut == '\xc3\xa4\xc3\xb6' nd true", 22, "did you mean \"and\"?"},
     {"\xff", 1, "a rule is UTF-8"},
 };
 
