@@ -26,6 +26,7 @@
 
 struct gw_cidr;
 struct gw_filter_type;
+struct gw_floor_rule;
 
 /* Where to listen. An empty text (ptr NULL) anywhere in this file: not given. */
 struct gw_config_address {
@@ -117,6 +118,8 @@ struct gw_config_floor {
     bool authentication;
     const struct gw_str *anonymous; /* patterns of namespaces that may have operations without it */
     size_t anonymous_count;
+    const struct gw_floor_rule *rules;
+    size_t rule_count;
     struct gw_str default_plan;
     bool asserts_formats; /* `format` refuses, in all schemas */
 };
