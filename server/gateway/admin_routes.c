@@ -1,5 +1,6 @@
 /* The table of all that the admin listener offers, and the answers that need no file of their own.
  */
+#include "server/gateway/admin_issuers.h"
 #include "server/gateway/admin_route.h"
 #include "server/gateway/certificates.h"
 #include "server/gateway/readiness.h"
@@ -58,5 +59,7 @@ const struct gw_admin_route gw_admin_routes[] = {
     {GW_METHOD_GET, "/metrics", answer_metrics, NULL, true},
     {GW_METHOD_GET, "/config", answer_config, NULL, false},
     {GW_METHOD_POST, "/reload", answer_reload, NULL, false},
+    {GW_METHOD_GET, "/issuers", gw_admin_issuers_answer, NULL, false},
+    {GW_METHOD_POST, "/issuers/{name}/flush", gw_admin_issuers_flush, NULL, false},
     {0},
 };

@@ -22,6 +22,7 @@
 #include "server/core/str.h"
 #include "server/http/tls.h"
 #include "server/json/option.h"
+#include "server/upstream/credentials.h"
 
 struct gw_cidr;
 struct gw_filter_type;
@@ -103,7 +104,8 @@ struct gw_config_backend {
     unsigned max_connections, max_waiting;  /* of one worker */
     const struct gw_config_header *headers; /* added to each request; values are secrets */
     size_t header_count;
-    bool send_bearer;         /* the caller's token goes on to this backend */
+    struct gw_credentials_config credentials; /* ours for it */
+    bool send_bearer;                         /* the caller's token goes on to this backend */
     struct gw_str probe_path; /* GET for readiness; not given: a connect is enough */
 };
 

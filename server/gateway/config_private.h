@@ -22,6 +22,10 @@ GW_MUST_CHECK
 int gw_config_fill(struct gw_config_loader *loader);
 GW_MUST_CHECK
 int gw_config_fill_backends(struct gw_config_loader *loader);
+/* `checked` is the backend's `credentials`; its fields must be filled by then. */
+GW_MUST_CHECK
+int gw_config_fill_credentials(struct gw_config_loader *loader, const char *backend_pointer,
+                               const json_t *checked, struct gw_config_backend *backend);
 GW_MUST_CHECK
 int gw_config_fill_redis(struct gw_config_loader *loader);
 

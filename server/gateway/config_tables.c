@@ -272,6 +272,10 @@ static const struct gw_option backend_options[] = {
      .flags = GW_OPTION_SECRET,
      .value = "{}",
      .help = "Fields added to each request, such as an API key; they replace a caller's."},
+    {.name = "credentials",
+     .type = GW_OBJECT,
+     .fields = gw_config_credentials_options,
+     .help = "What the gateway shows the backend in Authorization: one of the following."},
     {.name = "send_bearer",
      .type = GW_BOOL,
      .value = "false",
@@ -330,8 +334,8 @@ const struct gw_option gw_config_options[] = {
      .type = GW_STRING,
      .min = 1,
      .max = 1024,
-     .help = "The folder of all that outlives a restart. If left out: /var/lib/millgate for root, "
-             "otherwise millgate below $XDG_STATE_HOME or ~/.local/state."},
+     .help = "The folder of all that outlives a restart. If left out: all, in the order in which "
+             "the reference lists them."},
     {.name = "drain_timeout",
      .type = GW_DURATION,
      .min = 0,
@@ -378,13 +382,6 @@ const struct gw_option gw_config_options[] = {
      .type = GW_LIST,
      .max = 64,
      .help = "The chain: a list of `name: {options}`, or of names, in the order in which they see "
-             "a request. If left out: body_limit, cors, jwt, client_certificate, authorise, "
-             "headers, rate_limit, "
-             "schema."},
+             "a request. If left out: all, in the order in which the reference lists them."},
     {0},
-};
-
-const char *const gw_config_default_chain[] = {
-    "body_limit", "cors",   "jwt", "client_certificate", "authorise", "headers",
-    "rate_limit", "schema", NULL,
 };

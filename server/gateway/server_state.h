@@ -52,6 +52,8 @@ struct gw_server {
     uint64_t generation;
     struct gw_policy_set sets[GW_MAX_WORKERS]; /* each worker's newest, for taking over */
     struct gw_reload reload;
+    struct gw_list errands; /* that the workers have not all done */
+    size_t errand_count;
 
     struct gw_worker_thread *workers[GW_MAX_WORKERS];
     size_t worker_count;

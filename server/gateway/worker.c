@@ -12,6 +12,7 @@
 #include "server/core/log.h"
 #include "server/filter/worker.h"
 #include "server/gateway/backend_metrics.h"
+#include "server/gateway/errand.h"
 #include "server/gateway/redis_setup.h"
 #include "server/gateway/request.h"
 #include "server/gateway/trust.h"
@@ -45,6 +46,7 @@ struct gw_worker_thread {
     bool is_started;
     /* --- shared with the main thread --- */
     _Atomic(struct gw_view *) inbox;
+    _Atomic(struct gw_errand_part *) errands; /* the newest first */
     atomic_bool must_drain, must_stop, is_empty, has_redis;
 };
 
@@ -82,7 +84,7 @@ static void adopt(struct gw_worker_thread *worker, struct gw_view *view)
 {
     struct gw_view *old = worker->requests.view;
 
-    gw_view_adopt(view, worker->requests.worker.http);
+    gw_view_adopt(view, &worker->requests.worker);
     pass_on_trust(worker, view->snapshot);
     worker->requests.view = view;
     retire_view(worker, old);
@@ -188,9 +190,15 @@ static void on_wake(void *self)
 {
     struct gw_worker_thread *worker = self;
     struct gw_view *view = atomic_exchange_explicit(&worker->inbox, NULL, memory_order_acq_rel);
+    struct gw_errand_part *errands =
+        atomic_exchange_explicit(&worker->errands, NULL, memory_order_acq_rel);
 
     if (view != NULL)
         adopt(worker, view);
+    if (errands != NULL) {
+        gw_errand_do(errands, &worker->requests.worker);
+        notify(worker);
+    }
     if (atomic_load_explicit(&worker->must_drain, memory_order_relaxed)) {
         for (size_t i = 0; i < worker->listener_count; i++)
             gw_listener_drain(worker->listeners[i]);
@@ -232,6 +240,18 @@ void gw_worker_hand_over(struct gw_worker_thread *worker, struct gw_view *view)
     /* One that the worker has not even looked at can only be the first, in a reload right at start.
      */
     gw_view_destroy(atomic_exchange_explicit(&worker->inbox, view, memory_order_acq_rel));
+    if (worker->is_started)
+        gw_async_send(worker->wake);
+}
+
+void gw_worker_give(struct gw_worker_thread *worker, struct gw_errand_part *part)
+{
+    struct gw_errand_part *list = atomic_load_explicit(&worker->errands, memory_order_relaxed);
+
+    while (!atomic_compare_exchange_weak_explicit(&worker->errands, &list,
+                                                  gw_errand_put(part, list), memory_order_release,
+                                                  memory_order_relaxed))
+        continue;
     if (worker->is_started)
         gw_async_send(worker->wake);
 }
@@ -399,6 +419,7 @@ void gw_worker_destroy(struct gw_worker_thread *worker)
         finish(worker);
     }
     gw_view_destroy(atomic_load_explicit(&worker->inbox, memory_order_relaxed));
+    gw_errand_drop(atomic_load_explicit(&worker->errands, memory_order_relaxed));
     gw_exchange_pool_finish(&worker->pool);
     for (size_t i = 0; i < MAX_LISTENERS; i++)
         free(worker->addresses[i]);
