@@ -47,6 +47,10 @@ const struct gw_option jwt_issuer_options[] = {
      "The claim with the scopes, a string or a list; if absent: scope, or else scp."},
     {"max_token_bytes", GW_BYTES, 256, 65536, "8KiB", "A longer token is refused."},
     {"min_rsa_bits", GW_INT, 2048, GW_RSA_MAX_BITS, "2048", "Shorter RSA keys are not used."},
+    {"certificate_bound", GW_ENUM, 0, 0, "accepted",
+     "Whether every token must be bound to its owner's certificate (RFC 8705, cnf.x5t#S256). One "
+     "that is bound needs that certificate in any case.",
+     .words = "accepted required"},
     {"grants", GW_LIST, 0, 256, "[]",
      "The namespaces of APIs whose documents may name this issuer: /<layer>/<name>, or with * for "
      "a part."},
@@ -229,6 +233,8 @@ int jwt_issuer_init(struct jwt_issuer *issuer, struct gw_str name, const json_t 
     issuer->rules.leeway_s =
         json_integer_value(json_object_get(config, "leeway")) / (int64_t)GW_NS_PER_SECOND;
     issuer->form.scope_claim = get_string(config, "scope_claim");
+    issuer->needs_certificate =
+        gw_str_equal(get_string(config, "certificate_bound"), GW_STR("required"));
     issuer->max_token_bytes =
         (size_t)json_integer_value(json_object_get(config, "max_token_bytes"));
 

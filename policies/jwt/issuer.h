@@ -26,6 +26,7 @@ struct jwt_issuer {
     struct claims_form form;
     uint32_t algorithms; /* allowed: 1 << enum gw_signature_alg */
     size_t max_token_bytes;
+    bool needs_certificate;          /* every token must be bound to one (RFC 8705) */
     struct gw_jwk_set *file_keys;    /* NULL: they come from the network */
     uint64_t file_set_id;            /* if not: tells one file from another */
     unsigned file_flushes;           /* likewise */

@@ -128,7 +128,8 @@ static enum gw_verdict judge(struct jwt *jwt, struct gw_exchange *ex, struct gw_
                           .peer = ex->request.peer,
                           .now_ns = ex->now_ns,
                           .now_s = (int64_t)(ex->wall_ns / GW_NS_PER_SECOND),
-                          .arena = &ex->arena};
+                          .arena = &ex->arena,
+                          .client_certificate = ex->request.client_certificate};
     enum jose_verdict verdict = prover_prove(&jwt->prover, &proof);
 
     if (verdict == JOSE_OK) {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "policies/jwt/binding.h"
 #include "policies/jwt/key_set.h"
 #include "server/core/clock.h"
 
@@ -69,6 +70,9 @@ static enum jose_verdict judge(struct attempt *attempt, const struct jwt_issuer 
     if (claims->subject.len == 0)
         return JOSE_CLAIM_MISSING;
     enum jose_verdict verdict = claims_check(claims, &issuer->rules, attempt->proof->now_s);
+    if (verdict == JOSE_OK)
+        verdict = binding_check(attempt->proof->arena, claims, attempt->proof->client_certificate,
+                                issuer->needs_certificate);
     if (verdict != JOSE_OK)
         return verdict;
     attempt->proof->issuer = issuer;

@@ -36,7 +36,7 @@ void prover_finish(struct prover *prover);
 GW_MUST_CHECK
 int prover_settle(struct prover *prover, struct gw_worker *worker);
 
-/* One token on its way to a verdict. The first six are given. */
+/* One token on its way to a verdict. The first seven are given. */
 struct proof {
     const struct gw_operation *operation; /* its security says which issuers are accepted */
     struct gw_str token;
@@ -44,6 +44,7 @@ struct proof {
     uint64_t now_ns;    /* CLOCK_MONOTONIC */
     int64_t now_s;      /* since 1970 */
     struct gw_arena *arena;
+    struct gw_str client_certificate; /* DER, possession proved; empty: none */
 
     const struct jwt_issuer *issuer; /* who vouches for the token; lives as long as the prover */
     const struct claims *claims;     /* in the arena */

@@ -2,6 +2,7 @@
  */
 #include "server/gateway/admin_issuers.h"
 #include "server/gateway/admin_route.h"
+#include "server/gateway/certificates.h"
 #include "server/gateway/readiness.h"
 #include "server/gateway/server_state.h"
 #include "server/observe/metrics.h"
@@ -36,6 +37,7 @@ static void answer_metrics(struct gw_server *server, struct gw_exchange *ex, con
     (void)body;
     gw_buf_init(&text, MAX_ANSWER_BYTES);
     gw_metrics_print(server->metrics, &text);
+    gw_certificates_print_metrics(server->current, &text);
     gw_admin_answer(ex, 200, GW_STR("text/plain; version=0.0.4; charset=utf-8"), &text);
 }
 

@@ -161,7 +161,7 @@ static int start_worker(struct gw_server *server, size_t index, int (*fds)[GW_MA
         fds[i][index] = -1;
     }
     const struct gw_worker_setup setup = {
-        .config = config,
+        .snapshot = server->current,
         .fds = own_fds,
         .redis = &server->redis_setup,
         .metrics = server->metrics,
@@ -262,6 +262,7 @@ static void finish(struct gw_server *server)
     gw_access_log_destroy(server->access_log);
     gw_timer_stop(&server->drain_timer);
     gw_timer_stop(&server->tick);
+    gw_timer_stop(&server->certificates);
     gw_redis_access_close(&server->redis);
     gw_private_redis_stop(server->private_redis);
     for (size_t i = 0; i < GW_MAX_WORKERS; i++)

@@ -16,11 +16,12 @@ struct gw_access_log;
 struct gw_errand_part;
 struct gw_metrics;
 struct gw_redis_setup;
+struct gw_snapshot;
 struct gw_worker_thread;
 
 struct gw_worker_setup {
-    const struct gw_config *config; /* for the listeners; needed during create only */
-    const int *fds;                 /* listening sockets, one per listener; taken over */
+    const struct gw_snapshot *snapshot; /* for the listeners; needed during create only */
+    const int *fds;                     /* listening sockets, one per listener; taken over */
     const struct gw_redis_setup *redis;
     struct gw_metrics *metrics;
     struct gw_access_log *access_log; /* may be NULL */

@@ -8,7 +8,9 @@ import { peerPath, prepareGateway, runProgram, startGateway, suiteScope } from '
 const PORTAL = 'https://portal.example';
 
 function chain(allow) {
-  return [{ body_limit: {} }, { cors: { allow } }, { jwt: {} }, { headers: {} }, { rate_limit: {} }, { schema: {} }];
+  return [
+    { body_limit: {} }, { cors: { allow } }, { jwt: {} }, { authorise: {} }, { headers: {} }, { rate_limit: {} }, { schema: {} },
+  ];
 }
 
 describe('cors', () => {

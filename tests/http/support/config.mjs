@@ -9,7 +9,7 @@ import { AUDIENCE, ISSUER } from './tokens.mjs';
 export const PEER_ROOT = '/system/peer/v1';
 export const ADMIN_SCOPE = 'millgate:admin';
 
-const POLICIES = [{ body_limit: {} }, { headers: {} }, { jwt: {} }, { authorise: {} }, { rate_limit: {} }, { schema: {} }];
+const POLICIES = [{ body_limit: {} }, { headers: {} }, { jwt: {} }, { client_certificate: {} }, { authorise: {} }, { rate_limit: {} }, { schema: {} }];
 
 /** The usual chain with another bound on bodies. */
 export function withBodyLimit(maxBytes) {
