@@ -24,13 +24,17 @@ static const char *const verdict_texts[JOSE_VERDICT_COUNT] = {
     [JOSE_KEY_UNKNOWN] = "no key of the issuer fits the token",
     [JOSE_KEYS_ABSENT] = "the issuer's keys are not available",
     [JOSE_BAD_SIGNATURE] = "the signature does not verify",
+    [JOSE_TOO_MANY_FAILURES] = "too many tokens from this address were bad",
     [JOSE_CLAIMS_MALFORMED] = "the claims are not well-formed",
     [JOSE_CLAIM_MISSING] = "a required claim is missing",
     [JOSE_ISSUER] = "the issuer is not accepted here",
     [JOSE_AUDIENCE] = "the token is for another audience",
     [JOSE_TYPE] = "the token is of another type",
     [JOSE_EXPIRED] = "the token has expired",
+    [JOSE_REVOKED] = "the token was revoked",
     [JOSE_NOT_YET] = "the token is not valid yet",
+    [JOSE_NOT_BOUND] = "the token is not bound to a client certificate",
+    [JOSE_OTHER_CERTIFICATE] = "the token is bound to another client certificate",
     [JOSE_NO_MEMORY] = "the token cannot be handled",
 };
 

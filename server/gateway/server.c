@@ -11,6 +11,7 @@
 #include "server/gateway/admin.h"
 #include "server/gateway/admin_record.h"
 #include "server/gateway/backend_metrics.h"
+#include "server/gateway/errand.h"
 #include "server/gateway/listen_socket.h"
 #include "server/gateway/readiness.h"
 #include "server/gateway/records.h"
@@ -92,6 +93,7 @@ static void on_wake(void *self)
     struct gw_server *server = self;
 
     gw_server_reload_progress(server);
+    gw_errands_progress(server);
     if (server->phase == GW_SERVER_DRAINING && is_empty(server))
         stop(server);
 }
@@ -163,7 +165,7 @@ static int start_worker(struct gw_server *server, size_t index, int (*fds)[GW_MA
         fds[i][index] = -1;
     }
     const struct gw_worker_setup setup = {
-        .config = config,
+        .snapshot = server->current,
         .fds = own_fds,
         .redis = &server->redis_setup,
         .metrics = server->metrics,
@@ -274,12 +276,14 @@ static void finish(struct gw_server *server)
     gw_readiness_destroy(server->readiness);
     for (size_t i = 0; i < server->worker_count; i++)
         gw_worker_destroy(server->workers[i]);
+    gw_errands_finish(server);
     gw_access_log_destroy(server->access_log);
     gw_timer_stop(&server->drain_timer);
     gw_timer_stop(&server->tick);
     gw_records_destroy(server->records);
     gw_admin_record_drop(server);
     gw_audit_close(server->audit);
+    gw_timer_stop(&server->certificates);
     gw_redis_access_close(&server->redis);
     gw_private_redis_stop(server->private_redis);
     for (size_t i = 0; i < GW_MAX_WORKERS; i++)
@@ -306,6 +310,7 @@ int gw_server_run(const struct gw_server_options *options)
         return EXIT_FAILURE;
     server->options = *options;
     gw_list_init(&server->admin_pending);
+    gw_list_init(&server->errands);
     signal(SIGPIPE, SIG_IGN);
     int exit_code = EXIT_FAILURE;
     if (start(server, &error) != 0) {
