@@ -5,7 +5,9 @@
 
 #include "policies/jwt/binding.h"
 #include "policies/jwt/key_set.h"
+#include "policies/jwt/revocation.h"
 #include "server/core/clock.h"
+#include "server/filter/worker.h"
 
 #define CACHED_WITHOUT_EXPIRY_S 300 /* for tokens that never expire */
 
@@ -73,6 +75,9 @@ static enum jose_verdict judge(struct attempt *attempt, const struct jwt_issuer 
     if (verdict == JOSE_OK)
         verdict = binding_check(attempt->proof->arena, claims, attempt->proof->client_certificate,
                                 issuer->needs_certificate);
+    if (verdict == JOSE_OK)
+        verdict = revocation_judge(attempt->prover->records, issuer->name, claims,
+                                   attempt->proof->now_s, attempt->proof->arena);
     if (verdict != JOSE_OK)
         return verdict;
     attempt->proof->issuer = issuer;
@@ -261,6 +266,7 @@ int prover_init(struct prover *prover, const json_t *config, struct gw_error *er
 
 int prover_settle(struct prover *prover, struct gw_worker *worker)
 {
+    prover->records = worker == NULL ? NULL : worker->records;
     if (prover->memory == NULL)
         prover->memory = token_memory_open(&prover->memory_config, worker);
     if (prover->memory == NULL)
