@@ -163,7 +163,7 @@ static const struct gw_worker_share_type share_type = {
 
 int dpop_guard_settle(struct dpop_guard *guard, struct gw_worker *worker)
 {
-    if (guard->memory_entries == 0 || guard->memory != NULL)
+    if (guard->memory_entries == 0 || guard->memory != NULL || worker == NULL)
         return 0;
     guard->memory = gw_worker_share_open(&share_type, &guard->memory_entries, worker);
     if (guard->memory == NULL)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "policies/jwt/introspect_answer.h"
-#include "server/core/breaker.h"
+#include "policies/jwt/introspection_private.h"
 #include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/filter/worker_share.h"
@@ -19,17 +19,6 @@
 #define CACHE_ENTRIES 1000000
 #define PEER_BYTES 64
 
-struct introspection {
-    struct gw_worker_share share;
-    struct introspect_config config; /* of options that are held, and a copy of the name */
-    struct gw_http_origin *origin;   /* keeps its connections */
-    struct token_cache *active, *inactive;
-    struct gw_breaker breaker;
-    char reason[256]; /* of the last failure, as logged */
-    struct gw_list questions;
-    size_t waiter_count;
-};
-
 /* One token's. */
 struct introspection_question {
     struct gw_list node;
@@ -38,6 +27,7 @@ struct introspection_question {
     struct token_key key;
     char peer[PEER_BYTES]; /* for whose sake it was asked */
     bool is_probe;         /* of the breaker */
+    unsigned flushes;      /* when it was asked: an answer from before the next is not kept */
     struct gw_list waiters;
 };
 
@@ -138,6 +128,8 @@ static void note_answer(struct introspection_question *question, const struct cl
         gw_log_info("worker %u: issuer %.*s: it can be asked about tokens again",
                     introspection->share.worker->index, GW_STR_ARG(introspection->config.name));
     introspection->reason[0] = '\0';
+    if (question->flushes != introspection->flushes)
+        return;
     if (claims == NULL)
         keep(introspection->inactive, &question->key, &nothing,
              now_s(introspection) + INTROSPECTION_INACTIVE_S);
@@ -250,6 +242,7 @@ static struct introspection_question *make_question(struct introspection *intros
     }
     question->introspection = introspection;
     question->is_probe = introspection->breaker.is_open;
+    question->flushes = introspection->flushes;
     question->key = *key;
     question->key.generation = 0;
     snprintf(question->peer, sizeof(question->peer), "%.*s", GW_STR_ARG(waiter->peer));
@@ -381,6 +374,7 @@ static const struct gw_worker_share_type share_type = {
     .create = create,
     .leave = leave,
     .destroy = destroy,
+    .exhibit = &introspection_exhibit,
 };
 
 struct introspection *introspection_open(const struct introspect_config *config,

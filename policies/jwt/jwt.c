@@ -18,6 +18,13 @@ static const struct gw_option jwt_options[] = {
     {"cache_bytes", GW_BYTES, 64 << 10, 1 << 30, "32MiB",
      "Per worker, for tokens already verified; about 600 bytes each."},
     {"cache_entries", GW_INT, 1, 10000000, "65536", "Per worker, how many at most."},
+    {"bad_token_memory", GW_DURATION, 0, 600 * (int64_t)GW_NS_PER_SECOND, "10s",
+     "How long a token with a bad signature is refused without verifying it again; the last 8 of "
+     "an "
+     "address, per worker."},
+    {"bad_signatures_per_second", GW_INT, 0, 100000, "100",
+     "Per worker, how many bad signatures of one address (IPv6: /64) are paid for, and twice as "
+     "many at once; beyond, its tokens that are not in the cache are answered 429. 0: no bound."},
     {"dpop", GW_OBJECT, 0, 0, "{}", "How proofs of possession are judged (RFC 9449).",
      .fields = jwt_dpop_options},
     {0},
@@ -39,6 +46,13 @@ static const struct gw_metric refused = {
 static const struct gw_metric refused_keys = {
     "millgate_jwt_refused_total", "Requests refused for their token.", "reason=\"keys\"", false};
 
+static const struct gw_metric refused_flood = {
+    "millgate_jwt_refused_total", "Requests refused for their token.", "reason=\"flood\"", false};
+static const struct gw_metric bad_signatures = {
+    "millgate_jwt_bad_signatures_total", "Tokens that were verified and found bad.", NULL, false};
+static const struct gw_metric denied_hits = {
+    "millgate_jwt_denied_hits_total",
+    "Tokens refused because they were found bad a moment ago from the same address.", NULL, false};
 #define PROOFS \
     "millgate_jwt_dpop_proofs_total", "Proofs of possession that came with a valid token."
 static const struct gw_metric proof_accepted = {PROOFS, "result=\"accepted\"", false};
@@ -103,9 +117,8 @@ struct pending {
     struct shown shown;
     struct key_waiter key_waiter;
     struct introspection_waiter asker;
-    uint64_t asked; /* issuers whose providers were: a bit each */
     struct dpop_replay_question question;
-    struct proof proof; /* of a token whose proof is asked about */
+    struct proof proof; /* what was asked so far; of a good token, all */
 };
 
 static struct pending *find_pending(struct jwt *jwt, struct gw_exchange *ex,
@@ -183,6 +196,12 @@ static enum gw_verdict refuse_without_keys(struct gw_exchange *ex, const struct 
     return gw_exchange_reject(ex, "unavailable", "The issuer's keys are not available.", retry_ns);
 }
 
+static enum gw_verdict refuse_flood(struct gw_exchange *ex, const struct proof *proof)
+{
+    count(ex, &refused_flood);
+    return gw_exchange_reject(ex, "too-many-failed-tokens", NULL, proof->wait_ns);
+}
+
 static enum gw_verdict refuse_unasked(struct gw_exchange *ex, bool is_crowded)
 {
     count(ex, &refused_keys);
@@ -194,39 +213,46 @@ static enum gw_verdict refuse_unasked(struct gw_exchange *ex, bool is_crowded)
                               GW_NS_PER_SECOND);
 }
 
-/* Has a provider asked about the token, each once. */
-static enum gw_verdict ask(struct pending *pending, const struct jwt_issuer *issuer)
+/* Has a provider asked about the token, each once. True: there is nothing more to be had of it now,
+ * so the token is to be looked at again; else *out_verdict is what comes of it. */
+static bool ask(struct pending *pending, const struct jwt_issuer *issuer,
+                enum gw_verdict *out_verdict)
 {
-    struct jwt *jwt = pending->jwt;
-    uint64_t bit = UINT64_C(1) << (issuer - jwt->prover.issuers);
-    struct token_key key = prover_key(&jwt->prover, pending->shown.token);
+    struct token_key key = prover_key(&pending->jwt->prover, pending->shown.token);
 
-    if ((pending->asked & bit) != 0 || issuer->introspection == NULL)
-        return refuse_unasked(pending->ex, false);
-    pending->asked |= bit;
-    pending->proof.told.issuer = issuer;
+    pending->proof.asked |= issuer->bit;
+    pending->proof.told.issuer = NULL;
+    if (issuer->introspection == NULL)
+        return true;
     switch (introspection_ask(issuer->introspection, &key, &pending->asker)) {
     case INTROSPECTION_WAIT:
-        return GW_WAIT;
+        pending->proof.told.issuer = issuer;
+        *out_verdict = GW_WAIT;
+        return false;
     case INTROSPECTION_CROWDED:
-        return refuse_unasked(pending->ex, true);
+        *out_verdict = refuse_unasked(pending->ex, true);
+        return false;
     case INTROSPECTION_DENIED:
         break;
     }
-    return refuse_unasked(pending->ex, false);
+    return true;
 }
 
-/* The verdict, or GW_WAIT for what may change it. `told` is what a provider said just now, or NULL.
- */
-static enum gw_verdict judge(struct jwt *jwt, struct gw_exchange *ex, const struct shown *shown,
-                             const struct proof *told)
+/* The verdict, or GW_WAIT for what may change it. */
+static enum gw_verdict judge(struct jwt *jwt, struct gw_exchange *ex, const struct shown *shown)
 {
+    struct pending *pending = *gw_exchange_slot(ex, jwt);
     struct proof proof = {.operation = ex->operation,
                           .token = shown->token,
+                          .peer = ex->request.peer,
+                          .now_ns = ex->now_ns,
                           .now_s = (int64_t)(ex->wall_ns / GW_NS_PER_SECOND),
-                          .arena = &ex->arena};
-    if (told != NULL)
-        proof.told = told->told;
+                          .arena = &ex->arena,
+                          .client_certificate = ex->request.client_certificate};
+    if (pending != NULL) {
+        proof.told = pending->proof.told;
+        proof.asked = pending->proof.asked;
+    }
     enum jose_verdict verdict = prover_prove(&jwt->prover, &proof);
 
     if (verdict == JOSE_OK) {
@@ -234,12 +260,16 @@ static enum gw_verdict judge(struct jwt *jwt, struct gw_exchange *ex, const stru
         return check_possession(jwt, ex, shown, &proof);
     }
     if (proof.asking != NULL) {
-        struct pending *pending = find_pending(jwt, ex, shown);
-        return pending == NULL ? gw_exchange_reject(ex, "overloaded", NULL, 0)
-                               : ask(pending, proof.asking);
+        enum gw_verdict asked;
+        pending = find_pending(jwt, ex, shown);
+        if (pending == NULL)
+            return gw_exchange_reject(ex, "overloaded", NULL, 0);
+        return ask(pending, proof.asking, &asked) ? judge(jwt, ex, shown) : asked;
     }
+    if (proof.is_untold)
+        return refuse_unasked(ex, false);
     if (proof.lacking != NULL) {
-        struct pending *pending = find_pending(jwt, ex, shown);
+        pending = find_pending(jwt, ex, shown);
         if (pending == NULL)
             return gw_exchange_reject(ex, "overloaded", NULL, 0);
         switch (key_source_wish(proof.lacking->source, &pending->key_waiter)) {
@@ -253,7 +283,11 @@ static enum gw_verdict judge(struct jwt *jwt, struct gw_exchange *ex, const stru
             break;
         }
     }
-    count(ex, &cache_misses);
+    count(ex, proof.was_denied ? &denied_hits : &cache_misses);
+    if (proof.has_failed)
+        count(ex, &bad_signatures);
+    if (verdict == JOSE_TOO_MANY_FAILURES)
+        return refuse_flood(ex, &proof);
     return verdict == JOSE_KEYS_ABSENT ? refuse_without_keys(ex, &proof) : refuse(jwt, ex, verdict);
 }
 
@@ -281,7 +315,7 @@ static void on_keys(struct key_waiter *waiter)
 {
     struct pending *pending = GW_CONTAINER_OF(waiter, struct pending, key_waiter);
 
-    go_on(pending, judge(pending->jwt, pending->ex, &pending->shown, &pending->proof));
+    go_on(pending, judge(pending->jwt, pending->ex, &pending->shown));
 }
 
 static void on_told(struct introspection_waiter *waiter, enum introspection_state state,
@@ -297,7 +331,7 @@ static void on_told(struct introspection_waiter *waiter, enum introspection_stat
     pending->proof.told.claims = copy;
     pending->proof.told.state =
         state == INTROSPECTION_ACTIVE && copy == NULL ? INTROSPECTION_UNKNOWN : state;
-    go_on(pending, judge(pending->jwt, pending->ex, &pending->shown, &pending->proof));
+    go_on(pending, judge(pending->jwt, pending->ex, &pending->shown));
 }
 
 static void on_replay(struct dpop_replay_question *question, enum dpop_replay_verdict verdict)
@@ -337,7 +371,7 @@ static enum gw_verdict jwt_on_request(void *self, struct gw_exchange *ex)
         return GW_FAIL; /* nobody said what this is, so nobody may have it */
     if (!prover_is_asked(&jwt->prover, ex->operation))
         return GW_NEXT;
-    if (!jwt->is_settled && ex->worker != NULL) {
+    if (!jwt->is_settled) {
         if (prover_settle(&jwt->prover, ex->worker) != 0 ||
             dpop_guard_settle(&jwt->guard, ex->worker) != 0)
             return gw_exchange_reject(ex, "overloaded", NULL, 0);
@@ -357,7 +391,7 @@ static enum gw_verdict jwt_on_request(void *self, struct gw_exchange *ex)
     case BEARER_TOKEN:
         break;
     }
-    enum gw_verdict verdict = judge(jwt, ex, &shown, NULL);
+    enum gw_verdict verdict = judge(jwt, ex, &shown);
     if (verdict == GW_WAIT)
         gw_exchange_on_cancel(ex, on_cancel);
     return verdict;

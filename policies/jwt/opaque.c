@@ -1,5 +1,6 @@
 #include "policies/jwt/opaque.h"
 
+#include "policies/jwt/binding.h"
 #include "policies/jwt/introspect_answer.h"
 
 static enum jose_verdict look_up(struct proof *proof, const struct token_key *key,
@@ -17,7 +18,9 @@ static enum jose_verdict look_up(struct proof *proof, const struct token_key *ke
         return JOSE_OK;
     if (state == INTROSPECTION_INACTIVE)
         return JOSE_INACTIVE;
-    if (proof->asking == NULL)
+    if ((proof->asked & issuer->bit) != 0)
+        proof->is_untold = true;
+    else if (proof->asking == NULL)
         proof->asking = issuer;
     return JOSE_NOT_ASKED;
 }
@@ -35,7 +38,11 @@ static enum jose_verdict check(const struct proof *proof, const struct jwt_issue
         rules.issuer = GW_STR("");
     if (claims->audiences.len == 0 && !issuer->introspect.needs_audience)
         rules.audience_count = 0;
-    return claims_check(claims, &rules, proof->now_s);
+    enum jose_verdict verdict = claims_check(claims, &rules, proof->now_s);
+    if (verdict != JOSE_OK)
+        return verdict;
+    return binding_check(proof->arena, claims, proof->client_certificate,
+                         issuer->needs_certificate);
 }
 
 enum jose_verdict opaque_prove(struct proof *proof, const struct token_key *key,
@@ -67,5 +74,8 @@ enum jose_verdict opaque_confirm(struct proof *proof, const struct token_key *ke
     if (!issuer->has_introspection || !issuer->introspect.asks_always)
         return JOSE_OK;
     enum jose_verdict verdict = look_up(proof, key, issuer, &claims);
-    return verdict == JOSE_OK ? check(proof, issuer, claims) : verdict;
+    if (verdict == JOSE_OK)
+        verdict = claims_check(claims, &(struct claims_rules){.leeway_s = issuer->rules.leeway_s},
+                               proof->now_s);
+    return verdict;
 }

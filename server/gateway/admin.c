@@ -101,11 +101,10 @@ static const struct gw_exchange_handler admin_handler = {.begin = begin, .finish
 
 /* --- life --- */
 
-static int listen_on(struct gw_admin *admin, int fd, bool is_tls, struct gw_listener **out_listener,
-                     struct gw_error *error)
+static int listen_on(struct gw_admin *admin, int fd, const struct gw_listener_trust *trust,
+                     struct gw_listener **out_listener, struct gw_error *error)
 {
     struct gw_server *server = admin->server;
-    const struct gw_config_admin *config = &server->current->config->admin;
     const struct gw_listener_config listener = {
         .fd = fd,
         .worker = &server->main_worker,
@@ -113,8 +112,7 @@ static int listen_on(struct gw_admin *admin, int fd, bool is_tls, struct gw_list
         .pool = &admin->pool,
         .handler = &admin_handler,
         .handler_self = admin,
-        .certificate_pem = is_tls ? config->tls.certificate_pem.ptr : NULL,
-        .key_pem = is_tls ? config->tls.key_pem.ptr : NULL,
+        .trust = trust,
         .max_connections = MAX_CONNECTIONS,
         .pool_bytes = POOL_BYTES,
         .head_timeout_ns = 10 * GW_NS_PER_SECOND,
@@ -134,7 +132,8 @@ static int open_listeners(struct gw_admin *admin, struct gw_error *error)
         char url[96];
         rc = gw_listen_sockets(&config->at, 1, &fd, error);
         if (rc == 0)
-            rc = listen_on(admin, fd, config->tls.is_on, &admin->listeners[0], error);
+            rc = listen_on(admin, fd, &admin->server->current->admin_trust, &admin->listeners[0],
+                           error);
         if (rc == 0) {
             gw_listen_url(fd, config->tls.is_on, url, sizeof(url));
             fprintf(stderr, "admin on %s\n", url);
@@ -142,7 +141,7 @@ static int open_listeners(struct gw_admin *admin, struct gw_error *error)
     }
     if (rc == 0 && config->socket.ptr != NULL) {
         fd = gw_listen_unix(config->socket.ptr, error);
-        rc = fd < 0 ? fd : listen_on(admin, fd, false, &admin->listeners[1], error);
+        rc = fd < 0 ? fd : listen_on(admin, fd, NULL, &admin->listeners[1], error);
         admin->socket_path = rc == 0 ? strdup(config->socket.ptr) : NULL;
         if (rc == 0)
             fprintf(stderr, "admin on unix:%s\n", config->socket.ptr);
@@ -167,6 +166,17 @@ int gw_admin_create(struct gw_server *server, struct gw_admin **out_admin, struc
     }
     *out_admin = admin;
     return 0;
+}
+
+void gw_admin_adopt(struct gw_admin *admin)
+{
+    struct gw_listener *listener = admin->listeners[0];
+    const struct gw_listener_trust *trust = &admin->server->current->admin_trust;
+
+    if (listener == NULL)
+        return;
+    bool fits = gw_listener_has_tls(listener) == (trust->tls != NULL);
+    gw_listener_set_trust(listener, fits ? trust : NULL);
 }
 
 void gw_admin_destroy(struct gw_admin *admin)

@@ -1,6 +1,8 @@
 /* The table of all that the admin listener offers, and the answers that need no file of their own.
  */
+#include "server/gateway/admin_issuers.h"
 #include "server/gateway/admin_route.h"
+#include "server/gateway/certificates.h"
 #include "server/gateway/readiness.h"
 #include "server/gateway/server_state.h"
 #include "server/observe/metrics.h"
@@ -35,6 +37,7 @@ static void answer_metrics(struct gw_server *server, struct gw_exchange *ex, con
     (void)body;
     gw_buf_init(&text, MAX_ANSWER_BYTES);
     gw_metrics_print(server->metrics, &text);
+    gw_certificates_print_metrics(server->current, &text);
     gw_admin_answer(ex, 200, GW_STR("text/plain; version=0.0.4; charset=utf-8"), &text);
 }
 
@@ -56,5 +59,7 @@ const struct gw_admin_route gw_admin_routes[] = {
     {GW_METHOD_GET, "/metrics", answer_metrics, NULL, true},
     {GW_METHOD_GET, "/config", answer_config, NULL, false},
     {GW_METHOD_POST, "/reload", answer_reload, NULL, false},
+    {GW_METHOD_GET, "/issuers", gw_admin_issuers_answer, NULL, false},
+    {GW_METHOD_POST, "/issuers/{name}/flush", gw_admin_issuers_flush, NULL, false},
     {0},
 };

@@ -20,9 +20,11 @@
 #include "server/core/diagnostic.h"
 #include "server/core/log.h"
 #include "server/core/str.h"
+#include "server/http/tls.h"
 #include "server/json/option.h"
 #include "server/upstream/credentials.h"
 
+struct gw_cidr;
 struct gw_filter_type;
 
 /* Where to listen. An empty text (ptr NULL) anywhere in this file: not given. */
@@ -36,7 +38,8 @@ struct gw_config_address {
 
 struct gw_config_tls_server {
     bool is_on;
-    struct gw_str certificate_pem, key_pem;
+    bool is_listed; /* certificates are a list, not the one of certificate_file and key_file */
+    struct gw_server_tls_config settings;
 };
 
 struct gw_config_tls_client {
@@ -52,6 +55,10 @@ struct gw_config_listener {
     uint64_t body_min_rate_bytes; /* per second; 0: none */
     size_t max_connections;
     size_t pool_bytes; /* memory of one connection */
+    const struct gw_cidr *proxies;
+    size_t proxy_count;
+    bool takes_client_cert;           /* RFC 9440, from those */
+    struct gw_str client_cert_ca_pem; /* verifies it; not given: the proxy did */
 };
 
 struct gw_config_admin {
@@ -170,6 +177,10 @@ void gw_config_report_policy(struct gw_config *config, const struct gw_config_po
 GW_PRINTF(4, 5)
 GW_COLD void gw_config_report(struct gw_config *config, const char *pointer,
                               struct gw_diagnostics *diagnostics, const char *format, ...);
+
+/* The text at that place as the file has it (a path where the checked tree has the content), or
+ * NULL. Borrowed. */
+const char *gw_config_text_as_written(const struct gw_config *config, const char *pointer);
 
 /* A checked top-level section ("plans"), or NULL if the file has none. Borrowed. */
 const json_t *gw_config_section(const struct gw_config *config, const char *name);

@@ -5,7 +5,7 @@
 #define HOUR (INT64_C(3600) * SECOND)
 #define DAY (INT64_C(24) * HOUR)
 
-static const struct gw_option tls_server_options[] = {
+static const struct gw_option certificate_options[] = {
     {.name = "certificate_file",
      .type = GW_FILE,
      .flags = GW_OPTION_REQUIRED,
@@ -14,6 +14,40 @@ static const struct gw_option tls_server_options[] = {
      .type = GW_FILE,
      .flags = GW_OPTION_REQUIRED,
      .help = "The certificate's private key, PEM."},
+    {0},
+};
+
+static const struct gw_option tls_server_options[] = {
+    {.name = "certificate_file",
+     .type = GW_FILE,
+     .help = "The certificate and its chain, PEM, if there is one only."},
+    {.name = "key_file", .type = GW_FILE, .help = "The certificate's private key, PEM."},
+    {.name = "certificates",
+     .type = GW_LIST,
+     .min = 1,
+     .max = 1000,
+     .fields = certificate_options,
+     .help = "Several, chosen by the name that a client asks for (SNI): one that has it exactly, "
+             "or else by a wildcard, or else the first."},
+    {.name = "min_version",
+     .type = GW_ENUM,
+     .words = "TLSv1.2 TLSv1.3",
+     .value = "TLSv1.2",
+     .help = "The oldest version spoken."},
+    {.name = "client_certificates",
+     .type = GW_ENUM,
+     .words = "none optional required",
+     .value = "none",
+     .help = "Whether clients are asked for a certificate. One that is shown must be good in any "
+             "case: otherwise the handshake fails."},
+    {.name = "client_ca_file",
+     .type = GW_FILE,
+     .help = "Who may have issued clients' certificates, PEM."},
+    {.name = "client_crl_file",
+     .type = GW_FILE,
+     .max = 32 << 20,
+     .help = "Revocation lists of those authorities, PEM. One that is out of date refuses all of "
+             "its authority."},
     {0},
 };
 
@@ -66,6 +100,20 @@ static const struct gw_option listener_options[] = {
      .max = 1 << 20,
      .value = "16KiB",
      .help = "Memory of one connection; it bounds the heads of request and response."},
+    {.name = "trusted_proxies",
+     .type = GW_LIST,
+     .max = 256,
+     .value = "[]",
+     .help = "Addresses and networks (10.0.0.0/8) of the balancers whose word counts."},
+    {.name = "client_certificate_header",
+     .type = GW_BOOL,
+     .value = "false",
+     .help = "Takes the client's certificate from Client-Cert (RFC 9440) when a trusted proxy "
+             "sends it and the connection itself has none; from anybody else it is dropped."},
+    {.name = "client_certificate_header_ca_file",
+     .type = GW_FILE,
+     .help = "Who must have issued a certificate in Client-Cert, PEM; if left out, the proxy has "
+             "verified it."},
     {0},
 };
 
@@ -286,8 +334,8 @@ const struct gw_option gw_config_options[] = {
      .type = GW_STRING,
      .min = 1,
      .max = 1024,
-     .help = "The folder of all that outlives a restart. If left out: /var/lib/millgate for root, "
-             "otherwise millgate below $XDG_STATE_HOME or ~/.local/state."},
+     .help = "The folder of all that outlives a restart. If left out: all, in the order in which "
+             "the reference lists them."},
     {.name = "drain_timeout",
      .type = GW_DURATION,
      .min = 0,
@@ -333,12 +381,7 @@ const struct gw_option gw_config_options[] = {
     {.name = "policies",
      .type = GW_LIST,
      .max = 64,
-     .help =
-         "The chain: a list of `name: {options}`, or of names, in the order in which they see "
-         "a request. If left out: body_limit, cors, jwt, authorise, headers, rate_limit, schema."},
+     .help = "The chain: a list of `name: {options}`, or of names, in the order in which they see "
+             "a request. If left out: all, in the order in which the reference lists them."},
     {0},
-};
-
-const char *const gw_config_default_chain[] = {
-    "body_limit", "cors", "jwt", "authorise", "headers", "rate_limit", "schema", NULL,
 };

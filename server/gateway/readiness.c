@@ -6,6 +6,7 @@
 
 #include "server/core/clock.h"
 #include "server/core/log.h"
+#include "server/gateway/certificates.h"
 #include "server/gateway/server_metrics.h"
 #include "server/gateway/server_state.h"
 #include "server/net/http_client.h"
@@ -247,6 +248,9 @@ bool gw_readiness_print(struct gw_readiness *readiness, struct gw_buf *out)
     print_configuration(server, out);
     print_redis(server, problems, out);
     print_probes(readiness, out);
+    gw_buf_append_text(out, ",\"certificates\":");
+    gw_certificates_print_state(server->current,
+                                (int64_t)(gw_clock_realtime_ns() / GW_NS_PER_SECOND), out);
     gw_buf_append_text(out, "}\n");
     return is_ready;
 }

@@ -4,14 +4,19 @@
 #include <stdlib.h>
 
 #include "server/contract/operation.h"
+#include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/filter/chain.h"
+#include "server/gateway/admin.h"
 #include "server/gateway/backend_metrics.h"
+#include "server/gateway/certificates.h"
 #include "server/gateway/request.h"
 #include "server/gateway/server_metrics.h"
 #include "server/gateway/server_state.h"
 #include "server/http/problem.h"
 #include "server/net/http_client.h"
+
+#define DAY_NS (UINT64_C(86400) * GW_NS_PER_SECOND)
 
 static struct gw_metrics_shard *main_shard(struct gw_server *server)
 {
@@ -115,6 +120,17 @@ static struct gw_view *make_view(struct gw_snapshot *snapshot, const struct gw_p
     return view;
 }
 
+static void on_certificate_day(struct gw_timer *timer)
+{
+    gw_server_watch_certificates(GW_CONTAINER_OF(timer, struct gw_server, certificates));
+}
+
+void gw_server_watch_certificates(struct gw_server *server)
+{
+    gw_certificates_warn(server->current, (int64_t)(gw_clock_realtime_ns() / GW_NS_PER_SECOND));
+    gw_timer_start(server->loop, &server->certificates, DAY_NS, on_certificate_day);
+}
+
 /* All or nothing: views for all workers are made before the first is handed over. */
 static int publish(struct gw_server *server, struct gw_snapshot *snapshot,
                    struct gw_diagnostics *diagnostics)
@@ -140,12 +156,15 @@ static int publish(struct gw_server *server, struct gw_snapshot *snapshot,
     }
     name_metrics(server, snapshot);
     make_current(server, snapshot);
+    if (server->admin != NULL) /* the first snapshot comes before it */
+        gw_admin_adopt(server->admin);
     for (size_t i = 0; i < GW_MAX_WORKERS; i++) {
         gw_policy_set_release(&server->sets[i]);
         server->sets[i] = sets[i];
         if (views[i] != NULL)
             gw_worker_hand_over(server->workers[i], views[i]);
     }
+    gw_server_watch_certificates(server);
     return 0;
 }
 
@@ -285,10 +304,12 @@ static void warn_of_restart(struct gw_server *server, const struct gw_config *ne
     bool is_same = next->listener_count == now->listener_count && next->workers == now->workers &&
                    gw_str_equal(next->state_dir, now->state_dir) &&
                    gw_str_equal(next->admin.at.text, now->admin.at.text) &&
+                   next->admin.tls.is_on == now->admin.tls.is_on &&
                    next->redis.kind == now->redis.kind;
 
     for (size_t i = 0; is_same && i < next->listener_count; i++)
-        is_same = gw_str_equal(next->listeners[i].at.text, now->listeners[i].at.text);
+        is_same = gw_str_equal(next->listeners[i].at.text, now->listeners[i].at.text) &&
+                  next->listeners[i].tls.is_on == now->listeners[i].tls.is_on;
     if (!is_same)
         gw_log_warn("listeners, admin, workers, redis or state_dir have changed: "
                     "that takes effect with a restart");

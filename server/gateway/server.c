@@ -10,6 +10,7 @@
 #include "server/core/log.h"
 #include "server/gateway/admin.h"
 #include "server/gateway/backend_metrics.h"
+#include "server/gateway/errand.h"
 #include "server/gateway/listen_socket.h"
 #include "server/gateway/readiness.h"
 #include "server/gateway/server_metrics.h"
@@ -89,6 +90,7 @@ static void on_wake(void *self)
     struct gw_server *server = self;
 
     gw_server_reload_progress(server);
+    gw_errands_progress(server);
     if (server->phase == GW_SERVER_DRAINING && is_empty(server))
         stop(server);
 }
@@ -159,7 +161,7 @@ static int start_worker(struct gw_server *server, size_t index, int (*fds)[GW_MA
         fds[i][index] = -1;
     }
     const struct gw_worker_setup setup = {
-        .config = config,
+        .snapshot = server->current,
         .fds = own_fds,
         .redis = &server->redis_setup,
         .metrics = server->metrics,
@@ -256,9 +258,11 @@ static void finish(struct gw_server *server)
     gw_readiness_destroy(server->readiness);
     for (size_t i = 0; i < server->worker_count; i++)
         gw_worker_destroy(server->workers[i]);
+    gw_errands_finish(server);
     gw_access_log_destroy(server->access_log);
     gw_timer_stop(&server->drain_timer);
     gw_timer_stop(&server->tick);
+    gw_timer_stop(&server->certificates);
     gw_redis_access_close(&server->redis);
     gw_private_redis_stop(server->private_redis);
     for (size_t i = 0; i < GW_MAX_WORKERS; i++)
@@ -284,6 +288,7 @@ int gw_server_run(const struct gw_server_options *options)
     if (server == NULL)
         return EXIT_FAILURE;
     server->options = *options;
+    gw_list_init(&server->errands);
     signal(SIGPIPE, SIG_IGN);
     int exit_code = EXIT_FAILURE;
     if (start(server, &error) != 0) {

@@ -44,6 +44,7 @@ struct gw_server {
     struct gw_signal *signals[4];
     struct gw_timer drain_timer;
     struct gw_timer tick;
+    struct gw_timer certificates; /* looks daily whether some are about to expire */
     unsigned stop_signals;
 
     struct gw_snapshot *current;
@@ -51,6 +52,8 @@ struct gw_server {
     uint64_t generation;
     struct gw_policy_set sets[GW_MAX_WORKERS]; /* each worker's newest, for taking over */
     struct gw_reload reload;
+    struct gw_list errands; /* that the workers have not all done */
+    size_t errand_count;
 
     struct gw_worker_thread *workers[GW_MAX_WORKERS];
     size_t worker_count;
@@ -79,6 +82,8 @@ void gw_server_forget_waiting(struct gw_server *server);
 void gw_server_reload_finish(struct gw_server *server);
 /* Looks whether an adoption is complete and frees snapshots that nobody uses. */
 void gw_server_reload_progress(struct gw_server *server);
+/* Warns of certificates that are about to expire, now and daily. */
+void gw_server_watch_certificates(struct gw_server *server);
 /* Hands a worker its first view. */
 GW_MUST_CHECK
 int gw_server_hand_first(struct gw_server *server, struct gw_worker_thread *worker, size_t index);

@@ -172,7 +172,7 @@ const struct gw_pattern *schema_pattern(const struct build *build, struct gw_str
 static struct node_location *locate(struct gw_schema_compiler *compiler,
                                     const struct document *document, uint32_t at)
 {
-    struct gw_arena *arena = &compiler->set->arena;
+    struct gw_arena *arena = &compiler->set->locations;
     struct node_location *location = gw_arena_alloc(arena, sizeof(*location));
     struct gw_str pointer = gw_pointer_to(&document->tape, document->root, at, &compiler->arena);
 

@@ -28,6 +28,7 @@ struct gw_schema_compiler *gw_schema_compiler_create(const struct gw_schema_opti
         compiler->options.max_bytes = DEFAULT_MAX_BYTES;
     gw_arena_init(&compiler->arena, BLOCK_BYTES, compiler->options.max_bytes);
     gw_arena_init(&set->arena, SET_BLOCK_BYTES, compiler->options.max_bytes);
+    gw_arena_init(&set->locations, SET_BLOCK_BYTES, compiler->options.max_bytes);
     gw_map_init(&compiler->resources, compiler->options.max_nodes);
     gw_map_init(&compiler->patterns, compiler->options.max_nodes);
     compiler->set = set;
@@ -123,6 +124,7 @@ void gw_schema_set_destroy(struct gw_schema_set *set)
     for (size_t i = 0; i < set->pattern_count; i++)
         gw_pattern_destroy(set->patterns[i]);
     gw_arena_finish(&set->arena);
+    gw_arena_finish(&set->locations);
     free(set);
 }
 
@@ -138,7 +140,7 @@ size_t gw_schema_set_nodes(const struct gw_schema_set *set)
 
 size_t gw_schema_set_bytes(const struct gw_schema_set *set)
 {
-    return set->arena.used_bytes;
+    return set->arena.used_bytes + set->locations.used_bytes;
 }
 
 unsigned gw_schema_entry_types(const struct gw_schema_set *set, size_t entry)

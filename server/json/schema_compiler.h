@@ -88,6 +88,9 @@ struct gw_schema_compiler {
     struct gw_map patterns;      /* by source */
     struct gw_str *anchor_names; /* names that $dynamicRef asks for */
     uint32_t anchor_name_count, anchor_name_capacity;
+    struct schema_node *
+        *order; /* all nodes, each behind those that look at the same value for it */
+    size_t order_count;
     bool is_loading_builtin;
     bool is_used_up;
 };
@@ -195,3 +198,10 @@ int schema_finish_object(const struct build *build);
 /* Refuses endless references, takes lone references out of the way, marks properties by direction.
  */
 int schema_link(struct gw_schema_compiler *compiler, struct gw_error *error);
+
+/* --- schema_ranges.c --- */
+void schema_make_ranges(struct number_part *part);
+
+/* --- schema_shortcuts.c --- */
+/* Finds out what can be decided about values without a look at the whole node, for all nodes. */
+int schema_make_shortcuts(struct gw_schema_compiler *compiler);

@@ -161,7 +161,8 @@ static bool check_members(struct eval *eval, const struct schema_node *node, uin
 
     for (uint32_t name = at + 1, next; name < end && eval_goes_on(eval, ok); name = next) {
         const struct gw_json_token *token = &tokens[name];
-        uint32_t index = object_part_find(part, token);
+        struct reader_ends ends = reader_ends_in(eval->tape->text, token->ptr, token->len);
+        uint32_t index = object_part_find(part, token, ends);
         const struct property *property = NULL;
         bool is_matched = false;
 
@@ -207,13 +208,17 @@ static bool check_simple(struct eval *eval, const struct schema_node *node, uint
         return false;
     for (uint32_t name = at + 1; name < end; name = gw_json_next(eval->tape, name + 1)) {
         const struct schema_node *child = part->additional;
+        struct reader_ends ends =
+            reader_ends_in(eval->tape->text, tokens[name].ptr, tokens[name].len);
         uint32_t index = guess;
         if (guess >= part->property_count ||
-            !schema_is_property(&part->properties[guess], &tokens[name]))
-            index = object_part_find(part, &tokens[name]);
+            !schema_is_property(&part->properties[guess], &tokens[name], ends))
+            index = object_part_find(part, &tokens[name], ends);
         if (index != NODE_NONE) {
             present |= UINT64_C(1) << index;
             guess = index + 1;
+            if ((part->properties[index].free >> tokens[name + 1].type & 1) != 0)
+                continue;
             if (part->properties[index].node != NULL)
                 child = part->properties[index].node;
         }

@@ -192,7 +192,7 @@ static inline enum quick quick_string(const struct schema_node *node,
             (token->len < part->min_length || !quick_is_ascii(token->ptr, token->len)))
             return QUICK_UNKNOWN;
     }
-    return node->rest == NULL ? QUICK_YES : quick_string_list(&node->rest->values, token);
+    return node->rest == NULL ? QUICK_YES : quick_string_list(node->rest->list, token);
 }
 
 static inline enum quick quick_number_list(const struct gw_json_tape *values,
@@ -224,7 +224,7 @@ static inline enum quick quick_number(const struct schema_node *node,
     if (part != NULL && (token->small < part->lowest[token->literal.scale] ||
                          token->small > part->highest[token->literal.scale]))
         return QUICK_UNKNOWN;
-    return node->rest == NULL ? QUICK_YES : quick_number_list(&node->rest->values, token);
+    return node->rest == NULL ? QUICK_YES : quick_number_list(node->rest->list, token);
 }
 
 static inline enum quick eval_quick(const struct schema_node *node,
@@ -246,8 +246,17 @@ static inline enum quick eval_quick(const struct schema_node *node,
 /* eval_check for a value inside another: most are scalars that a few comparisons settle. */
 static inline bool eval_inner(struct eval *eval, const struct schema_node *node, uint32_t at)
 {
-    if (GW_LIKELY(eval_quick(node, &eval->tokens[at]) == QUICK_YES))
+    const struct gw_json_token *token = &eval->tokens[at];
+
+    if ((node->free >> token->type & 1) != 0)
         return true;
+    if (node->sole != NULL && !eval->is_reporting)
+        node = node->sole[token->type];
+    enum quick quick = eval_quick(node, token);
+    if (GW_LIKELY(quick == QUICK_YES))
+        return true;
+    if (quick == QUICK_NO && !eval->is_reporting)
+        return false;
     return eval_check(eval, node, at, NULL);
 }
 

@@ -84,7 +84,7 @@ describe('introspection', () => {
   test('an opaque token is asked about once, and is who the provider says', async (t) => {
     const provider = await startProvider(t);
     const gw = await startWith(t, provider, {}, {}, {
-      policies: [{ body_limit: {} }, { jwt: {} }, { authorise: {} }, { headers: { claims: { 'X-Caller': 'client_id' } } }, { schema: {} }],
+      policies: [{ body_limit: {} }, { jwt: {} }, { authorise: {} }, { headers: { claims: { client_id: 'X-Caller' } } }, { schema: {} }],
     });
     const token = await provider.token(OPAQUE);
     assert.equal(token.split('.').length, 1);
