@@ -238,10 +238,11 @@ static bool ask(struct pending *pending, const struct jwt_issuer *issuer,
     return true;
 }
 
-/* The verdict, or GW_WAIT for what may change it. */
-static enum gw_verdict judge(struct jwt *jwt, struct gw_exchange *ex, const struct shown *shown)
+/* The verdict, or GW_WAIT for what may change it. `pending` is NULL as long as nothing was asked.
+ */
+static enum gw_verdict judge(struct jwt *jwt, struct gw_exchange *ex, const struct shown *shown,
+                             struct pending *pending)
 {
-    struct pending *pending = *gw_exchange_slot(ex, jwt);
     struct proof proof = {.operation = ex->operation,
                           .token = shown->token,
                           .peer = ex->request.peer,
@@ -264,7 +265,7 @@ static enum gw_verdict judge(struct jwt *jwt, struct gw_exchange *ex, const stru
         pending = find_pending(jwt, ex, shown);
         if (pending == NULL)
             return gw_exchange_reject(ex, "overloaded", NULL, 0);
-        return ask(pending, proof.asking, &asked) ? judge(jwt, ex, shown) : asked;
+        return ask(pending, proof.asking, &asked) ? judge(jwt, ex, shown, pending) : asked;
     }
     if (proof.is_untold)
         return refuse_unasked(ex, false);
@@ -315,7 +316,7 @@ static void on_keys(struct key_waiter *waiter)
 {
     struct pending *pending = GW_CONTAINER_OF(waiter, struct pending, key_waiter);
 
-    go_on(pending, judge(pending->jwt, pending->ex, &pending->shown));
+    go_on(pending, judge(pending->jwt, pending->ex, &pending->shown, pending));
 }
 
 static void on_told(struct introspection_waiter *waiter, enum introspection_state state,
@@ -331,7 +332,7 @@ static void on_told(struct introspection_waiter *waiter, enum introspection_stat
     pending->proof.told.claims = copy;
     pending->proof.told.state =
         state == INTROSPECTION_ACTIVE && copy == NULL ? INTROSPECTION_UNKNOWN : state;
-    go_on(pending, judge(pending->jwt, pending->ex, &pending->shown));
+    go_on(pending, judge(pending->jwt, pending->ex, &pending->shown, pending));
 }
 
 static void on_replay(struct dpop_replay_question *question, enum dpop_replay_verdict verdict)
@@ -391,7 +392,7 @@ static enum gw_verdict jwt_on_request(void *self, struct gw_exchange *ex)
     case BEARER_TOKEN:
         break;
     }
-    enum gw_verdict verdict = judge(jwt, ex, &shown);
+    enum gw_verdict verdict = judge(jwt, ex, &shown, NULL);
     if (verdict == GW_WAIT)
         gw_exchange_on_cancel(ex, on_cancel);
     return verdict;
