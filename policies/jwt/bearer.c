@@ -21,13 +21,15 @@ enum bearer_found bearer_find(const struct gw_exchange *ex, struct gw_str *out_t
 
     struct gw_str value = gw_str_trim(found->value);
     size_t scheme_len = gw_str_find(value, ' ');
-    if (!gw_str_equal_nocase(gw_str_from(value.ptr, scheme_len), GW_STR("Bearer")))
+    struct gw_str scheme = gw_str_from(value.ptr, scheme_len);
+    bool is_dpop = gw_str_equal_nocase(scheme, GW_STR("DPoP"));
+    if (!is_dpop && !gw_str_equal_nocase(scheme, GW_STR("Bearer")))
         return BEARER_NONE;
     struct gw_str token = gw_str_trim(gw_str_tail(value, scheme_len));
     if (token.len == 0)
         return BEARER_MALFORMED;
     *out_token = token;
-    return BEARER_TOKEN;
+    return is_dpop ? BEARER_DPOP_TOKEN : BEARER_TOKEN;
 }
 
 /* The refusal stands without its challenge too, so a failure here changes nothing. */
