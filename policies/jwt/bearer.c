@@ -49,31 +49,8 @@ enum gw_verdict bearer_refuse(struct gw_exchange *ex, struct gw_str realm, const
     enum gw_verdict verdict = gw_exchange_reject(ex, "unauthorized", description, 0);
 
     gw_buf_init(&challenge, MAX_CHALLENGE_BYTES);
-    gw_buf_printf(&challenge, "Bearer realm=\"%.*s\"", GW_STR_ARG(realm));
-    if (error != NULL)
-        gw_buf_printf(&challenge, ", error=\"%s\", error_description=\"%s\"", error, description);
-    add_challenge(ex, &challenge);
-    return verdict;
-}
-
-enum gw_verdict bearer_refuse_scope(struct gw_exchange *ex, struct gw_str realm,
-                                    const struct gw_str *scopes, size_t scope_count)
-{
-    struct gw_buf challenge;
-    enum gw_verdict verdict =
-        gw_exchange_reject(ex, "insufficient-scope", "the token lacks a scope", 0);
-
-    gw_buf_init(&challenge, MAX_CHALLENGE_BYTES);
-    gw_buf_printf(&challenge,
-                  "Bearer realm=\"%.*s\", error=\"insufficient_scope\", "
-                  "error_description=\"the token lacks a scope\"",
-                  GW_STR_ARG(realm));
-    for (size_t i = 0; i < scope_count; i++) {
-        gw_buf_append_text(&challenge, i == 0 ? ", scope=\"" : " ");
-        gw_buf_append_str(&challenge, scopes[i]);
-    }
-    if (scope_count > 0)
-        gw_buf_append_byte(&challenge, '"');
+    gw_buf_printf(&challenge, "Bearer realm=\"%.*s\", error=\"%s\", error_description=\"%s\"",
+                  GW_STR_ARG(realm), error, description);
     add_challenge(ex, &challenge);
     return verdict;
 }

@@ -15,11 +15,7 @@ enum bearer_found {
  * characters are those of a token is left to who reads it. */
 enum bearer_found bearer_find(const struct gw_exchange *ex, struct gw_str *out_token);
 
-/* 401 with a challenge. `error` is NULL if no token was sent; it and `description` are ASCII
- * without quotes or backslashes. Returns GW_STOP. */
+/* 401 with a challenge. `error` and `description` are ASCII without quotes or backslashes. Returns
+ * GW_STOP. */
 enum gw_verdict bearer_refuse(struct gw_exchange *ex, struct gw_str realm, const char *error,
                               const char *description);
-
-/* 403: the token lacks one of the scopes that `wanted` asks for. Returns GW_STOP. */
-enum gw_verdict bearer_refuse_scope(struct gw_exchange *ex, struct gw_str realm,
-                                    const struct gw_str *scopes, size_t scope_count);

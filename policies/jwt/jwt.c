@@ -17,6 +17,13 @@ static const struct gw_option jwt_options[] = {
     {"cache_bytes", GW_BYTES, 64 << 10, 1 << 30, "32MiB",
      "Per worker, for tokens already verified; about 600 bytes each."},
     {"cache_entries", GW_INT, 1, 10000000, "65536", "Per worker, how many at most."},
+    {"bad_token_memory", GW_DURATION, 0, 600 * (int64_t)GW_NS_PER_SECOND, "10s",
+     "How long a token with a bad signature is refused without verifying it again; the last 8 of "
+     "an "
+     "address, per worker."},
+    {"bad_signatures_per_second", GW_INT, 0, 100000, "100",
+     "Per worker, how many bad signatures of one address (IPv6: /64) are paid for, and twice as "
+     "many at once; beyond, its tokens that are not in the cache are answered 429. 0: no bound."},
     {0},
 };
 
@@ -32,12 +39,16 @@ static const struct gw_metric cache_misses = {"millgate_jwt_cache_misses_total",
                                               "Tokens that had to be verified.", NULL, false};
 static const struct gw_metric refused = {
     "millgate_jwt_refused_total", "Requests refused for their token.", "reason=\"token\"", false};
-static const struct gw_metric refused_scope = {
-    "millgate_jwt_refused_total", "Requests refused for their token.", "reason=\"scope\"", false};
-static const struct gw_metric refused_none = {
-    "millgate_jwt_refused_total", "Requests refused for their token.", "reason=\"absent\"", false};
 static const struct gw_metric refused_keys = {
     "millgate_jwt_refused_total", "Requests refused for their token.", "reason=\"keys\"", false};
+
+static const struct gw_metric refused_flood = {
+    "millgate_jwt_refused_total", "Requests refused for their token.", "reason=\"flood\"", false};
+static const struct gw_metric bad_signatures = {
+    "millgate_jwt_bad_signatures_total", "Tokens that were verified and found bad.", NULL, false};
+static const struct gw_metric denied_hits = {
+    "millgate_jwt_denied_hits_total",
+    "Tokens refused because they were found bad a moment ago from the same address.", NULL, false};
 
 static void count(const struct gw_exchange *ex, const struct gw_metric *metric)
 {
@@ -45,85 +56,31 @@ static void count(const struct gw_exchange *ex, const struct gw_metric *metric)
         gw_metrics_add(ex->worker->metrics, metric, 1);
 }
 
-/* --- allowing --------------------------------------------------------------------------------- */
-
-static bool is_anonymous_allowed(const struct gw_operation *operation)
-{
-    for (size_t i = 0; i < operation->security_count; i++) {
-        if (operation->security[i].scheme_count == 0)
-            return true;
-    }
-    return operation->security_count == 0;
-}
-
-/* One token proves one issuer, so an alternative of several issuers cannot hold. */
-static bool is_issuers(const struct gw_security_alternative *alternative,
-                       const struct jwt_issuer *issuer)
-{
-    for (size_t i = 0; i < alternative->scheme_count; i++) {
-        if (!gw_str_equal(alternative->schemes[i].issuer, issuer->name))
-            return false;
-    }
-    return true;
-}
-
-static const struct gw_security_scheme *
-find_lacking(const struct gw_security_alternative *alternative, const struct claims *claims)
-{
-    for (size_t i = 0; i < alternative->scheme_count; i++) {
-        const struct gw_security_scheme *scheme = &alternative->schemes[i];
-        for (size_t k = 0; k < scheme->scope_count; k++) {
-            if (!claims_has_scope(claims, scheme->scopes[k]))
-                return scheme;
-        }
-    }
-    return NULL;
-}
+/* --- the verdict ------------------------------------------------------------------------------ */
 
 static enum gw_verdict identify(struct gw_exchange *ex, const struct proof *proof)
 {
-    struct gw_identity *identity = &ex->identity;
+    struct gw_identity *identity = gw_exchange_add_credential(ex);
     const struct claims *claims = proof->claims;
+    struct gw_str issuer = proof->issuer->name;
+    struct gw_str subject = claims_text(claims, claims->subject);
+    char *consumer = gw_arena_alloc(&ex->arena, issuer.len + 1 + subject.len);
 
-    identity->subject = claims_text(claims, claims->subject);
-    identity->issuer = proof->issuer->name;
+    if (identity == NULL || consumer == NULL)
+        return gw_exchange_reject(ex, "overloaded", NULL, 0);
+    memcpy(consumer, issuer.ptr, issuer.len);
+    consumer[issuer.len] = ':';
+    memcpy(consumer + issuer.len + 1, subject.ptr, subject.len);
+    identity->consumer = gw_str_from(consumer, issuer.len + 1 + subject.len);
+    identity->subject = subject;
+    /* The issuer's name lives as long as its configuration; the exchange may outlive that. */
+    identity->issuer = gw_str_from(consumer, issuer.len);
     identity->scopes = claims_text(claims, claims->scopes);
     identity->claims = claims_text(claims, claims->payload);
+    identity->claim_names = proof->issuer->claim_names;
+    identity->claim_name_count = proof->issuer->claim_name_count;
     identity->expires_at_s = claims->expires_s == CLAIMS_NO_TIME ? 0 : (uint64_t)claims->expires_s;
-
-    /* The issuer's name lives as long as its configuration; the exchange may outlive that. */
-    size_t len = identity->issuer.len + 1 + identity->subject.len;
-    char *consumer = gw_arena_alloc(&ex->arena, len);
-    if (consumer == NULL)
-        return gw_exchange_reject(ex, "overloaded", NULL, 0);
-    memcpy(consumer, identity->issuer.ptr, identity->issuer.len);
-    consumer[identity->issuer.len] = ':';
-    memcpy(consumer + identity->issuer.len + 1, identity->subject.ptr, identity->subject.len);
-    identity->consumer = gw_str_from(consumer, len);
-    identity->issuer.ptr = consumer;
     return GW_NEXT;
-}
-
-static enum gw_verdict allow(const struct jwt *jwt, struct gw_exchange *ex,
-                             const struct proof *proof)
-{
-    const struct gw_operation *operation = ex->operation;
-    const struct gw_security_scheme *lacking = NULL;
-
-    for (size_t i = 0; i < operation->security_count; i++) {
-        const struct gw_security_alternative *alternative = &operation->security[i];
-        if (!is_issuers(alternative, proof->issuer))
-            continue;
-        const struct gw_security_scheme *scheme = find_lacking(alternative, proof->claims);
-        if (scheme == NULL)
-            return identify(ex, proof);
-        if (lacking == NULL)
-            lacking = scheme;
-    }
-    count(ex, &refused_scope);
-    if (lacking == NULL)
-        return bearer_refuse_scope(ex, jwt->realm, NULL, 0);
-    return bearer_refuse_scope(ex, jwt->realm, lacking->scopes, lacking->scope_count);
 }
 
 static enum gw_verdict refuse(const struct jwt *jwt, struct gw_exchange *ex,
@@ -157,6 +114,12 @@ static enum gw_verdict refuse_without_keys(struct gw_exchange *ex, const struct 
     return gw_exchange_reject(ex, "unavailable", "The issuer's keys are not available.", retry_ns);
 }
 
+static enum gw_verdict refuse_flood(struct gw_exchange *ex, const struct proof *proof)
+{
+    count(ex, &refused_flood);
+    return gw_exchange_reject(ex, "too-many-failed-tokens", NULL, proof->wait_ns);
+}
+
 static struct pending *find_pending(struct jwt *jwt, struct gw_exchange *ex, struct gw_str token);
 
 /* The verdict, or GW_WAIT for keys that may change it. */
@@ -164,13 +127,16 @@ static enum gw_verdict judge(struct jwt *jwt, struct gw_exchange *ex, struct gw_
 {
     struct proof proof = {.operation = ex->operation,
                           .token = token,
+                          .peer = ex->request.peer,
+                          .now_ns = ex->now_ns,
                           .now_s = (int64_t)(ex->wall_ns / GW_NS_PER_SECOND),
-                          .arena = &ex->arena};
+                          .arena = &ex->arena,
+                          .client_certificate = ex->request.client_certificate};
     enum jose_verdict verdict = prover_prove(&jwt->prover, &proof);
 
     if (verdict == JOSE_OK) {
         count(ex, proof.was_cached ? &cache_hits : &cache_misses);
-        return allow(jwt, ex, &proof);
+        return identify(ex, &proof);
     }
     if (proof.lacking != NULL) {
         struct pending *pending = find_pending(jwt, ex, token);
@@ -187,7 +153,11 @@ static enum gw_verdict judge(struct jwt *jwt, struct gw_exchange *ex, struct gw_
             break;
         }
     }
-    count(ex, &cache_misses);
+    count(ex, proof.was_denied ? &denied_hits : &cache_misses);
+    if (proof.has_failed)
+        count(ex, &bad_signatures);
+    if (verdict == JOSE_TOO_MANY_FAILURES)
+        return refuse_flood(ex, &proof);
     return verdict == JOSE_KEYS_ABSENT ? refuse_without_keys(ex, &proof) : refuse(jwt, ex, verdict);
 }
 
@@ -233,9 +203,9 @@ static enum gw_verdict jwt_on_request(void *self, struct gw_exchange *ex)
 
     if (ex->operation == NULL)
         return GW_FAIL; /* nobody said what this is, so nobody may have it */
-    if (ex->operation->security_count == 0)
+    if (!prover_is_asked(&jwt->prover, ex->operation))
         return GW_NEXT;
-    if (!jwt->is_settled && ex->worker != NULL) {
+    if (!jwt->is_settled) {
         if (prover_settle(&jwt->prover, ex->worker) != 0)
             return gw_exchange_reject(ex, "overloaded", NULL, 0);
         jwt->is_settled = true;
@@ -243,10 +213,7 @@ static enum gw_verdict jwt_on_request(void *self, struct gw_exchange *ex)
 
     switch (bearer_find(ex, &token)) {
     case BEARER_NONE:
-        if (is_anonymous_allowed(ex->operation))
-            return GW_NEXT;
-        count(ex, &refused_none);
-        return bearer_refuse(ex, jwt->realm, NULL, "a bearer token is needed");
+        return GW_NEXT;
     case BEARER_MALFORMED:
         count(ex, &refused);
         return bearer_refuse(ex, jwt->realm, "invalid_request",
