@@ -44,7 +44,10 @@ bool denied_table_has(const struct denied_table *table, uint64_t source,
 uint64_t denied_table_wait_ns(const struct denied_table *table, uint64_t source,
                               const struct denied_rules *rules, uint64_t now_ns);
 
-/* It was verified `tries` times, and is bad. */
+/* It was verified, and is bad under these keys. */
 void denied_table_add(struct denied_table *table, uint64_t source, const struct token_key *token,
-                      uint64_t key_set, unsigned tries, const struct denied_rules *rules,
-                      uint64_t now_ns);
+                      uint64_t key_set, const struct denied_rules *rules, uint64_t now_ns);
+
+/* Takes `count` verifications, which came to nothing, off the budget. */
+void denied_table_charge(struct denied_table *table, uint64_t source, unsigned count,
+                         const struct denied_rules *rules, uint64_t now_ns);
