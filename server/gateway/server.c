@@ -312,6 +312,7 @@ int gw_server_run(const struct gw_server_options *options)
     gw_list_init(&server->admin_pending);
     gw_list_init(&server->errands);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
     int exit_code = EXIT_FAILURE;
     if (start(server, &error) != 0) {
         gw_log_error("%s", error.text);
