@@ -176,12 +176,15 @@ static bool is_subject(struct gw_str subject)
     return subject.len > 0 && subject.len <= MAX_SUBJECT_BYTES;
 }
 
-static enum jose_verdict read_names(struct writer *writer)
+static enum jose_verdict read_names(struct writer *writer, const struct claims_form *form)
 {
     const struct gw_json_tape *tape = writer->tape;
     uint32_t issuer = gw_json_get(tape, 0, GW_STR("iss"));
     uint32_t subject = gw_json_get(tape, 0, GW_STR("sub"));
     uint32_t id = gw_json_get(tape, 0, GW_STR("jti"));
+
+    if (subject == GW_JSON_NONE && form->client_is_subject)
+        subject = gw_json_get(tape, 0, GW_STR("client_id"));
 
     if (issuer != GW_JSON_NONE) {
         if (gw_json_type(tape, issuer) != GW_JSON_STRING)
@@ -246,7 +249,7 @@ static enum jose_verdict fill(struct writer *writer, const struct claims_form *f
             return JOSE_CLAIM_MISSING;
     }
 
-    enum jose_verdict verdict = read_names(writer);
+    enum jose_verdict verdict = read_names(writer, form);
     if (verdict == JOSE_OK)
         verdict = read_audiences(writer);
     if (verdict == JOSE_OK)

@@ -41,6 +41,7 @@ struct claims_form {
     struct gw_str scope_claim; /* empty: "scope", or else "scp" */
     const struct gw_str *required;
     size_t required_count;
+    bool client_is_subject; /* client_id stands for a sub that is missing */
 };
 
 /* What must hold. All strings are compared exactly. */

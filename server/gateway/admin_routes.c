@@ -73,6 +73,9 @@ const struct gw_admin_route gw_admin_routes[] = {
     {GW_METHOD_GET, "/audit", answer_audit, NULL, false, NULL},
     {GW_METHOD_POST, "/reload", answer_reload, NULL, false, "reload"},
 
+    {GW_METHOD_GET, "/issuers", gw_admin_issuers_answer, NULL, false, NULL},
+    {GW_METHOD_POST, "/issuers/{name}/flush", gw_admin_issuers_flush, NULL, false, "issuer.flush"},
+
     {GW_METHOD_GET, "/keys", gw_admin_key_list, NULL, false, NULL},
     {GW_METHOD_POST, "/keys", gw_admin_key_create, gw_admin_key_fields, false, "key.create"},
     {GW_METHOD_GET, "/keys/{id}", gw_admin_key_show, NULL, false, NULL},
@@ -91,8 +94,5 @@ const struct gw_admin_route gw_admin_routes[] = {
     {GW_METHOD_GET, "/consumers/{name}", gw_admin_consumer_show, NULL, false, NULL},
     {GW_METHOD_DELETE, "/consumers/{name}", gw_admin_consumer_remove, NULL, false,
      "consumer.remove"},
-
-    {GW_METHOD_GET, "/issuers", gw_admin_issuers_answer, NULL, false, NULL},
-    {GW_METHOD_POST, "/issuers/{name}/flush", gw_admin_issuers_flush, NULL, false, "issuer.flush"},
     {0},
 };

@@ -22,9 +22,11 @@
 #include "server/core/str.h"
 #include "server/http/tls.h"
 #include "server/json/option.h"
+#include "server/upstream/credentials.h"
 
 struct gw_cidr;
 struct gw_filter_type;
+struct gw_floor_rule;
 
 /* Where to listen. An empty text (ptr NULL) anywhere in this file: not given. */
 struct gw_config_address {
@@ -106,7 +108,8 @@ struct gw_config_backend {
     unsigned max_connections, max_waiting;  /* of one worker */
     const struct gw_config_header *headers; /* added to each request; values are secrets */
     size_t header_count;
-    bool send_bearer;         /* the caller's token goes on to this backend */
+    struct gw_credentials_config credentials; /* ours for it */
+    bool send_bearer;                         /* the caller's token goes on to this backend */
     struct gw_str probe_path; /* GET for readiness; not given: a connect is enough */
 };
 
@@ -115,6 +118,8 @@ struct gw_config_floor {
     bool authentication;
     const struct gw_str *anonymous; /* patterns of namespaces that may have operations without it */
     size_t anonymous_count;
+    const struct gw_floor_rule *rules;
+    size_t rule_count;
     struct gw_str default_plan;
     bool asserts_formats; /* `format` refuses, in all schemas */
 };

@@ -230,6 +230,9 @@ static int fill_backend(struct gw_config_loader *loader, const char *name, const
     int rc = fill_grants(loader, pointer, json_object_get(checked, "grants"), backend);
     if (rc == 0)
         rc = fill_headers(loader, pointer, json_object_get(checked, "headers"), backend);
+    if (rc == 0)
+        rc = gw_config_fill_credentials(loader, pointer, json_object_get(checked, "credentials"),
+                                        backend);
     return rc;
 }
 

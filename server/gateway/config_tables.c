@@ -1,5 +1,7 @@
 #include "server/gateway/config_tables.h"
 
+#include "server/contract/rule.h"
+
 #define MS INT64_C(1000000)
 #define SECOND (INT64_C(1000) * MS)
 #define HOUR (INT64_C(3600) * SECOND)
@@ -290,6 +292,10 @@ static const struct gw_option backend_options[] = {
      .flags = GW_OPTION_SECRET,
      .value = "{}",
      .help = "Fields added to each request, such as an API key; they replace a caller's."},
+    {.name = "credentials",
+     .type = GW_OBJECT,
+     .fields = gw_config_credentials_options,
+     .help = "What the gateway shows the backend in Authorization: one of the following."},
     {.name = "send_bearer",
      .type = GW_BOOL,
      .value = "false",
@@ -298,6 +304,27 @@ static const struct gw_option backend_options[] = {
      .type = GW_OBJECT,
      .fields = probe_options,
      .help = "How readiness is asked; if left out, a connection is enough."},
+    {0},
+};
+
+static const struct gw_option floor_rule_options[] = {
+    {.name = "namespaces",
+     .type = GW_LIST,
+     .min = 1,
+     .max = 1000,
+     .flags = GW_OPTION_REQUIRED,
+     .help = "Whose APIs it is for; patterns as in `grants`."},
+    {.name = "when",
+     .type = GW_STRING,
+     .min = 1,
+     .max = GW_RULE_MAX_BYTES,
+     .flags = GW_OPTION_REQUIRED,
+     .help = "What must hold for each request; the language of a contract's `authorize`."},
+    {.name = "say",
+     .type = GW_STRING,
+     .min = 1,
+     .max = 300,
+     .help = "What a refused caller is told: one sentence."},
     {0},
 };
 
@@ -311,6 +338,12 @@ static const struct gw_option floor_options[] = {
      .max = 1000,
      .value = "[]",
      .help = "Namespaces that may have operations without a token; patterns as in `grants`."},
+    {.name = "rules",
+     .type = GW_LIST,
+     .max = 32,
+     .fields = floor_rule_options,
+     .value = "[]",
+     .help = "Rules that hold beside those of the contracts."},
     {.name = "default_plan",
      .type = GW_STRING,
      .min = 1,

@@ -5,3 +5,6 @@
 
 /* The gateway's own top-level keys. */
 extern const struct gw_option gw_config_options[];
+
+/* What may stand under a backend's `credentials`. */
+extern const struct gw_option gw_config_credentials_options[];

@@ -70,8 +70,7 @@ static bool check_backends(struct gw_server *server, const struct gw_snapshot *s
     for (size_t i = 0; i < snapshot->backend_count; i++) {
         struct gw_backend backend = {0};
         struct gw_error error = {0};
-        if (gw_backend_init(&backend, server->main_worker.http, &snapshot->backends[i], &error) !=
-            0) {
+        if (gw_backend_init(&backend, &server->main_worker, &snapshot->backends[i], &error) != 0) {
             is_good = false;
             gw_diagnostics_add(diagnostics, GW_SEVERITY_ERROR, server->options.config_path, 0, 0,
                                "%s", error.text);

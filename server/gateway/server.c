@@ -280,10 +280,10 @@ static void finish(struct gw_server *server)
     gw_access_log_destroy(server->access_log);
     gw_timer_stop(&server->drain_timer);
     gw_timer_stop(&server->tick);
+    gw_timer_stop(&server->certificates);
     gw_records_destroy(server->records);
     gw_admin_record_drop(server);
     gw_audit_close(server->audit);
-    gw_timer_stop(&server->certificates);
     gw_redis_access_close(&server->redis);
     gw_private_redis_stop(server->private_redis);
     for (size_t i = 0; i < GW_MAX_WORKERS; i++)
@@ -309,8 +309,8 @@ int gw_server_run(const struct gw_server_options *options)
     if (server == NULL)
         return EXIT_FAILURE;
     server->options = *options;
-    gw_list_init(&server->admin_pending);
     gw_list_init(&server->errands);
+    gw_list_init(&server->admin_pending);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
     int exit_code = EXIT_FAILURE;

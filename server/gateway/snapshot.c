@@ -126,6 +126,7 @@ static int make_backends(struct gw_snapshot *snapshot)
             .first_byte_ns = from->first_byte_timeout_ns,
             .total_ns = from->total_timeout_ns,
             .sends_bearer = from->send_bearer,
+            .credentials = from->credentials,
         };
     }
     return 0;

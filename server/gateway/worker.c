@@ -88,7 +88,7 @@ static void adopt(struct gw_worker_thread *worker, struct gw_view *view)
 {
     struct gw_view *old = worker->requests.view;
 
-    gw_view_adopt(view, worker->requests.worker.http);
+    gw_view_adopt(view, &worker->requests.worker);
     pass_on_trust(worker, view->snapshot);
     worker->requests.view = view;
     retire_view(worker, old);
