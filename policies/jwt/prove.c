@@ -176,6 +176,18 @@ static enum jose_verdict verify(struct attempt *attempt, const struct jwt_issuer
     return verdict;
 }
 
+/* By what its issuer says of it. What we revoked stays revoked, whatever is said. */
+static enum jose_verdict prove_by_asking(struct attempt *attempt, const struct jwt_issuer *issuer)
+{
+    struct proof *proof = attempt->proof;
+    enum jose_verdict verdict = opaque_prove(proof, &attempt->key, issuer);
+
+    if (verdict == JOSE_OK)
+        verdict = revocation_judge(attempt->prover->records, issuer->name, proof->claims,
+                                   proof->now_s, proof->arena);
+    return verdict;
+}
+
 static enum jose_verdict prove_by_signature(struct attempt *attempt,
                                             const struct jwt_issuer *issuer)
 {
@@ -187,7 +199,7 @@ static enum jose_verdict prove_by_signature(struct attempt *attempt,
     if (verdict == JOSE_OK)
         verdict = jose_read(arena, attempt->proof->token, issuer->max_token_bytes, &token);
     if (opaque_may_be(verdict) && issuer->has_introspection)
-        return opaque_prove(attempt->proof, &attempt->key, issuer);
+        return prove_by_asking(attempt, issuer);
     if (verdict == JOSE_OK)
         verdict = claims_read(arena, token.payload, token.type, &issuer->form, &claims);
     if (verdict != JOSE_OK)
@@ -196,7 +208,7 @@ static enum jose_verdict prove_by_signature(struct attempt *attempt,
     if (!gw_str_equal(claims_text(claims, claims->issuer), issuer->rules.issuer))
         return JOSE_ISSUER;
     if (!issuer->has_keys)
-        return opaque_prove(attempt->proof, &attempt->key, issuer);
+        return prove_by_asking(attempt, issuer);
     if (!jwt_issuer_allows(issuer, token.alg))
         return JOSE_ALG_NOT_ALLOWED;
     /* Judged first: what would be refused anyway must not buy the price of a verification. */
