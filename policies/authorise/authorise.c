@@ -5,6 +5,7 @@
 
 #include "policies/authorise/decide.h"
 #include "policies/authorise/refusal.h"
+#include "server/contract/rule.h"
 #include "server/filter/worker.h"
 #include "server/observe/metrics.h"
 
@@ -24,10 +25,29 @@ static const struct gw_metric refused_unproved = {REFUSED, REFUSED_HELP, "reason
                                                   false};
 static const struct gw_metric refused_scope = {REFUSED, REFUSED_HELP, "reason=\"scope\"", false};
 
+static const struct gw_metric refused_rule = {REFUSED, REFUSED_HELP, "reason=\"rule\"", false};
+
 static void count(const struct gw_exchange *ex, const struct gw_metric *metric)
 {
     if (ex->worker != NULL)
         gw_metrics_add(ex->worker->metrics, metric, 1);
+}
+
+/* The caller is known, or nobody need be: do all rules hold? */
+static enum gw_verdict ask_rules(struct gw_exchange *ex)
+{
+    struct gw_rule_facts facts = {.ex = ex};
+
+    for (size_t i = 0; i < ex->operation->rule_count; i++) {
+        const struct gw_rule *rule = ex->operation->rules[i];
+        if (gw_rule_holds(rule, &facts))
+            continue;
+        if (facts.has_no_memory)
+            return gw_exchange_reject(ex, "overloaded", NULL, 0);
+        count(ex, &refused_rule);
+        return refusal_rule(ex, rule);
+    }
+    return GW_NEXT;
 }
 
 static enum gw_verdict authorise_on_request(void *self, struct gw_exchange *ex)
@@ -43,9 +63,9 @@ static enum gw_verdict authorise_on_request(void *self, struct gw_exchange *ex)
     case AUTHORISE_ALLOWED:
         ex->identity = *decision.identity;
         ex->identity.expires_at_s = decision.expires_at_s;
-        return GW_NEXT;
+        return ask_rules(ex);
     case AUTHORISE_ANONYMOUS:
-        return GW_NEXT;
+        return ask_rules(ex);
     case AUTHORISE_UNPROVED:
         count(ex, &refused_unproved);
         return refusal_unproved(ex, authorise->realm);

@@ -1,5 +1,6 @@
 #include "policies/authorise/refusal.h"
 
+#include "server/contract/rule.h"
 #include "server/core/buf.h"
 
 #define MAX_TEXT_BYTES 4096
@@ -101,6 +102,9 @@ enum gw_verdict refusal_scope(struct gw_exchange *ex, struct gw_str realm,
         text.ptr[0] = 'A'; /* of "a" and "an": a sentence begins */
     enum gw_verdict verdict = gw_exchange_reject(ex, "insufficient-scope", detail_of(ex, &text), 0);
 
+    ex->record.detail = gw_arena_printf(&ex->arena, "authorise: %.*s lacks a scope",
+                                        GW_STR_ARG(decision->lacking->consumer));
+
     gw_buf_init(&challenge, MAX_TEXT_BYTES);
     gw_buf_printf(&challenge, "%s realm=\"%.*s\", error=\"insufficient_scope\", scope=\"",
                   kinds[scheme->kind].challenge, GW_STR_ARG(realm));
@@ -108,5 +112,27 @@ enum gw_verdict refusal_scope(struct gw_exchange *ex, struct gw_str realm,
         gw_buf_printf(&challenge, "%s%.*s", i == 0 ? "" : " ", GW_STR_ARG(scheme->scopes[i]));
     gw_buf_append_byte(&challenge, '"');
     add_challenge(ex, &challenge);
+    return verdict;
+}
+
+enum gw_verdict refusal_rule(struct gw_exchange *ex, const struct gw_rule *rule)
+{
+    static const char *const owners[] = {
+        [GW_RULE_OF_FLOOR] = "the gateway",
+        [GW_RULE_OF_API] = "the API",
+        [GW_RULE_OF_PATH] = "the path",
+        [GW_RULE_OF_OPERATION] = "the operation",
+    };
+    const char *owner = owners[rule->owner];
+    struct gw_buf text;
+
+    gw_buf_init(&text, MAX_TEXT_BYTES);
+    gw_buf_printf(&text, "A rule of %s does not hold", owner);
+    /* A contract is its callers' to read; the operator's configuration is not. */
+    if (rule->say.len > 0 || rule->owner != GW_RULE_OF_FLOOR)
+        gw_buf_printf(&text, ": %.*s", GW_STR_ARG(rule->say.len > 0 ? rule->say : rule->text));
+    enum gw_verdict verdict = gw_exchange_reject(ex, "forbidden", detail_of(ex, &text), 0);
+    ex->record.detail =
+        gw_arena_printf(&ex->arena, "authorise: rule of %s: %.*s", owner, GW_STR_ARG(rule->text));
     return verdict;
 }

@@ -6,6 +6,7 @@
 #include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/core/scope.h"
+#include "server/json/pointer.h"
 
 #define HOUR_NS (INT64_C(3600) * (int64_t)GW_NS_PER_SECOND)
 
@@ -54,6 +55,9 @@ const struct gw_option jwt_issuer_options[] = {
     {"required_claims", GW_LIST, 0, 32, "[]", "Claims that every token must have."},
     {"scope_claim", GW_STRING, 1, 256, NULL,
      "The claim with the scopes, a string or a list; if absent: scope, or else scp."},
+    {"claims", GW_MAP, 0, 16, "{}",
+     "What rules call a claim, where this issuer calls it otherwise: `plant: plant_code`, or with "
+     "a JSON Pointer `roles: /realm_access/roles`."},
     {"max_token_bytes", GW_BYTES, 256, 65536, "8KiB", "A longer token is refused."},
     {"min_rsa_bits", GW_INT, 2048, GW_RSA_MAX_BITS, "2048", "Shorter RSA keys are not used."},
     {"certificate_bound", GW_ENUM, 0, 0, "accepted",
@@ -103,6 +107,30 @@ static size_t read_strings(const json_t *list, struct gw_str *out)
         out[i] = gw_str_from(json_string_value(text), json_string_length(text));
     }
     return json_array_size(list);
+}
+
+static int read_claim_names(struct jwt_issuer *issuer, const json_t *config, struct gw_error *error)
+{
+    json_t *claims = json_object_get(config, "claims");
+    const char *name;
+    json_t *place;
+
+    issuer->claim_names = calloc(json_object_size(claims) + 1, sizeof(*issuer->claim_names));
+    if (issuer->claim_names == NULL)
+        return gw_error_set(error, -ENOMEM, "no memory");
+    json_object_foreach(claims, name, place)
+    {
+        struct gw_str text = gw_str_from(json_string_value(place), json_string_length(place));
+        if (text.len == 0 || (text.ptr[0] == '/' && !gw_pointer_is_valid(text))) {
+            char where[128];
+            snprintf(where, sizeof(where), "/claims/%.100s", name);
+            return gw_error_set_at(error, -EINVAL, where,
+                                   "must be a claim's name, or a JSON Pointer");
+        }
+        issuer->claim_names[issuer->claim_name_count++] =
+            (struct gw_claim_name){gw_str_of(name), text};
+    }
+    return 0;
 }
 
 static int read_lists(struct jwt_issuer *issuer, const json_t *config)
@@ -264,9 +292,10 @@ int jwt_issuer_init(struct jwt_issuer *issuer, struct gw_str name, const json_t 
         return rc;
     if (read_lists(issuer, config) != 0 || compute_generation(issuer, config) != 0)
         return gw_error_set(error, -ENOMEM, "no memory");
-    if (issuer->has_introspection)
+    rc = read_claim_names(issuer, config, error);
+    if (rc == 0 && issuer->has_introspection)
         rc = introspect_config_init(&issuer->introspect, name, config, error);
-    return rc != 0 ? rc : read_keys(issuer, config, error);
+    return rc == 0 ? read_keys(issuer, config, error) : rc;
 }
 
 static void leave(struct gw_worker_tenant *tenant)
@@ -301,5 +330,6 @@ void jwt_issuer_finish(struct jwt_issuer *issuer)
     introspect_config_finish(&issuer->introspect);
     gw_jwk_set_destroy(issuer->file_keys);
     free(issuer->strings);
+    free(issuer->claim_names);
     memset(issuer, 0, sizeof(*issuer));
 }

@@ -16,6 +16,7 @@
 #include "server/core/error.h"
 #include "server/crypto/jwk.h"
 #include "server/filter/worker.h"
+#include "server/http/exchange.h"
 #include "server/json/option.h"
 
 /* What may stand under `issuers: <name>:`. */
@@ -42,7 +43,9 @@ struct jwt_issuer {
     struct gw_worker_tenant tenant;  /* likewise: how they are seen by the administrator */
     struct key_source_config remote; /* if so */
     struct key_source *source;       /* likewise; NULL until the worker is known */
-    uint64_t generation;    /* changes with what a cached verdict depends on, but for the keys */
+    uint64_t generation; /* changes with what a cached verdict depends on, but for the keys */
+    struct gw_claim_name *claim_names; /* for rules */
+    size_t claim_name_count;
     struct gw_str *strings; /* the audiences and required claims */
 };
 

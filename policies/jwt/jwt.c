@@ -87,6 +87,8 @@ static enum gw_verdict identify(struct gw_exchange *ex, const struct proof *proo
     identity->issuer = gw_str_from(consumer, issuer.len);
     identity->scopes = claims_text(claims, claims->scopes);
     identity->claims = claims_text(claims, claims->payload);
+    identity->claim_names = proof->issuer->claim_names;
+    identity->claim_name_count = proof->issuer->claim_name_count;
     identity->expires_at_s = claims->expires_s == CLAIMS_NO_TIME ? 0 : (uint64_t)claims->expires_s;
     return GW_NEXT;
 }

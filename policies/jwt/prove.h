@@ -22,6 +22,7 @@ struct prover {
     struct token_memory_config memory_config;
     struct token_memory *memory; /* NULL until settled */
     struct denied_rules denied_rules;
+    const struct gw_record_set *records; /* with what was revoked; NULL: none are kept */
 };
 
 /* `config` is the policy's; it must outlive the prover. 0, -EINVAL with *error, or -ENOMEM; finish

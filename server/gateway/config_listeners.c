@@ -84,7 +84,7 @@ static int fill_proxies(struct gw_config_loader *loader, const char *pointer, co
     json_array_foreach(list, index, item)
     {
         struct gw_str text = gw_str_from(json_string_value(item), json_string_length(item));
-        char where[96];
+        char where[160];
 
         snprintf(where, sizeof(where), "%s/trusted_proxies/%zu", pointer, index);
         if (json_is_string(item) && gw_cidr_parse(text, &proxies[listener->proxy_count]) == 0)
