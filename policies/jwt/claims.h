@@ -27,8 +27,11 @@ struct claims {
     struct claims_span payload; /* JSON text */
     struct claims_span issuer;
     struct claims_span subject;
+    struct claims_span id;        /* jti; empty: absent */
     struct claims_span scopes;    /* separated by single spaces */
     struct claims_span audiences; /* each: uint32_t length, then the bytes */
+    /* cnf (RFC 7800): the object's JSON text, within the payload; empty: absent */
+    struct claims_span confirmation;
     enum jose_type type;
     char bytes[];
 };
@@ -38,6 +41,7 @@ struct claims_form {
     struct gw_str scope_claim; /* empty: "scope", or else "scp" */
     const struct gw_str *required;
     size_t required_count;
+    bool client_is_subject; /* client_id stands for a sub that is missing */
 };
 
 /* What must hold. All strings are compared exactly. */

@@ -51,6 +51,10 @@ const struct gw_option jwt_issuer_options[] = {
      "a JSON Pointer `roles: /realm_access/roles`."},
     {"max_token_bytes", GW_BYTES, 256, 65536, "8KiB", "A longer token is refused."},
     {"min_rsa_bits", GW_INT, 2048, GW_RSA_MAX_BITS, "2048", "Shorter RSA keys are not used."},
+    {"certificate_bound", GW_ENUM, 0, 0, "accepted",
+     "Whether every token must be bound to its owner's certificate (RFC 8705, cnf.x5t#S256). One "
+     "that is bound needs that certificate in any case.",
+     .words = "accepted required"},
     {"grants", GW_LIST, 0, 256, "[]",
      "The namespaces of APIs whose documents may name this issuer: /<layer>/<name>, or with * for "
      "a part."},
@@ -152,6 +156,9 @@ static int read_file(struct jwt_issuer *issuer, struct gw_str text,
 
     if (rc != 0)
         return gw_error_set_at(error, rc, "/jwks_file", "%s", why.text);
+    uint8_t digest[GW_DIGEST_MAX_BYTES];
+    gw_digest_compute(GW_SHA256, text, digest);
+    memcpy(&issuer->file_set_id, digest, sizeof(issuer->file_set_id));
     if (issuer->file_keys->skipped > 0)
         gw_log_warn("issuer %.*s: %zu of its keys are not used; the first (%s): %s",
                     GW_STR_ARG(issuer->name), issuer->file_keys->skipped,
@@ -188,6 +195,7 @@ static int read_remote(struct jwt_issuer *issuer, const json_t *config,
     *remote = (struct key_source_config){
         .name = issuer->name,
         .options = config,
+        .generation = issuer->generation,
         .place = {.issuer = issuer->rules.issuer,
                   .jwks_uri = get_string(config, "jwks_uri"),
                   .ca_pem = get_string(config, "ca_file"),
@@ -253,6 +261,8 @@ int jwt_issuer_init(struct jwt_issuer *issuer, struct gw_str name, const json_t 
     issuer->rules.leeway_s =
         json_integer_value(json_object_get(config, "leeway")) / (int64_t)GW_NS_PER_SECOND;
     issuer->form.scope_claim = get_string(config, "scope_claim");
+    issuer->needs_certificate =
+        gw_str_equal(get_string(config, "certificate_bound"), GW_STR("required"));
     issuer->max_token_bytes =
         (size_t)json_integer_value(json_object_get(config, "max_token_bytes"));
 
@@ -265,16 +275,29 @@ int jwt_issuer_init(struct jwt_issuer *issuer, struct gw_str name, const json_t 
     return rc == 0 ? read_keys(issuer, config, error) : rc;
 }
 
+static void leave(struct gw_worker_tenant *tenant)
+{
+    gw_list_remove(&tenant->node);
+}
+
 int jwt_issuer_settle(struct jwt_issuer *issuer, struct gw_worker *worker)
 {
-    if (issuer->file_keys != NULL || issuer->source != NULL)
-        return 0;
-    issuer->source = key_source_open(&issuer->remote, worker);
-    return issuer->source == NULL ? -ENOMEM : 0;
+    if (issuer->file_keys == NULL) {
+        if (issuer->source == NULL)
+            issuer->source = key_source_open(&issuer->remote, worker);
+        return issuer->source == NULL ? -ENOMEM : 0;
+    }
+    if (issuer->tenant.leave == NULL) {
+        issuer->tenant.leave = leave;
+        issuer->tenant.exhibit = &jwt_issuer_file_exhibit;
+        gw_list_append(&worker->tenants, &issuer->tenant.node);
+    }
+    return 0;
 }
 
 void jwt_issuer_finish(struct jwt_issuer *issuer)
 {
+    gw_list_remove(&issuer->tenant.node);
     key_source_close(issuer->source);
     gw_jwk_set_destroy(issuer->file_keys);
     free(issuer->strings);

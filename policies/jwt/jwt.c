@@ -17,6 +17,13 @@ static const struct gw_option jwt_options[] = {
     {"cache_bytes", GW_BYTES, 64 << 10, 1 << 30, "32MiB",
      "Per worker, for tokens already verified; about 600 bytes each."},
     {"cache_entries", GW_INT, 1, 10000000, "65536", "Per worker, how many at most."},
+    {"bad_token_memory", GW_DURATION, 0, 600 * (int64_t)GW_NS_PER_SECOND, "10s",
+     "How long a token with a bad signature is refused without verifying it again; the last 8 of "
+     "an "
+     "address, per worker."},
+    {"bad_signatures_per_second", GW_INT, 0, 100000, "100",
+     "Per worker, how many bad signatures of one address (IPv6: /64) are paid for, and twice as "
+     "many at once; beyond, its tokens that are not in the cache are answered 429. 0: no bound."},
     {0},
 };
 
@@ -34,6 +41,14 @@ static const struct gw_metric refused = {
     "millgate_jwt_refused_total", "Requests refused for their token.", "reason=\"token\"", false};
 static const struct gw_metric refused_keys = {
     "millgate_jwt_refused_total", "Requests refused for their token.", "reason=\"keys\"", false};
+
+static const struct gw_metric refused_flood = {
+    "millgate_jwt_refused_total", "Requests refused for their token.", "reason=\"flood\"", false};
+static const struct gw_metric bad_signatures = {
+    "millgate_jwt_bad_signatures_total", "Tokens that were verified and found bad.", NULL, false};
+static const struct gw_metric denied_hits = {
+    "millgate_jwt_denied_hits_total",
+    "Tokens refused because they were found bad a moment ago from the same address.", NULL, false};
 
 static void count(const struct gw_exchange *ex, const struct gw_metric *metric)
 {
@@ -99,6 +114,12 @@ static enum gw_verdict refuse_without_keys(struct gw_exchange *ex, const struct 
     return gw_exchange_reject(ex, "unavailable", "The issuer's keys are not available.", retry_ns);
 }
 
+static enum gw_verdict refuse_flood(struct gw_exchange *ex, const struct proof *proof)
+{
+    count(ex, &refused_flood);
+    return gw_exchange_reject(ex, "too-many-failed-tokens", NULL, proof->wait_ns);
+}
+
 static struct pending *find_pending(struct jwt *jwt, struct gw_exchange *ex, struct gw_str token);
 
 /* The verdict, or GW_WAIT for keys that may change it. */
@@ -106,8 +127,11 @@ static enum gw_verdict judge(struct jwt *jwt, struct gw_exchange *ex, struct gw_
 {
     struct proof proof = {.operation = ex->operation,
                           .token = token,
+                          .peer = ex->request.peer,
+                          .now_ns = ex->now_ns,
                           .now_s = (int64_t)(ex->wall_ns / GW_NS_PER_SECOND),
-                          .arena = &ex->arena};
+                          .arena = &ex->arena,
+                          .client_certificate = ex->request.client_certificate};
     enum jose_verdict verdict = prover_prove(&jwt->prover, &proof);
 
     if (verdict == JOSE_OK) {
@@ -129,7 +153,11 @@ static enum gw_verdict judge(struct jwt *jwt, struct gw_exchange *ex, struct gw_
             break;
         }
     }
-    count(ex, &cache_misses);
+    count(ex, proof.was_denied ? &denied_hits : &cache_misses);
+    if (proof.has_failed)
+        count(ex, &bad_signatures);
+    if (verdict == JOSE_TOO_MANY_FAILURES)
+        return refuse_flood(ex, &proof);
     return verdict == JOSE_KEYS_ABSENT ? refuse_without_keys(ex, &proof) : refuse(jwt, ex, verdict);
 }
 
@@ -177,7 +205,7 @@ static enum gw_verdict jwt_on_request(void *self, struct gw_exchange *ex)
         return GW_FAIL; /* nobody said what this is, so nobody may have it */
     if (!prover_is_asked(&jwt->prover, ex->operation))
         return GW_NEXT;
-    if (!jwt->is_settled && ex->worker != NULL) {
+    if (!jwt->is_settled) {
         if (prover_settle(&jwt->prover, ex->worker) != 0)
             return gw_exchange_reject(ex, "overloaded", NULL, 0);
         jwt->is_settled = true;

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "breaker.h"
 #include "plan.h"
 #include "script.h"
 #include "server/contract/operation.h"
+#include "server/core/breaker.h"
 #include "server/core/clock.h"
 #include "server/filter/worker.h"
 #include "server/net/loop.h"
@@ -50,7 +50,7 @@ struct rate_limit { /* one per worker */
     struct plan_table plans;
     uint64_t timeout_ns;
     uint64_t instances;
-    struct breaker breaker;
+    struct gw_breaker breaker;
     struct share *share;
 };
 
@@ -184,17 +184,17 @@ static void on_answer(void *self, int rc, const struct gw_reply *reply)
 {
     struct question *question = self;
     struct gw_worker *worker = question->ex->worker;
-    struct breaker *breaker = &question->limit->breaker;
+    struct gw_breaker *breaker = &question->limit->breaker;
     enum gw_verdict verdict;
 
     question->call = NULL;
     if (rc == 0 && reply->type == GW_REPLY_INTEGER) {
-        breaker_success(breaker);
+        gw_breaker_success(breaker);
         verdict = decide(question, gcra_decide(&question->plan->rate, reply->integer));
     } else {
         if (rc == -ETIMEDOUT)
             gw_metrics_add(worker->metrics, &metric_timeouts, 1);
-        breaker_failure(breaker, gw_loop_now_ns(worker->loop));
+        gw_breaker_failure(breaker, gw_loop_now_ns(worker->loop));
         verdict = decide_locally(question);
     }
     gw_exchange_resume(question->ex, verdict);
@@ -209,16 +209,16 @@ static void on_client_left(void *self, struct gw_exchange *ex)
         return;
     gw_redis_cancel(question->call);
     question->call = NULL;
-    breaker_cancel(&limit->breaker);
+    gw_breaker_cancel(&limit->breaker);
 }
 
 static bool ask_redis(struct question *question)
 {
     struct gw_worker *worker = question->ex->worker;
-    struct breaker *breaker = &question->limit->breaker;
+    struct gw_breaker *breaker = &question->limit->breaker;
     uint64_t now_ns = gw_loop_now_ns(worker->loop);
 
-    if (!breaker_allows(breaker, now_ns))
+    if (!gw_breaker_allows(breaker, now_ns))
         return false;
     question->args[0] = question->plan->step;
     question->args[1] = question->plan->room;
@@ -232,7 +232,7 @@ static bool ask_redis(struct question *question)
     };
     if (gw_redis_eval(worker->redis, &question->eval, on_answer, question, &question->call) == 0)
         return true;
-    breaker_failure(breaker, now_ns);
+    gw_breaker_failure(breaker, now_ns);
     return false;
 }
 

@@ -22,10 +22,26 @@ GW_MUST_CHECK
 int gw_config_fill(struct gw_config_loader *loader);
 GW_MUST_CHECK
 int gw_config_fill_backends(struct gw_config_loader *loader);
+/* `checked` is the backend's `credentials`; its fields must be filled by then. */
+GW_MUST_CHECK
+int gw_config_fill_credentials(struct gw_config_loader *loader, const char *backend_pointer,
+                               const json_t *checked, struct gw_config_backend *backend);
 GW_MUST_CHECK
 int gw_config_fill_floor(struct gw_config_loader *loader);
 GW_MUST_CHECK
 int gw_config_fill_redis(struct gw_config_loader *loader);
+
+GW_MUST_CHECK
+int gw_config_fill_listeners(struct gw_config_loader *loader);
+/* A `tls` of a listener or the admin listener, which stands at `pointer`; `checked` may be NULL. */
+GW_MUST_CHECK
+int gw_config_fill_tls(struct gw_config_loader *loader, const char *pointer, const json_t *checked,
+                       struct gw_config_tls_server *tls);
+void gw_config_fill_address(struct gw_config_loader *loader, const char *pointer,
+                            struct gw_str text, struct gw_config_address *address);
+/* No listener before number `before` may have that address. */
+void gw_config_check_address(struct gw_config_loader *loader, const char *pointer,
+                             const struct gw_config_address *address, size_t before);
 
 /* The table of all top-level keys: the gateway's and the policies' sections; in the arena. NULL
  * without memory. */

@@ -171,6 +171,9 @@ struct gw_exchange {
     size_t path_parameter_count;
     uint64_t body_limit_bytes; /* on the request's body, streamed or collected; 0: none */
 
+    bool is_preflight; /* OPTIONS of a browser that asks for `operation` (Fetch: CORS preflight) */
+    struct gw_str preflight_allow; /* then: the methods of its path */
+
     enum gw_exchange_state state;
     bool must_close; /* the connection must not be used again after the response */
 
@@ -178,6 +181,7 @@ struct gw_exchange {
      */
     const struct gw_exchange_io *io;
     void *io_self;
+    void *handler_state;            /* the handler's own */
     struct gw_view *view;           /* the snapshot as this worker sees it; held until the end */
     struct gw_chain_run *chain_run; /* the filters' progress */
     void (*cancel)(void *self, struct gw_exchange *ex); /* of the waiting filter, or NULL */
