@@ -94,6 +94,7 @@ static void test_timer_started_by_a_timer_puts_none_off(void **state)
 
     gw_timer_start(loop, &relay.first.timer, 2 * GW_NS_PER_MS, start_far);
     gw_timer_start(loop, &near.timer, 100 * GW_NS_PER_MS, on_alarm);
+    usleep(10000); /* so that the first is due before the loop waits */
     for (int turn = 0; near.calls == 0 && turn < MAX_TURNS; turn++)
         gw_loop_turn(loop, 60000);
     assert_int_equal(relay.first.calls, 1);
