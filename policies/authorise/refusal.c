@@ -1,6 +1,8 @@
 #include "policies/authorise/refusal.h"
 
+#include "server/contract/rule.h"
 #include "server/core/buf.h"
+#include "server/http/challenge.h"
 
 #define MAX_TEXT_BYTES 4096
 
@@ -13,18 +15,6 @@ static const struct {
     [GW_SCHEME_API_KEY] = {"an API key", "ApiKey"},
     [GW_SCHEME_CERTIFICATE] = {"a client certificate", "ClientCertificate"},
 };
-
-/* The refusal stands without its challenge too, so a failure here changes nothing. */
-static void add_challenge(struct gw_exchange *ex, struct gw_buf *challenge)
-{
-    struct gw_str value = {NULL, 0};
-
-    if (!challenge->has_failed)
-        value = gw_arena_copy(&ex->arena, gw_buf_str(challenge));
-    gw_buf_finish(challenge);
-    if (value.ptr != NULL && gw_response_add_field(ex, GW_STR("WWW-Authenticate"), value) != 0)
-        ex->must_close = true;
-}
 
 static void append_alternative(struct gw_buf *text,
                                const struct gw_security_alternative *alternative)
@@ -80,7 +70,7 @@ enum gw_verdict refusal_unproved(struct gw_exchange *ex, struct gw_str realm)
             continue;
         gw_buf_init(&challenge, MAX_TEXT_BYTES);
         gw_buf_printf(&challenge, "%s realm=\"%.*s\"", kinds[kind].challenge, GW_STR_ARG(realm));
-        add_challenge(ex, &challenge);
+        gw_challenge_add(ex, &challenge);
     }
     return verdict;
 }
@@ -101,12 +91,37 @@ enum gw_verdict refusal_scope(struct gw_exchange *ex, struct gw_str realm,
         text.ptr[0] = 'A'; /* of "a" and "an": a sentence begins */
     enum gw_verdict verdict = gw_exchange_reject(ex, "insufficient-scope", detail_of(ex, &text), 0);
 
+    ex->record.detail = gw_arena_printf(&ex->arena, "authorise: %.*s lacks a scope",
+                                        GW_STR_ARG(decision->lacking->consumer));
+
     gw_buf_init(&challenge, MAX_TEXT_BYTES);
     gw_buf_printf(&challenge, "%s realm=\"%.*s\", error=\"insufficient_scope\", scope=\"",
                   kinds[scheme->kind].challenge, GW_STR_ARG(realm));
     for (size_t i = 0; i < scheme->scope_count; i++)
         gw_buf_printf(&challenge, "%s%.*s", i == 0 ? "" : " ", GW_STR_ARG(scheme->scopes[i]));
     gw_buf_append_byte(&challenge, '"');
-    add_challenge(ex, &challenge);
+    gw_challenge_add(ex, &challenge);
+    return verdict;
+}
+
+enum gw_verdict refusal_rule(struct gw_exchange *ex, const struct gw_rule *rule)
+{
+    static const char *const owners[] = {
+        [GW_RULE_OF_FLOOR] = "the gateway",
+        [GW_RULE_OF_API] = "the API",
+        [GW_RULE_OF_PATH] = "the path",
+        [GW_RULE_OF_OPERATION] = "the operation",
+    };
+    const char *owner = owners[rule->owner];
+    struct gw_buf text;
+
+    gw_buf_init(&text, MAX_TEXT_BYTES);
+    gw_buf_printf(&text, "A rule of %s does not hold", owner);
+    /* A contract is its callers' to read; the operator's configuration is not. */
+    if (rule->say.len > 0 || rule->owner != GW_RULE_OF_FLOOR)
+        gw_buf_printf(&text, ": %.*s", GW_STR_ARG(rule->say.len > 0 ? rule->say : rule->text));
+    enum gw_verdict verdict = gw_exchange_reject(ex, "forbidden", detail_of(ex, &text), 0);
+    ex->record.detail =
+        gw_arena_printf(&ex->arena, "authorise: rule of %s: %.*s", owner, GW_STR_ARG(rule->text));
     return verdict;
 }

@@ -4,6 +4,8 @@
 #include "policies/authorise/decide.h"
 #include "server/filter/filter.h"
 
+struct gw_rule;
+
 /* 401 that names what the operation accepts, with one challenge for each kind of it. Returns
  * GW_STOP. */
 enum gw_verdict refusal_unproved(struct gw_exchange *ex, struct gw_str realm);
@@ -12,3 +14,7 @@ enum gw_verdict refusal_unproved(struct gw_exchange *ex, struct gw_str realm);
  * missing in the detail. Returns GW_STOP. */
 enum gw_verdict refusal_scope(struct gw_exchange *ex, struct gw_str realm,
                               const struct authorise_decision *decision);
+
+/* 403 that says which rule of whose does not hold, and nothing of what it was compared with.
+ * Returns GW_STOP. */
+enum gw_verdict refusal_rule(struct gw_exchange *ex, const struct gw_rule *rule);

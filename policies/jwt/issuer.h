@@ -9,19 +9,29 @@
 #include <stdint.h>
 
 #include "policies/jwt/claims.h"
+#include "policies/jwt/introspection.h"
 #include "policies/jwt/jose.h"
 #include "policies/jwt/key_source.h"
 #include "server/core/attr.h"
 #include "server/core/error.h"
 #include "server/crypto/jwk.h"
 #include "server/filter/worker.h"
+#include "server/http/exchange.h"
 #include "server/json/option.h"
 
 /* What may stand under `issuers: <name>:`. */
 extern const struct gw_option jwt_issuer_options[];
 
+enum jwt_dpop_mode { JWT_DPOP_OFF, JWT_DPOP_ACCEPTED, JWT_DPOP_REQUIRED };
+
 struct jwt_issuer {
     struct gw_str name;
+    uint64_t bit; /* its own among those of the policy */
+    enum jwt_dpop_mode dpop;
+    bool has_keys;          /* of its own: its JWTs are verified here */
+    bool has_introspection; /* what follows counts */
+    struct introspect_config introspect;
+    struct introspection *introspection; /* NULL until the worker is known */
     struct claims_rules rules;
     struct claims_form form;
     uint32_t algorithms; /* allowed: 1 << enum gw_signature_alg */
@@ -33,7 +43,9 @@ struct jwt_issuer {
     struct gw_worker_tenant tenant;  /* likewise: how they are seen by the administrator */
     struct key_source_config remote; /* if so */
     struct key_source *source;       /* likewise; NULL until the worker is known */
-    uint64_t generation;    /* changes with what a cached verdict depends on, but for the keys */
+    uint64_t generation; /* changes with what a cached verdict depends on, but for the keys */
+    struct gw_claim_name *claim_names; /* for rules */
+    size_t claim_name_count;
     struct gw_str *strings; /* the audiences and required claims */
 };
 

@@ -76,7 +76,8 @@ static bool is_crowded(const struct key_source *source, struct gw_str peer)
     for (const struct gw_list *node = source->waiters.next; node != &source->waiters;
          node = node->next)
         same += gw_str_equal(GW_LIST_ITEM(node, struct key_waiter, node)->peer, peer);
-    return same >= KEY_SOURCE_MAX_WAITERS_PER_PEER;
+    return same >= (source->set != NULL ? KEY_SOURCE_MAX_WAITERS_PER_PEER
+                                        : KEY_SOURCE_MAX_WAITERS_PER_PEER_AT_FIRST);
 }
 
 static void await(struct key_source *source, struct key_waiter *waiter)

@@ -25,6 +25,7 @@
 #define KEY_SOURCE_WAIT_NS UINT64_C(1000000000)
 #define KEY_SOURCE_MAX_WAITERS 256
 #define KEY_SOURCE_MAX_WAITERS_PER_PEER 4
+#define KEY_SOURCE_MAX_WAITERS_PER_PEER_AT_FIRST 64 /* without a set, whoever is good waits too */
 
 /* The strings lie in `options`, but for the name. */
 struct key_source_config {

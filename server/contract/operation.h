@@ -13,6 +13,7 @@
 #include "server/core/str.h"
 #include "server/http/exchange.h"
 
+struct gw_rule;
 struct gw_schema_set;
 
 #define GW_NO_SCHEMA SIZE_MAX
@@ -113,7 +114,9 @@ struct gw_operation {
     size_t backend_part_count;
     struct gw_str plan;
     const struct gw_security_alternative *security;
-    size_t security_count; /* 0: anonymous (the operator allowed it) */
+    size_t security_count;              /* 0: anonymous (the operator allowed it) */
+    const struct gw_rule *const *rules; /* all must hold, see rule.h */
+    size_t rule_count;
     const struct gw_parameter *parameters;
     size_t parameter_count;
     bool has_body; /* the contract knows a request body */

@@ -25,6 +25,13 @@ struct gw_grant {
     size_t namespace_count;
 };
 
+/* A rule (see rule.h) of the operator for the documents of some namespaces. */
+struct gw_floor_rule {
+    struct gw_str when, say;
+    const struct gw_str *namespaces; /* as in a grant */
+    size_t namespace_count;
+};
+
 struct gw_contract_rules {
     struct gw_str root; /* folder that no file $ref leaves; empty: the document's own */
     const struct gw_grant *grants;
@@ -32,6 +39,8 @@ struct gw_contract_rules {
     bool is_authentication_required; /* operations need security, but for: */
     const struct gw_str *anonymous;  /* namespaces (as in a grant) that may go without */
     size_t anonymous_count;
+    const struct gw_floor_rule *floor; /* beside the contracts' own rules */
+    size_t floor_count;
     struct gw_str default_plan; /* of documents that name none; empty: none */
     bool asserts_formats;       /* `format` in schemas refuses; otherwise it is an annotation */
 
@@ -47,6 +56,8 @@ struct gw_contract_rules {
 
 /* Is `namespace` meant by `pattern`: the same text, a layer ("/system/" and a star), or a star? */
 bool gw_namespace_matches(struct gw_str namespace, struct gw_str pattern);
+
+bool gw_namespace_matches_any(struct gw_str namespace, const struct gw_str *patterns, size_t count);
 
 enum gw_grant_verdict { GW_GRANTED, GW_GRANT_UNKNOWN, GW_GRANT_DENIED };
 

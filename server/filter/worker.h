@@ -12,6 +12,8 @@ struct gw_buf;
 struct gw_http_client;
 struct gw_loop;
 struct gw_metrics_shard;
+struct gw_record_set;
+struct gw_record_writer;
 struct gw_redis;
 
 /* What a policy's instance keeps on the worker's loop beyond a request: timers, calls. Instances
@@ -36,10 +38,12 @@ struct gw_worker_exhibit {
 
 struct gw_worker {
     struct gw_loop *loop;
-    struct gw_redis *redis;           /* its pipelined connection; never NULL in a running worker */
-    struct gw_http_client *http;      /* for all that goes out */
-    struct gw_metrics_shard *metrics; /* see observe/metrics.h; NULL: nothing is counted */
-    unsigned index;                   /* 0 ... count - 1 */
+    struct gw_redis *redis; /* its pipelined connection; never NULL in a running worker */
+    struct gw_record_writer *record_writer; /* for what must be durable; see store/record.h */
+    const struct gw_record_set *records;    /* mirrored here; NULL: none are kept (in tests) */
+    struct gw_http_client *http;            /* for all that goes out */
+    struct gw_metrics_shard *metrics;       /* see observe/metrics.h; NULL: nothing is counted */
+    unsigned index;                         /* 0 ... count - 1 */
     unsigned count; /* of workers in this process; 0 on the main thread (the admin listener's) */
     struct gw_list tenants; /* struct gw_worker_tenant */
 };

@@ -6,12 +6,14 @@
 
 #include "server/core/clock.h"
 #include "server/core/log.h"
+#include "server/gateway/admin_act.h"
 #include "server/gateway/admin_guard.h"
 #include "server/gateway/admin_route.h"
 #include "server/gateway/listen_socket.h"
 #include "server/gateway/server_state.h"
 #include "server/http/listener.h"
 #include "server/http/problem.h"
+#include "server/observe/audit.h"
 
 #define MAX_CONNECTIONS 256
 #define POOL_BYTES (16 * 1024)
@@ -90,7 +92,17 @@ static void begin(void *self, struct gw_exchange *ex)
 
 static void finish(void *self, struct gw_exchange *ex)
 {
-    (void)self;
+    struct gw_admin *admin = self;
+    int status = ex->response.status;
+
+    /* The client left before it was answered. */
+    (void)gw_admin_act_end(gw_admin_act_take(ex), "unknown");
+    if (status == 401 || status == 403 || status == 421)
+        gw_audit_refused(admin->server->audit, gw_admin_who(ex),
+                         gw_arena_printf(&ex->arena, "%.*s %.*s: %d",
+                                         GW_STR_ARG(ex->request.method_name),
+                                         GW_STR_ARG(ex->request.path), status),
+                         gw_loop_now_ns(admin->server->loop));
     if (!gw_str_equal(ex->request.method_name, GW_STR("GET")))
         gw_log_info("admin: %.*s %.*s by %.*s: %d", GW_STR_ARG(ex->request.method_name),
                     GW_STR_ARG(ex->request.path), GW_STR_ARG(gw_admin_who(ex)),

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "server/gateway/admin_act.h"
 #include "server/gateway/server_state.h"
 #include "server/http/problem.h"
 
@@ -27,7 +28,7 @@ void gw_admin_answer(struct gw_exchange *ex, int status, struct gw_str type, str
         gw_problem_set(ex, "overloaded", NULL);
     }
     gw_buf_finish(text);
-    gw_exchange_respond(ex);
+    gw_admin_respond(ex);
 }
 
 void gw_admin_answer_json(struct gw_exchange *ex, int status, struct gw_buf *text)
@@ -54,7 +55,7 @@ void gw_admin_answer_value(struct gw_exchange *ex, int status, json_t *value)
 void gw_admin_refuse(struct gw_exchange *ex, const char *problem, const char *detail)
 {
     gw_problem_set(ex, problem, detail);
-    gw_exchange_respond(ex);
+    gw_admin_respond(ex);
 }
 
 /* --- what was asked --- */
@@ -199,6 +200,37 @@ enum gw_admin_match gw_admin_route_find(const struct gw_admin_route *routes, str
     return GW_ADMIN_NO_METHOD;
 }
 
+/* --- acts --- */
+
+/* The request as the audit has it: where to, and what was asked for. Handlers whose body holds
+ * secrets do not exist. */
+static struct gw_str describe(struct gw_exchange *ex, const json_t *body)
+{
+    char *dumped = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
+    struct gw_str what = gw_arena_printf(
+        &ex->arena, "%.*s %.*s%s%s", GW_STR_ARG(ex->request.method_name),
+        GW_STR_ARG(ex->request.path), dumped != NULL ? " " : "", dumped != NULL ? dumped : "");
+    free(dumped);
+    return what;
+}
+
+static void answer(struct gw_server *server, const struct gw_admin_route *route,
+                   struct gw_exchange *ex, const json_t *body)
+{
+    struct gw_admin_act *act = NULL;
+
+    if (route->method != GW_METHOD_GET) {
+        if (gw_admin_act_begin(server, route->act != NULL ? route->act : route->path,
+                               gw_admin_who(ex), describe(ex, body), &act) != 0) {
+            gw_admin_refuse(ex, "unavailable",
+                            "The audit cannot be written, so nothing is changed.");
+            return;
+        }
+        ex->handler_state = act;
+    }
+    route->answer(server, ex, body);
+}
+
 /* --- bodies --- */
 
 static void release_value(void *value)
@@ -271,7 +303,7 @@ static void read_body(struct gw_server *server, const struct gw_admin_route *rou
         gw_admin_refuse(ex, "overloaded", NULL);
         return;
     }
-    route->answer(server, ex, checked);
+    answer(server, route, ex, checked);
 }
 
 /* The exchange knows its path, not its route: it is found once more. */
@@ -290,7 +322,7 @@ void gw_admin_route_run(const struct gw_admin_route *route, struct gw_server *se
                         struct gw_exchange *ex)
 {
     if (route->fields == NULL)
-        route->answer(server, ex, NULL);
+        answer(server, route, ex, NULL);
     else
         gw_exchange_collect_body(ex, MAX_BODY_BYTES, on_body);
 }

@@ -1,8 +1,9 @@
 /* What the admin listener offers: paths with parameters, and bodies of JSON.
  *
  * A route is a row of the table in admin_routes.c. Its handler is called on the main thread, when
- * the caller may do this and the body is there and checked; it responds at once, or sets ex->cancel
- * and responds later (gw_exchange_respond()). */
+ * the caller may do this and the body is there and checked; it responds at once by one of the
+ * functions below, or sets ex->cancel and responds later. A change stands in the audit before its
+ * handler is called, and with its outcome before the answer leaves (admin_act.h). */
 #pragma once
 
 #include <jansson.h>
@@ -21,6 +22,7 @@ struct gw_admin_route {
     void (*answer)(struct gw_server *server, struct gw_exchange *ex, const json_t *body);
     const struct gw_option *fields; /* of the JSON object in the body; NULL: a body is not read */
     bool is_open;                   /* needs no token */
+    const char *act;                /* in the audit; NULL: a change is called by its path */
 };
 
 /* The table: one list of all routes, its end has path NULL. */

@@ -26,6 +26,7 @@
 
 struct gw_cidr;
 struct gw_filter_type;
+struct gw_floor_rule;
 
 /* Where to listen. An empty text (ptr NULL) anywhere in this file: not given. */
 struct gw_config_address {
@@ -84,6 +85,9 @@ struct gw_config_redis {
     struct gw_str username, password;
     struct gw_str ca_pem;
     uint64_t connect_timeout_ns, command_timeout_ns;
+    bool must_append;      /* not ready while its append-only file is off */
+    unsigned min_replicas; /* that confirm each record; 0: none */
+    uint64_t replica_timeout_ns;
 };
 
 struct gw_config_header {
@@ -114,6 +118,8 @@ struct gw_config_floor {
     bool authentication;
     const struct gw_str *anonymous; /* patterns of namespaces that may have operations without it */
     size_t anonymous_count;
+    const struct gw_floor_rule *rules;
+    size_t rule_count;
     struct gw_str default_plan;
     bool asserts_formats; /* `format` refuses, in all schemas */
 };
@@ -132,6 +138,9 @@ struct gw_config {
     struct gw_str state_dir;
     uint64_t drain_timeout_ns, drain_delay_ns;
     enum gw_log_level log_level;
+    struct gw_str audit_file; /* not given: off */
+    struct gw_str audit_key;  /* of its HMAC; may be empty */
+    size_t audit_max_bytes;
     struct gw_str access_log; /* "-" is standard output; absolute otherwise; not given: off */
     struct gw_config_redis redis;
     const struct gw_str *contracts; /* files and folders, absolute or below the working folder */

@@ -50,9 +50,8 @@ struct gw_str gw_config_path(struct gw_config_loader *loader, struct gw_str path
 
 /* --- admin ------------------------------------------------------------------------------------ */
 
-/* Names in a list must be those of a section, if the file has it at all or a policy offers it. */
-static void check_names(struct gw_config_loader *loader, const char *pointer, const char *section,
-                        const struct gw_str *names, size_t count)
+void gw_config_check_names(struct gw_config_loader *loader, const char *pointer,
+                           const char *section, const struct gw_str *names, size_t count)
 {
     const json_t *known = json_object_get(loader->config->checked, section);
 
@@ -92,7 +91,8 @@ static int fill_admin(struct gw_config_loader *loader)
         rc = gw_config_texts(config, json_object_get(token, "issuers"), &admin->issuers,
                              &admin->issuer_count);
     if (rc == 0)
-        check_names(loader, "/admin/token/issuers", "issuers", admin->issuers, admin->issuer_count);
+        gw_config_check_names(loader, "/admin/token/issuers", "issuers", admin->issuers,
+                              admin->issuer_count);
     return rc;
 }
 
@@ -147,6 +147,22 @@ static int fill_process(struct gw_config_loader *loader)
     return config->state_dir.ptr != NULL ? 0 : -ENOMEM;
 }
 
+static int fill_audit(struct gw_config_loader *loader)
+{
+    struct gw_config *config = loader->config;
+    const json_t *checked = json_object_get(config->checked, "audit");
+    struct gw_str file = gw_config_text(checked, "file");
+
+    config->audit_key = gw_config_text(checked, "key");
+    config->audit_max_bytes = (size_t)gw_config_number(checked, "max_bytes");
+    if (file.ptr != NULL && file.len == 0)
+        return 0;
+    config->audit_file = file.ptr != NULL ? gw_config_path(loader, file)
+                                          : gw_arena_printf(&config->arena, "%.*s/audit.log",
+                                                            GW_STR_ARG(config->state_dir));
+    return config->audit_file.ptr != NULL ? 0 : -ENOMEM;
+}
+
 static int fill_contracts(struct gw_config_loader *loader)
 {
     struct gw_config *config = loader->config;
@@ -180,33 +196,16 @@ static int fill_contracts(struct gw_config_loader *loader)
     return 0;
 }
 
-static int fill_floor(struct gw_config_loader *loader)
-{
-    struct gw_config *config = loader->config;
-    struct gw_config_floor *floor = &config->floor;
-    const json_t *checked = json_object_get(config->checked, "floor");
-    int rc = gw_config_texts(config, json_object_get(checked, "anonymous"), &floor->anonymous,
-                             &floor->anonymous_count);
-
-    floor->authentication = !json_is_false(json_object_get(checked, "authentication"));
-    floor->default_plan = gw_config_text(checked, "default_plan");
-    floor->asserts_formats = gw_str_equal(gw_config_text(checked, "formats"), GW_STR("assert"));
-    if (floor->default_plan.ptr != NULL)
-        check_names(loader, "/floor/default_plan", "plans", &floor->default_plan, 1);
-    for (size_t i = 0; rc == 0 && i < floor->anonymous_count; i++) {
-        char pointer[64];
-        snprintf(pointer, sizeof(pointer), "/floor/anonymous/%zu", i);
-        if (!gw_config_pattern_is_valid(floor->anonymous[i]))
-            gw_config_fail(loader, pointer, "must be /layer/name, /layer/* or *");
-    }
-    return rc;
-}
-
 int gw_config_fill(struct gw_config_loader *loader)
 {
     int (*const parts[])(struct gw_config_loader * loader) = {
-        gw_config_fill_listeners, fill_admin, fill_process,
-        fill_contracts,           fill_floor, gw_config_fill_redis,
+        gw_config_fill_listeners,
+        fill_admin,
+        fill_process,
+        fill_audit,
+        fill_contracts,
+        gw_config_fill_floor,
+        gw_config_fill_redis,
         gw_config_fill_backends,
     };
     int rc = 0;

@@ -1,5 +1,7 @@
 #include "server/gateway/config_tables.h"
 
+#include "server/contract/rule.h"
+
 #define MS INT64_C(1000000)
 #define SECOND (INT64_C(1000) * MS)
 #define HOUR (INT64_C(3600) * SECOND)
@@ -183,6 +185,24 @@ static const struct gw_option redis_options[] = {
      .max = 10 * SECOND,
      .value = "20ms",
      .help = "The deadline of one command on the request path."},
+    {.name = "append_only",
+     .type = GW_BOOL,
+     .value = "true",
+     .help = "Not ready while that Redis keeps no append-only file. false accepts that its restart "
+             "loses keys, revocations and all other records."},
+    {.name = "min_replicas",
+     .type = GW_INT,
+     .min = 0,
+     .max = 16,
+     .value = "0",
+     .help = "Replicas that must confirm each record (WAIT) before it counts; with fewer connected "
+             "the gateway is not ready."},
+    {.name = "replica_timeout",
+     .type = GW_DURATION,
+     .min = 10 * MS,
+     .max = 5 * SECOND,
+     .value = "500ms",
+     .help = "How long they may take."},
     {0},
 };
 
@@ -287,6 +307,27 @@ static const struct gw_option backend_options[] = {
     {0},
 };
 
+static const struct gw_option floor_rule_options[] = {
+    {.name = "namespaces",
+     .type = GW_LIST,
+     .min = 1,
+     .max = 1000,
+     .flags = GW_OPTION_REQUIRED,
+     .help = "Whose APIs it is for; patterns as in `grants`."},
+    {.name = "when",
+     .type = GW_STRING,
+     .min = 1,
+     .max = GW_RULE_MAX_BYTES,
+     .flags = GW_OPTION_REQUIRED,
+     .help = "What must hold for each request; the language of a contract's `authorize`."},
+    {.name = "say",
+     .type = GW_STRING,
+     .min = 1,
+     .max = 300,
+     .help = "What a refused caller is told: one sentence."},
+    {0},
+};
+
 static const struct gw_option floor_options[] = {
     {.name = "authentication",
      .type = GW_BOOL,
@@ -297,6 +338,12 @@ static const struct gw_option floor_options[] = {
      .max = 1000,
      .value = "[]",
      .help = "Namespaces that may have operations without a token; patterns as in `grants`."},
+    {.name = "rules",
+     .type = GW_LIST,
+     .max = 32,
+     .fields = floor_rule_options,
+     .value = "[]",
+     .help = "Rules that hold beside those of the contracts."},
     {.name = "default_plan",
      .type = GW_STRING,
      .min = 1,
@@ -308,6 +355,26 @@ static const struct gw_option floor_options[] = {
      .value = "annotate",
      .help =
          "Whether a schema's `format` is only told (as JSON Schema has it by default) or held."},
+    {0},
+};
+
+static const struct gw_option audit_options[] = {
+    {.name = "file",
+     .type = GW_STRING,
+     .max = 1024,
+     .help = "The file; if left out audit.log in `state_dir`. \"\" keeps none."},
+    {.name = "key",
+     .type = GW_SECRET,
+     .min = 16,
+     .max = 1024,
+     .help = "Chains the lines by HMAC under this key, so that nobody without it can write a chain "
+             "anew. To change it, move the file away first."},
+    {.name = "max_bytes",
+     .type = GW_BYTES,
+     .min = 4 << 10,
+     .max = 1 << 30,
+     .value = "64MiB",
+     .help = "At this size the file is renamed and another one begun."},
     {0},
 };
 
@@ -358,6 +425,11 @@ const struct gw_option gw_config_options[] = {
      .max = 1024,
      .value = "-",
      .help = "A file for one JSON line a request; \"-\" is standard output, \"\" none."},
+    {.name = "audit",
+     .type = GW_OBJECT,
+     .fields = audit_options,
+     .value = "{}",
+     .help = "The record of what administrators do: see `millgate audit verify`."},
     {.name = "redis",
      .type = GW_OBJECT,
      .fields = redis_options,

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "server/core/clock.h"
+#include "server/gateway/admin_route.h"
 #include "server/gateway/server_state.h"
-#include "server/http/problem.h"
 
 #define DEADLINE_NS (5 * GW_NS_PER_SECOND)
 #define MAX_ERRANDS 16
@@ -229,8 +229,7 @@ void gw_errand_start(struct gw_server *server, const struct gw_errand_order *ord
     struct gw_errand *errand = server->errand_count >= MAX_ERRANDS ? NULL : create(server, order);
 
     if (errand == NULL) {
-        gw_problem_set(ex, "overloaded", NULL);
-        gw_exchange_respond(ex);
+        gw_admin_refuse(ex, "overloaded", NULL);
         return;
     }
     errand->then = then;

@@ -8,6 +8,7 @@
 #include "server/core/log.h"
 #include "server/filter/chain.h"
 #include "server/gateway/admin.h"
+#include "server/gateway/admin_act.h"
 #include "server/gateway/backend_metrics.h"
 #include "server/gateway/certificates.h"
 #include "server/gateway/request.h"
@@ -244,7 +245,7 @@ static struct gw_str findings_as_json(struct gw_exchange *ex, struct gw_diagnost
     return text;
 }
 
-static void answer_waiting(struct gw_server *server, int rc)
+static void answer_waiting(struct gw_server *server, int rc, bool is_recorded)
 {
     struct gw_exchange *ex = server->reload.waiting;
 
@@ -264,6 +265,8 @@ static void answer_waiting(struct gw_server *server, int rc)
         if (gw_response_add_field(ex, GW_STR("Content-Type"), GW_STR("application/json")) != 0)
             gw_problem_set(ex, "overloaded", NULL);
     }
+    if (!is_recorded)
+        gw_problem_set(ex, "unavailable", "What came of it could not be recorded.");
     gw_exchange_respond(ex);
 }
 
@@ -293,7 +296,9 @@ static void end_reload(struct gw_server *server, int rc)
         gw_diagnostics_print(&reload->diagnostics, stderr);
         gw_metrics_add(main_shard(server), &gw_server_reloads_refused, 1);
     }
-    answer_waiting(server, rc);
+    bool is_recorded = gw_admin_act_end(reload->act, rc == 0 ? "done" : "refused") == 0;
+    reload->act = NULL;
+    answer_waiting(server, rc, is_recorded);
     gw_diagnostics_finish(&reload->diagnostics);
     reload_if_wanted(server);
 }
@@ -365,6 +370,9 @@ void gw_server_reload_finish(struct gw_server *server)
         gw_loop_turn(server->loop, 100);
     if (server->reload.is_adopting)
         gw_diagnostics_finish(&server->reload.diagnostics);
+    (void)gw_admin_act_end(server->reload.act,
+                           "unknown"); /* the process ends in the middle of it */
+    server->reload.act = NULL;
 }
 
 static void on_waiting_left(void *self, struct gw_exchange *ex)
@@ -395,7 +403,7 @@ void gw_server_reload(struct gw_server *server, struct gw_exchange *waiting)
             gw_problem_set(waiting, "unavailable",
                            is_running ? "Another reload is running."
                                       : "Requests still run on older configurations.");
-            gw_exchange_respond(waiting);
+            gw_admin_respond(waiting);
         } else {
             gw_log_warn("reload put off: requests still run on %d older configurations",
                         GW_MAX_SNAPSHOTS);
@@ -403,7 +411,13 @@ void gw_server_reload(struct gw_server *server, struct gw_exchange *waiting)
         }
         return;
     }
-    *reload = (struct gw_reload){.is_loading = true, .waiting = waiting};
+    struct gw_admin_act *act = waiting != NULL ? gw_admin_act_take(waiting) : NULL;
+    if (waiting == NULL && gw_admin_act_begin(server, "reload", GW_STR("signal SIGHUP"),
+                                              gw_str_of(server->options.config_path), &act) != 0) {
+        gw_log_error("reload refused: the audit cannot be written");
+        return;
+    }
+    *reload = (struct gw_reload){.is_loading = true, .waiting = waiting, .act = act};
     gw_diagnostics_init(&reload->diagnostics);
     if (waiting != NULL) {
         waiting->cancel = on_waiting_left;

@@ -108,6 +108,8 @@ int gw_gateway_rules(const struct gw_config *config, struct gw_arena *arena,
         .asserts_formats = config->floor.asserts_formats,
         .anonymous = config->floor.anonymous,
         .anonymous_count = config->floor.anonymous_count,
+        .floor = config->floor.rules,
+        .floor_count = config->floor.rule_count,
         .default_plan = config->floor.default_plan,
     };
 

@@ -60,7 +60,7 @@ static void add_needs(struct needs *needs, const struct gw_operation *operation)
             *first = *first == NULL ? operation : *first;
         }
     }
-    if (needs->any == NULL && operation->security_count > 0)
+    if (needs->any == NULL && operation->security_count + operation->rule_count > 0)
         needs->any = operation;
 }
 

@@ -18,10 +18,13 @@
 #define GW_MAX_WORKERS 64 /* as in the table of the configuration */
 
 struct gw_admin;
+struct gw_admin_act;
+struct gw_audit;
 struct gw_backend_metrics;
 struct gw_http_client;
 struct gw_private_redis;
 struct gw_readiness;
+struct gw_records;
 
 enum gw_server_phase { GW_SERVER_STARTING, GW_SERVER_SERVING, GW_SERVER_DRAINING };
 
@@ -33,6 +36,7 @@ struct gw_reload {
     struct gw_snapshot *next;
     struct gw_diagnostics diagnostics;
     struct gw_exchange *waiting; /* the admin's request, or NULL */
+    struct gw_admin_act *act;
 };
 
 struct gw_server {
@@ -60,12 +64,15 @@ struct gw_server {
     struct gw_metrics *metrics; /* a shard per worker, and one for the main thread */
     struct gw_backend_metrics *backend_metrics;
     struct gw_access_log *access_log;
+    struct gw_audit *audit;                 /* NULL: off */
     struct gw_private_redis *private_redis; /* NULL: one is configured */
     struct gw_redis_setup redis_setup;
     struct gw_redis_access redis; /* the main thread's own connection */
+    struct gw_records *records;   /* keys, revocations, consumers */
 
     struct gw_worker main_worker; /* what policies see when they run for the admin listener */
     struct gw_admin *admin;
+    struct gw_list admin_pending; /* changes under way, see admin_record.c */
     struct gw_readiness *readiness;
 };
 

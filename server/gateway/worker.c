@@ -22,6 +22,8 @@
 #include "server/net/loop.h"
 #include "server/observe/access_log.h"
 #include "server/observe/metrics.h"
+#include "server/store/record_change.h"
+#include "server/store/record_set.h"
 #include "server/store/redis.h"
 
 #define TICK_NS (100 * GW_NS_PER_MS)
@@ -36,6 +38,8 @@ struct gw_worker_thread {
     size_t listener_count;
     struct gw_exchange_pool pool;
     struct gw_redis_access redis;
+    struct gw_record_access record_access;
+    struct gw_record_set records;
     struct gw_check *check;
     struct gw_async *wake;
     struct gw_timer tick;
@@ -193,6 +197,7 @@ static void on_wake(void *self)
     struct gw_errand_part *errands =
         atomic_exchange_explicit(&worker->errands, NULL, memory_order_acq_rel);
 
+    gw_record_set_take(&worker->records);
     if (view != NULL)
         adopt(worker, view);
     if (errands != NULL) {
@@ -219,6 +224,7 @@ static void finish(struct gw_worker_thread *worker)
     gw_worker_send_off(&worker->requests.worker);
     gw_timer_stop(&worker->tick);
     gw_check_destroy(worker->check);
+    gw_record_access_close(&worker->record_access);
     gw_redis_access_close(&worker->redis);
     gw_http_client_destroy(worker->requests.worker.http);
 }
@@ -270,6 +276,17 @@ void gw_worker_drain(struct gw_worker_thread *worker)
 bool gw_worker_is_empty(const struct gw_worker_thread *worker)
 {
     return atomic_load_explicit(&worker->is_empty, memory_order_acquire);
+}
+
+struct gw_record_set *gw_worker_get_records(struct gw_worker_thread *worker)
+{
+    return &worker->records;
+}
+
+void gw_worker_wake(void *self)
+{
+    struct gw_worker_thread *worker = self;
+    gw_async_send(worker->wake);
 }
 
 bool gw_worker_has_redis(const struct gw_worker_thread *worker)
@@ -373,6 +390,11 @@ static int set_up(struct gw_worker_thread *worker, const struct gw_worker_setup 
     if (rc == 0)
         rc = gw_redis_access_open(&worker->redis, worker->loop, setup->redis, error);
     public->redis = worker->redis.redis;
+    if (rc == 0)
+        rc = gw_record_access_open(&worker->record_access, worker->loop, setup->redis,
+                                   public->redis, error);
+    public->record_writer = worker->record_access.writer;
+    public->records = &worker->records;
     if (rc == 0 && gw_check_create(worker->loop, on_check, worker, &worker->check) != 0)
         rc = gw_error_set(error, -ENOMEM, "out of memory");
     if (rc == 0)
@@ -388,6 +410,7 @@ int gw_worker_create(const struct gw_worker_setup *setup, struct gw_worker_threa
     if (worker == NULL)
         return gw_error_set(error, -ENOMEM, "out of memory");
     gw_list_init(&worker->retired);
+    gw_record_set_init(&worker->records, GW_RECORD_MAX_COUNT);
     worker->on_event = setup->on_event;
     worker->on_event_self = setup->on_event_self;
     int rc = set_up(worker, setup, error);
@@ -425,5 +448,6 @@ void gw_worker_destroy(struct gw_worker_thread *worker)
         free(worker->addresses[i]);
     gw_async_destroy(worker->wake);
     gw_loop_destroy(worker->loop);
+    gw_record_set_finish(&worker->records);
     free(worker);
 }

@@ -15,6 +15,7 @@
 struct gw_access_log;
 struct gw_errand_part;
 struct gw_metrics;
+struct gw_record_set;
 struct gw_redis_setup;
 struct gw_snapshot;
 struct gw_worker_thread;
@@ -52,6 +53,10 @@ bool gw_worker_is_empty(const struct gw_worker_thread *worker);
 
 /* Stops the loop (cutting what is left), joins the thread and frees all. NULL is safe. */
 void gw_worker_destroy(struct gw_worker_thread *worker);
+
+/* Its records, for handing changes over; and telling it that there are some (any thread). */
+struct gw_record_set *gw_worker_get_records(struct gw_worker_thread *worker);
+void gw_worker_wake(void *worker);
 
 /* Is its Redis up? For readiness; any thread. */
 bool gw_worker_has_redis(const struct gw_worker_thread *worker);

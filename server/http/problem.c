@@ -13,6 +13,7 @@ static const struct gw_problem_type problem_types[] = {
     {"insufficient-scope", 403, "The credential lacks a scope"},
     {"not-found", 404, "No such resource"},
     {"method-not-allowed", 405, "The resource does not offer this method"},
+    {"conflict", 409, "The resource is there already"},
     {"invalid-configuration", 422, "The configuration has problems"},
     {"request-timeout", 408, "The request did not arrive in time"},
     {"body-too-large", 413, "The body is larger than allowed"},

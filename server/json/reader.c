@@ -127,7 +127,7 @@ READER_INLINE const char *scan_name(struct gw_reader *reader, const char *p, con
     if (p == NULL)
         return NULL;
     token->flags = GW_JSON_NAME;
-    token->hash = reader_hash_in(reader->text, token->ptr, token->len);
+    token->hash = reader_hash(token->ptr, token->len);
     uint64_t bit = UINT64_C(1) << (token->hash & 63);
     uint64_t *seen = &frame->seen[token->hash >> 6 & 3];
     if (GW_UNLIKELY((*seen & bit) != 0) && has_hash(frame, token->hash, frame->count - 1))

@@ -160,14 +160,9 @@ READER_INLINE uint16_t reader_mix(uint64_t head, uint64_t tail, size_t len)
 /* Of the ends only: names that differ just in the middle collide, and the tables cope with that. */
 READER_INLINE uint16_t reader_hash(const char *ptr, size_t len)
 {
-    struct reader_ends ends = reader_ends_of(ptr, len);
-    return reader_mix(ends.head, len >= 8 ? ends.tail : 0, len);
-}
-
-READER_INLINE uint16_t reader_hash_in(struct gw_str whole, const char *ptr, size_t len)
-{
-    struct reader_ends ends = reader_ends_in(whole, ptr, len);
-    return reader_mix(ends.head, len >= 8 ? ends.tail : 0, len);
+    if (len >= 8)
+        return reader_mix(reader_load(ptr, 8), reader_load(ptr + len - 8, 8), len);
+    return reader_mix(reader_load(ptr, len), 0, len);
 }
 
 READER_INLINE bool reader_is_digit(const char *p, const char *end)

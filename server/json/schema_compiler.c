@@ -53,6 +53,24 @@ void gw_schema_compiler_set_loader(struct gw_schema_compiler *compiler, gw_schem
     compiler->load_self = self;
 }
 
+void gw_schema_compiler_set_reporter(struct gw_schema_compiler *compiler, gw_schema_tell_fn *tell,
+                                     void *self)
+{
+    compiler->tell = tell;
+    compiler->tell_self = self;
+}
+
+int schema_tell(struct gw_schema_compiler *compiler, int rc, const struct gw_error *error)
+{
+    if (rc == 0 || rc == -ENOMEM || compiler->tell == NULL || compiler->is_stopped)
+        return rc;
+    if (compiler->first_told == 0)
+        compiler->first_told = rc;
+    compiler->tell(compiler->tell_self, error);
+    compiler->is_stopped = ++compiler->told_count == GW_SCHEMA_TOLD_MAX || rc == -EMSGSIZE;
+    return compiler->is_stopped ? rc : 0;
+}
+
 static struct document *find_or_load(struct gw_schema_compiler *compiler, struct gw_str uri,
                                      struct gw_error *error)
 {
@@ -92,9 +110,10 @@ int gw_schema_compiler_add_entry(struct gw_schema_compiler *compiler, struct gw_
     if (entries == NULL)
         return schema_no_memory(error);
     set->entries = entries;
-    struct schema_node *node = schema_node_at(compiler, document, at, error);
-    if (node == NULL)
-        return -ENOMEM;
+    struct schema_node *node = NULL;
+    rc = schema_node_at(compiler, document, at, &node, error);
+    if (rc != 0)
+        return rc;
     *out_entry = set->entry_count;
     entries[set->entry_count++] = node;
     return 0;
@@ -110,8 +129,8 @@ int gw_schema_compiler_finish(struct gw_schema_compiler *compiler, struct gw_sch
     int rc = schema_build_pending(compiler, error);
     if (rc == 0)
         rc = schema_link(compiler, error);
-    if (rc != 0)
-        return rc;
+    if (rc != 0 || compiler->first_told != 0)
+        return rc == -ENOMEM || compiler->first_told == 0 ? rc : compiler->first_told;
     *out_set = compiler->set;
     compiler->set = NULL;
     return 0;

@@ -76,6 +76,11 @@ struct gw_schema_compiler {
     struct gw_schema_options options;
     gw_schema_load_fn *load;
     void *load_self;
+    gw_schema_tell_fn *tell; /* NULL: the first error ends the compilation */
+    void *tell_self;
+    size_t told_count;
+    int first_told;  /* the code of the first */
+    bool is_stopped; /* the last one that was told ends the compilation */
     struct document *documents;
     struct gw_map resources; /* by uri */
     uint32_t resource_count;
@@ -137,9 +142,11 @@ struct gw_str schema_metaschema(struct gw_str uri);
 
 /* --- schema_build.c --- */
 /* The node for the schema at `at`; compiled later, the location is told at the first time. */
-struct schema_node *schema_node_at(struct gw_schema_compiler *compiler, struct document *document,
-                                   uint32_t at, struct gw_error *error);
+int schema_node_at(struct gw_schema_compiler *compiler, struct document *document, uint32_t at,
+                   struct schema_node **out_node, struct gw_error *error);
 int schema_build_pending(struct gw_schema_compiler *compiler, struct gw_error *error);
+/* After an error: 0 if it was told and there is more to look at, else `rc`. */
+int schema_tell(struct gw_schema_compiler *compiler, int rc, const struct gw_error *error);
 /* -EINVAL with the place of `at` in the document of `build`. */
 GW_PRINTF(3, 4)
 int schema_refuse(const struct build *build, uint32_t at, const char *format, ...);

@@ -35,7 +35,7 @@ static int find_property(const struct build *build, struct object_part *part, st
     uint16_t hash = gw_json_name_hash(name);
     struct gw_json_token token = {.hash = hash, .len = (uint32_t)name.len, .ptr = name.ptr};
     struct reader_ends ends = reader_ends_of(name.ptr, name.len);
-    uint32_t index = object_part_find(part, &token, ends);
+    uint32_t index = object_part_find(part, &token, name);
     size_t capacity = part->property_capacity;
 
     *out_index = index;

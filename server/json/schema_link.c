@@ -92,7 +92,7 @@ enum colour { WHITE, GREY, BLACK };
 struct walk {
     struct schema_node **stack; /* an explicit one: chains may be as long as the set */
     size_t count, capacity;
-    struct gw_arena *arena;
+    struct gw_schema_compiler *compiler;
     struct gw_error *error;
 };
 
@@ -101,14 +101,16 @@ static int push(struct schema_node **place, void *self)
     struct walk *walk = self;
     struct schema_node *node = *place;
 
-    if (node->colour == BLACK)
+    if (node == NULL || node->colour == BLACK) /* NULL: what was wrong with it has been told */
         return 0;
     if (node->colour == GREY)
-        return gw_error_set_at(
-            walk->error, -ELOOP, node->location->text.ptr + node->location->pointer,
-            "the schema refers to itself without looking at a part of the value");
-    struct schema_node **stack =
-        schema_grow(walk->arena, walk->stack, walk->count, &walk->capacity, sizeof(*stack));
+        return schema_tell(
+            walk->compiler,
+            gw_error_set_at(walk->error, -ELOOP, node->location->text.ptr + node->location->pointer,
+                            "the schema refers to itself without looking at a part of the value"),
+            walk->error);
+    struct schema_node **stack = schema_grow(&walk->compiler->arena, walk->stack, walk->count,
+                                             &walk->capacity, sizeof(*stack));
     if (stack == NULL)
         return schema_no_memory(walk->error);
     walk->stack = stack;
@@ -121,7 +123,7 @@ static int push(struct schema_node **place, void *self)
 static int refuse_circles(struct gw_schema_compiler *compiler, struct gw_error *error)
 {
     struct gw_schema_set *set = compiler->set;
-    struct walk walk = {.arena = &compiler->arena, .error = error};
+    struct walk walk = {.compiler = compiler, .error = error};
     int rc = 0;
 
     compiler->order =
@@ -234,7 +236,7 @@ int schema_link(struct gw_schema_compiler *compiler, struct gw_error *error)
     struct shortener shortener = {.has_dynamic = set->has_dynamic};
 
     int rc = refuse_circles(compiler, error);
-    if (rc != 0)
+    if (rc != 0 || compiler->first_told != 0)
         return rc;
     for (size_t i = 0; i < set->node_count; i++)
         (void)visit_all(set->nodes[i], shorten, &shortener);

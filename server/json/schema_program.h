@@ -211,12 +211,14 @@ static inline bool schema_same_name(const char *a, const char *b, size_t len)
     return reader_load(a, len) == reader_load(b, len);
 }
 
-/* `ends` are those of the name. */
-static inline bool schema_is_property(const struct property *property,
-                                      const struct gw_json_token *name, struct reader_ends ends)
+/* `text` is where the name mostly lies in. */
+READER_INLINE bool schema_is_property(const struct property *property,
+                                      const struct gw_json_token *name, struct gw_str text)
 {
-    if (property->name.len != name->len ||
-        ((property->ends.head ^ ends.head) | (property->ends.tail ^ ends.tail)) != 0)
+    if (property->hash != name->hash || property->name.len != name->len)
+        return false;
+    struct reader_ends ends = reader_ends_in(text, name->ptr, name->len);
+    if (((property->ends.head ^ ends.head) | (property->ends.tail ^ ends.tail)) != 0)
         return false;
     if (name->len <= 16)
         return true;
@@ -227,13 +229,13 @@ static inline bool schema_is_property(const struct property *property,
 
 /* The index of the name among the part's properties, or NODE_NONE. */
 static inline uint32_t object_part_find(const struct object_part *part,
-                                        const struct gw_json_token *name, struct reader_ends ends)
+                                        const struct gw_json_token *name, struct gw_str text)
 {
     if (part->slots == NULL)
         return NODE_NONE;
     for (uint32_t slot = name->hash & part->slot_mask; part->slots[slot] != 0;
          slot = (slot + 1) & part->slot_mask) {
-        if (schema_is_property(&part->properties[part->slots[slot] - 1u], name, ends))
+        if (schema_is_property(&part->properties[part->slots[slot] - 1u], name, text))
             return part->slots[slot] - 1u;
     }
     return NODE_NONE;

@@ -227,7 +227,7 @@ static inline enum quick quick_number(const struct schema_node *node,
     return node->rest == NULL ? QUICK_YES : quick_number_list(node->rest->list, token);
 }
 
-static inline enum quick eval_quick(const struct schema_node *node,
+READER_INLINE enum quick eval_quick(const struct schema_node *node,
                                     const struct gw_json_token *token)
 {
     if ((node->types >> token->type & 1) == 0)
@@ -243,21 +243,19 @@ static inline enum quick eval_quick(const struct schema_node *node,
     return QUICK_UNKNOWN;
 }
 
+/* As eval_inner, where the short cuts below say nothing. */
+bool eval_inner_slowly(struct eval *eval, const struct schema_node *node, uint32_t at);
+
 /* eval_check for a value inside another: most are scalars that a few comparisons settle. */
-static inline bool eval_inner(struct eval *eval, const struct schema_node *node, uint32_t at)
+READER_INLINE bool eval_inner(struct eval *eval, const struct schema_node *node, uint32_t at)
 {
     const struct gw_json_token *token = &eval->tokens[at];
 
     if ((node->free >> token->type & 1) != 0)
         return true;
-    if (node->sole != NULL && !eval->is_reporting)
-        node = node->sole[token->type];
-    enum quick quick = eval_quick(node, token);
-    if (GW_LIKELY(quick == QUICK_YES))
+    if (GW_LIKELY(eval_quick(node, token) == QUICK_YES))
         return true;
-    if (quick == QUICK_NO && !eval->is_reporting)
-        return false;
-    return eval_check(eval, node, at, NULL);
+    return eval_inner_slowly(eval, node, at);
 }
 
 /* The sentences. Returns 0 or -ENOMEM. */

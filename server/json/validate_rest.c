@@ -76,7 +76,7 @@ static bool try_branch(struct eval *eval, const struct schema_node *node, uint32
     enum quick quick = eval_quick(node, &eval->tokens[at]);
 
     if (!eval->is_reporting) {
-        uint8_t type = 1u << eval->tokens[at].type;
+        unsigned type = 1u << eval->tokens[at].type;
         if (eval->tokens[at].type < GW_JSON_ARRAY && quick != QUICK_UNKNOWN)
             return quick == QUICK_YES;
         if ((node->accepts & type) == 0)

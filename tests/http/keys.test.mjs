@@ -109,6 +109,54 @@ describe('keys from the network', () => {
     await eventually(async () => (await ask(gw, last)).status === 401, 'the timer looks', 2 * REFRESH_MS);
   });
 
+  test('under load, none is accepted once a fetch has come without its key', async (t) => {
+    const provider = await startProvider(t);
+    const gw = await startWith(t, provider);
+    const old = await provider.token('ES256');
+    const other = await provider.token('RS256');
+    await passes(gw, old);
+    let goneAt = Infinity;
+    let isOver = false;
+    const late = { accepted: 0, refused: 0 };
+    const early = { accepted: 0, refused: 0 };
+    const lane = async () => {
+      while (!isOver) {
+        const sentAt = performance.now();
+        const { status } = await ask(gw, old);
+        assert.ok([200, 401].includes(status), `${status}`);
+        (sentAt > goneAt ? late : early)[status === 200 ? 'accepted' : 'refused']++;
+      }
+    };
+    const valid = async () => {
+      while (!isOver) await passes(gw, other);
+    };
+    const lanes = [lane(), lane(), lane(), valid()];
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    provider.rotate('ES256', { drop: true });
+    await passes(gw, await provider.token('ES256')); // has the keys fetched
+    goneAt = performance.now();
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    isOver = true;
+    await Promise.all(lanes);
+    assert.ok(early.accepted > 10, JSON.stringify(early));
+    assert.ok(late.refused > 10, JSON.stringify(late));
+    assert.equal(late.accepted, 0);
+  });
+
+  test('the provider does not answer at all', async (t) => {
+    const provider = await startProvider(t);
+    const gw = await startWith(t, provider, { jwks_uri: `${provider.issuer}/jwks` });
+    const token = await provider.token();
+    provider.mode = 'hang';
+    await isUnavailable(gw, token);
+    await eventually(async () => (await fetches(gw, 'failed')) === 1, 'the fetch is given up');
+    provider.mode = 'ok';
+    await eventually(async () => (await ask(gw, token)).status === 200, 'it is well again');
+    provider.mode = 'hang';
+    await refuses(gw, withRandomKid(token));
+    await passes(gw, token);
+  });
+
   test('the provider is down at start', async (t) => {
     const provider = await startProvider(t, { isDown: true });
     const gw = await startWith(t, provider);
@@ -228,6 +276,17 @@ describe('keys from the network', () => {
     }
     assert.deepEqual(counts, { 401: 256, 503: 24 });
     assert.ok(provider.counts.jwks <= 1 + BURST, `${provider.counts.jwks} fetches`);
+  });
+
+  test('before the first set, 64 requests of an address wait', async (t) => {
+    const provider = await startProvider(t);
+    const gw = await startWith(t, provider, { jwks_uri: `${provider.issuer}/jwks` });
+    const token = await provider.token();
+    provider.delayMs = 300;
+    const agent = new http.Agent({ localAddress: '127.0.0.2' });
+    const answers = await Promise.all(Array.from({ length: 64 }, () => ask(gw, token, { agent })));
+    assert.deepEqual([...new Set(answers.map((answer) => answer.status))], [200]);
+    assert.equal(provider.counts.jwks, 1);
   });
 
   test('a client that leaves while it waits is forgotten', async (t) => {

@@ -199,6 +199,38 @@ static void schemas_are_compiled_over_files(void **state)
     assert_int_equal(failures, 0);
 }
 
+static void all_wrong_schemas_are_told_at_once(void **state)
+{
+    (void)state;
+    struct gw_contract_rules rules = {.is_standalone = true, .namespace = GW_STR_INIT("/system/a")};
+    struct contract_folder folder;
+
+    contract_folder_create(&folder);
+    contract_folder_write(&folder, "schemas/order.yaml",
+                          "Line: {type: object, properties: {\n"
+                          "  amount: {minimum: '1'}, unit: {enum: 3}}}\n");
+    contract_folder_write(
+        &folder, "o.yaml",
+        "openapi: 3.1.0\n"
+        "info: {title: A, version: 1.0.0}\n"
+        "paths:\n"
+        "  /a:\n"
+        "    post:\n"
+        "      parameters: [{name: p, in: query, schema: {type: intger}}]\n"
+        "      requestBody: {content: {application/json: {schema: {items:\n"
+        "        {$ref: 'schemas/order.yaml#/Line'}}}}}\n"
+        "      responses: {200: {description: d, content: {application/json: {schema:\n"
+        "        {properties: {a: {pattern: '('}, b: {$ref: '#/components/schemas/B'}}}}}}}\n");
+    assert_null(contract_folder_load(&folder, "o.yaml", &rules));
+    static const char *const places[] = {"o.yaml:6:56: ", "o.yaml:10:36: ", "o.yaml:10:52: ",
+                                         "schemas/order.yaml:2:21: ", "schemas/order.yaml:2:40: "};
+    for (size_t i = 0; i < GW_COUNT_OF(places); i++) {
+        if (strstr(folder.findings, places[i]) == NULL)
+            fail_msg("no %sin:\n%s", places[i], folder.findings);
+    }
+    contract_folder_destroy(&folder);
+}
+
 static void schemes_that_nothing_proves_are_refused_once(void **state)
 {
     (void)state;
@@ -437,6 +469,7 @@ int main(void)
         cmocka_unit_test(schemes_have_kinds),
         cmocka_unit_test(names_are_looked_for_by_kind),
         cmocka_unit_test(schemes_that_nothing_proves_are_refused_once),
+        cmocka_unit_test(all_wrong_schemas_are_told_at_once),
         cmocka_unit_test(anonymous_is_for_namespaces_that_may),
         cmocka_unit_test(a_contract_is_current_until_a_byte_changes),
         cmocka_unit_test(two_contracts_of_one_base_are_told),

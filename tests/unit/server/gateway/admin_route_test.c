@@ -18,10 +18,10 @@ static void answer(struct gw_server *server, struct gw_exchange *ex, const json_
 }
 
 static const struct gw_admin_route routes[] = {
-    {GW_METHOD_GET, "/keys", answer, NULL, false},
-    {GW_METHOD_POST, "/keys", answer, NULL, false},
-    {GW_METHOD_DELETE, "/keys/{id}", answer, NULL, false},
-    {GW_METHOD_POST, "/issuers/{name}/flush", answer, NULL, false},
+    {GW_METHOD_GET, "/keys", answer, NULL, false, NULL},
+    {GW_METHOD_POST, "/keys", answer, NULL, false, NULL},
+    {GW_METHOD_DELETE, "/keys/{id}", answer, NULL, false, NULL},
+    {GW_METHOD_POST, "/issuers/{name}/flush", answer, NULL, false, NULL},
     {0},
 };
 

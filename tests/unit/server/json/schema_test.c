@@ -407,7 +407,8 @@ static void test_bounds(void **state)
     size_t len = strlen(chain);
     for (int i = 0; i < 20; i++)
         len += (size_t)snprintf(chain + len, sizeof(chain) - len,
-                                "\"n%d\":{\"maxItems\":9,\"allOf\":[{\"$ref\":\"#/$defs/n%d\"}]},", i, i + 1);
+                                "\"n%d\":{\"maxItems\":9,\"allOf\":[{\"$ref\":\"#/$defs/n%d\"}]},",
+                                i, i + 1);
     snprintf(chain + len, sizeof(chain) - len, "\"n20\":{\"items\":{\"$ref\":\"#/$defs/n0\"}}}}");
     set = compile_ok(chain, "", D20, false);
     assert_int_equal(validate(set, deep, 0, &violations), -ELOOP);
