@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "policies/api_key/api_key.h"
 #include "policies/authorise/authorise.h"
 #include "policies/body_limit/body_limit.h"
 #include "policies/client_certificate/client_certificate.h"
@@ -19,6 +20,7 @@ const struct gw_filter_type *const gw_policies[] = {
     &gw_body_limit,         //
     &gw_cors,               //
     &gw_jwt,                //
+    &gw_api_key,            //
     &gw_client_certificate, //
     &gw_authorise,          //
     &gw_headers,            //

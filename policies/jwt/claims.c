@@ -181,6 +181,7 @@ static enum jose_verdict read_names(struct writer *writer, const struct claims_f
     const struct gw_json_tape *tape = writer->tape;
     uint32_t issuer = gw_json_get(tape, 0, GW_STR("iss"));
     uint32_t subject = gw_json_get(tape, 0, GW_STR("sub"));
+    uint32_t id = gw_json_get(tape, 0, GW_STR("jti"));
 
     if (subject == GW_JSON_NONE && form->client_is_subject)
         subject = gw_json_get(tape, 0, GW_STR("client_id"));
@@ -195,6 +196,11 @@ static enum jose_verdict read_names(struct writer *writer, const struct claims_f
             !is_subject(gw_json_string(tape, subject)))
             return JOSE_CLAIMS_MALFORMED;
         writer->claims->subject = put_str(writer, gw_json_string(tape, subject));
+    }
+    if (id != GW_JSON_NONE) {
+        if (gw_json_type(tape, id) != GW_JSON_STRING)
+            return JOSE_CLAIMS_MALFORMED;
+        writer->claims->id = put_str(writer, gw_json_string(tape, id));
     }
     return JOSE_OK;
 }

@@ -27,6 +27,7 @@ struct claims {
     struct claims_span payload; /* JSON text */
     struct claims_span issuer;
     struct claims_span subject;
+    struct claims_span id;        /* jti; empty: absent */
     struct claims_span scopes;    /* separated by single spaces */
     struct claims_span audiences; /* each: uint32_t length, then the bytes */
     /* cnf (RFC 7800): the object's JSON text, within the payload; empty: absent */

@@ -31,6 +31,7 @@ static const char *const verdict_texts[JOSE_VERDICT_COUNT] = {
     [JOSE_AUDIENCE] = "the token is for another audience",
     [JOSE_TYPE] = "the token is of another type",
     [JOSE_EXPIRED] = "the token has expired",
+    [JOSE_REVOKED] = "the token was revoked",
     [JOSE_NOT_YET] = "the token is not valid yet",
     [JOSE_NOT_BOUND] = "the token is not bound to a client certificate",
     [JOSE_OTHER_CERTIFICATE] = "the token is bound to another client certificate",

@@ -35,6 +35,7 @@ enum jose_verdict {
     JOSE_TYPE,
     JOSE_EXPIRED,
     JOSE_NOT_YET,
+    JOSE_REVOKED,
     JOSE_NOT_BOUND,         /* to a certificate, as its issuer's tokens must be */
     JOSE_OTHER_CERTIFICATE, /* than the one it is bound to, or none */
     JOSE_INACTIVE,          /* its issuer says so */

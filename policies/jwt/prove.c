@@ -5,7 +5,10 @@
 
 #include "policies/jwt/binding.h"
 #include "policies/jwt/key_set.h"
+#include "policies/jwt/opaque.h"
+#include "policies/jwt/revocation.h"
 #include "server/core/clock.h"
+#include "server/filter/worker.h"
 
 #define CACHED_WITHOUT_EXPIRY_S 300 /* for tokens that never expire */
 
@@ -23,16 +26,28 @@ static const struct jwt_issuer *find_issuer(const struct prover *prover,
     return scheme->kind == GW_SCHEME_TOKEN ? gw_map_get(&prover->by_name, scheme->name) : NULL;
 }
 
-bool prover_is_asked(const struct prover *prover, const struct gw_operation *operation)
+static bool has_issuer(const struct prover *prover, const struct gw_operation *operation,
+                       bool with_dpop)
 {
     for (size_t i = 0; i < operation->security_count; i++) {
         const struct gw_security_alternative *alternative = &operation->security[i];
         for (size_t k = 0; k < alternative->scheme_count; k++) {
-            if (find_issuer(prover, &alternative->schemes[k]) != NULL)
+            const struct jwt_issuer *issuer = find_issuer(prover, &alternative->schemes[k]);
+            if (issuer != NULL && (!with_dpop || issuer->dpop != JWT_DPOP_OFF))
                 return true;
         }
     }
     return false;
+}
+
+bool prover_is_asked(const struct prover *prover, const struct gw_operation *operation)
+{
+    return has_issuer(prover, operation, false);
+}
+
+bool prover_accepts_dpop(const struct prover *prover, const struct gw_operation *operation)
+{
+    return has_issuer(prover, operation, true);
 }
 
 /* Calls `prove` with each issuer that the operation accepts, once, until one says JOSE_OK. Of
@@ -50,10 +65,9 @@ static enum jose_verdict for_each_issuer(
         for (size_t k = 0; k < alternative->scheme_count; k++) {
             const struct jwt_issuer *issuer =
                 find_issuer(attempt->prover, &alternative->schemes[k]);
-            uint64_t bit = issuer == NULL ? 0 : UINT64_C(1) << (issuer - attempt->prover->issuers);
-            if (issuer == NULL || (tried & bit) != 0)
+            if (issuer == NULL || (tried & issuer->bit) != 0)
                 continue;
-            tried |= bit;
+            tried |= issuer->bit;
             enum jose_verdict verdict = prove(attempt, issuer);
             if (verdict == JOSE_OK)
                 return JOSE_OK;
@@ -74,6 +88,9 @@ static enum jose_verdict judge(struct attempt *attempt, const struct jwt_issuer 
     if (verdict == JOSE_OK)
         verdict = binding_check(attempt->proof->arena, claims, attempt->proof->client_certificate,
                                 issuer->needs_certificate);
+    if (verdict == JOSE_OK)
+        verdict = revocation_judge(attempt->prover->records, issuer->name, claims,
+                                   attempt->proof->now_s, attempt->proof->arena);
     if (verdict != JOSE_OK)
         return verdict;
     attempt->proof->issuer = issuer;
@@ -99,7 +116,8 @@ static enum jose_verdict prove_from_cache(struct attempt *attempt, const struct 
         token_cache_remove(attempt->prover->memory->cache, &attempt->key);
         return JOSE_ISSUER;
     }
-    return judge(attempt, issuer, claims);
+    enum jose_verdict verdict = judge(attempt, issuer, claims);
+    return verdict == JOSE_OK ? opaque_confirm(attempt->proof, &attempt->key, issuer) : verdict;
 }
 
 static void remember(struct attempt *attempt, const struct jwt_issuer *issuer,
@@ -168,6 +186,8 @@ static enum jose_verdict prove_by_signature(struct attempt *attempt,
 
     if (verdict == JOSE_OK)
         verdict = jose_read(arena, attempt->proof->token, issuer->max_token_bytes, &token);
+    if (opaque_may_be(verdict) && issuer->has_introspection)
+        return opaque_prove(attempt->proof, &attempt->key, issuer);
     if (verdict == JOSE_OK)
         verdict = claims_read(arena, token.payload, token.type, &issuer->form, &claims);
     if (verdict != JOSE_OK)
@@ -175,11 +195,20 @@ static enum jose_verdict prove_by_signature(struct attempt *attempt,
     /* Not trusted yet: only a choice among the issuers that the operation accepts. */
     if (!gw_str_equal(claims_text(claims, claims->issuer), issuer->rules.issuer))
         return JOSE_ISSUER;
+    if (!issuer->has_keys)
+        return opaque_prove(attempt->proof, &attempt->key, issuer);
     if (!jwt_issuer_allows(issuer, token.alg))
         return JOSE_ALG_NOT_ALLOWED;
     /* Judged first: what would be refused anyway must not buy the price of a verification. */
     verdict = judge(attempt, issuer, claims);
-    return verdict != JOSE_OK ? verdict : verify(attempt, issuer, &token, claims);
+    if (verdict == JOSE_OK)
+        verdict = verify(attempt, issuer, &token, claims);
+    return verdict == JOSE_OK ? opaque_confirm(attempt->proof, &attempt->key, issuer) : verdict;
+}
+
+struct token_key prover_key(const struct prover *prover, struct gw_str token)
+{
+    return token_key_of(prover->memory->cache, token, 0);
 }
 
 enum jose_verdict prover_prove(struct prover *prover, struct proof *proof)
@@ -191,8 +220,8 @@ enum jose_verdict prover_prove(struct prover *prover, struct proof *proof)
     attempt.key = token_key_of(prover->memory->cache, proof->token, 0);
     enum jose_verdict verdict = for_each_issuer(&attempt, prove_from_cache);
     proof->was_cached = verdict == JOSE_OK;
-    if (verdict == JOSE_OK)
-        return verdict;
+    if (verdict == JOSE_OK || verdict == JOSE_INACTIVE || verdict == JOSE_NOT_ASKED)
+        return verdict; /* whose it is is known */
     /* Refused by one issuer's rules, it may still be good for another of the same name. */
     attempt.from = denied_source_of(proof->peer);
     verdict = for_each_issuer(&attempt, prove_by_signature);
@@ -215,6 +244,7 @@ static int add_issuer(struct prover *prover, const char *name, const json_t *con
         snprintf(where, sizeof(where), "/issuers/%.100s%.100s", name, why.where);
         return gw_error_set_at(error, rc, where, "%s", why.text);
     }
+    issuer->bit = UINT64_C(1) << (issuer - prover->issuers);
     if (issuer->max_token_bytes > prover->max_token_bytes)
         prover->max_token_bytes = issuer->max_token_bytes;
     if (gw_map_add(&prover->by_name, issuer->name, issuer) != 0)
@@ -267,6 +297,7 @@ int prover_init(struct prover *prover, const json_t *config, struct gw_error *er
 
 int prover_settle(struct prover *prover, struct gw_worker *worker)
 {
+    prover->records = worker == NULL ? NULL : worker->records;
     if (prover->memory == NULL)
         prover->memory = token_memory_open(&prover->memory_config, worker);
     if (prover->memory == NULL)
