@@ -194,18 +194,6 @@ static enum jose_verdict verify(struct attempt *attempt, const struct jwt_issuer
     return verdict;
 }
 
-/* By what its issuer says of it. What we revoked stays revoked, whatever is said. */
-static enum jose_verdict prove_by_asking(struct attempt *attempt, const struct jwt_issuer *issuer)
-{
-    struct proof *proof = attempt->proof;
-    enum jose_verdict verdict = opaque_prove(proof, &attempt->key, issuer);
-
-    if (verdict == JOSE_OK)
-        verdict = revocation_judge(attempt->prover->records, issuer->name, proof->claims,
-                                   proof->now_s, proof->arena);
-    return verdict;
-}
-
 static enum jose_verdict prove_by_signature(struct attempt *attempt,
                                             const struct jwt_issuer *issuer)
 {
