@@ -38,7 +38,7 @@ enum jose_verdict {
     JOSE_REVOKED,
     JOSE_NOT_BOUND,         /* to a certificate, as its issuer's tokens must be */
     JOSE_OTHER_CERTIFICATE, /* than the one it is bound to, or none */
-    JOSE_INACTIVE,  /* its issuer says so */
+    JOSE_INACTIVE,          /* its issuer says so */
     JOSE_NOT_ASKED, /* its issuer has to be asked, or cannot be: nothing can be said of the token */
     JOSE_NO_MEMORY,
     JOSE_VERDICT_COUNT,
