@@ -180,6 +180,15 @@ static bool is_digest_of(struct gw_str text, struct gw_str expected)
     return gw_secret_equal(gw_str_from(encoded, sizeof(encoded)), expected);
 }
 
+static bool is_one_of(struct gw_str uri, const struct dpop_request *request)
+{
+    for (size_t i = 0; i < request->uri_count; i++) {
+        if (gw_str_equal(uri, request->uris[i]))
+            return true;
+    }
+    return false;
+}
+
 static enum dpop_verdict check_claims(struct gw_arena *arena, const struct proof_claims *claims,
                                       const struct dpop_rules *rules,
                                       const struct dpop_request *request)
@@ -191,7 +200,7 @@ static enum dpop_verdict check_claims(struct gw_arena *arena, const struct proof
     int rc = htu_normalize(arena, claims->uri, &uri);
     if (rc == -ENOMEM)
         return DPOP_NO_MEMORY;
-    if (rc != 0 || !gw_str_equal(uri, request->uri))
+    if (rc != 0 || !is_one_of(uri, request))
         return DPOP_URI;
     if (claims->issued_s > request->now_s + rules->leeway_s ||
         claims->issued_s + rules->max_age_s < request->now_s)

@@ -50,7 +50,8 @@ struct dpop_rules {
 /* The request that it came with. */
 struct dpop_request {
     struct gw_str method;
-    struct gw_str uri; /* in normal form, see htu.h */
+    const struct gw_str *uris; /* in normal form, see htu.h: one of them is meant */
+    size_t uri_count;
     struct gw_str token;
     int64_t now_s; /* since 1970 */
 };

@@ -67,6 +67,8 @@ enum dpop_replay_verdict dpop_replay_ask(struct dpop_replay *replay, struct gw_w
                                          const struct dpop_proof *proof, int64_t now_s,
                                          struct dpop_replay_question *question)
 {
+    if (worker == NULL)
+        return DPOP_REPLAY_AWAY;
     if (replay->memory != NULL)
         return ask_memory(replay, worker, proof, now_s);
 

@@ -14,7 +14,8 @@ const struct gw_option jwt_issuer_options[] = {
     {"issuer", GW_STRING, 1, 1024, NULL, "The token's iss, compared exactly.",
      .flags = GW_OPTION_REQUIRED},
     {"jwks_file", GW_FILE, 1, GW_JWK_SET_MAX_BYTES, NULL,
-     "The issuer's public keys: a JWK Set (RFC 7517). One of jwks_file, jwks_uri and discovery."},
+     "The issuer's public keys: a JWK Set (RFC 7517). One of jwks_file, jwks_uri and discovery; "
+     "none for an issuer that is asked about every token."},
     {"jwks_uri", GW_STRING, 1, DISCOVERY_MAX_URL_BYTES, NULL,
      "Where the issuer publishes its JWK Set: an https URL."},
     {"discovery", GW_BOOL, 0, 0, "false",
@@ -25,7 +26,15 @@ const struct gw_option jwt_issuer_options[] = {
      "Let keys come without TLS: whoever is on the way can then be any caller. Loopback addresses "
      "need no permission."},
     {"ca_file", GW_FILE, 0, 0, NULL,
-     "Trusted when keys are fetched, instead of the system's authorities, PEM."},
+     "Trusted when keys are fetched or tokens asked about, instead of the system's authorities, "
+     "PEM."},
+    {"introspection", GW_OBJECT, 0, 0, NULL,
+     "Ask the issuer about tokens that are no JWTs (RFC 7662).",
+     .fields = jwt_introspection_options},
+    {"dpop", GW_ENUM, 0, 0, "accepted",
+     "Whether tokens come with a proof of the key that they are bound to (RFC 9449). One that is "
+     "bound never serves without, whatever stands here; required refuses those that are not.",
+     .words = "off accepted required"},
     {"refresh_interval", GW_DURATION, (int64_t)KEY_SOURCE_MIN_REFRESH_NS, 24 * HOUR_NS, "5m",
      "The longest time between two fetches of the keys; Cache-Control may ask for a shorter one, "
      "of "
@@ -223,6 +232,9 @@ static int read_keys(struct jwt_issuer *issuer, const json_t *config, struct gw_
     bool has_uri = json_object_get(config, "jwks_uri") != NULL;
     bool has_discovery = json_is_true(json_object_get(config, "discovery"));
 
+    issuer->has_keys = text.ptr != NULL || has_uri || has_discovery;
+    if (!issuer->has_keys && issuer->has_introspection)
+        return 0;
     if ((text.ptr != NULL) + has_uri + has_discovery != 1)
         return gw_error_set_at(error, -EINVAL, "",
                                "exactly one of jwks_file, jwks_uri and discovery must be given");
@@ -250,6 +262,13 @@ static int compute_generation(struct jwt_issuer *issuer, const json_t *config)
     return 0;
 }
 
+static enum jwt_dpop_mode read_dpop(struct gw_str word)
+{
+    if (gw_str_equal(word, GW_STR("required")))
+        return JWT_DPOP_REQUIRED;
+    return gw_str_equal(word, GW_STR("off")) ? JWT_DPOP_OFF : JWT_DPOP_ACCEPTED;
+}
+
 int jwt_issuer_init(struct jwt_issuer *issuer, struct gw_str name, const json_t *config,
                     struct gw_error *error)
 {
@@ -265,6 +284,8 @@ int jwt_issuer_init(struct jwt_issuer *issuer, struct gw_str name, const json_t 
         gw_str_equal(get_string(config, "certificate_bound"), GW_STR("required"));
     issuer->max_token_bytes =
         (size_t)json_integer_value(json_object_get(config, "max_token_bytes"));
+    issuer->dpop = read_dpop(get_string(config, "dpop"));
+    issuer->has_introspection = json_is_object(json_object_get(config, "introspection"));
 
     int rc = read_algorithms(issuer, json_object_get(config, "algorithms"), error);
     if (rc != 0)
@@ -272,6 +293,8 @@ int jwt_issuer_init(struct jwt_issuer *issuer, struct gw_str name, const json_t 
     if (read_lists(issuer, config) != 0 || compute_generation(issuer, config) != 0)
         return gw_error_set(error, -ENOMEM, "no memory");
     rc = read_claim_names(issuer, config, error);
+    if (rc == 0 && issuer->has_introspection)
+        rc = introspect_config_init(&issuer->introspect, name, config, error);
     return rc == 0 ? read_keys(issuer, config, error) : rc;
 }
 
@@ -282,12 +305,16 @@ static void leave(struct gw_worker_tenant *tenant)
 
 int jwt_issuer_settle(struct jwt_issuer *issuer, struct gw_worker *worker)
 {
-    if (issuer->file_keys == NULL) {
+    if (issuer->has_introspection && issuer->introspection == NULL)
+        issuer->introspection = introspection_open(&issuer->introspect, worker);
+    if (issuer->has_introspection && issuer->introspection == NULL)
+        return -ENOMEM;
+    if (issuer->has_keys && issuer->file_keys == NULL) {
         if (issuer->source == NULL)
             issuer->source = key_source_open(&issuer->remote, worker);
         return issuer->source == NULL ? -ENOMEM : 0;
     }
-    if (issuer->tenant.leave == NULL) {
+    if (issuer->has_keys && issuer->tenant.leave == NULL) {
         issuer->tenant.leave = leave;
         issuer->tenant.exhibit = &jwt_issuer_file_exhibit;
         gw_list_append(&worker->tenants, &issuer->tenant.node);
@@ -299,6 +326,8 @@ void jwt_issuer_finish(struct jwt_issuer *issuer)
 {
     gw_list_remove(&issuer->tenant.node);
     key_source_close(issuer->source);
+    introspection_close(issuer->introspection);
+    introspect_config_finish(&issuer->introspect);
     gw_jwk_set_destroy(issuer->file_keys);
     free(issuer->strings);
     free(issuer->claim_names);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "policies/jwt/claims.h"
+#include "policies/jwt/introspection.h"
 #include "policies/jwt/jose.h"
 #include "policies/jwt/key_source.h"
 #include "server/core/attr.h"
@@ -21,8 +22,16 @@
 /* What may stand under `issuers: <name>:`. */
 extern const struct gw_option jwt_issuer_options[];
 
+enum jwt_dpop_mode { JWT_DPOP_OFF, JWT_DPOP_ACCEPTED, JWT_DPOP_REQUIRED };
+
 struct jwt_issuer {
     struct gw_str name;
+    uint64_t bit; /* its own among those of the policy */
+    enum jwt_dpop_mode dpop;
+    bool has_keys;          /* of its own: its JWTs are verified here */
+    bool has_introspection; /* what follows counts */
+    struct introspect_config introspect;
+    struct introspection *introspection; /* NULL until the worker is known */
     struct claims_rules rules;
     struct claims_form form;
     uint32_t algorithms; /* allowed: 1 << enum gw_signature_alg */

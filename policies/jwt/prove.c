@@ -5,6 +5,7 @@
 
 #include "policies/jwt/binding.h"
 #include "policies/jwt/key_set.h"
+#include "policies/jwt/opaque.h"
 #include "policies/jwt/revocation.h"
 #include "server/core/clock.h"
 #include "server/filter/worker.h"
@@ -15,7 +16,8 @@ struct attempt {
     struct prover *prover;
     struct proof *proof;
     struct token_key key;
-    uint64_t from; /* the address, as a number */
+    uint64_t from;     /* the address, as a number */
+    unsigned failures; /* verifications that came to nothing */
 };
 
 static const struct jwt_issuer *find_issuer(const struct prover *prover,
@@ -24,16 +26,28 @@ static const struct jwt_issuer *find_issuer(const struct prover *prover,
     return scheme->kind == GW_SCHEME_TOKEN ? gw_map_get(&prover->by_name, scheme->name) : NULL;
 }
 
-bool prover_is_asked(const struct prover *prover, const struct gw_operation *operation)
+static bool has_issuer(const struct prover *prover, const struct gw_operation *operation,
+                       bool with_dpop)
 {
     for (size_t i = 0; i < operation->security_count; i++) {
         const struct gw_security_alternative *alternative = &operation->security[i];
         for (size_t k = 0; k < alternative->scheme_count; k++) {
-            if (find_issuer(prover, &alternative->schemes[k]) != NULL)
+            const struct jwt_issuer *issuer = find_issuer(prover, &alternative->schemes[k]);
+            if (issuer != NULL && (!with_dpop || issuer->dpop != JWT_DPOP_OFF))
                 return true;
         }
     }
     return false;
+}
+
+bool prover_is_asked(const struct prover *prover, const struct gw_operation *operation)
+{
+    return has_issuer(prover, operation, false);
+}
+
+bool prover_accepts_dpop(const struct prover *prover, const struct gw_operation *operation)
+{
+    return has_issuer(prover, operation, true);
 }
 
 /* Calls `prove` with each issuer that the operation accepts, once, until one says JOSE_OK. Of
@@ -51,10 +65,9 @@ static enum jose_verdict for_each_issuer(
         for (size_t k = 0; k < alternative->scheme_count; k++) {
             const struct jwt_issuer *issuer =
                 find_issuer(attempt->prover, &alternative->schemes[k]);
-            uint64_t bit = issuer == NULL ? 0 : UINT64_C(1) << (issuer - attempt->prover->issuers);
-            if (issuer == NULL || (tried & bit) != 0)
+            if (issuer == NULL || (tried & issuer->bit) != 0)
                 continue;
-            tried |= bit;
+            tried |= issuer->bit;
             enum jose_verdict verdict = prove(attempt, issuer);
             if (verdict == JOSE_OK)
                 return JOSE_OK;
@@ -66,12 +79,12 @@ static enum jose_verdict for_each_issuer(
 }
 
 /* What is asked anew on every request, whether the signature was verified now or before. */
-static enum jose_verdict judge(struct attempt *attempt, const struct jwt_issuer *issuer,
-                               const struct claims *claims)
+static enum jose_verdict judge_by(struct attempt *attempt, const struct jwt_issuer *issuer,
+                                  const struct claims_rules *rules, const struct claims *claims)
 {
     if (claims->subject.len == 0)
         return JOSE_CLAIM_MISSING;
-    enum jose_verdict verdict = claims_check(claims, &issuer->rules, attempt->proof->now_s);
+    enum jose_verdict verdict = claims_check(claims, rules, attempt->proof->now_s);
     if (verdict == JOSE_OK)
         verdict = binding_check(attempt->proof->arena, claims, attempt->proof->client_certificate,
                                 issuer->needs_certificate);
@@ -83,6 +96,24 @@ static enum jose_verdict judge(struct attempt *attempt, const struct jwt_issuer 
     attempt->proof->issuer = issuer;
     attempt->proof->claims = claims;
     return JOSE_OK;
+}
+
+static enum jose_verdict judge(struct attempt *attempt, const struct jwt_issuer *issuer,
+                               const struct claims *claims)
+{
+    return judge_by(attempt, issuer, &issuer->rules, claims);
+}
+
+/* By what the issuer says of the token alone. */
+static enum jose_verdict prove_by_asking(struct attempt *attempt, const struct jwt_issuer *issuer)
+{
+    const struct claims *claims = NULL;
+    enum jose_verdict verdict = opaque_look_up(attempt->proof, &attempt->key, issuer, &claims);
+
+    if (verdict != JOSE_OK)
+        return verdict;
+    const struct claims_rules rules = opaque_rules(issuer, claims);
+    return judge_by(attempt, issuer, &rules, claims);
 }
 
 /* JOSE_ISSUER stands for "not in the cache", too. */
@@ -103,7 +134,8 @@ static enum jose_verdict prove_from_cache(struct attempt *attempt, const struct 
         token_cache_remove(attempt->prover->memory->cache, &attempt->key);
         return JOSE_ISSUER;
     }
-    return judge(attempt, issuer, claims);
+    enum jose_verdict verdict = judge(attempt, issuer, claims);
+    return verdict == JOSE_OK ? opaque_confirm(attempt->proof, &attempt->key, issuer) : verdict;
 }
 
 static void remember(struct attempt *attempt, const struct jwt_issuer *issuer,
@@ -154,8 +186,8 @@ static enum jose_verdict verify(struct attempt *attempt, const struct jwt_issuer
     if (verdict == JOSE_BAD_SIGNATURE) {
         attempt->key.generation = jwt_issuer_verdicts(issuer);
         denied_table_add(prover->memory->denied, attempt->from, &attempt->key,
-                         jwt_issuer_set_id(issuer), tries, &prover->denied_rules, proof->now_ns);
-        proof->has_failed = true;
+                         jwt_issuer_set_id(issuer), &prover->denied_rules, proof->now_ns);
+        attempt->failures += tries;
     }
     if (verdict == JOSE_OK)
         remember(attempt, issuer, jwk, claims);
@@ -172,6 +204,8 @@ static enum jose_verdict prove_by_signature(struct attempt *attempt,
 
     if (verdict == JOSE_OK)
         verdict = jose_read(arena, attempt->proof->token, issuer->max_token_bytes, &token);
+    if (opaque_may_be(verdict) && issuer->has_introspection)
+        return prove_by_asking(attempt, issuer);
     if (verdict == JOSE_OK)
         verdict = claims_read(arena, token.payload, token.type, &issuer->form, &claims);
     if (verdict != JOSE_OK)
@@ -179,11 +213,20 @@ static enum jose_verdict prove_by_signature(struct attempt *attempt,
     /* Not trusted yet: only a choice among the issuers that the operation accepts. */
     if (!gw_str_equal(claims_text(claims, claims->issuer), issuer->rules.issuer))
         return JOSE_ISSUER;
+    if (!issuer->has_keys)
+        return prove_by_asking(attempt, issuer);
     if (!jwt_issuer_allows(issuer, token.alg))
         return JOSE_ALG_NOT_ALLOWED;
     /* Judged first: what would be refused anyway must not buy the price of a verification. */
     verdict = judge(attempt, issuer, claims);
-    return verdict != JOSE_OK ? verdict : verify(attempt, issuer, &token, claims);
+    if (verdict == JOSE_OK)
+        verdict = verify(attempt, issuer, &token, claims);
+    return verdict == JOSE_OK ? opaque_confirm(attempt->proof, &attempt->key, issuer) : verdict;
+}
+
+struct token_key prover_key(const struct prover *prover, struct gw_str token)
+{
+    return token_key_of(prover->memory->cache, token, 0);
 }
 
 enum jose_verdict prover_prove(struct prover *prover, struct proof *proof)
@@ -195,11 +238,16 @@ enum jose_verdict prover_prove(struct prover *prover, struct proof *proof)
     attempt.key = token_key_of(prover->memory->cache, proof->token, 0);
     enum jose_verdict verdict = for_each_issuer(&attempt, prove_from_cache);
     proof->was_cached = verdict == JOSE_OK;
-    if (verdict == JOSE_OK)
-        return verdict;
+    if (verdict == JOSE_OK || verdict == JOSE_INACTIVE || verdict == JOSE_NOT_ASKED)
+        return verdict; /* whose it is is known */
     /* Refused by one issuer's rules, it may still be good for another of the same name. */
     attempt.from = denied_source_of(proof->peer);
-    return for_each_issuer(&attempt, prove_by_signature);
+    verdict = for_each_issuer(&attempt, prove_by_signature);
+    proof->has_failed = verdict != JOSE_OK && attempt.failures > 0;
+    if (proof->has_failed) /* what one issuer's keys refuse and another's accept is no failure */
+        denied_table_charge(prover->memory->denied, attempt.from, attempt.failures,
+                            &prover->denied_rules, proof->now_ns);
+    return verdict;
 }
 
 static int add_issuer(struct prover *prover, const char *name, const json_t *config,
@@ -214,6 +262,7 @@ static int add_issuer(struct prover *prover, const char *name, const json_t *con
         snprintf(where, sizeof(where), "/issuers/%.100s%.100s", name, why.where);
         return gw_error_set_at(error, rc, where, "%s", why.text);
     }
+    issuer->bit = UINT64_C(1) << (issuer - prover->issuers);
     if (issuer->max_token_bytes > prover->max_token_bytes)
         prover->max_token_bytes = issuer->max_token_bytes;
     if (gw_map_add(&prover->by_name, issuer->name, issuer) != 0)

@@ -56,10 +56,25 @@ struct proof {
     /* Whose keys, from the network, are not there or have none that fits; NULL: nobody's. What the
      * verdict is then may change with them. */
     const struct jwt_issuer *lacking;
+    /* Whose provider has to be asked about the token; NULL: nobody's. Likewise. */
+    const struct jwt_issuer *asking;
+    bool is_untold;                      /* one that was asked did not say: it may know the token */
+    uint64_t asked;                      /* given, too: whose providers were, a bit each */
+    struct {                             /* and what one said just now */
+        const struct jwt_issuer *issuer; /* NULL: none did */
+        enum introspection_state state;
+        const struct claims *claims;
+    } told;
 };
 
 /* Is one of the issuers accepted there? If not, there is nothing to prove. */
 bool prover_is_asked(const struct prover *prover, const struct gw_operation *operation);
+
+/* Does one of them take tokens with a proof of possession? */
+bool prover_accepts_dpop(const struct prover *prover, const struct gw_operation *operation);
+
+/* Under which an issuer's provider is asked about a token. */
+struct token_key prover_key(const struct prover *prover, struct gw_str token);
 
 /* JOSE_OK, and the proof is filled in; or why not. Scopes are not looked at. */
 GW_MUST_CHECK

@@ -138,6 +138,7 @@ export class OidcRig {
         { ...grants, client_id: 'gateway-post', token_endpoint_auth_method: 'client_secret_post' },
       ],
       scopes: [scope],
+      enabledJWA: { dPoPSigningAlgValues: ALGORITHMS },
       jwks: { keys: this.keys },
       features: {
         clientCredentials: { enabled: true },

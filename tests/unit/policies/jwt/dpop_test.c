@@ -21,6 +21,7 @@ static struct gw_arena arena;
 static char jwk[2048], ath[44];
 static struct dpop_rules rules;
 static struct dpop_request request;
+static const struct gw_str uris[] = {GW_STR_INIT("https://other.example/orders"), GW_STR_INIT(URI)};
 
 static void digest_of(const char *text, char out[44])
 {
@@ -59,7 +60,8 @@ static int set_up(void **state)
     };
     request = (struct dpop_request){
         .method = GW_STR("POST"),
-        .uri = GW_STR(URI),
+        .uris = uris,
+        .uri_count = GW_COUNT_OF(uris),
         .token = GW_STR(TOKEN),
         .now_s = NOW_S,
     };
@@ -131,11 +133,13 @@ static void the_example_of_the_standard(void **state)
         "iwiaHR1IjoiaHR0cHM6Ly9yZXNvdXJjZS5leGFtcGxlLm9yZy9wcm90ZWN0ZWRyZXNvdXJjZSIsImlhdCI6MTU2MjI"
         "2MjYxOCwiYXRoIjoiZlVIeU8ycjJaM0RaNTNFc05yV0JiMHhXWG9hTnk1OUlpS0NBcWtzbVFFbyJ9.2oW9RP35yRqz"
         "hrtNP86L-Ey71EOptxRimPPToA1plemAgR6pxHF8y6-yqyVnmcw6Fy1dqd-jfxSYoMxhAJpLjA";
+    static const struct gw_str uri = GW_STR_INIT("https://resource.example.org/protectedresource");
     struct dpop_proof proof;
 
     request = (struct dpop_request){
         .method = GW_STR("GET"),
-        .uri = GW_STR("https://resource.example.org/protectedresource"),
+        .uris = &uri,
+        .uri_count = 1,
         .token = GW_STR("Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"),
         .now_s = 1562262620,
     };
