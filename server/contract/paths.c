@@ -132,6 +132,7 @@ static void read_operation(struct contract_loading *loading, struct path_item *i
     contract_read_responses(loading, &responses, operation);
     read_security(loading, place, operation);
     contract_read_operation_extension(loading, place, &item->path, operation);
+    contract_read_cache(loading, place, &item->rules.extension, &item->path, operation);
     read_rules(loading, place, item, operation);
 }
 

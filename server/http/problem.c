@@ -30,6 +30,7 @@ static const struct gw_problem_type problem_types[] = {
     {"overloaded", 503, "The gateway is at a limit"},
     {"unavailable", 503, "A service that is needed is not available"},
     {"backend-overloaded", 503, "The backend takes no more calls"},
+    {"not-cached", 504, "No answer is kept, and none was to be fetched"},
     {"backend-timeout", 504, "The backend did not answer in time"},
     {NULL, 0, NULL},
 };

@@ -1,0 +1,67 @@
+#include "policies/cache/memory.h"
+
+#include <stdlib.h>
+
+static struct cache_memory *memory_of(struct gw_worker_share *share)
+{
+    return GW_CONTAINER_OF(share, struct cache_memory, share);
+}
+
+static bool is_equal(const struct gw_worker_share *share, const void *config)
+{
+    const struct cache_memory_config *wanted = config;
+
+    return GW_CONTAINER_OF(share, const struct cache_memory, share)->config.max_bytes ==
+           wanted->max_bytes;
+}
+
+static void destroy(struct gw_worker_share *share)
+{
+    struct cache_memory *memory = memory_of(share);
+
+    cache_store_finish(&memory->store);
+    cache_keyer_finish(&memory->keyer);
+    cache_collapse_finish(&memory->collapse);
+    free(memory);
+}
+
+static void leave(struct gw_worker_share *share)
+{
+    cache_collapse_leave(&memory_of(share)->collapse);
+}
+
+static struct gw_worker_share *create(const void *wanted, struct gw_worker *worker)
+{
+    struct cache_memory *memory = calloc(1, sizeof(*memory));
+
+    if (memory == NULL)
+        return NULL;
+    memory->config = *(const struct cache_memory_config *)wanted;
+    cache_store_init(&memory->store, memory->config.max_bytes);
+    cache_collapse_init(&memory->collapse, worker->loop);
+    if (cache_keyer_init(&memory->keyer) == 0)
+        return &memory->share;
+    destroy(&memory->share);
+    return NULL;
+}
+
+static const struct gw_worker_share_type share_type = {
+    .is_equal = is_equal,
+    .create = create,
+    .leave = leave,
+    .destroy = destroy,
+};
+
+struct cache_memory *cache_memory_open(const struct cache_memory_config *config,
+                                       struct gw_worker *worker)
+{
+    struct gw_worker_share *share = gw_worker_share_open(&share_type, config, worker);
+
+    return share == NULL ? NULL : memory_of(share);
+}
+
+void cache_memory_close(struct cache_memory *memory)
+{
+    if (memory != NULL)
+        gw_worker_share_close(&memory->share);
+}
