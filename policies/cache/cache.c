@@ -189,6 +189,7 @@ static enum gw_verdict go_on(struct cache_visit *visit)
 
     cache_count(ex, &cache_metric_misses);
     visit->known = visit->memory->store.known;
+    visit->epoch = visit->memory->store.epoch;
     if (ex->request.method == GW_METHOD_GET && replace_conditions(visit) != 0)
         return gw_exchange_reject(ex, "header-too-large", NULL, 0);
     return GW_NEXT;
@@ -310,7 +311,7 @@ static void invalidate(struct cache *cache, struct gw_exchange *ex)
     if (tag.ptr == NULL)
         cache_store_purge_all(&memory->store, cache_store_next_mark(&memory->store));
     else
-        cache_store_purge_tag(&memory->store, tag, cache_store_next_mark(&memory->store));
+        cache_spread_purge(&memory->spread, tag);
     cache_count(ex, &cache_metric_purged);
 }
 

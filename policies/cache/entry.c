@@ -67,6 +67,7 @@ struct cache_entry *cache_entry_create(const struct cache_draft *draft)
         .terms = draft->terms,
         .born_ns = draft->came_ns - draft->terms.age_s * (int64_t)GW_NS_PER_SECOND,
         .known = draft->known,
+        .epoch = draft->epoch,
         .tag_count = draft->tag_count,
     };
     memcpy(entry->tags, draft->tags, sizeof(entry->tags));

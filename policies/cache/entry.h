@@ -23,6 +23,7 @@ struct cache_draft {
     struct cache_terms terms;
     int64_t came_ns; /* CLOCK_MONOTONIC */
     uint64_t known;  /* the store's mark when it was asked for, see store.h */
+    unsigned epoch;  /* the store's, likewise */
     uint16_t tags[CACHE_MAX_TAGS];
     size_t tag_count;
 };
@@ -42,6 +43,7 @@ struct cache_entry {
     struct cache_terms terms;
     int64_t born_ns; /* CLOCK_MONOTONIC when its age was 0 */
     uint64_t known;
+    unsigned epoch;
     uint16_t tags[CACHE_MAX_TAGS];
     size_t tag_count;
 };

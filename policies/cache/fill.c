@@ -22,7 +22,7 @@ static void add_slot(struct cache_draft *draft, uint16_t slot, bool *is_full)
 static void add_tag(struct cache_draft *draft, struct gw_str tag, bool *is_full)
 {
     if (tag.len > 0)
-        add_slot(draft, cache_tag_slot(tag), is_full);
+        add_slot(draft, cache_tag_slot(gw_purge_hash(tag)), is_full);
 }
 
 static struct gw_str make_tag(struct gw_exchange *ex, const struct gw_cache_tag *tag)
@@ -152,6 +152,7 @@ static bool make_draft(struct cache_visit *visit, int status, const struct gw_fi
         .status = status,
         .came_ns = cache_now_ns(ex),
         .known = visit->known,
+        .epoch = visit->epoch,
     };
     return cache_terms_of(&subject, &wish, &visit->draft.terms) &&
            copy_fields(visit, fields, field_count) && join_vary(visit) && add_tags(visit);

@@ -27,7 +27,10 @@ static void destroy(struct gw_worker_share *share)
 
 static void leave(struct gw_worker_share *share)
 {
-    cache_collapse_leave(&memory_of(share)->collapse);
+    struct cache_memory *memory = memory_of(share);
+
+    cache_collapse_leave(&memory->collapse);
+    cache_spread_leave(&memory->spread);
 }
 
 static struct gw_worker_share *create(const void *wanted, struct gw_worker *worker)
@@ -39,10 +42,12 @@ static struct gw_worker_share *create(const void *wanted, struct gw_worker *work
     memory->config = *(const struct cache_memory_config *)wanted;
     cache_store_init(&memory->store, memory->config.max_bytes);
     cache_collapse_init(&memory->collapse, worker->loop);
-    if (cache_keyer_init(&memory->keyer) == 0)
-        return &memory->share;
-    destroy(&memory->share);
-    return NULL;
+    if (cache_keyer_init(&memory->keyer) != 0) {
+        destroy(&memory->share);
+        return NULL;
+    }
+    cache_spread_init(&memory->spread, &memory->store, worker->loop, worker->redis);
+    return &memory->share;
 }
 
 static const struct gw_worker_share_type share_type = {

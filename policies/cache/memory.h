@@ -3,7 +3,7 @@
 #pragma once
 
 #include "policies/cache/collapse.h"
-#include "policies/cache/store.h"
+#include "policies/cache/spread.h"
 #include "server/filter/worker_share.h"
 
 struct cache_memory_config {
@@ -16,6 +16,7 @@ struct cache_memory {
     struct cache_store store;
     struct cache_keyer keyer;
     struct cache_collapse collapse;
+    struct cache_spread spread;
 };
 
 /* NULL without memory. */

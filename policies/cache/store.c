@@ -1,7 +1,5 @@
 #include "policies/cache/store.h"
 
-#include "server/core/hash.h"
-
 #define MIN_ENTRY_BYTES 512 /* about: bounds the table of keys */
 
 void cache_store_init(struct cache_store *store, size_t max_bytes)
@@ -119,7 +117,7 @@ static void make_place(struct cache_store *store, const struct cache_entry *newc
 
 bool cache_store_add(struct cache_store *store, struct cache_entry *entry)
 {
-    if (entry->bytes > store->max_bytes || is_purged(store, entry))
+    if (entry->bytes > store->max_bytes || entry->epoch != store->epoch || is_purged(store, entry))
         return false;
     make_place(store, entry);
     while (store->bytes + entry->bytes > store->max_bytes) {
@@ -140,12 +138,9 @@ bool cache_store_add(struct cache_store *store, struct cache_entry *entry)
 
 /* --- tags --- */
 
-/* Not under the process's key: the slots of all instances must be the same, as Redis keeps them.
- * Who finds tags that fall together makes them be purged together. */
-uint16_t cache_tag_slot(struct gw_str tag)
+uint16_t cache_tag_slot(uint64_t hash)
 {
-    static const struct gw_hash_key key = {0x6d696c6c67617465, 0x63616368652d7467};
-    return (uint16_t)(gw_hash(&key, tag) % CACHE_TAG_SLOTS);
+    return (uint16_t)(hash % CACHE_TAG_SLOTS);
 }
 
 static void raise_mark(uint64_t *mark, uint64_t to)
@@ -154,17 +149,21 @@ static void raise_mark(uint64_t *mark, uint64_t to)
         *mark = to;
 }
 
-void cache_store_purge_tag(struct cache_store *store, struct gw_str tag, uint64_t mark)
+void cache_store_purge_tag(struct cache_store *store, uint64_t hash, uint64_t mark)
 {
-    raise_mark(&store->tag_purged[cache_tag_slot(tag)], mark);
+    raise_mark(&store->tag_purged[cache_tag_slot(hash)], mark);
     raise_mark(&store->known, mark);
 }
 
+/* Marks may begin anew, and smaller: the log was lost. What is on its way belongs to the old ones.
+ */
 void cache_store_purge_all(struct cache_store *store, uint64_t mark)
 {
-    raise_mark(&store->all_purged, mark);
-    raise_mark(&store->known, mark);
     cache_store_clear(store);
+    memset(store->tag_purged, 0, sizeof(store->tag_purged));
+    store->all_purged = mark;
+    store->known = mark;
+    store->epoch++;
 }
 
 uint64_t cache_store_next_mark(struct cache_store *store)

@@ -3,8 +3,8 @@
  *
  * Responses are forgotten by tag, too: what was purged is not found any more. Tags are counted in a
  * table of fixed size by their hash, so that two of them may fall together and be purged together,
- * but none is missed. Marks are the purge log's (see purge.h): a response is found only while no
- * tag of it was purged behind the mark that was known when it was asked for. */
+ * but none is missed. Marks are the purge log's (see store/purge.h): a response is found only while
+ * no tag of it was purged behind the mark that was known when it was asked for. */
 #pragma once
 
 #include "policies/cache/entry.h"
@@ -20,6 +20,7 @@ struct cache_store {
     size_t count;
     uint64_t evictions;
     uint64_t known;                       /* the last mark */
+    unsigned epoch;                       /* counts purges of all */
     uint64_t all_purged;                  /* the mark of the last purge of all */
     uint64_t tag_purged[CACHE_TAG_SLOTS]; /* of each tag's last */
 };
@@ -42,10 +43,11 @@ void cache_store_clear(struct cache_store *store);
 
 /* --- tags --- */
 
-uint16_t cache_tag_slot(struct gw_str tag);
+uint16_t cache_tag_slot(uint64_t hash); /* of gw_purge_hash() */
 
-/* What has these tags and is kept, or under way, is not found any more. */
-void cache_store_purge_tag(struct cache_store *store, struct gw_str tag, uint64_t mark);
+/* What has the tag and is kept, or under way, is not found any more. */
+void cache_store_purge_tag(struct cache_store *store, uint64_t hash, uint64_t mark);
+/* Nothing that is kept or under way is found any more; marks count from this one. */
 void cache_store_purge_all(struct cache_store *store, uint64_t mark);
 
 /* Here and now, by this worker alone: a mark of its own. */

@@ -29,6 +29,7 @@ struct cache_visit {
     struct cache_waiter waiter;
     const char *forwarded; /* why it was, as Cache-Status says it; NULL: it was not */
     uint64_t known;        /* the store's mark when it was asked for */
+    unsigned epoch;        /* likewise */
     bool is_served;
     bool is_collapsed;
     bool is_validating; /* the backend is asked with the validators of `stale` */
