@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "policies/cache/visit.h"
+#include "policies/cache/wire.h"
 #include "server/core/clock.h"
 
 static const struct gw_option cache_options[] = {
@@ -25,6 +26,23 @@ static const struct gw_option cache_options[] = {
      .max = 60 * (int64_t)GW_NS_PER_SECOND,
      .value = "5s",
      .help = "How long a request waits for the answer to an equal one that is under way."},
+    {.name = "redis_bytes",
+     .type = GW_BYTES,
+     .max = INT64_C(64) << 30,
+     .value = "0",
+     .help = "What all gateways keep in Redis together, at most; 0: nothing."},
+    {.name = "redis_object_bytes",
+     .type = GW_BYTES,
+     .min = 1 << 10,
+     .max = 4 << 20,
+     .value = "64KiB",
+     .help = "A larger answer is kept by the gateway alone."},
+    {.name = "redis_timeout",
+     .type = GW_DURATION,
+     .min = (int64_t)GW_NS_PER_MS,
+     .max = (int64_t)GW_NS_PER_SECOND,
+     .value = "20ms",
+     .help = "How long a request waits for Redis; then the backend is asked."},
     {0},
 };
 
@@ -40,6 +58,8 @@ const struct gw_metric cache_metric_stored = {"millgate_cache_stored_total",
                                               "Answers that were kept.", NULL, false};
 const struct gw_metric cache_metric_evictions = {"millgate_cache_evictions_total",
                                                  "Answers that made room for others.", NULL, false};
+const struct gw_metric cache_metric_second = {"millgate_cache_redis_hits_total",
+                                              "Answers that were found in Redis.", NULL, false};
 const struct gw_metric cache_metric_purged = {"millgate_cache_purges_total",
                                               "Tags that were purged.", NULL, false};
 const struct gw_metric cache_metric_bytes = {"millgate_cache_bytes", "What is kept, in bytes.",
@@ -57,17 +77,25 @@ static void cache_destroy(void *self)
     free(cache);
 }
 
+static json_int_t integer_of(const json_t *config, const char *key)
+{
+    return json_integer_value(json_object_get(config, key));
+}
+
 static int cache_create(const json_t *config, void **out_self, struct gw_error *error)
 {
     struct cache *cache = calloc(1, sizeof(*cache));
 
     if (cache == NULL)
         return gw_error_set(error, -ENOMEM, "no memory for the cache");
-    cache->memory_config.max_bytes =
-        (size_t)json_integer_value(json_object_get(config, "max_bytes"));
-    cache->max_object_bytes =
-        (size_t)json_integer_value(json_object_get(config, "max_object_bytes"));
-    cache->max_wait_ns = (uint64_t)json_integer_value(json_object_get(config, "max_wait"));
+    cache->memory_config = (struct cache_memory_config){
+        .max_bytes = (size_t)integer_of(config, "max_bytes"),
+        .second = {.max_bytes = (size_t)integer_of(config, "redis_bytes"),
+                   .max_object_bytes = (size_t)integer_of(config, "redis_object_bytes"),
+                   .timeout_ns = (uint64_t)integer_of(config, "redis_timeout")},
+    };
+    cache->max_object_bytes = (size_t)integer_of(config, "max_object_bytes");
+    cache->max_wait_ns = (uint64_t)integer_of(config, "max_wait");
     *out_self = cache;
     return 0;
 }
@@ -84,11 +112,16 @@ int64_t cache_now_ns(const struct gw_exchange *ex)
     return (int64_t)gw_loop_now_ns(ex->worker->loop);
 }
 
-int64_t cache_now_wall_s(const struct gw_exchange *ex)
+int64_t cache_now_wall_ns(const struct gw_exchange *ex)
 {
     int64_t since_ns = cache_now_ns(ex) - (int64_t)ex->now_ns;
 
-    return ((int64_t)ex->wall_ns + (since_ns > 0 ? since_ns : 0)) / (int64_t)GW_NS_PER_SECOND;
+    return (int64_t)ex->wall_ns + (since_ns > 0 ? since_ns : 0);
+}
+
+int64_t cache_now_wall_s(const struct gw_exchange *ex)
+{
+    return cache_now_wall_ns(ex) / (int64_t)GW_NS_PER_SECOND;
 }
 
 /* A space stands in no other tag. */
@@ -111,12 +144,20 @@ static struct cache_memory *memory_of(struct cache *cache, struct gw_exchange *e
     return cache->memory;
 }
 
+static void stop_waiting(struct cache_visit *visit)
+{
+    cache_waiter_leave(&visit->waiter);
+    if (visit->call != NULL)
+        cache_second_cancel(&visit->memory->second, visit->call);
+    visit->call = NULL;
+}
+
 /* With the end of the exchange. */
 static void visit_finish(void *self)
 {
     struct cache_visit *visit = self;
 
-    cache_waiter_leave(&visit->waiter);
+    stop_waiting(visit);
     cache_visit_end_flight(visit, CACHE_WAKE_LEAD);
     cache_entry_release(visit->stale);
     visit->stale = NULL;
@@ -241,9 +282,55 @@ static void on_wake(struct cache_waiter *waiter, enum cache_wake wake, struct ca
 
 static void on_client_left(void *self, struct gw_exchange *ex)
 {
-    struct cache_visit *visit = *gw_exchange_slot(ex, self);
+    stop_waiting(*gw_exchange_slot(ex, self));
+}
 
-    cache_waiter_leave(&visit->waiter);
+/* --- the second level --- */
+
+static void take_over(struct cache_visit *visit, struct gw_str bytes)
+{
+    struct gw_exchange *ex = visit->ex;
+    struct cache_memory *memory = visit->memory;
+    struct cache_draft draft;
+    struct cache_key variant;
+
+    if (cache_wire_read(bytes, cache_now_ns(ex), cache_now_wall_ns(ex), &ex->arena, &draft) != 0 ||
+        !cache_key_is_equal(&draft.key, &visit->key) ||
+        cache_variant_make(&memory->keyer, ex, draft.vary, &variant) != 0 ||
+        !cache_key_is_equal(&draft.variant, &variant))
+        return;
+    draft.epoch = memory->store.epoch;
+    struct cache_entry *entry = cache_entry_create(&draft);
+    if (entry != NULL && cache_store_add(&memory->store, entry))
+        cache_count(ex, &cache_metric_second);
+    cache_entry_release(entry);
+}
+
+static void on_second(void *self, int rc, const struct gw_reply *reply)
+{
+    struct cache_visit *visit = self;
+    bool is_served = false;
+
+    visit->call = NULL;
+    if (cache_second_heard(&visit->memory->second, rc, reply)) {
+        take_over(visit, reply->text);
+        is_served = look(visit);
+    }
+    if (is_served)
+        cache_visit_end_flight(visit, CACHE_WAKE_LOOK);
+    gw_exchange_resume(visit->ex, is_served ? GW_STOP : go_on(visit));
+}
+
+/* Who leads asks there first. What others have purged must be known for that. */
+static bool ask_second(struct cache_visit *visit)
+{
+    struct cache_memory *memory = visit->memory;
+
+    if (visit->flight == NULL || !cache_spread_is_current(&memory->spread) ||
+        !cache_second_ask(&memory->second, &visit->key, on_second, visit, &visit->call))
+        return false;
+    gw_exchange_on_cancel(visit->ex, on_client_left);
+    return true;
 }
 
 /* Leads, waits for who leads, or goes alone. */
@@ -266,7 +353,7 @@ static enum gw_verdict forward(struct cache_visit *visit)
     }
     if (flight == NULL)
         visit->flight = cache_flight_begin(collapse, &visit->key);
-    return go_on(visit);
+    return ask_second(visit) ? GW_WAIT : go_on(visit);
 }
 
 static bool may_be_kept(const struct gw_exchange *ex)

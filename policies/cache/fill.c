@@ -185,8 +185,10 @@ static struct cache_entry *keep(struct cache_visit *visit, struct gw_str body)
 
     visit->draft.body = body;
     struct cache_entry *entry = cache_entry_create(&visit->draft);
-    if (entry != NULL && cache_store_add(store, entry))
+    if (entry != NULL && cache_store_add(store, entry)) {
         cache_count(visit->ex, &cache_metric_stored);
+        cache_second_put(&visit->memory->second, entry, cache_now_wall_ns(visit->ex));
+    }
     publish_size(visit, evictions);
     return entry;
 }

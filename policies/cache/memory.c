@@ -9,10 +9,14 @@ static struct cache_memory *memory_of(struct gw_worker_share *share)
 
 static bool is_equal(const struct gw_worker_share *share, const void *config)
 {
+    const struct cache_memory_config *have =
+        &GW_CONTAINER_OF(share, const struct cache_memory, share)->config;
     const struct cache_memory_config *wanted = config;
 
-    return GW_CONTAINER_OF(share, const struct cache_memory, share)->config.max_bytes ==
-           wanted->max_bytes;
+    return have->max_bytes == wanted->max_bytes &&
+           have->second.max_bytes == wanted->second.max_bytes &&
+           have->second.max_object_bytes == wanted->second.max_object_bytes &&
+           have->second.timeout_ns == wanted->second.timeout_ns;
 }
 
 static void destroy(struct gw_worker_share *share)
@@ -31,6 +35,7 @@ static void leave(struct gw_worker_share *share)
 
     cache_collapse_leave(&memory->collapse);
     cache_spread_leave(&memory->spread);
+    cache_second_leave(&memory->second);
 }
 
 static struct gw_worker_share *create(const void *wanted, struct gw_worker *worker)
@@ -47,6 +52,7 @@ static struct gw_worker_share *create(const void *wanted, struct gw_worker *work
         return NULL;
     }
     cache_spread_init(&memory->spread, &memory->store, worker->loop, worker->redis);
+    cache_second_init(&memory->second, &memory->config.second, worker->loop, worker->redis);
     return &memory->share;
 }
 

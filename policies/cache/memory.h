@@ -3,11 +3,13 @@
 #pragma once
 
 #include "policies/cache/collapse.h"
+#include "policies/cache/second.h"
 #include "policies/cache/spread.h"
 #include "server/filter/worker_share.h"
 
 struct cache_memory_config {
     size_t max_bytes;
+    struct cache_second_config second;
 };
 
 struct cache_memory {
@@ -17,6 +19,7 @@ struct cache_memory {
     struct cache_keyer keyer;
     struct cache_collapse collapse;
     struct cache_spread spread;
+    struct cache_second second;
 };
 
 /* NULL without memory. */

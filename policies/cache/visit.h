@@ -27,9 +27,10 @@ struct cache_visit {
     struct cache_entry *stale;    /* what is kept, and not good enough */
     struct cache_flight *flight;  /* that this one leads */
     struct cache_waiter waiter;
-    const char *forwarded; /* why it was, as Cache-Status says it; NULL: it was not */
-    uint64_t known;        /* the store's mark when it was asked for */
-    unsigned epoch;        /* likewise */
+    struct gw_redis_call *call; /* asks the second level */
+    const char *forwarded;      /* why it was, as Cache-Status says it; NULL: it was not */
+    uint64_t known;             /* the store's mark when it was asked for */
+    unsigned epoch;             /* likewise */
     bool is_served;
     bool is_collapsed;
     bool is_validating; /* the backend is asked with the validators of `stale` */
@@ -65,7 +66,9 @@ void cache_visit_end_flight(struct cache_visit *visit, enum cache_wake wake);
 
 extern const struct gw_metric cache_metric_hits, cache_metric_misses, cache_metric_stale,
     cache_metric_validated, cache_metric_bypassed, cache_metric_stored, cache_metric_evictions,
-    cache_metric_bytes, cache_metric_entries, cache_metric_collapsed, cache_metric_purged;
+    cache_metric_bytes, cache_metric_entries, cache_metric_collapsed, cache_metric_purged,
+    cache_metric_second;
 
-int64_t cache_now_ns(const struct gw_exchange *ex);     /* CLOCK_MONOTONIC */
-int64_t cache_now_wall_s(const struct gw_exchange *ex); /* CLOCK_REALTIME */
+int64_t cache_now_ns(const struct gw_exchange *ex);      /* CLOCK_MONOTONIC */
+int64_t cache_now_wall_ns(const struct gw_exchange *ex); /* CLOCK_REALTIME */
+int64_t cache_now_wall_s(const struct gw_exchange *ex);  /* CLOCK_REALTIME */

@@ -37,11 +37,11 @@ uint64_t gw_purge_mark(struct gw_str id)
     uint64_t ms, number;
 
     if (hyphen == id.len || gw_str_to_u64(gw_str_from(id.ptr, hyphen), &ms) != 0 ||
-        gw_str_to_u64(gw_str_tail(id, hyphen + 1), &number) != 0 || ms >= UINT64_C(1) << 42)
+        gw_str_to_u64(gw_str_tail(id, hyphen + 1), &number) != 0 || ms >= UINT64_C(1) << 43)
         return 0;
-    if (number >= 1 << 18)
-        number = (1 << 18) - 1;
-    return ms << 22 | number << 4;
+    if (number >= 1 << 16)
+        number = (1 << 16) - 1;
+    return ms << 20 | number << 4;
 }
 
 /* --- purging --- */

@@ -528,4 +528,60 @@ describe('two gateways', () => {
     await redis.start();
     for (const gw of gateways) await eventually(() => isForgotten(gw, 'own/item'), 'it is forgotten');
   });
+
+  const SECOND = { redis_bytes: '8MiB', redis_timeout: '1s' };
+
+  test('what one has fetched, the other has in Redis', async (t) => {
+    const { redis, backend, gateways: [one, two] } = await pair(t, SECOND);
+    for (const gw of [one, two]) await begin(gw);
+    backend.answers.set('/own/second', (request) => ({
+      headers: { 'cache-control': 'max-age=60', vary: 'accept-language', etag: '"v1"' },
+      body: `${request.headers['accept-language']} ${backend.count('/own/second')}`,
+    }));
+    const get = (gw, who, language) => gw.get(at('own/second'), {
+      headers: { authorization: `Bearer ${(tokens[who] ??= one.token({ sub: who }))}`, 'accept-language': language, host: 'api.example.test' },
+    });
+    const tokens = {};
+    const first = await get(one, 'ann', 'de');
+    assert.equal(first.text, 'de 1');
+    await eventually(async () => (await redis.command('DBSIZE')) !== ':0', 'it is in Redis');
+    await sleep(200);
+    const second = await get(two, 'ann', 'de');
+    assert.equal(second.text, 'de 1');
+    assert.match(second.headers['cache-status'], /hit/);
+    assert.equal(second.headers.etag, '"v1"');
+    assert.match(second.headers.age, /^\d+$/);
+    assert.equal(backend.count('/own/second'), 1);
+    assert.equal((await get(two, 'ann', 'en')).text, 'en 2'); // another variant
+    assert.equal((await get(two, 'bob', 'de')).text, 'de 3'); // another consumer
+    assert.match((await two.admin('/metrics')).text, /^millgate_cache_redis_hits_total [1-9]/m);
+
+    assert.equal((await change(one, 'POST', '/cache/purge', { all: true })).status, 202);
+    await sleep(1000);
+    for (const gw of [one, two]) assert.equal((await get(gw, 'ann', 'de')).text, 'de 4'); // from the backend, then from Redis
+  });
+
+  test('a change makes what lies in Redis unusable, too', async (t) => {
+    const { redis, backend, gateways: [one, two] } = await pair(t, SECOND);
+    for (const gw of [one, two]) await begin(gw);
+    const headers = { host: 'api.example.test', authorization: one.bearer.authorization };
+    const get = (gw) => gw.get(at('own/item'), { headers });
+    const before = await redis.command('DBSIZE');
+    assert.match((await get(one)).headers['cache-status'], /stored/);
+    await eventually(async () => (await redis.command('DBSIZE')) !== before, 'it is in Redis');
+    await two.post(at('own/item'), {}, { headers });
+    const asked = backend.count('/own/item');
+    assert.match((await get(two)).headers['cache-status'], /fwd=miss/);
+    await eventually(async () => /fwd=|collapsed/.test((await get(one)).headers['cache-status']) || backend.count('/own/item') > asked, 'the other knows');
+    assert.ok(backend.count('/own/item') > asked);
+  });
+
+  test('a Redis that does not answer only costs its time', async (t) => {
+    const { redis, gateways: [one] } = await pair(t, { redis_bytes: '8MiB' });
+    await begin(one);
+    redis.process.kill('SIGSTOP');
+    const answers = await Promise.all(Array.from({ length: 30 }, (_, i) => one.get(at(`own/stopped-${i % 10}`))));
+    redis.process.kill('SIGCONT');
+    for (const answer of answers) assert.equal(answer.status, 200);
+  });
 });
