@@ -79,12 +79,12 @@ static enum jose_verdict for_each_issuer(
 }
 
 /* What is asked anew on every request, whether the signature was verified now or before. */
-static enum jose_verdict judge(struct attempt *attempt, const struct jwt_issuer *issuer,
-                               const struct claims *claims)
+static enum jose_verdict judge_by(struct attempt *attempt, const struct jwt_issuer *issuer,
+                                  const struct claims_rules *rules, const struct claims *claims)
 {
     if (claims->subject.len == 0)
         return JOSE_CLAIM_MISSING;
-    enum jose_verdict verdict = claims_check(claims, &issuer->rules, attempt->proof->now_s);
+    enum jose_verdict verdict = claims_check(claims, rules, attempt->proof->now_s);
     if (verdict == JOSE_OK)
         verdict = binding_check(attempt->proof->arena, claims, attempt->proof->client_certificate,
                                 issuer->needs_certificate);
@@ -96,6 +96,24 @@ static enum jose_verdict judge(struct attempt *attempt, const struct jwt_issuer 
     attempt->proof->issuer = issuer;
     attempt->proof->claims = claims;
     return JOSE_OK;
+}
+
+static enum jose_verdict judge(struct attempt *attempt, const struct jwt_issuer *issuer,
+                               const struct claims *claims)
+{
+    return judge_by(attempt, issuer, &issuer->rules, claims);
+}
+
+/* By what the issuer says of the token alone. */
+static enum jose_verdict prove_by_asking(struct attempt *attempt, const struct jwt_issuer *issuer)
+{
+    const struct claims *claims = NULL;
+    enum jose_verdict verdict = opaque_look_up(attempt->proof, &attempt->key, issuer, &claims);
+
+    if (verdict != JOSE_OK)
+        return verdict;
+    const struct claims_rules rules = opaque_rules(issuer, claims);
+    return judge_by(attempt, issuer, &rules, claims);
 }
 
 /* JOSE_ISSUER stands for "not in the cache", too. */
@@ -187,7 +205,7 @@ static enum jose_verdict prove_by_signature(struct attempt *attempt,
     if (verdict == JOSE_OK)
         verdict = jose_read(arena, attempt->proof->token, issuer->max_token_bytes, &token);
     if (opaque_may_be(verdict) && issuer->has_introspection)
-        return opaque_prove(attempt->proof, &attempt->key, issuer);
+        return prove_by_asking(attempt, issuer);
     if (verdict == JOSE_OK)
         verdict = claims_read(arena, token.payload, token.type, &issuer->form, &claims);
     if (verdict != JOSE_OK)
@@ -196,7 +214,7 @@ static enum jose_verdict prove_by_signature(struct attempt *attempt,
     if (!gw_str_equal(claims_text(claims, claims->issuer), issuer->rules.issuer))
         return JOSE_ISSUER;
     if (!issuer->has_keys)
-        return opaque_prove(attempt->proof, &attempt->key, issuer);
+        return prove_by_asking(attempt, issuer);
     if (!jwt_issuer_allows(issuer, token.alg))
         return JOSE_ALG_NOT_ALLOWED;
     /* Judged first: what would be refused anyway must not buy the price of a verification. */
