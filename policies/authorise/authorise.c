@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "policies/authorise/consumer.h"
 #include "policies/authorise/decide.h"
 #include "policies/authorise/refusal.h"
 #include "server/contract/rule.h"
@@ -25,6 +26,8 @@ static const struct gw_metric refused_unproved = {REFUSED, REFUSED_HELP, "reason
                                                   false};
 static const struct gw_metric refused_scope = {REFUSED, REFUSED_HELP, "reason=\"scope\"", false};
 
+static const struct gw_metric refused_disabled = {REFUSED, REFUSED_HELP, "reason=\"disabled\"",
+                                                  false};
 static const struct gw_metric refused_rule = {REFUSED, REFUSED_HELP, "reason=\"rule\"", false};
 
 static void count(const struct gw_exchange *ex, const struct gw_metric *metric)
@@ -50,6 +53,31 @@ static enum gw_verdict ask_rules(struct gw_exchange *ex)
     return GW_NEXT;
 }
 
+/* What operations have set for the caller comes before what its credential says. */
+static enum gw_verdict ask_consumer(struct gw_exchange *ex)
+{
+    struct consumer consumer;
+
+    if (consumer_find(ex->worker == NULL ? NULL : ex->worker->records, &ex->arena,
+                      ex->identity.consumer, &consumer) != 0)
+        return gw_exchange_reject(ex, "overloaded", NULL, 0);
+    if (consumer.is_disabled) {
+        count(ex, &refused_disabled);
+        return gw_exchange_reject(ex, "forbidden", "This consumer is disabled.", 0);
+    }
+    if (consumer.plan.len > 0)
+        ex->identity.plan = consumer.plan;
+    return GW_NEXT;
+}
+
+static enum gw_verdict allow(struct gw_exchange *ex, const struct authorise_decision *decision)
+{
+    ex->identity = *decision->identity;
+    ex->identity.expires_at_s = decision->expires_at_s;
+    enum gw_verdict verdict = ask_consumer(ex);
+    return verdict == GW_NEXT ? ask_rules(ex) : verdict;
+}
+
 static enum gw_verdict authorise_on_request(void *self, struct gw_exchange *ex)
 {
     const struct authorise *authorise = self;
@@ -61,9 +89,7 @@ static enum gw_verdict authorise_on_request(void *self, struct gw_exchange *ex)
         authorise_decide(ex->operation, ex->credentials, ex->credential_count);
     switch (decision.outcome) {
     case AUTHORISE_ALLOWED:
-        ex->identity = *decision.identity;
-        ex->identity.expires_at_s = decision.expires_at_s;
-        return ask_rules(ex);
+        return allow(ex, &decision);
     case AUTHORISE_ANONYMOUS:
         return ask_rules(ex);
     case AUTHORISE_UNPROVED:

@@ -2,6 +2,7 @@
 
 #include "server/contract/rule.h"
 #include "server/core/buf.h"
+#include "server/http/challenge.h"
 
 #define MAX_TEXT_BYTES 4096
 
@@ -14,18 +15,6 @@ static const struct {
     [GW_SCHEME_API_KEY] = {"an API key", "ApiKey"},
     [GW_SCHEME_CERTIFICATE] = {"a client certificate", "ClientCertificate"},
 };
-
-/* The refusal stands without its challenge too, so a failure here changes nothing. */
-static void add_challenge(struct gw_exchange *ex, struct gw_buf *challenge)
-{
-    struct gw_str value = {NULL, 0};
-
-    if (!challenge->has_failed)
-        value = gw_arena_copy(&ex->arena, gw_buf_str(challenge));
-    gw_buf_finish(challenge);
-    if (value.ptr != NULL && gw_response_add_field(ex, GW_STR("WWW-Authenticate"), value) != 0)
-        ex->must_close = true;
-}
 
 static void append_alternative(struct gw_buf *text,
                                const struct gw_security_alternative *alternative)
@@ -81,7 +70,7 @@ enum gw_verdict refusal_unproved(struct gw_exchange *ex, struct gw_str realm)
             continue;
         gw_buf_init(&challenge, MAX_TEXT_BYTES);
         gw_buf_printf(&challenge, "%s realm=\"%.*s\"", kinds[kind].challenge, GW_STR_ARG(realm));
-        add_challenge(ex, &challenge);
+        gw_challenge_add(ex, &challenge);
     }
     return verdict;
 }
@@ -111,7 +100,7 @@ enum gw_verdict refusal_scope(struct gw_exchange *ex, struct gw_str realm,
     for (size_t i = 0; i < scheme->scope_count; i++)
         gw_buf_printf(&challenge, "%s%.*s", i == 0 ? "" : " ", GW_STR_ARG(scheme->scopes[i]));
     gw_buf_append_byte(&challenge, '"');
-    add_challenge(ex, &challenge);
+    gw_challenge_add(ex, &challenge);
     return verdict;
 }
 

@@ -1,6 +1,7 @@
 #include "policies/jwt/bearer.h"
 
 #include "server/core/buf.h"
+#include "server/http/challenge.h"
 
 #define MAX_CHALLENGE_BYTES 4096
 
@@ -32,18 +33,6 @@ enum bearer_found bearer_find(const struct gw_exchange *ex, struct gw_str *out_t
     return is_dpop ? BEARER_DPOP_TOKEN : BEARER_TOKEN;
 }
 
-/* The refusal stands without its challenge too, so a failure here changes nothing. */
-static void add_challenge(struct gw_exchange *ex, struct gw_buf *challenge)
-{
-    struct gw_str value = {NULL, 0};
-
-    if (!challenge->has_failed)
-        value = gw_arena_copy(&ex->arena, gw_buf_str(challenge));
-    gw_buf_finish(challenge);
-    if (value.ptr != NULL && gw_response_add_field(ex, GW_STR("WWW-Authenticate"), value) != 0)
-        ex->must_close = true;
-}
-
 enum gw_verdict bearer_refuse(struct gw_exchange *ex, struct gw_str realm, const char *error,
                               const char *description)
 {
@@ -53,6 +42,6 @@ enum gw_verdict bearer_refuse(struct gw_exchange *ex, struct gw_str realm, const
     gw_buf_init(&challenge, MAX_CHALLENGE_BYTES);
     gw_buf_printf(&challenge, "Bearer realm=\"%.*s\", error=\"%s\", error_description=\"%s\"",
                   GW_STR_ARG(realm), error, description);
-    add_challenge(ex, &challenge);
+    gw_challenge_add(ex, &challenge);
     return verdict;
 }

@@ -106,17 +106,24 @@ static struct source *take_place(struct denied_table *table, uint64_t id)
 }
 
 void denied_table_add(struct denied_table *table, uint64_t id, const struct token_key *token,
-                      uint64_t key_set, unsigned tries, const struct denied_rules *rules,
-                      uint64_t now_ns)
+                      uint64_t key_set, const struct denied_rules *rules, uint64_t now_ns)
 {
-    struct source *source = take_place(table, id);
-    uint64_t from_ns = source->full_at_ns > now_ns ? source->full_at_ns : now_ns;
-
-    source->seen_ns = now_ns;
-    source->full_at_ns = from_ns + tries * rules->regain_ns;
     if (rules->memory_ns == 0)
         return;
+    struct source *source = take_place(table, id);
+    source->seen_ns = now_ns;
     source->tokens[source->next] =
         (struct denied_token){*token, key_set, now_ns + rules->memory_ns};
     source->next = (source->next + 1) % DENIED_TOKENS_PER_SOURCE;
+}
+
+void denied_table_charge(struct denied_table *table, uint64_t id, unsigned count,
+                         const struct denied_rules *rules, uint64_t now_ns)
+{
+    if (rules->regain_ns == 0 || count == 0)
+        return;
+    struct source *source = take_place(table, id);
+    uint64_t from_ns = source->full_at_ns > now_ns ? source->full_at_ns : now_ns;
+    source->seen_ns = now_ns;
+    source->full_at_ns = from_ns + count * rules->regain_ns;
 }

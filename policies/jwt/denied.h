@@ -32,19 +32,22 @@ GW_MUST_CHECK
 struct denied_table *denied_table_create(void);
 void denied_table_destroy(struct denied_table *table); /* NULL is safe */
 
-/* The address as a number under a secret key. */
+/* The address as a number under a secret key: the `id` below. */
 uint64_t denied_source_of(struct gw_str peer);
 
 /* Whether that token from there was found bad under these keys. `key_set` tells one set of keys of
  * the issuer from another. */
-bool denied_table_has(const struct denied_table *table, uint64_t source,
-                      const struct token_key *token, uint64_t key_set, uint64_t now_ns);
+bool denied_table_has(const struct denied_table *table, uint64_t id, const struct token_key *token,
+                      uint64_t key_set, uint64_t now_ns);
 
 /* 0: a token from there may be verified; else the time until one may. */
-uint64_t denied_table_wait_ns(const struct denied_table *table, uint64_t source,
+uint64_t denied_table_wait_ns(const struct denied_table *table, uint64_t id,
                               const struct denied_rules *rules, uint64_t now_ns);
 
-/* It was verified `tries` times, and is bad. */
-void denied_table_add(struct denied_table *table, uint64_t source, const struct token_key *token,
-                      uint64_t key_set, unsigned tries, const struct denied_rules *rules,
-                      uint64_t now_ns);
+/* It was verified, and is bad under these keys. */
+void denied_table_add(struct denied_table *table, uint64_t id, const struct token_key *token,
+                      uint64_t key_set, const struct denied_rules *rules, uint64_t now_ns);
+
+/* Takes `count` verifications, which came to nothing, off the budget. */
+void denied_table_charge(struct denied_table *table, uint64_t id, unsigned count,
+                         const struct denied_rules *rules, uint64_t now_ns);

@@ -31,4 +31,4 @@ void key_metrics_count(const struct key_metrics *metrics, enum key_fetch_result_
 
 /* How many keys there are now, and since when (seconds since 1970) they are known to be the
  * issuer's; 0 and 0: none. */
-void key_metrics_set(const struct key_metrics *metrics, size_t keys, uint64_t confirmed_s);
+void key_metrics_set(const struct key_metrics *metrics, size_t key_count, uint64_t confirmed_s);

@@ -16,7 +16,8 @@ struct attempt {
     struct prover *prover;
     struct proof *proof;
     struct token_key key;
-    uint64_t from; /* the address, as a number */
+    uint64_t from;     /* the address, as a number */
+    unsigned failures; /* verifications that came to nothing */
 };
 
 static const struct jwt_issuer *find_issuer(const struct prover *prover,
@@ -185,8 +186,8 @@ static enum jose_verdict verify(struct attempt *attempt, const struct jwt_issuer
     if (verdict == JOSE_BAD_SIGNATURE) {
         attempt->key.generation = jwt_issuer_verdicts(issuer);
         denied_table_add(prover->memory->denied, attempt->from, &attempt->key,
-                         jwt_issuer_set_id(issuer), tries, &prover->denied_rules, proof->now_ns);
-        proof->has_failed = true;
+                         jwt_issuer_set_id(issuer), &prover->denied_rules, proof->now_ns);
+        attempt->failures += tries;
     }
     if (verdict == JOSE_OK)
         remember(attempt, issuer, jwk, claims);
@@ -241,7 +242,12 @@ enum jose_verdict prover_prove(struct prover *prover, struct proof *proof)
         return verdict; /* whose it is is known */
     /* Refused by one issuer's rules, it may still be good for another of the same name. */
     attempt.from = denied_source_of(proof->peer);
-    return for_each_issuer(&attempt, prove_by_signature);
+    verdict = for_each_issuer(&attempt, prove_by_signature);
+    proof->has_failed = verdict != JOSE_OK && attempt.failures > 0;
+    if (proof->has_failed) /* what one issuer's keys refuse and another's accept is no failure */
+        denied_table_charge(prover->memory->denied, attempt.from, attempt.failures,
+                            &prover->denied_rules, proof->now_ns);
+    return verdict;
 }
 
 static int add_issuer(struct prover *prover, const char *name, const json_t *config,

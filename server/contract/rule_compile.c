@@ -326,26 +326,26 @@ static uint16_t read_single(struct compiler *compiler)
     return node;
 }
 
-static uint16_t read_both(struct compiler *compiler)
+static uint16_t read_joined(struct compiler *compiler, const char *word, enum gw_rule_op op,
+                            uint16_t (*read)(struct compiler *compiler))
 {
-    uint16_t left = read_single(compiler);
+    uint16_t left = read(compiler);
 
-    while (rule_take_word(&compiler->scan, "and")) {
-        uint16_t right = read_single(compiler);
-        left = add_node(compiler, RULE_AND, left, right);
+    while (rule_take_word(&compiler->scan, word)) {
+        uint16_t right = read(compiler);
+        left = add_node(compiler, op, left, right);
     }
     return left;
 }
 
+static uint16_t read_both(struct compiler *compiler)
+{
+    return read_joined(compiler, "and", RULE_AND, read_single);
+}
+
 static uint16_t read_either(struct compiler *compiler)
 {
-    uint16_t left = read_both(compiler);
-
-    while (rule_take_word(&compiler->scan, "or")) {
-        uint16_t right = read_both(compiler);
-        left = add_node(compiler, RULE_OR, left, right);
-    }
-    return left;
+    return read_joined(compiler, "or", RULE_OR, read_both);
 }
 
 static void expect_end(struct compiler *compiler)

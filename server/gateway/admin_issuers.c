@@ -1,6 +1,7 @@
 #include "server/gateway/admin_issuers.h"
 
 #include "server/core/log.h"
+#include "server/gateway/admin_act.h"
 #include "server/gateway/admin_route.h"
 #include "server/gateway/errand.h"
 #include "server/gateway/server_state.h"
@@ -75,6 +76,7 @@ static void on_flushed(struct gw_server *server, struct gw_exchange *ex,
     if (report->missing > 0) {
         gw_log_warn("admin: %zu workers have not flushed issuer %.*s yet", report->missing,
                     GW_STR_ARG(name));
+        gw_admin_act_note(ex->handler_state, GW_STR("not every worker yet"));
         gw_admin_refuse(ex, "unavailable", "Not every worker has done it in time; all will.");
         return;
     }

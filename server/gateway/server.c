@@ -111,6 +111,8 @@ static void on_tick(struct gw_timer *timer)
     gw_timer_start(server->loop, timer, TICK_NS, on_tick);
     gw_server_reload_progress(server);
     gw_records_publish(server->records);
+    gw_metrics_set(server->main_worker.metrics, &gw_server_audit_lines,
+                   gw_audit_get_seq(server->audit));
     if (server->access_log != NULL)
         gw_metrics_set(server->main_worker.metrics, &gw_server_log_dropped,
                        gw_access_log_dropped(server->access_log));
@@ -312,6 +314,7 @@ int gw_server_run(const struct gw_server_options *options)
     gw_list_init(&server->errands);
     gw_list_init(&server->admin_pending);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
     int exit_code = EXIT_FAILURE;
     if (start(server, &error) != 0) {
         gw_log_error("%s", error.text);

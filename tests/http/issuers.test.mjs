@@ -1,6 +1,7 @@
 // What an administrator sees of issuers' keys and can have done with them, and what a reload keeps.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 
 import { peerContract } from './support/config.mjs';
@@ -168,6 +169,16 @@ describe('issuers', () => {
     const anonymous = { port: gw.adminPort, method: 'POST', path: '/issuers/remote/flush', headers: JSON_TYPE };
     await isRefused(send({ ...anonymous, body: '{}' }), 401);
     await isRefused(send({ port: gw.adminPort, path: '/issuers' }), 401);
+  });
+
+  test('a flush stands in the audit', async (t) => {
+    const { gw } = await start(t);
+    assert.equal((await flush(gw, 'remote')).status, 200);
+    await isRefused(flush(gw, 'nobody'), 404);
+    const { json } = await gw.admin('/audit');
+    const lines = readFileSync(json.file, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
+    const acts = lines.filter((line) => line.act === 'issuer.flush').map((line) => line.outcome);
+    assert.deepEqual(acts, ['begun', 'done', 'begun', 'refused']);
   });
 
   test('metrics tell keys and their time by issuer and worker', async (t) => {

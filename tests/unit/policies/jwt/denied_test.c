@@ -46,7 +46,8 @@ static void add(uint64_t from, uint8_t number, uint64_t now_ns)
 {
     struct token_key key = token(number);
 
-    denied_table_add(table, from, &key, 1, 1, &rules, now_ns);
+    denied_table_add(table, from, &key, 1, &rules, now_ns);
+    denied_table_charge(table, from, 1, &rules, now_ns);
 }
 
 static bool has(uint64_t from, uint8_t number, uint64_t now_ns)
@@ -122,14 +123,14 @@ static void test_budget(void **state)
 static void test_tries_are_paid(void **state)
 {
     uint64_t from = address(1);
-    struct token_key key = token(1);
 
     (void)state;
-    denied_table_add(table, from, &key, 1, 8, &rules, S);
-    denied_table_add(table, from, &key, 1, 8, &rules, S);
+    denied_table_charge(table, from, 8, &rules, S);
+    denied_table_charge(table, from, 8, &rules, S);
     assert_int_equal(denied_table_wait_ns(table, from, &rules, S), 0);
-    denied_table_add(table, from, &key, 1, 8, &rules, S);
+    denied_table_charge(table, from, 8, &rules, S);
     assert_int_equal(denied_table_wait_ns(table, from, &rules, S), S / 2);
+    assert_int_equal(denied_table_wait_ns(table, address(2), &rules, S), 0);
 }
 
 static void test_without_rules(void **state)
@@ -139,8 +140,10 @@ static void test_without_rules(void **state)
     struct token_key key = token(1);
 
     (void)state;
-    for (int i = 0; i < 1000; i++)
-        denied_table_add(table, from, &key, 1, 1, &none, S);
+    for (int i = 0; i < 1000; i++) {
+        denied_table_add(table, from, &key, 1, &none, S);
+        denied_table_charge(table, from, 1, &none, S);
+    }
     assert_int_equal(denied_table_wait_ns(table, from, &none, S), 0);
     assert_false(has(from, 1, S));
 }

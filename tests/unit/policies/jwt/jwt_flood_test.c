@@ -25,6 +25,14 @@ static json_t *config;
 static void *policy;
 static uint64_t now_ns;
 
+static void create(void)
+{
+    struct gw_error why;
+
+    if (gw_jwt.create(config, &policy, &why) != 0)
+        fail_msg("%s: %s", why.where, why.text);
+}
+
 static int setup(void **state)
 {
     struct gw_error why;
@@ -44,8 +52,7 @@ static int setup(void **state)
                        "max_token_bytes", 8192, "min_rsa_bits", 2048, "realm", "millgate",
                        "cache_bytes", 1 << 20, "cache_entries", 1000, "bad_token_memory",
                        (json_int_t)(10 * S), "bad_signatures_per_second", PER_SECOND);
-    if (gw_jwt.create(config, &policy, &why) != 0)
-        fail_msg("%s: %s", why.where, why.text);
+    create();
     return 0;
 }
 
@@ -63,9 +70,10 @@ static int teardown(void **state)
 /* The status, 0 for "may pass"; *out_retry is Retry-After. */
 static int ask(const char *peer, const char *token, int *out_retry)
 {
-    const struct gw_security_scheme scheme = {.name = GW_STR("plant")};
-    const struct gw_security_alternative security[] = {{&scheme, 1}};
-    const struct gw_operation operation = {.security = security, .security_count = 1};
+    const struct gw_security_scheme schemes[] = {{.name = GW_STR("plant")},
+                                                 {.name = GW_STR("plant2")}};
+    const struct gw_security_alternative security[] = {{&schemes[0], 1}, {&schemes[1], 1}};
+    const struct gw_operation operation = {.security = security, .security_count = 2};
     struct gw_exchange ex = {.operation = &operation,
                              .worker = &worker,
                              .now_ns = now_ns,
@@ -104,17 +112,25 @@ static unsigned long metric(const char *name)
 #define DENIED "millgate_jwt_denied_hits_total"
 #define FLOOD "millgate_jwt_refused_total{reason=\"flood\"}"
 
-/* Claims that would be good, and the name of the right key. */
-static char *make(struct forge *signer, int number)
+/* Claims that would be good. */
+static char *make_with(struct forge *signer, const char *header, int number)
 {
-    char header[128], payload[256];
+    char payload[256];
 
-    snprintf(header, sizeof(header), "{\"alg\":\"ES256\",\"kid\":\"%s\"}", plant.kid);
     snprintf(payload, sizeof(payload),
              "{\"iss\":\"https://plant.example\",\"sub\":\"s\",\"aud\":\"millgate\","
              "\"exp\":1800000100,\"jti\":\"%d\"}",
              number);
     return forge_token(signer, header, payload);
+}
+
+/* The same with the name of the right key. */
+static char *make(struct forge *signer, int number)
+{
+    char header[128];
+
+    snprintf(header, sizeof(header), "{\"alg\":\"ES256\",\"kid\":\"%s\"}", plant.kid);
+    return make_with(signer, header, number);
 }
 
 static int ask_and_free(const char *peer, char *token)
@@ -179,6 +195,24 @@ static void test_good_tokens_cost_no_budget(void **state)
         assert_int_equal(ask_and_free("10.0.0.1", make(&plant, i)), 0);
 }
 
+/* An issuer that changes its keys may stand in the configuration twice: what one refuses and the
+ * other accepts is a good token. */
+static void test_two_issuers_of_one_name(void **state)
+{
+    json_t *issuers = json_object_get(config, "issuers");
+    json_t *second = json_deep_copy(json_object_get(issuers, "plant"));
+
+    (void)state;
+    gw_jwt.destroy(policy);
+    json_object_set_new(second, "jwks_file", json_string(mallory.jwks));
+    json_object_set_new(issuers, "plant2", second);
+    create();
+    for (int i = 0; i < 5 * BURST; i++)
+        assert_int_equal(ask_and_free("10.0.0.1", make_with(&mallory, "{\"alg\":\"ES256\"}", i)),
+                         0);
+    assert_int_equal(metric(BAD), 0);
+}
+
 /* What is refused without a verification is nobody's failure. */
 static void test_other_refusals_cost_no_budget(void **state)
 {
@@ -203,6 +237,7 @@ int main(void)
         POLICY_TEST(test_one_forged_token_costs_once),
         POLICY_TEST(test_many_forged_tokens_are_budgeted),
         POLICY_TEST(test_good_tokens_cost_no_budget),
+        POLICY_TEST(test_two_issuers_of_one_name),
         POLICY_TEST(test_other_refusals_cost_no_budget),
     };
 
