@@ -308,6 +308,8 @@ static void warn_of_restart(struct gw_server *server, const struct gw_config *ne
     const struct gw_config *now = server->current->config;
     bool is_same = next->listener_count == now->listener_count && next->workers == now->workers &&
                    gw_str_equal(next->state_dir, now->state_dir) &&
+                   gw_str_equal(next->audit_file, now->audit_file) &&
+                   gw_str_equal(next->audit_key, now->audit_key) &&
                    gw_str_equal(next->admin.at.text, now->admin.at.text) &&
                    next->admin.tls.is_on == now->admin.tls.is_on &&
                    next->redis.kind == now->redis.kind;
@@ -316,7 +318,7 @@ static void warn_of_restart(struct gw_server *server, const struct gw_config *ne
         is_same = gw_str_equal(next->listeners[i].at.text, now->listeners[i].at.text) &&
                   next->listeners[i].tls.is_on == now->listeners[i].tls.is_on;
     if (!is_same)
-        gw_log_warn("listeners, admin, workers, redis or state_dir have changed: "
+        gw_log_warn("listeners, admin, workers, redis, audit or state_dir have changed: "
                     "that takes effect with a restart");
 }
 
