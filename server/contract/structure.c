@@ -146,7 +146,8 @@ static const struct member millgate_members[] = {
 };
 
 static const struct member millgate_operation_members[] = {
-    {"backend", S, 0}, {"backend_path", S, 0}, {"plan", S, 0}, {"max_body", S | N, 0}, {0},
+    {"backend", S, 0},      {"backend_path", S, 0}, {"plan", S, 0},
+    {"max_body", S | N, 0}, {"weight", N, 0},       {0},
 };
 
 static const struct member service_level_members[] = {
