@@ -11,6 +11,7 @@
 #include "server/core/clock.h"
 #include "server/crypto/random.h"
 #include "server/observe/metrics.h"
+#include "server/store/fleet.h"
 #include "slot.h"
 
 #define TICK_NS (100 * GW_NS_PER_MS)
@@ -43,7 +44,9 @@ void limiter_count(struct limiter *limiter, const struct gw_metric *metric, uint
 
 uint64_t limiter_sharers(const struct limiter *limiter)
 {
-    return limiter->instances * limiter->worker->count;
+    uint64_t seen = gw_fleet_get_size(limiter->worker->fleet);
+
+    return (seen > limiter->instances ? seen : limiter->instances) * limiter->worker->count;
 }
 
 /* --- what goes on beside requests --- */

@@ -6,6 +6,7 @@
 
 #include "server/core/list.h"
 
+struct gw_fleet;
 struct gw_http_client;
 struct gw_loop;
 struct gw_metrics_shard;
@@ -22,6 +23,7 @@ struct gw_worker_tenant {
 struct gw_worker {
     struct gw_loop *loop;
     struct gw_redis *redis;           /* its pipelined connection; never NULL in a running worker */
+    struct gw_fleet *fleet;           /* who else is there; NULL: nobody */
     struct gw_http_client *http;      /* for all that goes out */
     struct gw_metrics_shard *metrics; /* see observe/metrics.h; NULL: nothing is counted */
     unsigned index;                   /* 0 ... count - 1 */

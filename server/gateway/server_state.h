@@ -15,7 +15,8 @@
 #include "server/observe/metrics.h"
 
 #define GW_MAX_SNAPSHOTS 4
-#define GW_MAX_WORKERS 64 /* as in the table of the configuration */
+#define GW_MAX_WORKERS 64   /* as in the table of the configuration */
+#define GW_INSTANCE_BYTES 8 /* random ones */
 
 struct gw_admin;
 struct gw_backend_metrics;
@@ -59,7 +60,8 @@ struct gw_server {
     struct gw_access_log *access_log;
     struct gw_private_redis *private_redis; /* NULL: one is configured */
     struct gw_redis_setup redis_setup;
-    struct gw_redis_access redis; /* the main thread's own connection */
+    char instance[2 * GW_INSTANCE_BYTES + 1]; /* names this process in the fleet */
+    struct gw_redis_access redis;             /* the main thread's own connection */
 
     struct gw_worker main_worker; /* what policies see when they run for the admin listener */
     struct gw_admin *admin;

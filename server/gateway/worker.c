@@ -20,6 +20,7 @@
 #include "server/net/loop.h"
 #include "server/observe/access_log.h"
 #include "server/observe/metrics.h"
+#include "server/store/fleet.h"
 #include "server/store/redis.h"
 
 #define TICK_NS (100 * GW_NS_PER_MS)
@@ -131,6 +132,8 @@ static void publish_state(struct gw_worker_thread *worker)
     gw_metrics_set(metrics, &gw_worker_redis_disconnects, redis.disconnects);
     bool is_up = gw_redis_is_up(worker->requests.worker.redis);
     gw_metrics_set(metrics, &gw_worker_redis_up, is_up);
+    if (worker->requests.worker.index == 0) /* the shards are summed */
+        gw_metrics_set(metrics, &gw_worker_fleet, gw_fleet_get_size(worker->requests.worker.fleet));
     if (atomic_exchange_explicit(&worker->has_redis, is_up, memory_order_relaxed) != is_up)
         gw_log(is_up ? GW_LOG_INFO : GW_LOG_WARN, "worker %u: Redis is %s%s%s",
                worker->requests.worker.index, is_up ? "up" : "away", is_up ? "" : ": ",
@@ -196,6 +199,7 @@ static void finish(struct gw_worker_thread *worker)
     gw_worker_send_off(&worker->requests.worker);
     gw_timer_stop(&worker->tick);
     gw_check_destroy(worker->check);
+    gw_fleet_destroy(worker->requests.worker.fleet);
     gw_redis_access_close(&worker->redis);
     gw_http_client_destroy(worker->requests.worker.http);
 }
@@ -335,6 +339,11 @@ static int set_up(struct gw_worker_thread *worker, const struct gw_worker_setup 
     if (rc == 0)
         rc = gw_redis_access_open(&worker->redis, worker->loop, setup->redis, error);
     public->redis = worker->redis.redis;
+    if (rc == 0) {
+        public->fleet = gw_fleet_create(worker->loop, public->redis, setup->instance);
+        if (public->fleet == NULL)
+            rc = gw_error_set(error, -ENOMEM, "out of memory");
+    }
     if (rc == 0 && gw_check_create(worker->loop, on_check, worker, &worker->check) != 0)
         rc = gw_error_set(error, -ENOMEM, "out of memory");
     if (rc == 0)
