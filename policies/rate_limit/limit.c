@@ -70,8 +70,8 @@ static int read_window(const json_t *section, const char *where, struct limit *l
     limit->kind = limit->burst > 0 ? LIMIT_RATE : LIMIT_WINDOW;
     if (limit->window_ns == 0 || limit->window_ns % GW_NS_PER_SECOND != 0)
         return gw_error_set_at(error, -EINVAL, where, "the window must be whole seconds");
-    uint64_t length_us = limit->window_ns / GW_NS_PER_US;
-    limit->window = (struct window_rule){limit->amount, length_us, length_us / LIMIT_CELLS};
+    limit->window = (struct window_rule){limit->amount, limit->window_ns / GW_NS_PER_US,
+                                         (limit->amount + LIMIT_CELLS - 1) / LIMIT_CELLS};
     int rc = gcra_rate_init(limit->amount, limit->window_ns, limit->burst > 0 ? limit->burst : 1,
                             &limit->rate);
     if (rc == 0)
@@ -128,7 +128,7 @@ static void print_args(struct gw_arena *memory, struct limit *limit)
         numbers[1] = limit->rate.room_ticks;
     } else if (limit->kind == LIMIT_WINDOW) {
         numbers[1] = limit->window.length_us;
-        numbers[2] = limit->window.cell_us;
+        numbers[2] = limit->window.cell;
     } else if (limit->kind == LIMIT_QUOTA) {
         numbers[1] = limit->unit;
     } else {

@@ -36,9 +36,12 @@
     "  end\n"                                                                                     \
     "  return s, at, base, sum, last\n"                                                           \
     "end\n"                                                                                       \
-    "local function put(s, at, base, sum, last, cell, units)\n"                                   \
+    "local function put(s, at, base, sum, cell, units)\n"                                         \
     "  local to = #s\n"                                                                           \
-    "  if at < to and math.floor(last / cell) == math.floor(now / cell) then to = to - 16 end\n"  \
+    "  if at < to then\n" /* the newest cell takes it, unless it is full */                       \
+    "    local before = at < to - 15 and struct.unpack('<d', s, to - 23) or base\n"               \
+    "    if sum - before < cell then to = to - 16 end\n"                                          \
+    "  end\n"                                                                                     \
     "  return struct.pack('<d', base) .. s:sub(at, to) .. struct.pack('<dd', now, sum + units)\n" \
     "end\n"
 
@@ -110,7 +113,7 @@ static const char take_source[] = CLOCK WINDOWS CALENDAR SAVE LEASES
     "  local a, b, c = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])\n"
     "  local l = {kind = string.byte(ARGV[i]), name = ARGV[i], a = a, b = b, c = c}\n"
     "  local s = old[#limits + 3]\n"
-    "  if l.kind == 119 then\n" /* w: limit, length, cell */
+    "  if l.kind == 119 then\n" /* w: limit, length, what fills a cell */
     "    l.s, l.at, l.base, l.sum, l.last = open(l.name, s, b)\n"
     "    l.room, l.need = a - (l.sum - l.base), b\n"
     "  elseif l.kind == 103 then\n" /* g: step, room */
@@ -154,7 +157,7 @@ static const char take_source[] = CLOCK WINDOWS CALENDAR SAVE LEASES
     "  if l.kind == 119 then\n"
     "    if l.sum > l.base then reset = l.last + l.b - now end\n"
     "    if grant > 0 then\n"
-    "      l.s = put(l.s, l.at, l.base, l.sum, l.last, l.c, grant)\n"
+    "      l.s = put(l.s, l.at, l.base, l.sum, l.c, grant)\n"
     "      l.at, l.sum = 9, l.sum + grant\n"
     "      new[#new + 1] = l.s\n"
     "      reset = l.b\n"
@@ -223,8 +226,8 @@ static const char add_source[] = CLOCK WINDOWS CALENDAR SAVE LEASES
     "  local s = redis.call('HGET', KEYS[1], ARGV[i])\n"
     "  local value\n"
     "  if kind == 119 and units > 0 then\n"
-    "    local s, at, base, sum, last = open(ARGV[i], s, b)\n"
-    "    value, need = put(s, at, base, sum, last, c, units), math.max(need, b)\n"
+    "    local s, at, base, sum = open(ARGV[i], s, b)\n"
+    "    value, need = put(s, at, base, sum, c, units), math.max(need, b)\n"
     "  elseif kind == 119 and when + b > now then\n" /* out of the cell in which it was counted, and
                                                         all later sums */
     "    local s, at, base, sum = open(ARGV[i], s, b)\n"

@@ -27,9 +27,8 @@ static struct limit_answer take_rate(const struct share_question *question,
 
 static struct window_rule local_rule(const struct limit *limit, uint64_t amount)
 {
-    uint64_t length_us = limit->window.length_us;
-
-    return (struct window_rule){amount, length_us, length_us / LIMIT_LOCAL_CELLS};
+    return (struct window_rule){amount, limit->window.length_us,
+                                (amount + LIMIT_LOCAL_CELLS - 1) / LIMIT_LOCAL_CELLS};
 }
 
 static struct limit_answer take_window(const struct share_question *question,

@@ -54,7 +54,7 @@ static void add(struct window *window, const struct window_rule *rule, uint64_t 
 {
     struct window_cell *newest = window->used > 0 ? cell_at(window, window->used - 1) : NULL;
 
-    if (newest == NULL || newest->newest_us / rule->cell_us != now_us / rule->cell_us) {
+    if (newest == NULL || newest->count >= rule->cell) {
         assert(window->used < window->capacity);
         newest = cell_at(window, window->used++);
         newest->count = 0;

@@ -1,10 +1,9 @@
 /* The sliding window: at most `limit` in any stretch of one window's length, however it is laid.
  *
- * What was admitted is kept in cells of a fraction of the window. A cell bears the time of its
- * newest admission and leaves the count exactly one window after that, so the oldest of a cell are
- * held back for at most one cell's length: never too many, and at most limit * cell / window too
- * few. The script (script.c) does the same with 200 cells. Pure; the caller serialises; times are
- * µs on one clock. */
+ * What was admitted is kept in cells of a fraction of the limit. A cell bears the time of its
+ * newest admission and leaves the count exactly one window after that. So there are never too many;
+ * and at any moment at most cell - 1 are still counted that should not be. The script (script.c)
+ * does the same with 200 cells. Pure; the caller serialises; times are µs on one clock. */
 #pragma once
 
 #include <stddef.h>
@@ -13,7 +12,8 @@
 #include "answer.h"
 
 struct window_rule {
-    uint64_t limit, length_us, cell_us; /* none is 0 */
+    uint64_t limit, length_us;
+    uint64_t cell; /* how many fill one; none of the three is 0 */
 };
 
 struct window_cell {
@@ -25,7 +25,7 @@ struct window_cell {
 struct window {
     uint64_t total; /* of all cells */
     uint32_t first, used;
-    uint32_t capacity;         /* of the ring: at least length_us / cell_us + 2 */
+    uint32_t capacity;         /* of the ring: at least limit / cell + 2 */
     struct window_cell *cells; /* the caller's */
 };
 

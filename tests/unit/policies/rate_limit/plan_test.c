@@ -40,7 +40,7 @@ static void test_short_plans(void **state)
     assert_int_equal(plan->limits[0].kind, LIMIT_WINDOW);
     assert_true(gw_str_equal(plan->limits[0].args[0], GW_STR("w:standard")));
     assert_true(gw_str_equal(plan->limits[0].args[2], GW_STR("60000000")));
-    assert_true(gw_str_equal(plan->limits[0].args[3], GW_STR("300000")));
+    assert_true(gw_str_equal(plan->limits[0].args[3], GW_STR("1")));
     assert_int_equal(plan->group_count, 1);
     assert_true(plan->groups[0].is_leased);
     assert_int_equal(plan->groups[0].lease_max, 1);
