@@ -14,7 +14,8 @@ struct errand {
     struct account *account;                                           /* pinned, or NULL */
     void (*done)(struct errand *errand, const struct gw_reply *reply); /* NULL: it failed */
     struct gw_redis_call *call;
-    uint64_t asked_ns, weight;
+    uint64_t asked_ns;
+    uint64_t told[PLAN_MAX_LIMITS]; /* of what was granted without Redis */
     struct take_args args;
     char key[SLOT_KEY_BYTES];
     char name[SLOT_NAME_BYTES];
@@ -110,7 +111,7 @@ static void keep_lease(struct errand *errand, const struct take_result *result)
         errand_give_back_lot(limiter, account, lot);
         return;
     }
-    if (account->leased.next == NULL || gw_list_is_empty(&account->leased))
+    if (!gw_list_is_linked(&account->leased))
         gw_list_append(&limiter->leased, &account->leased);
 }
 
@@ -198,42 +199,55 @@ void errand_give_back_lot(struct limiter *limiter, struct account *account, stru
 
 /* --- what was granted without Redis --- */
 
-static void on_settled(struct errand *errand, const struct gw_reply *reply)
+/* It may be counted there or not: once more, rather than never. */
+static void owe_again(struct errand *errand)
 {
     struct account *account = errand->account;
+    struct limiter *limiter = errand->limiter;
 
-    account->is_settling = false;
-    if (reply == NULL)
-        return; /* it may be counted there or not: once more, rather than never */
-    account_clear_shares(account);
-    gw_list_remove(&account->owing);
+    for (size_t i = 0; i < account->group->limit_count; i++)
+        share_owe(account->group->limits[i], &account->shares[i], errand->told[i],
+                  limiter_now_ns(limiter));
+    if (!gw_list_is_linked(&account->owing))
+        gw_list_append(&limiter->owing, &account->owing);
 }
 
-void errand_settle(struct limiter *limiter, struct account *account)
+static void on_settled(struct errand *errand, const struct gw_reply *reply)
+{
+    struct breaker *breaker = &errand->limiter->breaker;
+
+    if (reply != NULL) {
+        breaker_success(breaker);
+    } else {
+        breaker_failure(breaker, limiter_now_ns(errand->limiter));
+        owe_again(errand);
+    }
+}
+
+bool errand_settle(struct limiter *limiter, struct account *account)
 {
     const struct plan_group *group = account->group;
     uint64_t now_ns = limiter_now_ns(limiter);
-    struct errand *errand;
+    struct errand *errand = take_errand(limiter, account_key(account));
 
-    if (account->is_settling)
-        return;
-    errand = take_errand(limiter, account_key(account));
     if (errand == NULL)
-        return;
+        return false;
     take_args_init(&errand->args, &rate_limit_add, PATIENCE_NS);
     take_args_number(&errand->args, 0, false);
     take_args_text(&errand->args, GW_STR(""));
     take_args_number(&errand->args, 0, false);
     for (size_t i = 0; i < group->limit_count; i++) {
+        errand->told[i] = share_take_owed(group->limits[i], &account->shares[i], now_ns);
         take_args_limit(&errand->args, group->limits[i]);
-        take_args_number(&errand->args, share_owed(group->limits[i], &account->shares[i], now_ns),
-                         false);
+        take_args_number(&errand->args, errand->told[i], false);
     }
     errand->done = on_settled;
+    gw_list_remove(&account->owing);
     pin(errand, account);
-    account->is_settling = true;
-    if (!run(errand))
-        account->is_settling = false;
+    if (run(errand))
+        return true;
+    owe_again(errand); /* given up, and not yet used again */
+    return false;
 }
 
 /* --- slots --- */
@@ -261,7 +275,7 @@ void errands_end(struct limiter *limiter)
         next = node->next;
         gw_redis_cancel(errand->call);
         if (errand->account != NULL)
-            errand->account->is_asking = errand->account->is_settling = false;
+            errand->account->is_asking = false;
         give_up(errand);
     }
 }

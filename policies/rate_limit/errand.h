@@ -16,8 +16,9 @@ void errand_give_back(struct limiter *limiter, const struct plan_group *group, s
 /* Gives a lot of the account's lease back. */
 void errand_give_back_lot(struct limiter *limiter, struct account *account, struct lease_lot lot);
 
-/* Tells what the account has granted without Redis. */
-void errand_settle(struct limiter *limiter, struct account *account);
+/* Tells what the account has granted without Redis; the answer, or none, moves the breaker. false
+ * if that is not possible, or on its way. */
+bool errand_settle(struct limiter *limiter, struct account *account);
 
 /* The slot is taken for another `ttl_us`; 0: it is free. */
 void errand_slot(struct limiter *limiter, const struct slot *slot, uint64_t ttl_us);

@@ -120,7 +120,7 @@ static void keep_lease(struct grant *grant, const struct take_result *result)
         errand_give_back_lot(limiter, account, lot);
         return;
     }
-    if (account->leased.next == NULL || gw_list_is_empty(&account->leased))
+    if (!gw_list_is_linked(&account->leased))
         gw_list_append(&limiter->leased, &account->leased);
 }
 
@@ -208,8 +208,8 @@ bool grant_ask(struct grant *grant, struct take_args *args)
 
     if (!breaker_allows(&limiter->breaker, now_ns))
         return false;
-    if (account != NULL && account->owing.next != NULL && !gw_list_is_empty(&account->owing))
-        errand_settle(limiter, account); /* before we ask: it goes the same way */
+    if (account != NULL && gw_list_is_linked(&account->owing))
+        (void)errand_settle(limiter, account); /* before we ask: it goes the same way */
     if (grant->group->slots != NULL && grant->slot == NULL)
         grant->slot = slot_create(limiter, account);
     grant->args = args;
@@ -266,7 +266,7 @@ void grant_locally(struct grant *grant, uint64_t wall_ns)
     }
     grant->is_granted = grant->refused_by < 0;
     if (grant->is_granted) {
-        if (account->owing.next == NULL || gw_list_is_empty(&account->owing))
+        if (!gw_list_is_linked(&account->owing))
             gw_list_append(&limiter->owing, &account->owing);
         if (grant->slot != NULL)
             slot_hold(grant->slot);

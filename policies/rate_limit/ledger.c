@@ -101,7 +101,7 @@ struct account *ledger_open(struct ledger *ledger, struct gw_str key,
         gw_list_remove(&account->leased);
         gw_list_remove(&account->owing);
         gw_map_remove(&ledger->map, account_key(account));
-        account_clear_shares(account);
+        memset(account->shares, 0, ledger->max_limits * sizeof(*account->shares));
     }
     assert(key.len <= sizeof(account->key) && group->limit_count <= ledger->max_limits);
     *account = (struct account){
@@ -111,11 +111,6 @@ struct account *ledger_open(struct ledger *ledger, struct gw_str key,
     (void)rc; /* without memory for the table it is only not found again */
     gw_list_prepend(&ledger->used, &account->used);
     return account;
-}
-
-void account_clear_shares(struct account *account)
-{
-    memset(account->shares, 0, account->group->limit_count * sizeof(*account->shares));
 }
 
 size_t ledger_get_count(const struct ledger *ledger)

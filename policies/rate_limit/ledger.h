@@ -16,8 +16,7 @@ struct account {
     unsigned pins; /* calls under way and slots: it cannot be forgotten */
     uint64_t slots_held;
     struct lease lease;
-    bool is_asking;   /* for a lease */
-    bool is_settling; /* what it owes is being told */
+    bool is_asking; /* for a lease */
     uint64_t refused_until_ns;
     uint64_t refused_weight;
     int refused_by;
@@ -44,8 +43,6 @@ struct account *ledger_open(struct ledger *ledger, struct gw_str key,
                             const struct plan_group *group,
                             void (*forget)(void *self, struct account *account), void *self);
 
-/* Forgets what was granted locally. */
-void account_clear_shares(struct account *account);
 size_t ledger_get_count(const struct ledger *ledger);
 
 static inline struct gw_str account_key(const struct account *account)

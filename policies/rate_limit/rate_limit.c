@@ -67,18 +67,25 @@ static void return_leases(struct limiter *limiter, bool is_end)
     }
 }
 
-/* Redis is back: it is told what was granted meanwhile, also of those who do not come again. */
+/* Redis is back: it is told what was granted meanwhile, also of those who do not come again. The
+ * first of them is the breaker's probe, where it is open. */
 static void settle(struct limiter *limiter)
 {
-    struct gw_list *node = limiter->owing.next;
+    struct breaker *breaker = &limiter->breaker;
+    bool was_open = breaker->is_open;
     struct gw_list *next;
+    unsigned told = 0;
 
-    if (limiter->breaker.is_open || !gw_redis_is_up(limiter->worker->redis))
+    if (gw_list_is_empty(&limiter->owing) || !gw_redis_is_up(limiter->worker->redis) ||
+        !breaker_allows(breaker, limiter_now_ns(limiter)))
         return;
-    for (unsigned i = 0; i < SETTLED_PER_TICK && node != &limiter->owing; i++, node = next) {
+    for (struct gw_list *node = limiter->owing.next;
+         node != &limiter->owing && told < (was_open ? 1 : SETTLED_PER_TICK); node = next) {
         next = node->next;
-        errand_settle(limiter, GW_LIST_ITEM(node, struct account, owing));
+        told += errand_settle(limiter, GW_LIST_ITEM(node, struct account, owing));
     }
+    if (was_open && told == 0)
+        breaker_cancel(breaker);
 }
 
 static void on_tick(struct gw_timer *timer)

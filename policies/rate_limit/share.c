@@ -17,11 +17,8 @@ static struct limit_answer take_rate(const struct share_question *question,
     if (gcra_rate_init(amount, limit->window_ns, burst, &rate) != 0)
         rate = (struct gcra_rate){NOT_SOON_TICKS / burst, NOT_SOON_TICKS};
     struct limit_answer answer = gcra_take(&share->full_at_ticks, &rate, weight, now_ticks);
-    if (answer.is_admitted) {
-        if (share->owed_at_ticks < now_ticks)
-            share->owed_at_ticks = now_ticks;
-        share->owed_at_ticks += limit->rate.step_ticks * weight;
-    }
+    if (answer.is_admitted)
+        share_owe(limit, share, weight, question->now_ns);
     return answer;
 }
 
@@ -37,8 +34,12 @@ static struct limit_answer take_window(const struct share_question *question,
     uint64_t amount = limit_share(limit->amount, question->sharers);
     const struct window_rule rule = local_rule(limit, amount);
 
-    return window_take(&share->window, &rule, question->weight < amount ? question->weight : amount,
-                       question->now_ns / GW_NS_PER_US);
+    uint64_t weight = question->weight < amount ? question->weight : amount;
+    struct limit_answer answer =
+        window_take(&share->window, &rule, weight, question->now_ns / GW_NS_PER_US);
+    if (answer.is_admitted)
+        share_owe(limit, share, weight, question->now_ns);
+    return answer;
 }
 
 static struct limit_answer take_quota(const struct share_question *question,
@@ -50,12 +51,12 @@ static struct limit_answer take_quota(const struct share_question *question,
     if (!limit->is_open)
         return (struct limit_answer){.is_admitted = false};
     if (share->period != period.number)
-        share->used = 0;
+        share->owed = 0;
     share->period = period.number;
-    share->used += question->weight;
+    share_owe(limit, share, question->weight, question->now_ns);
     return (struct limit_answer){
         .is_admitted = true,
-        .remaining = limit->amount > share->used ? limit->amount - share->used : 0,
+        .remaining = limit->amount > share->owed ? limit->amount - share->owed : 0,
         .reset_ns = (uint64_t)(period.end_s - question->wall_s) * GW_NS_PER_SECOND,
     };
 }
@@ -109,16 +110,31 @@ int share_take(const struct share_question *question, struct share *shares,
     return refused;
 }
 
-uint64_t share_owed(const struct limit *limit, struct share *share, uint64_t now_ns)
+void share_owe(const struct limit *limit, struct share *share, uint64_t units, uint64_t now_ns)
+{
+    uint64_t now_ticks = gcra_ticks(now_ns);
+
+    share->owed += units;
+    if (limit->kind != LIMIT_RATE)
+        return;
+    if (share->owed_at_ticks < now_ticks)
+        share->owed_at_ticks = now_ticks;
+    share->owed_at_ticks += limit->rate.step_ticks * units;
+}
+
+uint64_t share_take_owed(const struct limit *limit, struct share *share, uint64_t now_ns)
 {
     const struct window_rule rule = local_rule(limit, limit->amount);
+    uint64_t owed = share->owed;
 
-    if (limit->kind == LIMIT_RATE)
-        return gcra_owed(share->owed_at_ticks, &limit->rate, gcra_ticks(now_ns));
-    if (limit->kind == LIMIT_QUOTA)
-        return share->used;
-    if (limit->kind == LIMIT_CONCURRENT || share->window.used == 0)
-        return 0;
     share->window.cells = share->cells;
-    return window_total(&share->window, &rule, now_ns / GW_NS_PER_US);
+    share->window.capacity = GW_COUNT_OF(share->cells);
+    if (limit->kind == LIMIT_RATE) {
+        owed = gcra_owed(share->owed_at_ticks, &limit->rate, gcra_ticks(now_ns));
+    } else if (limit->kind == LIMIT_WINDOW) {
+        uint64_t total = window_total(&share->window, &rule, now_ns / GW_NS_PER_US);
+        owed = owed < total ? owed : total; /* the rest is older than a window */
+    }
+    share->owed = share->owed_at_ticks = 0;
+    return limit->kind == LIMIT_CONCURRENT ? 0 : owed;
 }

@@ -6,14 +6,15 @@
 
 #include "plan.h"
 
-/* What was admitted of one limit. All zeroes: nothing. */
+/* What was admitted of one limit. All zeroes: nothing. It stays when Redis is back, so that one
+ * outage after another does not admit the share again and again. */
 struct share {
     uint64_t full_at_ticks; /* of a rate, as the share regains it */
-    uint64_t owed_at_ticks; /* and as the whole plan would */
-    struct window window;   /* its cells are those below */
+    struct window window;   /* of a window; its cells are those below */
     struct window_cell cells[LIMIT_LOCAL_CELLS + 2];
-    int64_t period; /* of a quota */
-    uint64_t used;
+    uint64_t owed;          /* of a window or quota: admitted, and Redis does not know */
+    uint64_t owed_at_ticks; /* of a rate: the same, as the whole plan regains it */
+    int64_t period;         /* of a quota: when it was admitted */
 };
 
 struct share_question {
@@ -33,5 +34,7 @@ struct share_question {
 int share_take(const struct share_question *question, struct share *shares,
                struct limit_answer *out_answers);
 
-/* How much of a limit Redis has yet to be told of. */
-uint64_t share_owed(const struct limit *limit, struct share *share, uint64_t now_ns);
+/* How much of a limit Redis has yet to be told of; nothing is owed then. */
+uint64_t share_take_owed(const struct limit *limit, struct share *share, uint64_t now_ns);
+/* Redis was not told: it is owed again. */
+void share_owe(const struct limit *limit, struct share *share, uint64_t units, uint64_t now_ns);

@@ -34,7 +34,7 @@ static void test_the_one_unseen_for_longest_makes_room(void **state)
     forgotten = 0;
     struct account *a = open_one(ledger, "a");
     assert_ptr_equal(open_one(ledger, "a"), a);
-    a->shares[0].used = 7;
+    a->shares[0].owed = 7;
     assert_non_null(open_one(ledger, "b"));
     assert_non_null(open_one(ledger, "c"));
     assert_ptr_equal(ledger_find(ledger, GW_STR("a")), a); /* seen again */
@@ -43,7 +43,7 @@ static void test_the_one_unseen_for_longest_makes_room(void **state)
     assert_string_equal(forgotten_key, "b");
     assert_null(ledger_find(ledger, GW_STR("b")));
     assert_int_equal(ledger_get_count(ledger), 3);
-    assert_int_equal(ledger_find(ledger, GW_STR("a"))->shares[0].used, 7);
+    assert_int_equal(ledger_find(ledger, GW_STR("a"))->shares[0].owed, 7);
     ledger_destroy(ledger);
 }
 
@@ -59,10 +59,10 @@ static void test_a_pinned_one_stays(void **state)
     assert_null(open_one(ledger, "c"));
     assert_int_equal(forgotten, 0);
     b->pins = 0;
-    b->shares[0].used = 9;
+    b->shares[0].owed = 9;
     struct account *c = open_one(ledger, "c");
     assert_ptr_equal(c, b); /* its place */
-    assert_int_equal(c->shares[0].used, 0);
+    assert_int_equal(c->shares[0].owed, 0);
     assert_string_equal(forgotten_key, "b");
     ledger_destroy(ledger);
     ledger_destroy(NULL);

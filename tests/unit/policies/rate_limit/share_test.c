@@ -56,14 +56,15 @@ static void test_a_part_of_the_window(void **state)
 
     (void)state;
     assert_int_equal(admitted_of(&question, 100), 12);
-    assert_int_equal(share_owed(question.group->limits[0], &shares[0], question.now_ns), 12);
-    question.now_ns += 59 * GW_NS_PER_SECOND;
+    assert_int_equal(share_take_owed(question.group->limits[0], &shares[0], question.now_ns), 12);
+    assert_int_equal(share_take_owed(question.group->limits[0], &shares[0], question.now_ns), 0);
+    question.now_ns += 59 * GW_NS_PER_SECOND; /* told, but not forgotten */
     assert_int_equal(admitted_of(&question, 100), 0);
     question.now_ns += GW_NS_PER_SECOND;
     assert_int_equal(admitted_of(&question, 100), 12);
     question.sharers = 1000; /* at least one */
     question.now_ns += 60 * GW_NS_PER_SECOND;
-    assert_int_equal(share_owed(question.group->limits[0], &shares[0], question.now_ns), 0);
+    assert_int_equal(share_take_owed(question.group->limits[0], &shares[0], question.now_ns), 0);
     question.weight = 5; /* and a heavy one is one, too */
     assert_int_equal(admitted_of(&question, 100), 1);
 }
@@ -75,10 +76,13 @@ static void test_a_part_of_the_rate(void **state)
 
     (void)state;
     assert_int_equal(admitted_of(&question, 20), 3);
-    assert_int_equal(share_owed(question.group->limits[0], &shares[0], question.now_ns), 3);
+    assert_int_equal(share_take_owed(question.group->limits[0], &shares[0], question.now_ns), 3);
     question.now_ns += 2 * GW_NS_PER_SECOND; /* the plan regains 3.3, the share 1.1 */
-    assert_int_equal(share_owed(question.group->limits[0], &shares[0], question.now_ns), 0);
     assert_int_equal(admitted_of(&question, 20), 1);
+    share_owe(question.group->limits[0], &shares[0], 4, question.now_ns);
+    question.now_ns += GW_NS_PER_SECOND; /* the plan regains 1.67 of 5 */
+    assert_int_equal(share_take_owed(question.group->limits[0], &shares[0], question.now_ns), 4);
+    assert_int_equal(share_take_owed(question.group->limits[0], &shares[0], question.now_ns), 0);
 }
 
 static void test_quotas(void **state)
@@ -88,16 +92,16 @@ static void test_quotas(void **state)
 
     (void)state;
     assert_int_equal(share_take(&question, shares, answers), 0); /* closed */
-    assert_int_equal(share_owed(question.group->limits[1], &shares[1], NOW),
+    assert_int_equal(share_take_owed(question.group->limits[1], &shares[1], NOW),
                      0); /* all or nothing */
     plan_table_finish(&table);
     question = question_for(
         "{\"p\":{\"limits\":{\"day\":{\"quota\":5,\"per\":\"day\",\"away\":\"open\"}}}}", 1);
     assert_int_equal(admitted_of(&question, 7), 7);
-    assert_int_equal(share_owed(question.group->limits[0], &shares[0], NOW), 7);
+    assert_int_equal(share_take_owed(question.group->limits[0], &shares[0], NOW), 7);
     question.wall_s += 86400; /* another day, another count */
     assert_int_equal(admitted_of(&question, 1), 1);
-    assert_int_equal(share_owed(question.group->limits[0], &shares[0], NOW), 1);
+    assert_int_equal(share_take_owed(question.group->limits[0], &shares[0], NOW), 1);
 }
 
 static void test_slots(void **state)
