@@ -92,12 +92,12 @@ bool grant_from_memory(struct grant *grant, bool *out_is_full)
     struct account *account = grant->account;
     grant->source = GRANT_MEMORY;
     account->lease.demand.units += grant->weight;
-    if (is_refused_still(grant, now_ns)) {
+    if (!lease_take(&account->lease, grant->weight, now_ns)) {
+        if (!is_refused_still(grant, now_ns))
+            return false;
         refuse_from_memory(grant, now_ns);
         return true;
     }
-    if (!lease_take(&account->lease, grant->weight, now_ns))
-        return false;
     grant->is_granted = true;
     copy_told(grant, now_ns);
     if (!account->is_asking && lease_is_low(&account->lease, now_ns))

@@ -371,7 +371,7 @@ static void test_slots_expire(void **state)
 /* A quota reaches the disk at each hundredth, everything else stays in memory. */
 static void test_what_is_written_to_disk(void **state)
 {
-    static const char *const options[] = {"--appendonly", "yes", NULL};
+    static const char *const options[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
     struct redis_rig own;
     char text[256];
 
