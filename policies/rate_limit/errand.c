@@ -123,10 +123,10 @@ static void on_lease(struct errand *errand, const struct gw_reply *reply)
 
     account->is_asking = false;
     if (reply != NULL && take_reply_read(reply, account->group, &result, account->told)) {
-        breaker_success(&limiter->breaker);
+        gw_breaker_success(&limiter->breaker);
         keep_lease(errand, &result);
     } else {
-        breaker_failure(&limiter->breaker, limiter_now_ns(limiter));
+        gw_breaker_failure(&limiter->breaker, limiter_now_ns(limiter));
     }
 }
 
@@ -156,7 +156,7 @@ bool errand_ask_ahead(struct limiter *limiter, struct account *account)
     if (run(errand))
         return true;
     account->is_asking = false;
-    breaker_failure(&limiter->breaker, now_ns);
+    gw_breaker_failure(&limiter->breaker, now_ns);
     return false;
 }
 
@@ -214,12 +214,12 @@ static void owe_again(struct errand *errand)
 
 static void on_settled(struct errand *errand, const struct gw_reply *reply)
 {
-    struct breaker *breaker = &errand->limiter->breaker;
+    struct gw_breaker *breaker = &errand->limiter->breaker;
 
     if (reply != NULL) {
-        breaker_success(breaker);
+        gw_breaker_success(breaker);
     } else {
-        breaker_failure(breaker, limiter_now_ns(errand->limiter));
+        gw_breaker_failure(breaker, limiter_now_ns(errand->limiter));
         owe_again(errand);
     }
 }

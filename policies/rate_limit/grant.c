@@ -179,11 +179,11 @@ static void on_answer(void *self, int rc, const struct gw_reply *reply)
     if (grant->want > grant->weight)
         grant->account->is_asking = false;
     if (rc == 0 && take_answer(grant, reply)) {
-        breaker_success(&limiter->breaker);
+        gw_breaker_success(&limiter->breaker);
     } else {
         if (rc == -ETIMEDOUT)
             limiter_count(limiter, &metric_timeouts, 1);
-        breaker_failure(&limiter->breaker, limiter_now_ns(limiter));
+        gw_breaker_failure(&limiter->breaker, limiter_now_ns(limiter));
         grant->source = GRANT_LOCAL; /* `done` decides so */
     }
     unpin(grant);
@@ -206,7 +206,7 @@ bool grant_ask(struct grant *grant, struct take_args *args)
     struct account *account = grant->account;
     uint64_t now_ns = limiter_now_ns(limiter);
 
-    if (!breaker_allows(&limiter->breaker, now_ns))
+    if (!gw_breaker_allows(&limiter->breaker, now_ns))
         return false;
     if (account != NULL && gw_list_is_linked(&account->owing))
         (void)errand_settle(limiter, account); /* before we ask: it goes the same way */
@@ -236,7 +236,7 @@ bool grant_ask(struct grant *grant, struct take_args *args)
         pin(grant);
         return true;
     }
-    breaker_failure(&limiter->breaker, now_ns);
+    gw_breaker_failure(&limiter->breaker, now_ns);
     return false;
 }
 
@@ -287,7 +287,7 @@ void grant_undo(struct grant *grant)
         grant->call = NULL;
         if (grant->want > grant->weight)
             grant->account->is_asking = false;
-        breaker_cancel(&limiter->breaker);
+        gw_breaker_cancel(&limiter->breaker);
         unpin(grant);
     } else if (grant->is_granted && grant->source == GRANT_REDIS) {
         errand_give_back(limiter, grant->group, grant->key, grant->weight, grant->debited_us);

@@ -8,8 +8,8 @@
  */
 #pragma once
 
-#include "breaker.h"
 #include "ledger.h"
+#include "server/core/breaker.h"
 #include "server/core/metric.h"
 #include "server/filter/worker.h"
 #include "server/net/loop.h"
@@ -22,7 +22,7 @@ struct errand;
 struct limiter {
     struct plan_table plans;
     struct ledger *ledger;
-    struct breaker breaker;
+    struct gw_breaker breaker;
     uint64_t timeout_ns;
     uint64_t instances;       /* of the fleet, at least */
     struct gw_worker *worker; /* NULL before the first request and after the worker's end */

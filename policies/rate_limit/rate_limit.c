@@ -8,6 +8,7 @@
 #include "limiter.h"
 #include "question.h"
 #include "server/contract/operation.h"
+#include "server/core/breaker.h"
 #include "server/core/clock.h"
 #include "server/crypto/random.h"
 #include "server/observe/metrics.h"
@@ -71,13 +72,13 @@ static void return_leases(struct limiter *limiter, bool is_end)
  * first of them is the breaker's probe, where it is open. */
 static void settle(struct limiter *limiter)
 {
-    struct breaker *breaker = &limiter->breaker;
+    struct gw_breaker *breaker = &limiter->breaker;
     bool was_open = breaker->is_open;
     struct gw_list *next;
     unsigned told = 0;
 
     if (gw_list_is_empty(&limiter->owing) || !gw_redis_is_up(limiter->worker->redis) ||
-        !breaker_allows(breaker, limiter_now_ns(limiter)))
+        !gw_breaker_allows(breaker, limiter_now_ns(limiter)))
         return;
     for (struct gw_list *node = limiter->owing.next;
          node != &limiter->owing && told < (was_open ? 1 : SETTLED_PER_TICK); node = next) {
@@ -85,7 +86,7 @@ static void settle(struct limiter *limiter)
         told += errand_settle(limiter, GW_LIST_ITEM(node, struct account, owing));
     }
     if (was_open && told == 0)
-        breaker_cancel(breaker);
+        gw_breaker_cancel(breaker);
 }
 
 static void on_tick(struct gw_timer *timer)

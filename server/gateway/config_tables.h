@@ -6,5 +6,5 @@
 /* The gateway's own top-level keys. */
 extern const struct gw_option gw_config_options[];
 
-/* The chain that runs if `policies` is left out, in order; ends with NULL. */
-extern const char *const gw_config_default_chain[];
+/* What may stand under a backend's `credentials`. */
+extern const struct gw_option gw_config_credentials_options[];

@@ -23,7 +23,7 @@ struct gw_view *gw_view_create(struct gw_snapshot *snapshot, struct gw_policy_se
 
 /* On the worker's thread: connects the backends to its client. A backend that cannot be set up is
  * logged, and answers 502. */
-void gw_view_adopt(struct gw_view *view, struct gw_http_client *client);
+void gw_view_adopt(struct gw_view *view, struct gw_worker *worker);
 
 /* NULL is safe. On the worker's thread once adopted. */
 void gw_view_destroy(struct gw_view *view);

@@ -13,8 +13,12 @@
 
 struct proxy {
     struct gw_exchange *ex;
-    struct gw_http_call *call; /* NULL once it has ended */
-    bool has_failed;           /* after the head: the body is cut short */
+    const struct gw_backend *backend;
+    struct gw_str target;
+    struct gw_credentials_waiter waiter; /* before the call */
+    uint64_t credentials_number;         /* of those that were shown; 0: none that change */
+    struct gw_http_call *call;           /* NULL once it has ended */
+    bool has_failed;                     /* after the head: the body is cut short */
 };
 
 /* What a caller is told when the backend gives no usable answer. */
@@ -52,6 +56,7 @@ static void leave(void *self)
 {
     struct proxy *proxy = self;
 
+    gw_credentials_waiter_stop(&proxy->waiter);
     if (is_safe(proxy->ex->request.method))
         gw_http_call_cancel(proxy->call);
     else
@@ -113,6 +118,16 @@ static bool take_whole(struct proxy *proxy, const struct gw_http_answer_head *he
     return true;
 }
 
+/* Not the caller's fault, and none that it could mend: the challenge would mislead it. */
+static void refuse_unauthorised(struct proxy *proxy)
+{
+    gw_credentials_refused(proxy->backend->credentials, proxy->credentials_number);
+    cancel(proxy);
+    proxy->ex->record.detail = GW_STR("the backend refused our credentials");
+    gw_problem_set(proxy->ex, "bad-gateway", "The backend refused the gateway's credentials.");
+    gw_chain_response_set(proxy->ex);
+}
+
 static void on_head(void *self, const struct gw_http_answer_head *head)
 {
     struct proxy *proxy = self;
@@ -120,6 +135,10 @@ static void on_head(void *self, const struct gw_http_answer_head *head)
 
     ex->record.upstream_head_ns = gw_clock_monotonic_ns();
     ex->record.upstream_status = head->status;
+    if (head->status == 401 && proxy->backend->credentials != NULL) {
+        refuse_unauthorised(proxy);
+        return;
+    }
     ex->response.status = head->status;
     int rc = gw_proxy_response_fields(ex, head->fields, head->field_count);
     if (rc != 0) {
@@ -218,15 +237,15 @@ static const struct gw_body_sink proxy_sink = {
 /* --- start --- */
 
 /* Returns 0, or a negative errno; the problem is the caller's to set. */
-static int start_call(struct proxy *proxy, const struct gw_backend *backend, struct gw_str target)
+static int start_call(struct proxy *proxy, struct gw_str authorization)
 {
     struct gw_exchange *ex = proxy->ex;
-    const struct gw_backend_config *config = backend->config;
+    const struct gw_backend_config *config = proxy->backend->config;
     struct gw_field *fields = gw_arena_alloc(&ex->arena, GW_MAX_PROXY_FIELDS * sizeof(*fields));
     struct gw_http_request request = {
         .method = ex->request.method_name,
         .target = gw_arena_printf(&ex->arena, "%.*s%.*s", GW_STR_ARG(config->base_path),
-                                  GW_STR_ARG(target)),
+                                  GW_STR_ARG(proxy->target)),
         .host = config->authority,
         .fields = fields,
         .body_bytes = ex->is_body_ended ? (int64_t)ex->preread.len : ex->request.body_bytes,
@@ -240,29 +259,25 @@ static int start_call(struct proxy *proxy, const struct gw_backend *backend, str
     if (fields == NULL || request.target.ptr == NULL)
         return -ENOMEM;
     int rc = gw_proxy_request_fields(ex, config, fields, &request.field_count);
+    if (rc == 0 && authorization.len > 0)
+        fields[request.field_count++] = (struct gw_field){GW_STR("Authorization"), authorization};
     if (rc == 0)
-        rc = gw_arena_defer(&ex->arena, leave, proxy);
-    if (rc == 0)
-        rc = gw_http_call_start(backend->origin, &request, &proxy_events, proxy, &proxy->call);
+        rc = gw_http_call_start(proxy->backend->origin, &request, &proxy_events, proxy,
+                                &proxy->call);
     return rc;
 }
 
-void gw_proxy_start(struct gw_exchange *ex, const struct gw_backend *backend, struct gw_str target)
+static void go(struct proxy *proxy, struct gw_str authorization)
 {
-    struct proxy *proxy = gw_arena_calloc(&ex->arena, 1, sizeof(*proxy));
-    int rc = proxy == NULL ? -ENOMEM : 0;
+    struct gw_exchange *ex = proxy->ex;
+    int rc;
 
-    ex->record.backend = backend->config->name;
-    ex->record.upstream_start_ns = gw_clock_monotonic_ns();
     if (ex->is_body_over) { /* the limit was broken while the policies ran */
         gw_problem_set(ex, "body-too-large", NULL);
         gw_chain_response_set(ex);
         return;
     }
-    if (rc == 0) {
-        proxy->ex = ex;
-        rc = start_call(proxy, backend, target);
-    }
+    rc = start_call(proxy, authorization);
     if (rc != 0) {
         gw_problem_set(ex, rc == -ENOMEM ? "overloaded" : "malformed-request", NULL);
         gw_chain_response_set(ex);
@@ -277,4 +292,57 @@ void gw_proxy_start(struct gw_exchange *ex, const struct gw_backend *backend, st
     ex->preread = GW_STR("");
     ex->preread_capacity = 0;
     gw_exchange_set_sink(ex, &proxy_sink, proxy);
+}
+
+static void refuse_without_credentials(struct proxy *proxy, bool is_crowded)
+{
+    struct gw_exchange *ex = proxy->ex;
+
+    ex->record.detail = is_crowded ? GW_STR("too many wait for the backend's token")
+                                   : GW_STR("there is no token for the backend");
+    (void)gw_exchange_reject(ex, is_crowded ? "overloaded" : "unavailable",
+                             "The gateway has no credentials for the backend now.",
+                             gw_credentials_retry_ns(proxy->backend->credentials));
+    gw_chain_response_set(ex);
+}
+
+/* With our credentials for the backend, now or when they are there. */
+static void go_with_credentials(struct proxy *proxy)
+{
+    struct gw_credentials_value value = {.number = 0};
+    enum gw_credentials_state state = GW_CREDENTIALS_READY;
+
+    if (proxy->backend->credentials != NULL)
+        state = gw_credentials_get(proxy->backend->credentials, &proxy->waiter, &value);
+    if (state == GW_CREDENTIALS_READY) {
+        proxy->credentials_number = value.number;
+        go(proxy, value.text);
+    } else if (state != GW_CREDENTIALS_WAIT) {
+        refuse_without_credentials(proxy, state == GW_CREDENTIALS_CROWDED);
+    }
+}
+
+static void on_credentials(struct gw_credentials_waiter *waiter)
+{
+    go_with_credentials(GW_CONTAINER_OF(waiter, struct proxy, waiter));
+}
+
+void gw_proxy_start(struct gw_exchange *ex, const struct gw_backend *backend, struct gw_str target)
+{
+    struct proxy *proxy = gw_arena_calloc(&ex->arena, 1, sizeof(*proxy));
+
+    ex->record.backend = backend->config->name;
+    ex->record.upstream_start_ns = gw_clock_monotonic_ns();
+    if (proxy != NULL) {
+        proxy->ex = ex;
+        proxy->backend = backend;
+        proxy->target = target;
+        proxy->waiter.on_news = on_credentials;
+    }
+    if (proxy == NULL || gw_arena_defer(&ex->arena, leave, proxy) != 0) {
+        gw_problem_set(ex, "overloaded", NULL);
+        gw_chain_response_set(ex);
+        return;
+    }
+    go_with_credentials(proxy);
 }

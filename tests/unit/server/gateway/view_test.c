@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "server/filter/worker.h"
 #include "server/gateway/view.h"
 #include "server/net/loop.h"
 
@@ -29,17 +30,19 @@ static void a_view_holds_its_snapshot(void **state)
     };
     struct gw_snapshot snapshot = {.backends = backends, .backend_count = 2};
     struct gw_policy_set set = {0};
-    struct gw_http_client *client;
+    struct gw_worker worker = {.index = 0};
     struct gw_loop *loop;
     struct gw_error error;
 
     assert_int_equal(gw_loop_create(&loop, &error), 0);
-    assert_int_equal(gw_http_client_create(loop, &client, &error), 0);
+    assert_int_equal(gw_http_client_create(loop, &worker.http, &error), 0);
+    worker.loop = loop;
+    gw_list_init(&worker.tenants);
     struct gw_view *view = gw_view_create(&snapshot, &set, end);
     assert_non_null(view);
     assert_true(gw_snapshot_is_used(&snapshot));
     struct gw_view *unseen = gw_view_create(&snapshot, &set, end);
-    gw_view_adopt(view, client);
+    gw_view_adopt(view, &worker);
     assert_non_null(view->backends[0].origin);
     assert_null(view->backends[1].origin);
     gw_view_destroy(view);
@@ -47,7 +50,7 @@ static void a_view_holds_its_snapshot(void **state)
     gw_view_destroy(unseen); /* never adopted */
     gw_view_destroy(NULL);
     assert_false(gw_snapshot_is_used(&snapshot));
-    gw_http_client_destroy(client);
+    gw_http_client_destroy(worker.http);
     gw_loop_destroy(loop);
 }
 
