@@ -194,7 +194,8 @@ static uint64_t wanted(struct grant *grant, uint64_t now_ns)
 {
     struct account *account = grant->account;
 
-    if (!grant->group->is_leased || account->is_asking || grant->limiter->breaker.is_open)
+    if (account == NULL || !grant->group->is_leased || account->is_asking ||
+        grant->limiter->breaker.is_open)
         return grant->weight;
     uint64_t size = lease_size(&account->lease.demand, grant->group->lease_max, now_ns);
     return size > grant->weight ? size : grant->weight;
@@ -221,7 +222,8 @@ bool grant_ask(struct grant *grant, struct take_args *args)
         .holder = gw_str_from(limiter->holder, LIMITER_HOLDER_BYTES),
         .weight = grant->weight,
         .want = grant->want,
-        .held = grant->group->is_leased ? lease_left(&account->lease, now_ns) : 0,
+        .held =
+            account != NULL && grant->group->is_leased ? lease_left(&account->lease, now_ns) : 0,
         .timeout_ns = limiter->timeout_ns,
     };
     if (grant->slot != NULL) {
@@ -231,7 +233,7 @@ bool grant_ask(struct grant *grant, struct take_args *args)
     take_args_fill(args, &question);
     if ((grant->group->slots == NULL || grant->slot != NULL) &&
         gw_redis_eval(limiter->worker->redis, &args->eval, on_answer, grant, &grant->call) == 0) {
-        if (grant->want > grant->weight)
+        if (account != NULL && grant->want > grant->weight)
             account->is_asking = true;
         pin(grant);
         return true;

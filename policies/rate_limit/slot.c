@@ -47,10 +47,8 @@ void slot_hold(struct slot *slot)
     gw_list_append(&slot->limiter->slots, &slot->node);
 }
 
-void slot_release(void *self, bool is_known)
+void slot_release(struct slot *slot, bool is_known)
 {
-    struct slot *slot = self;
-
     if (is_known)
         errand_slot(slot->limiter, slot, 0);
     if (slot->is_held)

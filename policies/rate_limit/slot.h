@@ -27,7 +27,7 @@ struct slot *slot_create(struct limiter *limiter, struct account *account);
 void slot_hold(struct slot *slot);
 
 /* It is not needed, or no more; Redis is told, unless nobody asked it. */
-void slot_release(void *slot, bool is_known);
+void slot_release(struct slot *slot, bool is_known);
 
 /* Tells Redis of those that are held for a while. */
 void slots_renew(struct limiter *limiter);

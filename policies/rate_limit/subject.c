@@ -124,10 +124,10 @@ struct gw_str subject_key(struct gw_exchange *ex, const struct scope *scope, str
     struct gw_str text = find_text(ex, scope, plan, &kind);
     struct gw_str prefix = scopes[kind].prefix;
 
-    if (text.ptr == NULL && text.len > 0)
-        return gw_str_from(NULL, 0);
     if (text.len == 0)
         text = GW_STR("-");
+    if (text.ptr == NULL)
+        return gw_str_from(NULL, 0);
     if (text.len > SUBJECT_MAX_BYTES || text.ptr[0] == '}') { /* "{}" would be no slot's tag */
         gw_digest_compute(GW_SHA256, text, digest);
         gw_hex_encode(digest, sizeof(digest), digest_text);
