@@ -8,6 +8,7 @@
 
 #include "server/core/clock.h"
 #include "server/core/log.h"
+#include "server/crypto/random.h"
 #include "server/gateway/admin.h"
 #include "server/gateway/admin_record.h"
 #include "server/gateway/backend_metrics.h"
@@ -150,6 +151,7 @@ static int start_redis(struct gw_server *server, struct gw_error *error)
     }
     if (rc != 0)
         return rc;
+    gw_random_hex(server->instance, GW_INSTANCE_BYTES);
     gw_redis_setup_init(&server->redis_setup, &config->redis, server->private_redis);
     rc = gw_redis_access_open(&server->redis, server->loop, &server->redis_setup, error);
     server->main_worker.redis = server->redis.redis;
@@ -174,6 +176,7 @@ static int start_worker(struct gw_server *server, size_t index, int (*fds)[GW_MA
         .access_log = server->access_log,
         .index = (unsigned)index,
         .count = config->workers,
+        .instance = gw_str_of(server->instance),
         .on_event = on_worker_event,
         .on_event_self = server,
     };

@@ -15,7 +15,8 @@
 #include "server/observe/metrics.h"
 
 #define GW_MAX_SNAPSHOTS 4
-#define GW_MAX_WORKERS 64 /* as in the table of the configuration */
+#define GW_MAX_WORKERS 64   /* as in the table of the configuration */
+#define GW_INSTANCE_BYTES 8 /* random ones */
 
 struct gw_admin;
 struct gw_admin_act;
@@ -67,6 +68,7 @@ struct gw_server {
     struct gw_audit *audit;                 /* NULL: off */
     struct gw_private_redis *private_redis; /* NULL: one is configured */
     struct gw_redis_setup redis_setup;
+    char instance[2 * GW_INSTANCE_BYTES + 1]; /* names this process in the fleet */
     struct gw_redis_access redis; /* the main thread's own connection */
     struct gw_records *records;   /* keys, revocations, consumers */
 

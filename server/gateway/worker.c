@@ -22,6 +22,7 @@
 #include "server/net/loop.h"
 #include "server/observe/access_log.h"
 #include "server/observe/metrics.h"
+#include "server/store/fleet.h"
 #include "server/store/record_change.h"
 #include "server/store/record_set.h"
 #include "server/store/redis.h"
@@ -152,6 +153,8 @@ static void publish_state(struct gw_worker_thread *worker)
     gw_metrics_set(metrics, &gw_worker_redis_disconnects, redis.disconnects);
     bool is_up = gw_redis_is_up(worker->requests.worker.redis);
     gw_metrics_set(metrics, &gw_worker_redis_up, is_up);
+    if (worker->requests.worker.index == 0) /* the shards are summed */
+        gw_metrics_set(metrics, &gw_worker_fleet, gw_fleet_get_size(worker->requests.worker.fleet));
     if (atomic_exchange_explicit(&worker->has_redis, is_up, memory_order_relaxed) != is_up)
         gw_log(is_up ? GW_LOG_INFO : GW_LOG_WARN, "worker %u: Redis is %s%s%s",
                worker->requests.worker.index, is_up ? "up" : "away", is_up ? "" : ": ",
@@ -224,6 +227,7 @@ static void finish(struct gw_worker_thread *worker)
     gw_worker_send_off(&worker->requests.worker);
     gw_timer_stop(&worker->tick);
     gw_check_destroy(worker->check);
+    gw_fleet_destroy(worker->requests.worker.fleet);
     gw_record_access_close(&worker->record_access);
     gw_redis_access_close(&worker->redis);
     gw_http_client_destroy(worker->requests.worker.http);
@@ -390,6 +394,11 @@ static int set_up(struct gw_worker_thread *worker, const struct gw_worker_setup 
     if (rc == 0)
         rc = gw_redis_access_open(&worker->redis, worker->loop, setup->redis, error);
     public->redis = worker->redis.redis;
+    if (rc == 0) {
+        public->fleet = gw_fleet_create(worker->loop, public->redis, setup->instance);
+        if (public->fleet == NULL)
+            rc = gw_error_set(error, -ENOMEM, "out of memory");
+    }
     if (rc == 0)
         rc = gw_record_access_open(&worker->record_access, worker->loop, setup->redis,
                                    public->redis, error);
