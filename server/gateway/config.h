@@ -21,6 +21,7 @@
 #include "server/core/log.h"
 #include "server/core/str.h"
 #include "server/json/option.h"
+#include "server/upstream/backend.h"
 
 struct gw_filter_type;
 
@@ -82,13 +83,20 @@ struct gw_config_header {
     struct gw_str name, value;
 };
 
-struct gw_config_backend {
-    struct gw_str name;
+struct gw_config_target {
+    struct gw_str url; /* as written */
     bool is_tls;
     struct gw_str host; /* without brackets */
     uint16_t port;
-    struct gw_str authority;     /* for the Host field: "erp.example:8443" */
-    struct gw_str base_path;     /* "" or "/a/b": begins with "/", does not end with it */
+    struct gw_str authority; /* for the Host field: "erp.example:8443" */
+    struct gw_str base_path; /* "" or "/a/b": begins with "/", does not end with it */
+    unsigned weight;
+};
+
+struct gw_config_backend {
+    struct gw_str name;
+    struct gw_config_target *targets;
+    size_t target_count;
     const struct gw_str *grants; /* patterns of the namespaces that may use it */
     size_t grant_count;
     struct gw_config_tls_client tls;
@@ -96,8 +104,13 @@ struct gw_config_backend {
     unsigned max_connections, max_waiting;  /* of one worker */
     const struct gw_config_header *headers; /* added to each request; values are secrets */
     size_t header_count;
-    bool send_bearer;         /* the caller's token goes on to this backend */
-    struct gw_str probe_path; /* GET for readiness; not given: a connect is enough */
+    uint64_t slow_start_ns;
+    struct gw_outlier_rule outlier;
+    struct gw_breaker_rule breaker;
+    struct gw_retry_rule retry;
+    bool deduplicates;
+    bool send_bearer; /* the caller's token goes on to this backend */
+    struct gw_probe_rule probe;
 };
 
 /* What no contract can go below. */

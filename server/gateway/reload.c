@@ -62,24 +62,31 @@ static bool check_backends(struct gw_server *server, const struct gw_snapshot *s
     bool is_good = true;
 
     for (size_t i = 0; i < snapshot->backend_count; i++) {
-        struct gw_backend backend = {0};
-        struct gw_error error = {0};
-        if (gw_backend_init(&backend, server->main_worker.http, &snapshot->backends[i], &error) !=
-            0) {
-            is_good = false;
-            gw_diagnostics_add(diagnostics, GW_SEVERITY_ERROR, server->options.config_path, 0, 0,
-                               "%s", error.text);
+        const struct gw_backend_config *backend = &snapshot->backends[i];
+        for (size_t at = 0; at < backend->target_count; at++) {
+            struct gw_http_origin *origin = NULL;
+            struct gw_error error = {0};
+            if (gw_http_origin_get(server->main_worker.http, &backend->targets[at].origin, &origin,
+                                   &error) != 0) {
+                is_good = false;
+                gw_diagnostics_add(diagnostics, GW_SEVERITY_ERROR, server->options.config_path, 0,
+                                   0, "backend %.*s: %s", GW_STR_ARG(backend->name), error.text);
+            }
+            gw_http_origin_put(origin);
         }
-        gw_backend_finish(&backend);
     }
     return is_good;
 }
 
 static void name_metrics(struct gw_server *server, struct gw_snapshot *snapshot)
 {
-    for (size_t i = 0; i < snapshot->backend_count; i++)
-        snapshot->backend_metrics[i] =
-            gw_backend_metrics_get(&server->backend_metrics, snapshot->backends[i].name);
+    for (size_t i = 0; i < snapshot->backend_count; i++) {
+        struct gw_backend_config *backend = &snapshot->backends[i];
+        snapshot->backend_metrics[i] = gw_backend_board_get(&server->backend_board, backend->name);
+        for (size_t at = 0; at < backend->target_count; at++)
+            backend->targets[at].mark = gw_backend_board_get_mark(
+                &server->backend_board, backend->name, backend->targets[at].url);
+    }
 
     for (size_t i = 0; i < snapshot->service_count; i++) {
         struct gw_service *service = &snapshot->services[i];

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "server/filter/worker.h"
+#include "server/gateway/backend_metrics.h"
 #include "server/gateway/redis_setup.h"
 #include "server/gateway/server.h"
 #include "server/gateway/snapshot.h"
@@ -18,7 +19,6 @@
 #define GW_MAX_WORKERS 64 /* as in the table of the configuration */
 
 struct gw_admin;
-struct gw_backend_metrics;
 struct gw_http_client;
 struct gw_private_redis;
 struct gw_readiness;
@@ -55,7 +55,7 @@ struct gw_server {
     struct gw_worker_thread *workers[GW_MAX_WORKERS];
     size_t worker_count;
     struct gw_metrics *metrics; /* a shard per worker, and one for the main thread */
-    struct gw_backend_metrics *backend_metrics;
+    struct gw_backend_board backend_board;
     struct gw_access_log *access_log;
     struct gw_private_redis *private_redis; /* NULL: one is configured */
     struct gw_redis_setup redis_setup;

@@ -30,11 +30,12 @@ struct gw_view *gw_view_create(struct gw_snapshot *snapshot, struct gw_policy_se
     return view;
 }
 
-void gw_view_adopt(struct gw_view *view, struct gw_http_client *client)
+void gw_view_adopt(struct gw_view *view, struct gw_upstreams *upstreams)
 {
     for (size_t i = 0; i < view->snapshot->backend_count; i++) {
         struct gw_error error = {0};
-        if (gw_backend_init(&view->backends[i], client, &view->snapshot->backends[i], &error) != 0)
+        if (gw_backend_init(&view->backends[i], upstreams, &view->snapshot->backends[i], &error) !=
+            0)
             gw_log_error("%s", error.text);
     }
 }

@@ -21,6 +21,7 @@
 #include "server/observe/access_log.h"
 #include "server/observe/metrics.h"
 #include "server/store/redis.h"
+#include "server/upstream/upstreams.h"
 
 #define TICK_NS (100 * GW_NS_PER_MS)
 #define EXCHANGE_MAX_BYTES (8 * 1024 * 1024)
@@ -33,6 +34,7 @@ struct gw_worker_thread {
     size_t listener_count;
     struct gw_exchange_pool pool;
     struct gw_redis_access redis;
+    struct gw_upstreams upstreams;
     struct gw_check *check;
     struct gw_async *wake;
     struct gw_timer tick;
@@ -68,7 +70,7 @@ static void adopt(struct gw_worker_thread *worker, struct gw_view *view)
 {
     struct gw_view *old = worker->requests.view;
 
-    gw_view_adopt(view, worker->requests.worker.http);
+    gw_view_adopt(view, &worker->upstreams);
     worker->requests.view = view;
     retire_view(worker, old);
     notify(worker);
@@ -99,12 +101,10 @@ static void publish_backends(struct gw_worker_thread *worker)
     const struct gw_view *view = worker->requests.view;
 
     for (size_t i = 0; view != NULL && i < view->snapshot->backend_count; i++) {
-        struct gw_http_origin_stats stats;
-        if (view->backends[i].origin == NULL)
+        if (view->backends[i].upstreams == NULL)
             continue;
-        gw_http_origin_get_stats(view->backends[i].origin, &stats);
         gw_backend_metrics_publish(view->snapshot->backend_metrics[i],
-                                   worker->requests.worker.metrics, &stats);
+                                   worker->requests.worker.metrics, &view->backends[i]);
     }
 }
 
@@ -194,6 +194,7 @@ static void finish(struct gw_worker_thread *worker)
     gw_view_destroy(worker->requests.view);
     worker->requests.view = NULL;
     gw_worker_send_off(&worker->requests.worker);
+    gw_upstreams_finish(&worker->upstreams);
     gw_timer_stop(&worker->tick);
     gw_check_destroy(worker->check);
     gw_redis_access_close(&worker->redis);
@@ -328,6 +329,7 @@ static int set_up(struct gw_worker_thread *worker, const struct gw_worker_setup 
     if (rc != 0)
         return gw_error_set(error, rc, "cannot create a worker's wake-up");
     rc = gw_http_client_create(worker->loop, &public->http, error);
+    gw_upstreams_init(&worker->upstreams, worker->loop, public->http);
     if (rc == 0 && forbid_own_addresses(worker, setup) != 0)
         rc = gw_error_set(error, -ENOMEM, "too many listeners to keep backends away from");
     if (rc == 0)

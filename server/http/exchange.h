@@ -113,6 +113,8 @@ struct gw_exchange_record {
     const char *problem;  /* the problem's type, or NULL */
     struct gw_str detail; /* for the operator's eyes only */
     struct gw_str backend;
+    struct gw_str target; /* of the backend: the last that was asked */
+    uint32_t attempts;    /* requests that were made of this one */
     uint64_t policies_ns;       /* when the request filters were through; 0: they were not */
     uint64_t upstream_start_ns; /* 0: nothing was sent */
     uint64_t upstream_head_ns;
@@ -164,6 +166,7 @@ struct gw_exchange {
     uint64_t body_limit_bytes; /* on the request's body, streamed or collected; 0: none */
 
     enum gw_exchange_state state;
+    bool is_keyed;   /* its effect has a key: a backend that deduplicates may be asked again */
     bool must_close; /* the connection must not be used again after the response */
 
     /* --- the engine's part: read and written by exchange.c, filter/chain.c and the transport ---

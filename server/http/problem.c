@@ -27,6 +27,7 @@ static const struct gw_problem_type problem_types[] = {
     {"backend-unreachable", 502, "The backend cannot be reached"},
     {"overloaded", 503, "The gateway is at a limit"},
     {"unavailable", 503, "A service that is needed is not available"},
+    {"backend-unavailable", 503, "The backend is not asked for now"},
     {"backend-overloaded", 503, "The backend takes no more calls"},
     {"backend-timeout", 504, "The backend did not answer in time"},
     {NULL, 0, NULL},

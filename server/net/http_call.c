@@ -44,15 +44,12 @@ static void count_failure(struct gw_http_call *call)
 
 void http_call_fail(struct gw_http_call *call, enum gw_http_failure failure, const char *detail)
 {
-    void (*on_failure)(void *, enum gw_http_failure, const char *) = call->events.on_failure;
-    void *self = call->self;
-
     count_failure(call);
     detach(call);
     if (call->connection != NULL)
         http_pool_put(call, false);
+    call->events.on_failure(call->self, failure, detail);
     drop_call(call);
-    on_failure(self, failure, detail);
 }
 
 void http_call_fail_soon(struct gw_http_call *call, enum gw_http_failure failure,

@@ -1,20 +1,100 @@
 #include "server/upstream/backend.h"
 
-int gw_backend_init(struct gw_backend *backend, struct gw_http_client *client,
+#include <errno.h>
+#include <stdlib.h>
+
+#include "server/upstream/balance.h"
+#include "server/upstream/target.h"
+#include "server/upstream/upstreams.h"
+
+/* --- life --- */
+
+int gw_backend_init(struct gw_backend *backend, struct gw_upstreams *upstreams,
                     const struct gw_backend_config *config, struct gw_error *error)
 {
-    struct gw_http_origin *origin = NULL;
-    int rc = gw_http_origin_get(client, &config->origin, &origin, error);
+    struct gw_backend made = {.config = config, .upstreams = upstreams};
+    int rc = 0;
 
-    if (rc != 0)
+    made.state = gw_backend_state_get(upstreams, config->name);
+    made.targets = calloc(config->target_count + 1, sizeof(struct gw_target *));
+    if (made.state == NULL || made.targets == NULL)
+        rc = gw_error_set(error, -ENOMEM, "out of memory");
+    for (size_t i = 0; rc == 0 && i < config->target_count; i++)
+        rc = gw_target_get(upstreams, config, &config->targets[i], &made.targets[i], error);
+    if (rc != 0) {
+        gw_backend_finish(&made);
         return gw_error_prefix(error, rc, "backend %.*s", GW_STR_ARG(config->name));
-    *backend = (struct gw_backend){.config = config, .origin = origin};
+    }
+    *backend = made;
     return 0;
 }
 
 void gw_backend_finish(struct gw_backend *backend)
 {
-    if (backend->origin != NULL)
-        gw_http_origin_put(backend->origin);
+    for (size_t i = 0; backend->targets != NULL && i < backend->config->target_count; i++)
+        gw_target_put(backend->targets[i]);
+    free(backend->targets);
+    gw_backend_state_put(backend->state);
     *backend = (struct gw_backend){0};
+}
+
+/* --- choosing --- */
+
+static size_t choose_among(const struct gw_backend *backend, uint32_t tried, uint64_t now_ns,
+                           bool (*may)(const struct gw_target *target, uint64_t now_ns))
+{
+    const struct gw_backend_config *config = backend->config;
+    struct gw_balance_choice choices[GW_MAX_TARGETS];
+
+    for (size_t i = 0; i < config->target_count; i++) {
+        const struct gw_target *target = backend->targets[i];
+        bool is_choice = (tried >> i & 1) == 0 && may(target, now_ns);
+        choices[i] = (struct gw_balance_choice){
+            .weight = is_choice ? gw_target_weight(target, config, &config->targets[i], now_ns) : 0,
+            .outstanding = target->outstanding,
+        };
+    }
+    return gw_balance_pick(choices, config->target_count, &backend->upstreams->random);
+}
+
+static uint64_t wait_for_breaker(const struct gw_backend *backend, uint64_t now_ns)
+{
+    uint64_t first_ns = UINT64_MAX;
+
+    for (size_t i = 0; i < backend->config->target_count; i++) {
+        const struct gw_breaker *breaker = &backend->targets[i]->breaker;
+        if (breaker->is_open && breaker->retry_at_ns < first_ns)
+            first_ns = breaker->retry_at_ns;
+    }
+    return first_ns != UINT64_MAX && first_ns > now_ns ? first_ns - now_ns : 1;
+}
+
+struct gw_backend_choice gw_backend_choose(const struct gw_backend *backend, uint32_t tried,
+                                           uint64_t now_ns)
+{
+    size_t count = backend->config->target_count;
+    struct gw_backend_choice choice = {0};
+
+    if (count == 1) {
+        if (tried != 0 || !gw_target_is_allowed(backend->targets[0], now_ns))
+            choice.index = SIZE_MAX;
+    } else {
+        choice.index = choose_among(backend, tried, now_ns, gw_target_is_well);
+        if (choice.index == count)
+            choice.index = choose_among(backend, tried, now_ns, gw_target_is_allowed);
+        if (choice.index == count)
+            choice.index = SIZE_MAX;
+    }
+    if (choice.index == SIZE_MAX)
+        choice.retry_ns = wait_for_breaker(backend, now_ns);
+    return choice;
+}
+
+uint32_t gw_backend_count_untried(const struct gw_backend *backend, uint32_t tried, uint64_t now_ns)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < backend->config->target_count; i++)
+        count += (tried >> i & 1) == 0 && gw_target_is_allowed(backend->targets[i], now_ns);
+    return count;
 }

@@ -4,18 +4,16 @@
 
 #include "server/core/clock.h"
 #include "server/filter/chain.h"
+#include "server/filter/worker.h"
 #include "server/http/problem.h"
 #include "server/upstream/proxy_fields.h"
+#include "server/upstream/proxy_private.h"
+#include "server/upstream/retry.h"
+#include "server/upstream/upstreams.h"
 
 #define WHOLE_BODY_BYTES                                                     \
     (64 * 1024) /* an answer that is there already is copied up to this size \
                  */
-
-struct proxy {
-    struct gw_exchange *ex;
-    struct gw_http_call *call; /* NULL once it has ended */
-    bool has_failed;           /* after the head: the body is cut short */
-};
 
 /* What a caller is told when the backend gives no usable answer. */
 static const struct {
@@ -38,25 +36,23 @@ static bool is_safe(enum gw_method method)
     return method == GW_METHOD_GET || method == GW_METHOD_HEAD || method == GW_METHOD_OPTIONS;
 }
 
-static void cancel(void *self)
-{
-    struct proxy *proxy = self;
-
-    gw_http_call_cancel(proxy->call);
-    proxy->call = NULL;
-}
-
 /* With the end of the exchange: a read that nobody waits for ends, a write that was sent does not.
  */
 static void leave(void *self)
 {
     struct proxy *proxy = self;
 
-    if (is_safe(proxy->ex->request.method))
-        gw_http_call_cancel(proxy->call);
-    else
-        gw_http_call_leave(proxy->call);
-    proxy->call = NULL;
+    if (!is_safe(proxy->ex->request.method)) {
+        gw_http_call_leave(proxy->current->call);
+        proxy->current->call = NULL;
+    }
+    proxy_try_cancel_all(proxy);
+}
+
+void proxy_refuse(struct proxy *proxy, const char *problem, const char *detail, uint64_t retry_ns)
+{
+    gw_exchange_reject(proxy->ex, problem, detail, retry_ns);
+    gw_chain_response_set(proxy->ex);
 }
 
 /* --- the answer's body --- */
@@ -65,16 +61,17 @@ static ssize_t read_answer(struct proxy *proxy, char *out, size_t capacity)
 {
     if (proxy->has_failed)
         return -EPIPE;
-    if (proxy->call == NULL)
+    struct proxy_try *attempt = proxy->current;
+    if (attempt->call == NULL)
         return 0;
-    ssize_t count = gw_http_call_read(proxy->call, out, capacity);
+    ssize_t count = gw_http_call_read(attempt->call, out, capacity);
     if (count == -EAGAIN)
         return count;
     if (count < 0) { /* the call would tell of its failure later: the exchange may be gone then */
-        cancel(proxy);
+        proxy_try_cancel(attempt);
         proxy->has_failed = true;
     } else if (count == 0) {
-        proxy->call = NULL;
+        proxy_try_end(attempt);
     }
     return count;
 }
@@ -113,9 +110,9 @@ static bool take_whole(struct proxy *proxy, const struct gw_http_answer_head *he
     return true;
 }
 
-static void on_head(void *self, const struct gw_http_answer_head *head)
+/* The answer that the caller gets. */
+static void accept(struct proxy *proxy, const struct gw_http_answer_head *head)
 {
-    struct proxy *proxy = self;
     struct gw_exchange *ex = proxy->ex;
 
     ex->record.upstream_head_ns = gw_clock_monotonic_ns();
@@ -123,9 +120,8 @@ static void on_head(void *self, const struct gw_http_answer_head *head)
     ex->response.status = head->status;
     int rc = gw_proxy_response_fields(ex, head->fields, head->field_count);
     if (rc != 0) {
-        cancel(proxy);
-        gw_problem_set(ex, rc == -ENOMEM ? "overloaded" : "bad-gateway", NULL);
-        gw_chain_response_set(ex);
+        proxy_try_cancel(proxy->current);
+        proxy_refuse(proxy, rc == -ENOMEM ? "overloaded" : "bad-gateway", NULL, 0);
         return;
     }
     if (head->is_complete && head->body_bytes == 0)
@@ -138,28 +134,53 @@ static void on_head(void *self, const struct gw_http_answer_head *head)
     gw_chain_response_set(ex);
 }
 
+static void on_head(void *self, const struct gw_http_answer_head *head)
+{
+    struct proxy_try *attempt = self;
+    struct proxy *proxy = attempt->proxy;
+
+    proxy_try_report(attempt, head->status >= 500 ? GW_TARGET_FAILURE : GW_TARGET_SUCCESS);
+    if (head->status >= 500 &&
+        proxy_try_again(proxy, gw_retry_reason_of_status(head->status), true)) {
+        proxy_try_cancel(attempt);
+        return;
+    }
+    accept(proxy, head);
+}
+
 static void on_readable(void *self)
 {
-    struct proxy *proxy = self;
-    gw_exchange_source_ready(proxy->ex);
+    struct proxy_try *attempt = self;
+
+    gw_exchange_source_ready(attempt->proxy->ex);
 }
 
 static void on_writable(void *self)
 {
-    struct proxy *proxy = self;
-    gw_exchange_sink_ready(proxy->ex);
+    struct proxy_try *attempt = self;
+
+    gw_exchange_sink_ready(attempt->proxy->ex);
+}
+
+static bool is_fault_of_target(enum gw_http_failure failure)
+{
+    return failure != GW_HTTP_OVERLOADED && failure != GW_HTTP_NO_MEMORY;
 }
 
 static void on_failure(void *self, enum gw_http_failure failure, const char *detail)
 {
-    struct proxy *proxy = self;
+    struct proxy_try *attempt = self;
+    struct proxy *proxy = attempt->proxy;
     struct gw_exchange *ex = proxy->ex;
+    bool was_sent = gw_http_call_was_sent(attempt->call);
 
-    proxy->call = NULL;
+    proxy_try_report(attempt, is_fault_of_target(failure) ? GW_TARGET_FAILURE : GW_TARGET_UNKNOWN);
+    proxy_try_end(attempt);
     ex->record.detail = gw_arena_copy(&ex->arena, gw_str_of(detail));
     if (ex->state == GW_EXCHANGE_DECIDING && ex->record.upstream_status == 0) {
-        gw_problem_set(ex, failure_problems[failure].problem, failure_problems[failure].detail);
-        gw_chain_response_set(ex);
+        if (!proxy_try_again(proxy, gw_retry_reason_of_failure(failure, was_sent), was_sent))
+            proxy_refuse(proxy, failure_problems[failure].problem, failure_problems[failure].detail,
+                         0);
         return;
     }
     proxy->has_failed = true;
@@ -167,114 +188,64 @@ static void on_failure(void *self, enum gw_http_failure failure, const char *det
     gw_exchange_source_ready(ex);
 }
 
-static const struct gw_http_call_events proxy_events = {
+const struct gw_http_call_events proxy_events = {
     .on_head = on_head,
     .on_readable = on_readable,
     .on_writable = on_writable,
     .on_failure = on_failure,
 };
 
-/* --- the request's body --- */
-
-static size_t sink_write(void *self, const char *bytes, size_t len)
-{
-    struct proxy *proxy = self;
-    ssize_t count = proxy->call == NULL ? 0 : gw_http_call_write(proxy->call, bytes, len);
-
-    if (count <= 0)
-        return 0;
-    gw_chain_tap_request(proxy->ex, gw_str_from(bytes, (size_t)count));
-    return (size_t)count;
-}
-
-static void sink_end(void *self)
-{
-    struct proxy *proxy = self;
-
-    gw_chain_tap_request(proxy->ex, GW_STR(""));
-    if (proxy->call != NULL)
-        gw_http_call_end(proxy->call);
-}
-
-/* The backend has seen part of a body that will not be completed: its connection is closed. */
-static void sink_overflow(void *self)
-{
-    struct proxy *proxy = self;
-
-    cancel(proxy);
-    proxy->has_failed = true;
-    if (proxy->ex->state != GW_EXCHANGE_DECIDING || proxy->ex->record.upstream_status != 0)
-        return; /* the answer came first, and filters may have it: its body is cut short */
-    gw_problem_set(proxy->ex, "body-too-large", NULL);
-    gw_chain_response_set(proxy->ex);
-}
-
-static const struct gw_body_sink proxy_sink = {
-    .write = sink_write,
-    .end = sink_end,
-    .overflow = sink_overflow,
-};
-
 /* --- start --- */
 
-/* Returns 0, or a negative errno; the problem is the caller's to set. */
-static int start_call(struct proxy *proxy, const struct gw_backend *backend, struct gw_str target)
+/* What every try has in common. */
+static int prepare(struct proxy *proxy)
 {
     struct gw_exchange *ex = proxy->ex;
-    const struct gw_backend_config *config = backend->config;
+    const struct gw_backend_config *config = proxy->backend->config;
     struct gw_field *fields = gw_arena_alloc(&ex->arena, GW_MAX_PROXY_FIELDS * sizeof(*fields));
-    struct gw_http_request request = {
+
+    if (fields == NULL)
+        return -ENOMEM;
+    proxy->request = (struct gw_http_request){
         .method = ex->request.method_name,
-        .target = gw_arena_printf(&ex->arena, "%.*s%.*s", GW_STR_ARG(config->base_path),
-                                  GW_STR_ARG(target)),
-        .host = config->authority,
         .fields = fields,
-        .body_bytes = ex->is_body_ended ? (int64_t)ex->preread.len : ex->request.body_bytes,
-        .body = ex->preread,
+        .body_bytes = ex->request.body_bytes,
         .is_replayable = is_safe(ex->request.method) && ex->request.body_bytes == 0,
         .first_byte_ns = config->first_byte_ns,
         .total_ns = config->total_ns,
         .idle_ns = config->idle_ns,
     };
-
-    if (fields == NULL || request.target.ptr == NULL)
-        return -ENOMEM;
-    int rc = gw_proxy_request_fields(ex, config, fields, &request.field_count);
-    if (rc == 0)
-        rc = gw_arena_defer(&ex->arena, leave, proxy);
-    if (rc == 0)
-        rc = gw_http_call_start(backend->origin, &request, &proxy_events, proxy, &proxy->call);
-    return rc;
+    proxy->is_request_ended = ex->is_body_ended || ex->request.body_bytes == 0;
+    proxy->kept = (struct proxy_kept){.bytes = (char *)(uintptr_t)ex->preread.ptr,
+                                      .len = ex->preread.len,
+                                      .capacity = ex->preread.len,
+                                      .is_whole = true};
+    proxy->is_repeatable =
+        config->retry.attempts > 1 &&
+        (gw_retry_is_idempotent(ex->request.method) || (ex->is_keyed && config->deduplicates));
+    if (config->total_ns > 0)
+        proxy->deadline_ns = gw_loop_now_ns(ex->worker->loop) + config->total_ns;
+    return gw_proxy_request_fields(ex, config, fields, &proxy->request.field_count);
 }
 
 void gw_proxy_start(struct gw_exchange *ex, const struct gw_backend *backend, struct gw_str target)
 {
     struct proxy *proxy = gw_arena_calloc(&ex->arena, 1, sizeof(*proxy));
-    int rc = proxy == NULL ? -ENOMEM : 0;
+    int rc = proxy == NULL ? -ENOMEM : gw_arena_defer(&ex->arena, leave, proxy);
 
     ex->record.backend = backend->config->name;
     ex->record.upstream_start_ns = gw_clock_monotonic_ns();
-    if (ex->is_body_over) { /* the limit was broken while the policies ran */
-        gw_problem_set(ex, "body-too-large", NULL);
-        gw_chain_response_set(ex);
-        return;
-    }
     if (rc == 0) {
         proxy->ex = ex;
-        rc = start_call(proxy, backend, target);
+        proxy->backend = backend;
+        proxy->path = target;
+        proxy->current = &proxy->tries[0];
+        rc = prepare(proxy);
     }
-    if (rc != 0) {
-        gw_problem_set(ex, rc == -ENOMEM ? "overloaded" : "malformed-request", NULL);
+    if (ex->is_body_over || rc != 0) { /* the limit was broken while the policies ran */
+        gw_problem_set(ex, ex->is_body_over ? "body-too-large" : "overloaded", NULL);
         gw_chain_response_set(ex);
         return;
     }
-    if (ex->preread.len > 0)
-        gw_chain_tap_request(ex, ex->preread);
-    if (ex->is_body_ended || ex->request.body_bytes == 0) { /* the body went with the head */
-        gw_chain_tap_request(ex, GW_STR(""));
-        return;
-    }
-    ex->preread = GW_STR("");
-    ex->preread_capacity = 0;
-    gw_exchange_set_sink(ex, &proxy_sink, proxy);
+    proxy_try_first(proxy);
 }

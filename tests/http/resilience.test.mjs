@@ -1,0 +1,162 @@
+// Several targets behind one backend: who is asked, what is sent again, and what never is.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { startPeer } from '../rigs/peer/peer.mjs';
+import { assertProblem, eventually, peerPath, startGateway } from './support/harness.mjs';
+
+const grants = ['/system/*'];
+
+/** A gateway whose backend `peer` has several targets; `more` are further options of the backend. */
+async function startFleet(t, { count = 3, weights = [], more = {}, workers = 1 } = {}) {
+  const peers = await Promise.all(Array.from({ length: count }, () => startPeer()));
+  const targets = peers.map(({ url }, i) => ({ url, ...(weights[i] ? { weight: weights[i] } : {}) }));
+  const gw = await startGateway(t, { peer: null, config: { workers, backends: { peer: { targets, grants, ...more } } } });
+  t.after(() => Promise.all(peers.map((peer) => peer.stop())));
+  return { gw, peers, total: (path) => peers.reduce((sum, peer) => sum + peer.count(path), 0) };
+}
+
+/** Calls `one` until `count` calls were made, `width` at a time; gives what they gave. */
+async function inParallel(count, width, one) {
+  const results = [];
+  let next = 0;
+  await Promise.all(Array.from({ length: width }, async () => {
+    while (next < count) {
+      const at = next++;
+      results[at] = await one(at);
+    }
+  }));
+  return results;
+}
+
+function logLine(gw, path) {
+  return eventually(() => gw.accessLog().find((line) => line.path === path), 'the line is written');
+}
+
+async function metric(gw, name, labels = '') {
+  await sleep(250); // workers publish theirs each 100 ms
+  const { text } = await gw.admin('/metrics');
+  const lines = text.split('\n').filter((line) => line.startsWith(name) && line.includes(labels));
+  return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+}
+
+describe('several targets', () => {
+  test('share the requests by their weights', async (t) => {
+    const { gw, peers } = await startFleet(t, { weights: [100, 300] });
+    const answers = await inParallel(400, 4, () => gw.get(peerPath('mirror')));
+    assert.ok(answers.every(({ status }) => status === 200));
+    const [a, b, c] = peers.map((peer) => peer.count('/mirror'));
+    assert.equal(a + b + c, 400);
+    assert.ok(a > 30 && a < 200 && b > 120, `${a} ${b} ${c}`); // the third has the default, 100
+    const line = await logLine(gw, peerPath('mirror'));
+    assert.equal(line.attempts, 1);
+    assert.ok(peers.some(({ url }) => url === line.target));
+  });
+
+  test('one that is killed under load costs no read', async (t) => {
+    const { gw, peers } = await startFleet(t, { more: { retry: { on: ['connect', 'reset'] } } });
+    const { url } = peers[1];
+    const answers = await inParallel(600, 8, async (at) => {
+      if (at === 200) await peers[1].stop();
+      return gw.get(peerPath('mirror'));
+    });
+    assert.deepEqual(answers.filter(({ status }) => status !== 200), []);
+    const ready = (await gw.admin('/readyz')).json;
+    const target = ready.backends.peer.targets.find((one) => one.url === url);
+    assert.ok(target.ejected, JSON.stringify(ready.backends));
+    assert.equal(ready.ready, true);
+  });
+
+  test('a connection that cannot be made is no repetition: writes go on to the next target', async (t) => {
+    const { gw, peers, total } = await startFleet(t);
+    await peers[0].stop();
+    const answers = await inParallel(60, 3, (at) => gw.post(peerPath('mirror'), `{"n":${at}}`));
+    assert.deepEqual(answers.filter(({ status }) => status !== 200), []);
+    assert.equal(total('/mirror'), 60);
+    assert.ok(answers.every(({ json }, at) => json.body === `{"n":${at}}`));
+  });
+});
+
+describe('retries', () => {
+  const everything = { attempts: 3, on: ['connect', 'reset', 'timeout', '502', '503', '504'], backoff: '1ms' };
+
+  test('a write that left is never sent again', async (t) => {
+    const { gw, total } = await startFleet(t, { more: { retry: everything } });
+    const answers = await inParallel(30, 3, () => gw.post(peerPath('die-before'), '{}'));
+    assert.ok(answers.every(({ status }) => status === 502));
+    assert.equal(total('/die-before'), 30);
+    await gw.post(peerPath('status?code=503'), '{}');
+    assert.equal(total('/status'), 1);
+  });
+
+  test('an idempotent one is, with its body', async (t) => {
+    const { gw, peers, total } = await startFleet(t, { more: { retry: everything, outliers: { failures: 0 } } });
+    const answer = await gw.request(peerPath('die-before'), { method: 'PUT', body: 'x'.repeat(3000) });
+    assert.equal(answer.status, 502);
+    assert.equal(total('/die-before'), 3);
+    const bodies = peers.flatMap((peer) => peer.requests.map(({ bodyBytes }) => bodyBytes));
+    assert.deepEqual(bodies, [3000, 3000, 3000]);
+    assert.equal((await gw.get(peerPath('status?code=503'))).status, 503);
+    assert.equal(total('/status'), 3);
+    assert.equal((await logLine(gw, peerPath('status'))).attempts, 3);
+    assert.equal(await metric(gw, 'millgate_backend_retries_total', 'reason="503"'), 2);
+    assert.equal(await metric(gw, 'millgate_backend_retries_total', 'reason="reset"'), 2);
+  });
+
+  test('what fails at all targets stays within the budget', async (t) => {
+    const { gw, total } = await startFleet(t, { more: { retry: { ...everything, budget: 20 }, outliers: { failures: 0 } } });
+    await inParallel(200, 8, () => gw.get(peerPath('status?code=503')));
+    const sent = total('/status');
+    assert.ok(sent > 200 && sent <= 200 + 10 + 40, `${sent} for 200`);
+    assert.ok((await metric(gw, 'millgate_backend_over_budget_total')) > 0);
+  });
+});
+
+describe('the breaker', () => {
+  test('opens, tries again by single requests, and closes', async (t) => {
+    const { gw, peers, total } = await startFleet(t, { count: 1, more: { breaker: { failures: 3, pause: '1s', probes: 2 } } });
+    for (let i = 0; i < 3; i++) assert.equal((await gw.get(peerPath('status?code=500'))).status, 500);
+    const refused = await gw.get(peerPath('mirror'));
+    assert.match(assertProblem(refused, 503).type, /backend-unavailable/);
+    assert.ok(Number(refused.headers['retry-after']) >= 1);
+    assert.equal((await gw.admin('/readyz')).json.backends.peer.targets[0].breaker, 'open');
+    await sleep(1100);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => gw.get(peerPath('slow?ms=700'))));
+    assert.equal(total('/slow'), 2);
+    assert.equal(answers.filter(({ status }) => status === 503).length, 18);
+    assert.equal((await gw.get(peerPath('mirror'))).status, 200);
+    assert.equal(await metric(gw, 'millgate_target_breaker_openings_total'), 1);
+    assert.equal(peers[0].count('/mirror'), 1);
+  });
+
+  test('its state outlives a reload', async (t) => {
+    const { gw, total } = await startFleet(t, { count: 1, more: { breaker: { failures: 2, pause: '5m' } } });
+    for (let i = 0; i < 2; i++) await gw.get(peerPath('status?code=500'));
+    assertProblem(await gw.get(peerPath('mirror')), 503);
+    gw.rewriteConfig((config) => (config.backends.peer.max_waiting = 77));
+    assert.equal((await gw.reload()).status, 200);
+    assertProblem(await gw.get(peerPath('mirror')), 503);
+    assert.equal(total('/mirror'), 0);
+  });
+});
+
+describe('active probes', () => {
+  test('a target whose probe fails gets nothing until it is well again', async (t) => {
+    const { gw, peers } = await startFleet(t, {
+      count: 2, more: { probe: { path: '/health', interval: '100ms', timeout: '2s', unhealthy: 1 } },
+    });
+    const { port } = peers[0];
+    await peers[0].stop();
+    const targetOf = async () => (await gw.admin('/readyz')).json.backends.peer.targets[0];
+    await eventually(async () => (await targetOf()).state === 'down', 'the probe sees it');
+    peers[1].forget();
+    await inParallel(40, 4, () => gw.get(peerPath('mirror')));
+    assert.equal(peers[1].count('/mirror'), 40);
+    peers[0] = await startPeer({ port });
+    await eventually(async () => (await targetOf()).state === 'up', 'the probe sees it again');
+    await inParallel(40, 4, () => gw.get(peerPath('mirror')));
+    assert.ok(peers[0].count('/mirror') > 0);
+  });
+});
