@@ -102,6 +102,7 @@ struct gw_http_call {
     bool is_held;         /* until 100 (Continue) */
     bool is_body_dropped; /* the peer does not want the rest */
     bool wants_writable, was_sent;
+    bool is_reset; /* a write told so, and no read will: the end that it sees is none */
 
     /* the answer */
     struct http_input *input;

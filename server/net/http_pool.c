@@ -129,16 +129,23 @@ static void on_open(void *self)
     }
 }
 
+/* Closed by the peer, or it spoke unasked: of no use either way, and what it said would be taken
+ * for the next answer. TLS reads for itself, too. */
+static bool has_spoken(struct http_connection *connection)
+{
+    char unasked;
+
+    return gw_stream_read(connection->stream, &unasked, 1) != -EAGAIN;
+}
+
 static void on_readable(void *self)
 {
     struct http_connection *connection = self;
-    char unasked;
 
     if (connection->call != NULL)
         http_answer_on_readable(connection->call);
-    else if (gw_stream_read(connection->stream, &unasked, 1) !=
-             -EAGAIN)           /* TLS reads for itself, too */
-        close_idle(connection); /* closed by the peer, or it spoke unasked: of no use either way */
+    else if (has_spoken(connection))
+        close_idle(connection);
 }
 
 static void on_writable(void *self)
@@ -226,10 +233,14 @@ int http_pool_get(struct gw_http_call *call)
 {
     struct gw_http_origin *origin = call->origin;
 
-    if (!gw_list_is_empty(&origin->idle)) {
+    while (!gw_list_is_empty(&origin->idle)) {
         struct http_connection *connection =
             GW_LIST_ITEM(origin->idle.next, struct http_connection, node);
 
+        if (has_spoken(connection)) { /* since the loop last looked */
+            close_idle(connection);
+            continue;
+        }
         gw_list_remove(&connection->node);
         gw_list_append(&origin->busy, &connection->node);
         origin->idle_count--;
