@@ -13,6 +13,7 @@
 #define MAX_TARGETS 1024
 #define MAX_LABEL_BYTES 2048
 
+#define MIRRORS "millgate_backend_mirrored_total", "Copies of reads, by what came of them."
 #define RETRIES "millgate_backend_retries_total", "Requests sent to a backend once more, by reason."
 
 /* `labels` are those beside the backend's name. */
@@ -28,12 +29,25 @@ static const struct gw_metric backend_kinds[] = {
     {"millgate_backend_refused_total", "Requests for which no target might be asked.", NULL, false},
     {"millgate_backend_over_budget_total", "Retries and hedges that the budget forbade.", NULL,
      false},
+    {"millgate_backend_held_back_total", "Requests refused in maintenance, or as asked for.", NULL,
+     false},
+    {"millgate_backend_throttled", "Workers that make a pause that the backend asked for.", NULL,
+     true},
+    {"millgate_backend_queued", "Requests that wait for their turn at the backend.", NULL, true},
+    {"millgate_backend_hedges_total", "Reads that a second target was asked for.", NULL, false},
+    {"millgate_backend_hedges_won_total", "Of these, answered by the second.", NULL, false},
     {RETRIES, "reason=\"connect\"", false},
     {RETRIES, "reason=\"reset\"", false},
     {RETRIES, "reason=\"timeout\"", false},
     {RETRIES, "reason=\"502\"", false},
     {RETRIES, "reason=\"503\"", false},
     {RETRIES, "reason=\"504\"", false},
+    {MIRRORS, "result=\"same\"", false},
+    {MIRRORS, "result=\"other-status\"", false},
+    {MIRRORS, "result=\"other-body\"", false},
+    {MIRRORS, "result=\"failed\"", false},
+    {MIRRORS, "result=\"uncompared\"", false},
+    {MIRRORS, "result=\"dropped\"", false},
 };
 
 static const struct gw_metric target_kinds[] = {
@@ -49,6 +63,8 @@ static const struct gw_metric target_kinds[] = {
 
 #define BACKEND_KINDS GW_COUNT_OF(backend_kinds)
 #define TARGET_KINDS GW_COUNT_OF(target_kinds)
+#define MIRRORS_AT (BACKEND_KINDS - GW_MIRROR_RESULT_COUNT)
+#define RETRIES_AT (MIRRORS_AT - GW_RETRY_REASON_COUNT)
 
 struct gw_backend_metrics {
     struct gw_backend_metrics *next;
@@ -230,16 +246,28 @@ void gw_backend_metrics_publish(const struct gw_backend_metrics *metrics,
 {
     const struct gw_http_origin_stats sum = sum_origins(backend);
     const struct gw_backend_stats *stats = &backend->state->stats;
-    const uint64_t values[BACKEND_KINDS] = {
-        sum.calls,         sum.failures,      sum.connects,      sum.connect_failures,
-        sum.connections,   sum.waiting,       stats->refused,    stats->over_budget,
-        stats->retries[0], stats->retries[1], stats->retries[2], stats->retries[3],
-        stats->retries[4], stats->retries[5],
+    const struct gw_backend_state *state = backend->state;
+    uint64_t now_ns = gw_loop_now_ns(backend->upstreams->loop);
+    uint64_t values[BACKEND_KINDS] = {
+        sum.calls,
+        sum.failures,
+        sum.connects,
+        sum.connect_failures,
+        sum.connections,
+        sum.waiting,
+        stats->refused,
+        stats->over_budget,
+        stats->held_back,
+        state->throttle.until_ns > now_ns,
+        state->bulkhead.queued,
+        stats->hedges,
+        stats->hedges_won,
     };
 
+    memcpy(values + RETRIES_AT, stats->retries, sizeof(stats->retries));
+    memcpy(values + MIRRORS_AT, stats->mirrored, sizeof(stats->mirrored));
     for (size_t i = 0; metrics != NULL && i < BACKEND_KINDS; i++)
         gw_metrics_set(shard, &metrics->metrics[i], values[i]);
-    uint64_t now_ns = gw_loop_now_ns(backend->upstreams->loop);
     for (size_t i = 0; i < backend->config->target_count; i++) {
         if (backend->targets[i]->mark != NULL)
             publish_target(backend->targets[i], shard, now_ns);

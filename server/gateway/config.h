@@ -91,6 +91,7 @@ struct gw_config_target {
     struct gw_str authority; /* for the Host field: "erp.example:8443" */
     struct gw_str base_path; /* "" or "/a/b": begins with "/", does not end with it */
     unsigned weight;
+    uint32_t pools; /* see struct gw_target_config */
 };
 
 struct gw_config_backend {
@@ -104,13 +105,9 @@ struct gw_config_backend {
     unsigned max_connections, max_waiting;  /* of one worker */
     const struct gw_config_header *headers; /* added to each request; values are secrets */
     size_t header_count;
-    uint64_t slow_start_ns;
-    struct gw_outlier_rule outlier;
-    struct gw_breaker_rule breaker;
-    struct gw_retry_rule retry;
-    bool deduplicates;
+    /* Resilience alone is filled in: name, targets' origins and fields are the snapshot's. */
+    struct gw_backend_config resilience;
     bool send_bearer; /* the caller's token goes on to this backend */
-    struct gw_probe_rule probe;
 };
 
 /* What no contract can go below. */

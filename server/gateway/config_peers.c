@@ -69,8 +69,7 @@ static bool is_token_byte(char byte)
            (byte >= '0' && byte <= '9') || byte == '-' || byte == '_';
 }
 
-/* Names of backends and of fields: a token of RFC 9110, section 5.6.2, without its rarer signs. */
-static bool is_plain_name(struct gw_str name)
+bool gw_config_is_plain_name(struct gw_str name)
 {
     for (size_t i = 0; i < name.len; i++)
         if (!is_token_byte(name.ptr[i]))
@@ -122,7 +121,7 @@ static int fill_headers(struct gw_config_loader *loader, const char *pointer, co
         header->name = gw_str_of(name);
         header->value = gw_str_from(json_string_value(value), json_string_length(value));
         snprintf(inner, sizeof(inner), "%s/headers/%.64s", pointer, name);
-        if (!is_plain_name(header->name))
+        if (!gw_config_is_plain_name(header->name))
             gw_config_fail(loader, inner, "\"%.64s\" is no name of a field", name);
         else if (is_reserved_field(header->name))
             gw_config_fail(loader, inner, "the field %s is the gateway's own", name);
@@ -180,7 +179,7 @@ static int fill_backend(struct gw_config_loader *loader, const char *name, const
 
     snprintf(pointer, sizeof(pointer), "/backends/%.100s", name);
     backend->name = gw_str_of(name);
-    if (!is_plain_name(backend->name))
+    if (!gw_config_is_plain_name(backend->name))
         gw_config_fail(loader, pointer,
                        "a backend's name has 1 to 64 letters, digits, \"-\" and \"_\"");
     int rc = gw_config_fill_targets(loader, pointer, checked, backend);
@@ -194,8 +193,9 @@ static int fill_backend(struct gw_config_loader *loader, const char *name, const
     backend->max_connections = (unsigned)gw_config_number(checked, "max_connections");
     backend->max_waiting = (unsigned)gw_config_number(checked, "max_waiting");
     backend->send_bearer = json_is_true(json_object_get(checked, "send_bearer"));
-    gw_config_fill_resilience(loader, pointer, checked, backend);
-    rc = fill_grants(loader, pointer, json_object_get(checked, "grants"), backend);
+    rc = gw_config_fill_resilience(loader, pointer, checked, backend);
+    if (rc == 0)
+        rc = fill_grants(loader, pointer, json_object_get(checked, "grants"), backend);
     if (rc == 0)
         rc = fill_headers(loader, pointer, json_object_get(checked, "headers"), backend);
     return rc;

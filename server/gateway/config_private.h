@@ -27,8 +27,18 @@ int gw_config_fill_backends(struct gw_config_loader *loader);
 GW_MUST_CHECK
 int gw_config_fill_targets(struct gw_config_loader *loader, const char *pointer,
                            const json_t *checked, struct gw_config_backend *backend);
-void gw_config_fill_resilience(struct gw_config_loader *loader, const char *pointer,
+GW_MUST_CHECK
+int gw_config_fill_resilience(struct gw_config_loader *loader, const char *pointer,
+                              const json_t *checked, struct gw_config_backend *backend);
+/* Routes and maintenance, which are lists. */
+GW_MUST_CHECK
+int gw_config_fill_routes(struct gw_config_loader *loader, const char *pointer,
+                          const json_t *checked, struct gw_config_backend *backend);
+GW_MUST_CHECK
+int gw_config_fill_maintenance(struct gw_config_loader *loader, const char *pointer,
                                const json_t *checked, struct gw_config_backend *backend);
+/* Names of backends and of fields: a token of RFC 9110, section 5.6.2, without its rarer signs. */
+bool gw_config_is_plain_name(struct gw_str name);
 GW_MUST_CHECK
 int gw_config_fill_redis(struct gw_config_loader *loader);
 

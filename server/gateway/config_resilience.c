@@ -138,25 +138,78 @@ static void fill_probe(struct gw_config_loader *loader, const char *pointer, con
         gw_config_fail(loader, inner, "path must begin with \"/\" and hold no space or control");
 }
 
-void gw_config_fill_resilience(struct gw_config_loader *loader, const char *pointer,
-                               const json_t *checked, struct gw_config_backend *backend)
+static void fill_mirror(struct gw_config_loader *loader, const char *pointer, const json_t *checked,
+                        struct gw_mirror_rule *mirror)
+{
+    const json_t *backends = json_object_get(loader->config->checked, "backends");
+    const json_t *name = json_object_get(checked, "backend");
+    char inner[POINTER_BYTES];
+
+    *mirror = (struct gw_mirror_rule){
+        .backend = gw_config_text(checked, "backend"),
+        .percent = (uint32_t)gw_config_number(checked, "percent"),
+        .max_body_bytes = (uint32_t)gw_config_number(checked, "max_body"),
+    };
+    snprintf(inner, sizeof(inner), "%s/mirror/backend", pointer);
+    if (json_is_string(name) && json_object_get(backends, json_string_value(name)) == NULL)
+        gw_config_fail(loader, inner, "the backend \"%.64s\" is not configured",
+                       json_string_value(name));
+}
+
+static void fill_limits(const json_t *checked, struct gw_backend_config *rules)
+{
+    const json_t *bulkhead = json_object_get(checked, "bulkhead");
+    const json_t *hedge = json_object_get(checked, "hedge");
+
+    rules->bulkhead = (struct gw_bulkhead_rule){
+        .max_requests = (uint32_t)gw_config_number(bulkhead, "max_requests"),
+        .max_queued = (uint32_t)gw_config_number(bulkhead, "max_queued"),
+        .queue_ns = gw_config_number(bulkhead, "queue_timeout"),
+    };
+    rules->throttle = (struct gw_throttle_rule){
+        .obeys_429 = json_is_true(json_object_get(checked, "obey_retry_after")),
+        .obeys_503 = json_is_true(json_object_get(checked, "obey_retry_after_503")),
+        .max_ns = gw_config_number(checked, "max_retry_after"),
+    };
+    rules->hedge_ns = gw_config_number(hedge, "delay");
+    if (rules->retry.attempts == 0)
+        rules->retry.budget_percent = (uint32_t)gw_config_number(hedge, "budget");
+}
+
+static void fill_health(const json_t *checked, struct gw_backend_config *rules)
 {
     const json_t *outliers = json_object_get(checked, "outliers");
     const json_t *breaker = json_object_get(checked, "breaker");
 
-    backend->slow_start_ns = gw_config_number(checked, "slow_start");
-    backend->deduplicates = json_is_true(json_object_get(checked, "deduplicates"));
-    backend->outlier = (struct gw_outlier_rule){
+    rules->outlier = (struct gw_outlier_rule){
         .failures = (uint32_t)gw_config_number(outliers, "failures"),
         .base_ns = gw_config_number(outliers, "base_ejection"),
         .max_ns = gw_config_number(outliers, "max_ejection"),
         .max_percent = (uint32_t)gw_config_number(outliers, "max_percent"),
     };
-    backend->breaker = (struct gw_breaker_rule){
+    rules->breaker = (struct gw_breaker_rule){
         .failures = (uint32_t)gw_config_number(breaker, "failures"),
         .pause_ns = gw_config_number(breaker, "pause"),
         .probes = (uint32_t)gw_config_number(breaker, "probes"),
     };
-    fill_retry(loader, pointer, json_object_get(checked, "retry"), &backend->retry);
-    fill_probe(loader, pointer, json_object_get(checked, "probe"), &backend->probe);
+}
+
+int gw_config_fill_resilience(struct gw_config_loader *loader, const char *pointer,
+                              const json_t *checked, struct gw_config_backend *backend)
+{
+    struct gw_backend_config *rules = &backend->resilience;
+
+    rules->slow_start_ns = gw_config_number(checked, "slow_start");
+    rules->deduplicates = json_is_true(json_object_get(checked, "deduplicates"));
+    rules->deadline_field = gw_config_text(loader->config->checked, "request_timeout_field");
+    fill_health(checked, rules);
+    fill_retry(loader, pointer, json_object_get(checked, "retry"), &rules->retry);
+    fill_probe(loader, pointer, json_object_get(checked, "probe"), &rules->probe);
+    fill_mirror(loader, pointer, json_object_get(checked, "mirror"), &rules->mirror);
+    fill_limits(checked, rules);
+    int rc = gw_config_fill_routes(loader, pointer, checked, backend);
+    if (rc == 0)
+        rc = gw_config_fill_maintenance(loader, pointer, json_object_get(checked, "maintenance"),
+                                        backend);
+    return rc;
 }

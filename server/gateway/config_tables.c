@@ -224,6 +224,14 @@ const struct gw_option gw_config_options[] = {
      .fields = gw_config_backend_options,
      .value = "{}",
      .help = "The systems behind the gateway, by the name that contracts use."},
+    {.name = "request_timeout_field",
+     .type = GW_STRING,
+     .max = 64,
+     .value = "",
+     .help =
+         "The field in which callers may say how many milliseconds they wait, such as "
+         "X-Request-Timeout-Ms. It can only shorten the backend's own time-outs, and goes on to "
+         "the backend with what is left. Empty: no field does."},
     {.name = "floor",
      .type = GW_OBJECT,
      .fields = floor_options,

@@ -283,6 +283,19 @@ static void print_target(const struct probe *probe, struct gw_buf *out, uint64_t
     gw_buf_append_byte(out, '}');
 }
 
+static void print_maintenance(const struct gw_backend_config *backend, struct gw_buf *out)
+{
+    uint64_t now_s = gw_clock_realtime_ns() / GW_NS_PER_SECOND;
+    uint64_t end_s =
+        backend == NULL
+            ? 0
+            : gw_schedule_end(backend->maintenance, backend->maintenance_count, now_s);
+
+    if (end_s > 0)
+        gw_buf_printf(out, ",\"maintenance_seconds_left\":%llu",
+                      (unsigned long long)(end_s - now_s));
+}
+
 /* The probes of one backend stand together. Returns the first one behind them. */
 static size_t print_backend(const struct gw_probes *probes, size_t first, struct gw_buf *out)
 {
@@ -300,6 +313,7 @@ static size_t print_backend(const struct gw_probes *probes, size_t first, struct
     gw_buf_append_json(out, gw_str_of(best->backend));
     gw_buf_append_text(out, "\":{");
     print_state(out, best->state, best->reason);
+    print_maintenance(find_backend(probes, best->backend), out);
     gw_buf_append_text(out, ",\"targets\":[");
     for (size_t i = first; i < end; i++) {
         if (i > first)

@@ -122,24 +122,18 @@ static int make_backend(struct gw_arena *arena, const struct gw_config_backend *
             .authority = from->targets[i].authority,
             .base_path = from->targets[i].base_path,
             .weight = from->targets[i].weight,
+            .pools = from->targets[i].pools,
         };
-    *backend = (struct gw_backend_config){
-        .name = from->name,
-        .targets = targets,
-        .target_count = from->target_count,
-        .fields = fields,
-        .field_count = from->header_count,
-        .first_byte_ns = from->first_byte_timeout_ns,
-        .total_ns = from->total_timeout_ns,
-        .idle_ns = from->idle_timeout_ns,
-        .sends_bearer = from->send_bearer,
-        .deduplicates = from->deduplicates,
-        .slow_start_ns = from->slow_start_ns,
-        .outlier = from->outlier,
-        .breaker = from->breaker,
-        .retry = from->retry,
-        .probe = from->probe,
-    };
+    *backend = from->resilience;
+    backend->name = from->name;
+    backend->targets = targets;
+    backend->target_count = from->target_count;
+    backend->fields = fields;
+    backend->field_count = from->header_count;
+    backend->first_byte_ns = from->first_byte_timeout_ns;
+    backend->total_ns = from->total_timeout_ns;
+    backend->idle_ns = from->idle_timeout_ns;
+    backend->sends_bearer = from->send_bearer;
     return 0;
 }
 

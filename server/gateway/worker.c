@@ -336,7 +336,7 @@ static int set_up(struct gw_worker_thread *worker, const struct gw_worker_setup 
         rc = add_listeners(worker, setup, error);
     if (rc == 0)
         rc = gw_redis_access_open(&worker->redis, worker->loop, setup->redis, error);
-    public->redis = worker->redis.redis;
+    public->redis = worker->upstreams.redis = worker->redis.redis;
     if (rc == 0 && gw_check_create(worker->loop, on_check, worker, &worker->check) != 0)
         rc = gw_error_set(error, -ENOMEM, "out of memory");
     if (rc == 0)

@@ -27,6 +27,8 @@ static const struct gw_problem_type problem_types[] = {
     {"backend-unreachable", 502, "The backend cannot be reached"},
     {"overloaded", 503, "The gateway is at a limit"},
     {"unavailable", 503, "A service that is needed is not available"},
+    {"maintenance", 503, "The backend is under maintenance"},
+    {"backend-throttled", 503, "The backend has asked for a pause"},
     {"backend-unavailable", 503, "The backend is not asked for now"},
     {"backend-overloaded", 503, "The backend takes no more calls"},
     {"backend-timeout", 504, "The backend did not answer in time"},

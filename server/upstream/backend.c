@@ -16,6 +16,11 @@ int gw_backend_init(struct gw_backend *backend, struct gw_upstreams *upstreams,
     int rc = 0;
 
     made.state = gw_backend_state_get(upstreams, config->name);
+    if (made.state != NULL && (config->throttle.obeys_429 || config->throttle.obeys_503)) {
+        made.state->throttle.is_obeyed = true;
+        made.state->throttle.max_ns = config->throttle.max_ns;
+        gw_throttle_poll_start(upstreams);
+    }
     made.targets = calloc(config->target_count + 1, sizeof(struct gw_target *));
     if (made.state == NULL || made.targets == NULL)
         rc = gw_error_set(error, -ENOMEM, "out of memory");
@@ -40,21 +45,31 @@ void gw_backend_finish(struct gw_backend *backend)
 
 /* --- choosing --- */
 
-static size_t choose_among(const struct gw_backend *backend, uint32_t tried, uint64_t now_ns,
-                           bool (*may)(const struct gw_target *target, uint64_t now_ns))
+typedef bool target_test(const struct gw_target *target, uint64_t now_ns);
+
+static bool is_in(const struct gw_target_config *config, size_t index,
+                  struct gw_backend_scope scope)
+{
+    return (scope.tried >> index & 1) == 0 && (config->pools >> scope.pool & 1) != 0;
+}
+
+/* SIZE_MAX: none. */
+static size_t choose_among(const struct gw_backend *backend, struct gw_backend_scope scope,
+                           uint64_t now_ns, target_test *may)
 {
     const struct gw_backend_config *config = backend->config;
     struct gw_balance_choice choices[GW_MAX_TARGETS];
 
     for (size_t i = 0; i < config->target_count; i++) {
         const struct gw_target *target = backend->targets[i];
-        bool is_choice = (tried >> i & 1) == 0 && may(target, now_ns);
+        bool is_choice = is_in(&config->targets[i], i, scope) && may(target, now_ns);
         choices[i] = (struct gw_balance_choice){
             .weight = is_choice ? gw_target_weight(target, config, &config->targets[i], now_ns) : 0,
             .outstanding = target->outstanding,
         };
     }
-    return gw_balance_pick(choices, config->target_count, &backend->upstreams->random);
+    size_t index = gw_balance_pick(choices, config->target_count, &backend->upstreams->random);
+    return index == config->target_count ? SIZE_MAX : index;
 }
 
 static uint64_t wait_for_breaker(const struct gw_backend *backend, uint64_t now_ns)
@@ -69,32 +84,46 @@ static uint64_t wait_for_breaker(const struct gw_backend *backend, uint64_t now_
     return first_ns != UINT64_MAX && first_ns > now_ns ? first_ns - now_ns : 1;
 }
 
-struct gw_backend_choice gw_backend_choose(const struct gw_backend *backend, uint32_t tried,
-                                           uint64_t now_ns)
+static size_t choose_of_many(const struct gw_backend *backend, struct gw_backend_scope scope,
+                             uint64_t now_ns)
 {
-    size_t count = backend->config->target_count;
-    struct gw_backend_choice choice = {0};
+    const struct gw_backend_scope usual = {.tried = scope.tried};
+    size_t index = choose_among(backend, scope, now_ns, gw_target_is_well);
 
-    if (count == 1) {
-        if (tried != 0 || !gw_target_is_allowed(backend->targets[0], now_ns))
-            choice.index = SIZE_MAX;
-    } else {
-        choice.index = choose_among(backend, tried, now_ns, gw_target_is_well);
-        if (choice.index == count)
-            choice.index = choose_among(backend, tried, now_ns, gw_target_is_allowed);
-        if (choice.index == count)
-            choice.index = SIZE_MAX;
-    }
+    if (index == SIZE_MAX && scope.pool != 0)
+        index = choose_among(backend, usual, now_ns, gw_target_is_well);
+    if (index == SIZE_MAX)
+        index = choose_among(backend, scope, now_ns, gw_target_is_allowed);
+    if (index == SIZE_MAX && scope.pool != 0)
+        index = choose_among(backend, usual, now_ns, gw_target_is_allowed);
+    return index;
+}
+
+struct gw_backend_choice gw_backend_choose(const struct gw_backend *backend,
+                                           struct gw_backend_scope scope, uint64_t now_ns)
+{
+    struct gw_backend_choice choice = {.index = SIZE_MAX};
+
+    if (backend->config->target_count > 1)
+        choice.index = choose_of_many(backend, scope, now_ns);
+    else if (scope.tried == 0 && gw_target_is_allowed(backend->targets[0], now_ns))
+        choice.index = 0;
     if (choice.index == SIZE_MAX)
         choice.retry_ns = wait_for_breaker(backend, now_ns);
     return choice;
 }
 
-uint32_t gw_backend_count_untried(const struct gw_backend *backend, uint32_t tried, uint64_t now_ns)
+uint32_t gw_backend_count_untried(const struct gw_backend *backend, struct gw_backend_scope scope,
+                                  uint64_t now_ns)
 {
+    const struct gw_backend_config *config = backend->config;
+    const struct gw_backend_scope usual = {.tried = scope.tried};
     uint32_t count = 0;
 
-    for (size_t i = 0; i < backend->config->target_count; i++)
-        count += (tried >> i & 1) == 0 && gw_target_is_allowed(backend->targets[i], now_ns);
+    for (size_t i = 0; i < config->target_count; i++) {
+        bool is_there =
+            is_in(&config->targets[i], i, scope) || is_in(&config->targets[i], i, usual);
+        count += is_there && gw_target_is_allowed(backend->targets[i], now_ns);
+    }
     return count;
 }

@@ -9,8 +9,13 @@
 #include "server/core/error.h"
 #include "server/core/str.h"
 #include "server/net/http_client.h"
+#include "server/upstream/bulkhead.h"
+#include "server/upstream/mirror.h"
 #include "server/upstream/outlier.h"
 #include "server/upstream/retry.h"
+#include "server/upstream/route.h"
+#include "server/upstream/schedule.h"
+#include "server/upstream/throttle.h"
 
 struct gw_backend_state;
 struct gw_target;
@@ -27,6 +32,7 @@ struct gw_target_config {
     struct gw_str authority; /* the Host field */
     struct gw_str base_path; /* put before every path: "/odata/v4/erp", or empty */
     uint32_t weight;
+    uint32_t pools; /* bits: 0 for requests that no route takes, 1 for those of the first, ... */
     struct gw_target_mark *mark; /* what all threads know of it; NULL: nothing */
 };
 
@@ -58,13 +64,23 @@ struct gw_backend_config {
     struct gw_breaker_rule breaker;
     struct gw_retry_rule retry;
     struct gw_probe_rule probe;
+    const struct gw_route_rule *routes;
+    size_t route_count;
+    const struct gw_schedule_window *maintenance;
+    size_t maintenance_count;
+    struct gw_throttle_rule throttle;
+    struct gw_bulkhead_rule bulkhead;
+    struct gw_mirror_rule mirror;
+    uint64_t hedge_ns;            /* a second target is asked after so long; 0: none is */
+    struct gw_str deadline_field; /* in which callers say how long they wait; empty: in none */
 };
 
 struct gw_backend {
     const struct gw_backend_config *config;
-    struct gw_upstreams *upstreams; /* NULL: it could not be set up */
-    struct gw_backend_state *state; /* outlives the configuration */
-    struct gw_target **targets;     /* in the order of config->targets */
+    struct gw_upstreams *upstreams;  /* NULL: it could not be set up */
+    struct gw_backend_state *state;  /* outlives the configuration */
+    struct gw_target **targets;      /* in the order of config->targets */
+    const struct gw_backend *mirror; /* where reads are copied to, or NULL */
 };
 
 /* Takes references to the state of the backend and its targets, which are made on first use. The
@@ -80,11 +96,18 @@ struct gw_backend_choice {
     uint64_t retry_ns; /* when none may: until the first of them is tried again */
 };
 
-/* Chooses among the targets that are not in `tried` (a bit each): first among those that are well;
- * where none is, among all that a breaker does not forbid, for somebody may be wrong about them. */
-struct gw_backend_choice gw_backend_choose(const struct gw_backend *backend, uint32_t tried,
-                                           uint64_t now_ns);
+/* Who may be asked. */
+struct gw_backend_scope {
+    uint32_t pool;  /* 0, or 1 + the route that took the request */
+    uint32_t tried; /* a bit for each target that was asked already */
+};
 
-/* How many targets that are not in `tried` could be asked now. */
-uint32_t gw_backend_count_untried(const struct gw_backend *backend, uint32_t tried,
+/* Chooses among the targets in scope that are well; where none of the pool is, among those of pool
+ * 0; where none is there, among all that a breaker does not forbid, for somebody may be wrong about
+ * them. */
+struct gw_backend_choice gw_backend_choose(const struct gw_backend *backend,
+                                           struct gw_backend_scope scope, uint64_t now_ns);
+
+/* How many targets in scope, or of pool 0, could be asked now. */
+uint32_t gw_backend_count_untried(const struct gw_backend *backend, struct gw_backend_scope scope,
                                   uint64_t now_ns);

@@ -5,8 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define GW_BUDGET_RESERVE 10 /* so many may be spent at once, also by a backend with few requests \
-                              */
+#define GW_BUDGET_RESERVE                                                   \
+    10 /* so many may be spent at once, also by a backend with few requests \
+        */
 
 /* All zeroes is a full one. */
 struct gw_budget {

@@ -47,10 +47,25 @@ static void leave(void *self)
         proxy->current->call = NULL;
     }
     proxy_try_cancel_all(proxy);
+    gw_bulkhead_leave(&proxy->place);
+    gw_mirror_give_up(proxy->mirror);
+    proxy->mirror = NULL;
+}
+
+/* Nothing more is wanted of the backend. */
+static void depart(struct proxy *proxy, bool is_whole)
+{
+    gw_bulkhead_leave(&proxy->place);
+    if (is_whole)
+        gw_mirror_end(proxy->mirror, proxy->ex->record.upstream_status);
+    else
+        gw_mirror_give_up(proxy->mirror);
+    proxy->mirror = NULL;
 }
 
 void proxy_refuse(struct proxy *proxy, const char *problem, const char *detail, uint64_t retry_ns)
 {
+    depart(proxy, false);
     gw_exchange_reject(proxy->ex, problem, detail, retry_ns);
     gw_chain_response_set(proxy->ex);
 }
@@ -70,8 +85,12 @@ static ssize_t read_answer(struct proxy *proxy, char *out, size_t capacity)
     if (count < 0) { /* the call would tell of its failure later: the exchange may be gone then */
         proxy_try_cancel(attempt);
         proxy->has_failed = true;
+        depart(proxy, false);
     } else if (count == 0) {
         proxy_try_end(attempt);
+        depart(proxy, true);
+    } else if (proxy->mirror != NULL) {
+        gw_mirror_feed(proxy->mirror, out, (size_t)count);
     }
     return count;
 }
@@ -134,17 +153,48 @@ static void accept(struct proxy *proxy, const struct gw_http_answer_head *head)
     gw_chain_response_set(ex);
 }
 
+static void note_throttling(struct proxy *proxy, const struct gw_http_answer_head *head)
+{
+    const struct gw_str *retry_after =
+        gw_field_find(head->fields, head->field_count, GW_STR("retry-after"));
+
+    if (retry_after != NULL)
+        gw_throttle_note(proxy->backend->state, &proxy->backend->config->throttle, head->status,
+                         *retry_after, gw_clock_realtime_ns() / GW_NS_PER_SECOND);
+}
+
+/* Whether the answer is not passed on, as another may be better. */
+static bool is_passed_over(struct proxy_try *attempt, int status)
+{
+    struct proxy_try *other = proxy_try_other(attempt);
+
+    if (status < 500)
+        return false;
+    if (other == NULL)
+        return proxy_try_again(attempt->proxy, gw_retry_reason_of_status(status), true);
+    attempt->proxy->current = other;
+    return true;
+}
+
 static void on_head(void *self, const struct gw_http_answer_head *head)
 {
     struct proxy_try *attempt = self;
     struct proxy *proxy = attempt->proxy;
 
     proxy_try_report(attempt, head->status >= 500 ? GW_TARGET_FAILURE : GW_TARGET_SUCCESS);
-    if (head->status >= 500 &&
-        proxy_try_again(proxy, gw_retry_reason_of_status(head->status), true)) {
+    if (head->status == 429 || head->status == 503)
+        note_throttling(proxy, head);
+    if (is_passed_over(attempt, head->status)) {
         proxy_try_cancel(attempt);
         return;
     }
+    gw_timer_stop(&proxy->timer);
+    if (proxy_try_other(attempt) != NULL) {
+        proxy->backend->state->stats.hedges_won += attempt == &proxy->tries[1];
+        proxy_try_cancel(proxy_try_other(attempt));
+    }
+    proxy->current = attempt;
+    proxy->ex->record.target = attempt->url;
     accept(proxy, head);
 }
 
@@ -175,7 +225,12 @@ static void on_failure(void *self, enum gw_http_failure failure, const char *det
     bool was_sent = gw_http_call_was_sent(attempt->call);
 
     proxy_try_report(attempt, is_fault_of_target(failure) ? GW_TARGET_FAILURE : GW_TARGET_UNKNOWN);
+    struct proxy_try *other = proxy_try_other(attempt);
     proxy_try_end(attempt);
+    if (other != NULL) { /* a hedge: there is still one to wait for */
+        proxy->current = other;
+        return;
+    }
     ex->record.detail = gw_arena_copy(&ex->arena, gw_str_of(detail));
     if (ex->state == GW_EXCHANGE_DECIDING && ex->record.upstream_status == 0) {
         if (!proxy_try_again(proxy, gw_retry_reason_of_failure(failure, was_sent), was_sent))
@@ -184,6 +239,7 @@ static void on_failure(void *self, enum gw_http_failure failure, const char *det
         return;
     }
     proxy->has_failed = true;
+    depart(proxy, false);
     ex->record.problem = failure_problems[failure].problem;
     gw_exchange_source_ready(ex);
 }
@@ -206,6 +262,7 @@ static int prepare(struct proxy *proxy)
 
     if (fields == NULL)
         return -ENOMEM;
+    proxy->fields = fields;
     proxy->request = (struct gw_http_request){
         .method = ex->request.method_name,
         .fields = fields,
@@ -215,6 +272,20 @@ static int prepare(struct proxy *proxy)
         .total_ns = config->total_ns,
         .idle_ns = config->idle_ns,
     };
+    if (config->total_ns > 0)
+        proxy->deadline_ns = gw_loop_now_ns(ex->worker->loop) + config->total_ns;
+    return gw_proxy_request_fields(ex, config, fields, &proxy->request.field_count);
+}
+
+void proxy_launch(struct proxy *proxy)
+{
+    struct gw_exchange *ex = proxy->ex;
+    const struct gw_backend_config *config = proxy->backend->config;
+
+    if (ex->is_body_over) { /* the limit was broken while the policies ran, or in the queue */
+        proxy_refuse(proxy, "body-too-large", NULL, 0);
+        return;
+    }
     proxy->is_request_ended = ex->is_body_ended || ex->request.body_bytes == 0;
     proxy->kept = (struct proxy_kept){.bytes = (char *)(uintptr_t)ex->preread.ptr,
                                       .len = ex->preread.len,
@@ -223,9 +294,10 @@ static int prepare(struct proxy *proxy)
     proxy->is_repeatable =
         config->retry.attempts > 1 &&
         (gw_retry_is_idempotent(ex->request.method) || (ex->is_keyed && config->deduplicates));
-    if (config->total_ns > 0)
-        proxy->deadline_ns = gw_loop_now_ns(ex->worker->loop) + config->total_ns;
-    return gw_proxy_request_fields(ex, config, fields, &proxy->request.field_count);
+    if (config->route_count > 0)
+        proxy->scope.pool = gw_route_choose(config->routes, config->route_count, ex,
+                                            &proxy->backend->upstreams->random);
+    proxy_try_first(proxy);
 }
 
 void gw_proxy_start(struct gw_exchange *ex, const struct gw_backend *backend, struct gw_str target)
@@ -242,10 +314,11 @@ void gw_proxy_start(struct gw_exchange *ex, const struct gw_backend *backend, st
         proxy->current = &proxy->tries[0];
         rc = prepare(proxy);
     }
-    if (ex->is_body_over || rc != 0) { /* the limit was broken while the policies ran */
-        gw_problem_set(ex, ex->is_body_over ? "body-too-large" : "overloaded", NULL);
+    if (rc != 0) {
+        gw_problem_set(ex, "overloaded", NULL);
         gw_chain_response_set(ex);
         return;
     }
-    proxy_try_first(proxy);
+    if (proxy_gate_passes(proxy))
+        proxy_gate_enter(proxy);
 }

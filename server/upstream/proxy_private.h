@@ -13,6 +13,7 @@ struct proxy_try {
     struct proxy *proxy;
     struct gw_target *target;  /* NULL: not under way */
     struct gw_http_call *call; /* NULL once it has ended */
+    struct gw_str url;
     bool is_probe, is_reported;
 };
 
@@ -27,13 +28,17 @@ struct proxy {
     struct gw_exchange *ex;
     const struct gw_backend *backend;
     struct gw_str path;             /* and query, without a target's base */
+    struct gw_field *fields;        /* of the request */
     struct gw_http_request request; /* the same for every try, but for what depends on the target */
     struct proxy_try tries[2];      /* the second for a hedge */
     struct proxy_try *current;      /* the one whose answer counts, or that takes the body */
-    uint32_t tried;                 /* targets: a bit each */
+    struct gw_backend_scope scope;  /* who may be asked, and was */
     uint32_t attempts;
     uint64_t deadline_ns;  /* of all tries together; 0: none */
-    struct gw_timer timer; /* until the next try */
+    struct gw_timer timer; /* until the next try, or the turn at the bulkhead */
+    struct gw_bulkhead_place place;
+    struct gw_mirror *mirror; /* or NULL */
+    size_t deadline_at; /* the field that tells the backend how long is left; SIZE_MAX: none */
     struct proxy_kept kept;
     bool is_repeatable; /* after a byte of it has left, too */
     bool is_request_ended;
@@ -45,9 +50,22 @@ extern const struct gw_http_call_events proxy_events;
 /* No try is left: a problem is the answer. */
 void proxy_refuse(struct proxy *proxy, const char *problem, const char *detail, uint64_t retry_ns);
 
+/* --- proxy_gate.c --- */
+/* Whether the backend may be asked now: maintenance, throttling, the caller's deadline. The
+ * response is set if not. */
+bool proxy_gate_passes(struct proxy *proxy);
+/* Goes on with `launch` when there is a place at the backend; the response is set if none comes
+ * free. */
+void proxy_gate_enter(struct proxy *proxy);
+/* The field that says how long is left, for a try that begins now. False without memory. */
+bool proxy_gate_write_deadline(struct proxy *proxy, uint64_t now_ns);
+void proxy_launch(struct proxy *proxy); /* proxy.c */
+
 /* --- proxy_try.c --- */
 /* Chooses a target and starts a call to it. On failure the response is set. */
 void proxy_try_first(struct proxy *proxy);
+/* The other one of the two tries, if it is under way. */
+struct proxy_try *proxy_try_other(struct proxy_try *attempt);
 /* Another try may mend this: it is on its way then. */
 bool proxy_try_again(struct proxy *proxy, enum gw_retry_reason reason, bool was_sent);
 void proxy_try_report(struct proxy_try *attempt, enum gw_target_outcome outcome);

@@ -46,6 +46,14 @@ void proxy_try_cancel_all(struct proxy *proxy)
     proxy_try_cancel(&proxy->tries[1]);
 }
 
+struct proxy_try *proxy_try_other(struct proxy_try *attempt)
+{
+    struct proxy *proxy = attempt->proxy;
+    struct proxy_try *other = &proxy->tries[attempt == &proxy->tries[0]];
+
+    return other->call != NULL ? other : NULL;
+}
+
 /* --- the start of one --- */
 
 static struct gw_str join_target(struct proxy *proxy, struct gw_str base)
@@ -56,11 +64,10 @@ static struct gw_str join_target(struct proxy *proxy, struct gw_str base)
                            GW_STR_ARG(proxy->path));
 }
 
-static int start(struct proxy *proxy, size_t index, uint64_t now_ns)
+static int start(struct proxy *proxy, struct proxy_try *attempt, size_t index, uint64_t now_ns)
 {
     const struct gw_target_config *config = &proxy->backend->config->targets[index];
     struct gw_http_request request = proxy->request;
-    struct proxy_try *attempt = proxy->current;
 
     request.target = join_target(proxy, config->base_path);
     request.host = config->authority;
@@ -69,10 +76,11 @@ static int start(struct proxy *proxy, size_t index, uint64_t now_ns)
         request.body_bytes = (int64_t)proxy->kept.len;
     if (proxy->deadline_ns > 0)
         request.total_ns = proxy->deadline_ns > now_ns ? proxy->deadline_ns - now_ns : 1;
-    if (request.target.ptr == NULL)
+    if (request.target.ptr == NULL || !proxy_gate_write_deadline(proxy, now_ns))
         return -ENOMEM;
-    *attempt = (struct proxy_try){.proxy = proxy, .target = proxy->backend->targets[index]};
-    proxy->tried |= UINT32_C(1) << index;
+    *attempt = (struct proxy_try){
+        .proxy = proxy, .target = proxy->backend->targets[index], .url = config->url};
+    proxy->scope.tried |= UINT32_C(1) << index;
     proxy->attempts++;
     proxy->ex->record.attempts = proxy->attempts;
     proxy->ex->record.target = config->url;
@@ -87,28 +95,63 @@ static int start(struct proxy *proxy, size_t index, uint64_t now_ns)
 /* Returns whether a try is under way; the response is set otherwise. */
 static bool try_one(struct proxy *proxy, uint64_t now_ns)
 {
-    struct gw_backend_choice choice = gw_backend_choose(proxy->backend, proxy->tried, now_ns);
+    struct gw_backend_choice choice = gw_backend_choose(proxy->backend, proxy->scope, now_ns);
 
-    if (choice.index == SIZE_MAX && proxy->tried != 0) /* all have had their turn */
-        choice = gw_backend_choose(proxy->backend, 0, now_ns);
+    if (choice.index == SIZE_MAX && proxy->scope.tried != 0) { /* all have had their turn */
+        proxy->scope.tried = 0;
+        choice = gw_backend_choose(proxy->backend, proxy->scope, now_ns);
+    }
     if (choice.index == SIZE_MAX) {
         proxy->backend->state->stats.refused++;
         proxy_refuse(proxy, "backend-unavailable", NULL, choice.retry_ns);
         return false;
     }
-    int rc = start(proxy, choice.index, now_ns);
+    int rc = start(proxy, proxy->current, choice.index, now_ns);
     if (rc != 0)
         proxy_refuse(proxy, rc == -ENOMEM ? "overloaded" : "malformed-request", NULL, 0);
     return rc == 0;
 }
 
-void proxy_try_first(struct proxy *proxy)
+/* --- a hedge --- */
+
+/* The first one is late: a second target is asked the same, and the first answer counts. */
+static void on_late(struct gw_timer *timer)
 {
+    struct proxy *proxy = GW_CONTAINER_OF(timer, struct proxy, timer);
+    struct gw_backend_stats *stats = &proxy->backend->state->stats;
     uint64_t now_ns = now_of(proxy);
 
-    gw_budget_earn(&proxy->backend->state->budget, proxy->backend->config->retry.budget_percent);
-    if (try_one(proxy, now_ns))
-        proxy_body_begin(proxy);
+    if (proxy->ex->state != GW_EXCHANGE_DECIDING || proxy->ex->record.upstream_status != 0)
+        return;
+    struct gw_backend_choice choice = gw_backend_choose(proxy->backend, proxy->scope, now_ns);
+    if (choice.index == SIZE_MAX)
+        return;
+    if (!gw_budget_take(&proxy->backend->state->budget)) {
+        stats->over_budget++;
+        return;
+    }
+    stats->hedges += start(proxy, &proxy->tries[1], choice.index, now_ns) == 0;
+}
+
+static bool can_hedge(const struct proxy *proxy)
+{
+    return proxy->backend->config->hedge_ns > 0 && proxy->ex->request.method == GW_METHOD_GET &&
+           proxy->is_request_ended && proxy->kept.len == 0;
+}
+
+void proxy_try_first(struct proxy *proxy)
+{
+    const struct gw_backend_config *config = proxy->backend->config;
+    uint64_t now_ns = now_of(proxy);
+
+    gw_budget_earn(&proxy->backend->state->budget, config->retry.budget_percent);
+    if (!try_one(proxy, now_ns))
+        return;
+    if (can_hedge(proxy))
+        gw_timer_start(proxy->ex->worker->loop, &proxy->timer, config->hedge_ns, on_late);
+    if (config->mirror.percent > 0)
+        proxy->mirror = gw_mirror_start(proxy->backend, proxy->ex, proxy->path);
+    proxy_body_begin(proxy);
 }
 
 /* --- another one --- */
@@ -138,10 +181,11 @@ bool proxy_try_again(struct proxy *proxy, enum gw_retry_reason reason, bool was_
         .is_repeatable = proxy->is_repeatable,
         .is_body_kept = proxy->kept.is_whole,
         .attempts = proxy->attempts,
-        .untried = gw_backend_count_untried(proxy->backend, proxy->tried, now_ns),
+        .untried = gw_backend_count_untried(proxy->backend, proxy->scope, now_ns),
     };
 
-    if (proxy->ex->state != GW_EXCHANGE_DECIDING || !gw_retry_may(rule, &failed))
+    if (proxy->ex->state != GW_EXCHANGE_DECIDING || !gw_retry_may(rule, &failed) ||
+        (state->throttle.is_obeyed && state->throttle.until_ns > now_ns))
         return false;
     /* To go on to the next target before a byte has left is no repetition: it needs no budget. */
     bool is_fail_over = reason == GW_RETRY_CONNECT && failed.untried > 0;

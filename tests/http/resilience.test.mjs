@@ -5,46 +5,12 @@ import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { startPeer } from '../rigs/peer/peer.mjs';
-import { assertProblem, eventually, peerPath, startGateway } from './support/harness.mjs';
-
-const grants = ['/system/*'];
-
-/** A gateway whose backend `peer` has several targets; `more` are further options of the backend. */
-async function startFleet(t, { count = 3, weights = [], more = {}, workers = 1 } = {}) {
-  const peers = await Promise.all(Array.from({ length: count }, () => startPeer()));
-  const targets = peers.map(({ url }, i) => ({ url, ...(weights[i] ? { weight: weights[i] } : {}) }));
-  const gw = await startGateway(t, { peer: null, config: { workers, backends: { peer: { targets, grants, ...more } } } });
-  t.after(() => Promise.all(peers.map((peer) => peer.stop())));
-  return { gw, peers, total: (path) => peers.reduce((sum, peer) => sum + peer.count(path), 0) };
-}
-
-/** Calls `one` until `count` calls were made, `width` at a time; gives what they gave. */
-async function inParallel(count, width, one) {
-  const results = [];
-  let next = 0;
-  await Promise.all(Array.from({ length: width }, async () => {
-    while (next < count) {
-      const at = next++;
-      results[at] = await one(at);
-    }
-  }));
-  return results;
-}
-
-function logLine(gw, path) {
-  return eventually(() => gw.accessLog().find((line) => line.path === path), 'the line is written');
-}
-
-async function metric(gw, name, labels = '') {
-  await sleep(250); // workers publish theirs each 100 ms
-  const { text } = await gw.admin('/metrics');
-  const lines = text.split('\n').filter((line) => line.startsWith(name) && line.includes(labels));
-  return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
-}
+import { inParallel, logLine, metric, startFleet } from './support/fleet.mjs';
+import { assertProblem, eventually, peerPath } from './support/harness.mjs';
 
 describe('several targets', () => {
   test('share the requests by their weights', async (t) => {
-    const { gw, peers } = await startFleet(t, { weights: [100, 300] });
+    const { gw, peers } = await startFleet(t, { target: (i) => (i === 1 ? { weight: 300 } : {}) });
     const answers = await inParallel(400, 4, () => gw.get(peerPath('mirror')));
     assert.ok(answers.every(({ status }) => status === 200));
     const [a, b, c] = peers.map((peer) => peer.count('/mirror'));

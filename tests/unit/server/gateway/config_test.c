@@ -220,7 +220,7 @@ static void all_keys_are_taken(void **state)
     assert_str(erp->headers[0].value, "hush");
     assert_true(erp->send_bearer);
     assert_int_equal(erp->total_timeout_ns, 0);
-    assert_str(erp->probe.path, "/health");
+    assert_str(erp->resilience.probe.path, "/health");
     assert_true(gw_grant_matches_any(erp->grants, erp->grant_count, GW_STR("/process/x")));
     assert_false(gw_grant_matches_any(erp->grants, erp->grant_count, GW_STR("/system/mes")));
     const struct gw_config_backend *plain = gw_config_backend_find(config, GW_STR("plain"));
