@@ -1,12 +1,13 @@
 // Several targets behind one backend: who is asked, what is sent again, and what never is.
 
 import assert from 'node:assert/strict';
+import { connect, createServer } from 'node:net';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { startPeer } from '../rigs/peer/peer.mjs';
-import { inParallel, logLine, metric, startFleet } from './support/fleet.mjs';
-import { assertProblem, eventually, peerPath } from './support/harness.mjs';
+import { grants, inParallel, logLine, metric, startFleet } from './support/fleet.mjs';
+import { assertProblem, eventually, peerPath, startGateway } from './support/harness.mjs';
 
 describe('several targets', () => {
   test('share the requests by their weights', async (t) => {
@@ -77,6 +78,71 @@ describe('retries', () => {
     const sent = total('/status');
     assert.ok(sent > 200 && sent <= 200 + 10 + 40, `${sent} for 200`);
     assert.ok((await metric(gw, 'millgate_backend_over_budget_total')) > 0);
+  });
+});
+
+/** A TCP proxy before `peer` that cuts each connection after a number of bytes, of the one direction or the other. */
+async function startCutter(t, peer, nextCut) {
+  const server = createServer((socket) => {
+    const onward = connect(peer.port, '127.0.0.1');
+    const cut = nextCut();
+    const end = () => (socket.destroy(), onward.destroy());
+    const pass = (from, to, most) => {
+      let left = most;
+      from.on('data', (bytes) => {
+        to.write(bytes.subarray(0, left));
+        left -= bytes.length;
+        if (left <= 0) to.end(() => setImmediate(end));
+      });
+      from.on('error', end).on('close', end);
+    };
+    pass(socket, onward, cut.request);
+    pass(onward, socket, cut.answer);
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  return `http://127.0.0.1:${server.address().port}`;
+}
+
+describe('what a broken connection leaves behind', () => {
+  test('a write is executed once at most, a read or a PUT is answered', async (t) => {
+    const peers = [await startPeer(), await startPeer()];
+    t.after(() => Promise.all(peers.map((peer) => peer.stop())));
+    let connections = 0;
+    const nextCut = () => { // of a request's head, of its body, of the answer, and of nothing
+      const far = Number.MAX_SAFE_INTEGER;
+      const cuts = [{ request: 1 }, { request: 40 }, { request: 900 }, { answer: 1 }, { answer: 60 }, {}, {}];
+      return { request: far, answer: far, ...cuts[connections++ % cuts.length] };
+    };
+    const urls = await Promise.all(peers.map((peer) => startCutter(t, peer, nextCut)));
+    const gw = await startGateway(t, {
+      peer: null,
+      config: {
+        backends: {
+          peer: {
+            targets: urls.map((url) => ({ url })), grants, outliers: { failures: 0 },
+            retry: { attempts: 10, on: ['connect', 'reset', 'timeout', '502', '503', '504'], backoff: '1ms', budget: 100 },
+          },
+        },
+      },
+    });
+    const answers = await inParallel(300, 6, (at) => {
+      const method = ['POST', 'PUT', 'GET'][at % 3];
+      const body = method === 'GET' ? undefined : `${at} `.padEnd(1500, 'x');
+      return gw.request(peerPath('mirror'), { method, body }).then((answer) => ({ method, at, ...answer }));
+    });
+    const executed = new Map();
+    for (const { method, body, isComplete } of peers.flatMap((peer) => peer.requests)) {
+      const id = Number(body.split(' ')[0]);
+      if (isComplete && method === 'POST') executed.set(id, (executed.get(id) ?? 0) + 1);
+    }
+    assert.deepEqual([...executed].filter(([, count]) => count > 1), []);
+    const posts = answers.filter(({ method }) => method === 'POST');
+    assert.ok(posts.some(({ status }) => status === 502), 'some were cut');
+    for (const { at, status } of posts) if (status === 200) assert.equal(executed.get(at), 1);
+    const others = answers.filter(({ method, status }) => method !== 'POST' && status !== 200);
+    assert.deepEqual(others.map(({ method, status }) => [method, status]), []);
+    assert.ok(answers.every(({ status, method, at, json }) => status !== 200 || method === 'GET' || json.body.startsWith(`${at} `)));
   });
 });
 
