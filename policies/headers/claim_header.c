@@ -16,30 +16,6 @@ static bool can_stand_in_field(struct gw_str text)
     return text.len <= MAX_VALUE_BYTES;
 }
 
-static int scalar_text(const struct gw_json_tape *tape, uint32_t at, struct gw_str *out_text)
-{
-    switch (gw_json_type(tape, at)) {
-    case GW_JSON_STRING:
-        *out_text = gw_json_string(tape, at);
-        return 0;
-    case GW_JSON_NUMBER:
-        *out_text = gw_json_number(tape, at);
-        return 0;
-    case GW_JSON_TRUE:
-        *out_text = GW_STR("true");
-        return 0;
-    case GW_JSON_FALSE:
-        *out_text = GW_STR("false");
-        return 0;
-    case GW_JSON_NULL:
-        return -ENOENT;
-    case GW_JSON_ARRAY:
-    case GW_JSON_OBJECT:
-        break;
-    }
-    return -EINVAL;
-}
-
 static int array_text(struct gw_arena *arena, const struct gw_json_tape *tape, uint32_t array,
                       struct gw_str *out_text)
 {
@@ -48,7 +24,7 @@ static int array_text(struct gw_arena *arena, const struct gw_json_tape *tape, u
 
     for (uint32_t at = array + 1; at < end; at = gw_json_next(tape, at)) {
         struct gw_str item;
-        int rc = scalar_text(tape, at, &item);
+        int rc = gw_json_scalar_text(tape, at, &item);
         if (rc != 0 || gw_str_find(item, ',') < item.len || text.len + item.len > MAX_VALUE_BYTES)
             return -EINVAL;
         text = gw_arena_printf(arena, "%.*s%s%.*s", GW_STR_ARG(text), text.len > 0 ? "," : "",
@@ -74,7 +50,7 @@ int claim_header_value(struct gw_arena *arena, struct gw_str claims, struct gw_s
     if (at == GW_JSON_NONE)
         return -ENOENT;
     rc = gw_json_type(&tape, at) == GW_JSON_ARRAY ? array_text(arena, &tape, at, &text)
-                                                  : scalar_text(&tape, at, &text);
+                                                  : gw_json_scalar_text(&tape, at, &text);
     if (rc != 0)
         return rc;
     if (!can_stand_in_field(text))

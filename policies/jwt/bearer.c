@@ -1,6 +1,7 @@
 #include "policies/jwt/bearer.h"
 
 #include "server/core/buf.h"
+#include "server/http/challenge.h"
 
 #define MAX_CHALLENGE_BYTES 4096
 
@@ -21,25 +22,15 @@ enum bearer_found bearer_find(const struct gw_exchange *ex, struct gw_str *out_t
 
     struct gw_str value = gw_str_trim(found->value);
     size_t scheme_len = gw_str_find(value, ' ');
-    if (!gw_str_equal_nocase(gw_str_from(value.ptr, scheme_len), GW_STR("Bearer")))
+    struct gw_str scheme = gw_str_from(value.ptr, scheme_len);
+    bool is_dpop = gw_str_equal_nocase(scheme, GW_STR("DPoP"));
+    if (!is_dpop && !gw_str_equal_nocase(scheme, GW_STR("Bearer")))
         return BEARER_NONE;
     struct gw_str token = gw_str_trim(gw_str_tail(value, scheme_len));
     if (token.len == 0)
         return BEARER_MALFORMED;
     *out_token = token;
-    return BEARER_TOKEN;
-}
-
-/* The refusal stands without its challenge too, so a failure here changes nothing. */
-static void add_challenge(struct gw_exchange *ex, struct gw_buf *challenge)
-{
-    struct gw_str value = {NULL, 0};
-
-    if (!challenge->has_failed)
-        value = gw_arena_copy(&ex->arena, gw_buf_str(challenge));
-    gw_buf_finish(challenge);
-    if (value.ptr != NULL && gw_response_add_field(ex, GW_STR("WWW-Authenticate"), value) != 0)
-        ex->must_close = true;
+    return is_dpop ? BEARER_DPOP_TOKEN : BEARER_TOKEN;
 }
 
 enum gw_verdict bearer_refuse(struct gw_exchange *ex, struct gw_str realm, const char *error,
@@ -49,31 +40,8 @@ enum gw_verdict bearer_refuse(struct gw_exchange *ex, struct gw_str realm, const
     enum gw_verdict verdict = gw_exchange_reject(ex, "unauthorized", description, 0);
 
     gw_buf_init(&challenge, MAX_CHALLENGE_BYTES);
-    gw_buf_printf(&challenge, "Bearer realm=\"%.*s\"", GW_STR_ARG(realm));
-    if (error != NULL)
-        gw_buf_printf(&challenge, ", error=\"%s\", error_description=\"%s\"", error, description);
-    add_challenge(ex, &challenge);
-    return verdict;
-}
-
-enum gw_verdict bearer_refuse_scope(struct gw_exchange *ex, struct gw_str realm,
-                                    const struct gw_str *scopes, size_t scope_count)
-{
-    struct gw_buf challenge;
-    enum gw_verdict verdict =
-        gw_exchange_reject(ex, "insufficient-scope", "the token lacks a scope", 0);
-
-    gw_buf_init(&challenge, MAX_CHALLENGE_BYTES);
-    gw_buf_printf(&challenge,
-                  "Bearer realm=\"%.*s\", error=\"insufficient_scope\", "
-                  "error_description=\"the token lacks a scope\"",
-                  GW_STR_ARG(realm));
-    for (size_t i = 0; i < scope_count; i++) {
-        gw_buf_append_text(&challenge, i == 0 ? ", scope=\"" : " ");
-        gw_buf_append_str(&challenge, scopes[i]);
-    }
-    if (scope_count > 0)
-        gw_buf_append_byte(&challenge, '"');
-    add_challenge(ex, &challenge);
+    gw_buf_printf(&challenge, "Bearer realm=\"%.*s\", error=\"%s\", error_description=\"%s\"",
+                  GW_STR_ARG(realm), error, description);
+    gw_challenge_add(ex, &challenge);
     return verdict;
 }

@@ -1,4 +1,4 @@
-/* Bearer tokens on the wire (RFC 6750): the credential of a request, and the challenge of a
+/* Tokens on the wire (RFC 6750, RFC 9449): the credential of a request, and the challenge of a
  * refusal. */
 #pragma once
 
@@ -8,18 +8,15 @@
 enum bearer_found {
     BEARER_NONE, /* no Authorization, or another scheme */
     BEARER_TOKEN,
-    BEARER_MALFORMED, /* two fields, or nothing behind the scheme */
+    BEARER_DPOP_TOKEN, /* the scheme is DPoP */
+    BEARER_MALFORMED,  /* two fields, or nothing behind the scheme */
 };
 
-/* The one `Authorization: Bearer` of the request; *out_token borrows from the field. Whether its
- * characters are those of a token is left to who reads it. */
+/* The one `Authorization: Bearer` or `DPoP` of the request; *out_token borrows from the field.
+ * Whether its characters are those of a token is left to who reads it. */
 enum bearer_found bearer_find(const struct gw_exchange *ex, struct gw_str *out_token);
 
-/* 401 with a challenge. `error` is NULL if no token was sent; it and `description` are ASCII
- * without quotes or backslashes. Returns GW_STOP. */
+/* 401 with a challenge. `error` and `description` are ASCII without quotes or backslashes. Returns
+ * GW_STOP. */
 enum gw_verdict bearer_refuse(struct gw_exchange *ex, struct gw_str realm, const char *error,
                               const char *description);
-
-/* 403: the token lacks one of the scopes that `wanted` asks for. Returns GW_STOP. */
-enum gw_verdict bearer_refuse_scope(struct gw_exchange *ex, struct gw_str realm,
-                                    const struct gw_str *scopes, size_t scope_count);

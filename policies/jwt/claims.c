@@ -176,11 +176,15 @@ static bool is_subject(struct gw_str subject)
     return subject.len > 0 && subject.len <= MAX_SUBJECT_BYTES;
 }
 
-static enum jose_verdict read_names(struct writer *writer)
+static enum jose_verdict read_names(struct writer *writer, const struct claims_form *form)
 {
     const struct gw_json_tape *tape = writer->tape;
     uint32_t issuer = gw_json_get(tape, 0, GW_STR("iss"));
     uint32_t subject = gw_json_get(tape, 0, GW_STR("sub"));
+    uint32_t id = gw_json_get(tape, 0, GW_STR("jti"));
+
+    if (subject == GW_JSON_NONE && form->client_is_subject)
+        subject = gw_json_get(tape, 0, GW_STR("client_id"));
 
     if (issuer != GW_JSON_NONE) {
         if (gw_json_type(tape, issuer) != GW_JSON_STRING)
@@ -193,6 +197,47 @@ static enum jose_verdict read_names(struct writer *writer)
             return JOSE_CLAIMS_MALFORMED;
         writer->claims->subject = put_str(writer, gw_json_string(tape, subject));
     }
+    if (id != GW_JSON_NONE) {
+        if (gw_json_type(tape, id) != GW_JSON_STRING)
+            return JOSE_CLAIMS_MALFORMED;
+        writer->claims->id = put_str(writer, gw_json_string(tape, id));
+    }
+    return JOSE_OK;
+}
+
+/* Where the object that begins `text` ends. What stands there was read as JSON already. */
+static size_t object_len(struct gw_str text)
+{
+    bool is_inside_string = false;
+    size_t depth = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (is_inside_string && c == '\\')
+            i++;
+        else if (c == '"')
+            is_inside_string = !is_inside_string;
+        else if (!is_inside_string && c == '{')
+            depth++;
+        else if (!is_inside_string && c == '}' && --depth == 0)
+            return i + 1;
+    }
+    return text.len;
+}
+
+/* The payload lies at the block's beginning, so the tape's offsets are the block's, too. */
+static enum jose_verdict read_confirmation(struct writer *writer)
+{
+    const struct gw_json_tape *tape = writer->tape;
+    uint32_t at = gw_json_get(tape, 0, GW_STR("cnf"));
+
+    if (at == GW_JSON_NONE)
+        return JOSE_OK;
+    if (gw_json_type(tape, at) != GW_JSON_OBJECT)
+        return JOSE_CLAIMS_MALFORMED;
+    size_t offset = gw_json_offset(tape, at);
+    size_t len = object_len(gw_str_tail(tape->text, offset));
+    writer->claims->confirmation = (struct claims_span){(uint32_t)offset, (uint32_t)len};
     return JOSE_OK;
 }
 
@@ -204,13 +249,15 @@ static enum jose_verdict fill(struct writer *writer, const struct claims_form *f
             return JOSE_CLAIM_MISSING;
     }
 
-    enum jose_verdict verdict = read_names(writer);
+    enum jose_verdict verdict = read_names(writer, form);
     if (verdict == JOSE_OK)
         verdict = read_audiences(writer);
     if (verdict == JOSE_OK)
         verdict = read_scopes(writer, form);
     if (verdict == JOSE_OK)
         verdict = read_dates(writer->tape, writer->claims);
+    if (verdict == JOSE_OK)
+        verdict = read_confirmation(writer);
     return verdict;
 }
 
@@ -282,15 +329,4 @@ enum jose_verdict claims_check(const struct claims *claims, const struct claims_
     if (rules->audience_count > 0 && !has_audience(claims, rules))
         return JOSE_AUDIENCE;
     return JOSE_OK;
-}
-
-bool claims_has_scope(const struct claims *claims, struct gw_str scope)
-{
-    struct gw_str rest = claims_text(claims, claims->scopes), held;
-
-    while (gw_str_split(&rest, ' ', &held)) {
-        if (gw_str_equal(held, scope))
-            return scope.len > 0;
-    }
-    return false;
 }

@@ -27,8 +27,11 @@ struct claims {
     struct claims_span payload; /* JSON text */
     struct claims_span issuer;
     struct claims_span subject;
+    struct claims_span id;        /* jti; empty: absent */
     struct claims_span scopes;    /* separated by single spaces */
     struct claims_span audiences; /* each: uint32_t length, then the bytes */
+    /* cnf (RFC 7800): the object's JSON text, within the payload; empty: absent */
+    struct claims_span confirmation;
     enum jose_type type;
     char bytes[];
 };
@@ -38,6 +41,7 @@ struct claims_form {
     struct gw_str scope_claim; /* empty: "scope", or else "scp" */
     const struct gw_str *required;
     size_t required_count;
+    bool client_is_subject; /* client_id stands for a sub that is missing */
 };
 
 /* What must hold. All strings are compared exactly. */
@@ -59,8 +63,6 @@ enum jose_verdict claims_read(struct gw_arena *arena, struct gw_str payload, enu
 GW_MUST_CHECK
 enum jose_verdict claims_check(const struct claims *claims, const struct claims_rules *rules,
                                int64_t now_s);
-
-bool claims_has_scope(const struct claims *claims, struct gw_str scope);
 
 /* Valid as long as the claims are. */
 static inline struct gw_str claims_text(const struct claims *claims, struct claims_span span)

@@ -6,6 +6,7 @@
 #include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/core/scope.h"
+#include "server/json/pointer.h"
 
 #define HOUR_NS (INT64_C(3600) * (int64_t)GW_NS_PER_SECOND)
 
@@ -13,7 +14,8 @@ const struct gw_option jwt_issuer_options[] = {
     {"issuer", GW_STRING, 1, 1024, NULL, "The token's iss, compared exactly.",
      .flags = GW_OPTION_REQUIRED},
     {"jwks_file", GW_FILE, 1, GW_JWK_SET_MAX_BYTES, NULL,
-     "The issuer's public keys: a JWK Set (RFC 7517). One of jwks_file, jwks_uri and discovery."},
+     "The issuer's public keys: a JWK Set (RFC 7517). One of jwks_file, jwks_uri and discovery; "
+     "none for an issuer that is asked about every token."},
     {"jwks_uri", GW_STRING, 1, DISCOVERY_MAX_URL_BYTES, NULL,
      "Where the issuer publishes its JWK Set: an https URL."},
     {"discovery", GW_BOOL, 0, 0, "false",
@@ -24,7 +26,15 @@ const struct gw_option jwt_issuer_options[] = {
      "Let keys come without TLS: whoever is on the way can then be any caller. Loopback addresses "
      "need no permission."},
     {"ca_file", GW_FILE, 0, 0, NULL,
-     "Trusted when keys are fetched, instead of the system's authorities, PEM."},
+     "Trusted when keys are fetched or tokens asked about, instead of the system's authorities, "
+     "PEM."},
+    {"introspection", GW_OBJECT, 0, 0, NULL,
+     "Ask the issuer about tokens that are no JWTs (RFC 7662).",
+     .fields = jwt_introspection_options},
+    {"dpop", GW_ENUM, 0, 0, "accepted",
+     "Whether tokens come with a proof of the key that they are bound to (RFC 9449). One that is "
+     "bound never serves without, whatever stands here; required refuses those that are not.",
+     .words = "off accepted required"},
     {"refresh_interval", GW_DURATION, (int64_t)KEY_SOURCE_MIN_REFRESH_NS, 24 * HOUR_NS, "5m",
      "The longest time between two fetches of the keys; Cache-Control may ask for a shorter one, "
      "of "
@@ -45,8 +55,15 @@ const struct gw_option jwt_issuer_options[] = {
     {"required_claims", GW_LIST, 0, 32, "[]", "Claims that every token must have."},
     {"scope_claim", GW_STRING, 1, 256, NULL,
      "The claim with the scopes, a string or a list; if absent: scope, or else scp."},
+    {"claims", GW_MAP, 0, 16, "{}",
+     "What rules call a claim, where this issuer calls it otherwise: `plant: plant_code`, or with "
+     "a JSON Pointer `roles: /realm_access/roles`."},
     {"max_token_bytes", GW_BYTES, 256, 65536, "8KiB", "A longer token is refused."},
     {"min_rsa_bits", GW_INT, 2048, GW_RSA_MAX_BITS, "2048", "Shorter RSA keys are not used."},
+    {"certificate_bound", GW_ENUM, 0, 0, "accepted",
+     "Whether every token must be bound to its owner's certificate (RFC 8705, cnf.x5t#S256). One "
+     "that is bound needs that certificate in any case.",
+     .words = "accepted required"},
     {"grants", GW_LIST, 0, 256, "[]",
      "The namespaces of APIs whose documents may name this issuer: /<layer>/<name>, or with * for "
      "a part."},
@@ -92,6 +109,30 @@ static size_t read_strings(const json_t *list, struct gw_str *out)
     return json_array_size(list);
 }
 
+static int read_claim_names(struct jwt_issuer *issuer, const json_t *config, struct gw_error *error)
+{
+    json_t *claims = json_object_get(config, "claims");
+    const char *name;
+    json_t *place;
+
+    issuer->claim_names = calloc(json_object_size(claims) + 1, sizeof(*issuer->claim_names));
+    if (issuer->claim_names == NULL)
+        return gw_error_set(error, -ENOMEM, "no memory");
+    json_object_foreach(claims, name, place)
+    {
+        struct gw_str text = gw_str_from(json_string_value(place), json_string_length(place));
+        if (text.len == 0 || (text.ptr[0] == '/' && !gw_pointer_is_valid(text))) {
+            char where[128];
+            snprintf(where, sizeof(where), "/claims/%.100s", name);
+            return gw_error_set_at(error, -EINVAL, where,
+                                   "must be a claim's name, or a JSON Pointer");
+        }
+        issuer->claim_names[issuer->claim_name_count++] =
+            (struct gw_claim_name){gw_str_of(name), text};
+    }
+    return 0;
+}
+
 static int read_lists(struct jwt_issuer *issuer, const json_t *config)
 {
     const json_t *audiences = json_object_get(config, "audiences");
@@ -124,6 +165,9 @@ static int read_file(struct jwt_issuer *issuer, struct gw_str text,
 
     if (rc != 0)
         return gw_error_set_at(error, rc, "/jwks_file", "%s", why.text);
+    uint8_t digest[GW_DIGEST_MAX_BYTES];
+    gw_digest_compute(GW_SHA256, text, digest);
+    memcpy(&issuer->file_set_id, digest, sizeof(issuer->file_set_id));
     if (issuer->file_keys->skipped > 0)
         gw_log_warn("issuer %.*s: %zu of its keys are not used; the first (%s): %s",
                     GW_STR_ARG(issuer->name), issuer->file_keys->skipped,
@@ -160,6 +204,7 @@ static int read_remote(struct jwt_issuer *issuer, const json_t *config,
     *remote = (struct key_source_config){
         .name = issuer->name,
         .options = config,
+        .generation = issuer->generation,
         .place = {.issuer = issuer->rules.issuer,
                   .jwks_uri = get_string(config, "jwks_uri"),
                   .ca_pem = get_string(config, "ca_file"),
@@ -187,6 +232,9 @@ static int read_keys(struct jwt_issuer *issuer, const json_t *config, struct gw_
     bool has_uri = json_object_get(config, "jwks_uri") != NULL;
     bool has_discovery = json_is_true(json_object_get(config, "discovery"));
 
+    issuer->has_keys = text.ptr != NULL || has_uri || has_discovery;
+    if (!issuer->has_keys && issuer->has_introspection)
+        return 0;
     if ((text.ptr != NULL) + has_uri + has_discovery != 1)
         return gw_error_set_at(error, -EINVAL, "",
                                "exactly one of jwks_file, jwks_uri and discovery must be given");
@@ -214,6 +262,13 @@ static int compute_generation(struct jwt_issuer *issuer, const json_t *config)
     return 0;
 }
 
+static enum jwt_dpop_mode read_dpop(struct gw_str word)
+{
+    if (gw_str_equal(word, GW_STR("required")))
+        return JWT_DPOP_REQUIRED;
+    return gw_str_equal(word, GW_STR("off")) ? JWT_DPOP_OFF : JWT_DPOP_ACCEPTED;
+}
+
 int jwt_issuer_init(struct jwt_issuer *issuer, struct gw_str name, const json_t *config,
                     struct gw_error *error)
 {
@@ -225,29 +280,56 @@ int jwt_issuer_init(struct jwt_issuer *issuer, struct gw_str name, const json_t 
     issuer->rules.leeway_s =
         json_integer_value(json_object_get(config, "leeway")) / (int64_t)GW_NS_PER_SECOND;
     issuer->form.scope_claim = get_string(config, "scope_claim");
+    issuer->needs_certificate =
+        gw_str_equal(get_string(config, "certificate_bound"), GW_STR("required"));
     issuer->max_token_bytes =
         (size_t)json_integer_value(json_object_get(config, "max_token_bytes"));
+    issuer->dpop = read_dpop(get_string(config, "dpop"));
+    issuer->has_introspection = json_is_object(json_object_get(config, "introspection"));
 
     int rc = read_algorithms(issuer, json_object_get(config, "algorithms"), error);
     if (rc != 0)
         return rc;
     if (read_lists(issuer, config) != 0 || compute_generation(issuer, config) != 0)
         return gw_error_set(error, -ENOMEM, "no memory");
-    return read_keys(issuer, config, error);
+    rc = read_claim_names(issuer, config, error);
+    if (rc == 0 && issuer->has_introspection)
+        rc = introspect_config_init(&issuer->introspect, name, config, error);
+    return rc != 0 ? rc : read_keys(issuer, config, error);
+}
+
+static void leave(struct gw_worker_tenant *tenant)
+{
+    gw_list_remove(&tenant->node);
 }
 
 int jwt_issuer_settle(struct jwt_issuer *issuer, struct gw_worker *worker)
 {
-    if (issuer->file_keys != NULL || issuer->source != NULL)
-        return 0;
-    issuer->source = key_source_open(&issuer->remote, worker);
-    return issuer->source == NULL ? -ENOMEM : 0;
+    if (issuer->has_introspection && issuer->introspection == NULL)
+        issuer->introspection = introspection_open(&issuer->introspect, worker);
+    if (issuer->has_introspection && issuer->introspection == NULL)
+        return -ENOMEM;
+    if (issuer->has_keys && issuer->file_keys == NULL) {
+        if (issuer->source == NULL)
+            issuer->source = key_source_open(&issuer->remote, worker);
+        return issuer->source == NULL ? -ENOMEM : 0;
+    }
+    if (issuer->has_keys && issuer->tenant.leave == NULL) {
+        issuer->tenant.leave = leave;
+        issuer->tenant.exhibit = &jwt_issuer_file_exhibit;
+        gw_list_append(&worker->tenants, &issuer->tenant.node);
+    }
+    return 0;
 }
 
 void jwt_issuer_finish(struct jwt_issuer *issuer)
 {
+    gw_list_remove(&issuer->tenant.node);
     key_source_close(issuer->source);
+    introspection_close(issuer->introspection);
+    introspect_config_finish(&issuer->introspect);
     gw_jwk_set_destroy(issuer->file_keys);
     free(issuer->strings);
+    free(issuer->claim_names);
     memset(issuer, 0, sizeof(*issuer));
 }

@@ -24,13 +24,19 @@ static const char *const verdict_texts[JOSE_VERDICT_COUNT] = {
     [JOSE_KEY_UNKNOWN] = "no key of the issuer fits the token",
     [JOSE_KEYS_ABSENT] = "the issuer's keys are not available",
     [JOSE_BAD_SIGNATURE] = "the signature does not verify",
+    [JOSE_TOO_MANY_FAILURES] = "too many tokens from this address were bad",
     [JOSE_CLAIMS_MALFORMED] = "the claims are not well-formed",
     [JOSE_CLAIM_MISSING] = "a required claim is missing",
     [JOSE_ISSUER] = "the issuer is not accepted here",
     [JOSE_AUDIENCE] = "the token is for another audience",
     [JOSE_TYPE] = "the token is of another type",
     [JOSE_EXPIRED] = "the token has expired",
+    [JOSE_REVOKED] = "the token was revoked",
     [JOSE_NOT_YET] = "the token is not valid yet",
+    [JOSE_NOT_BOUND] = "the token is not bound to a client certificate",
+    [JOSE_OTHER_CERTIFICATE] = "the token is bound to another client certificate",
+    [JOSE_INACTIVE] = "the token is not active",
+    [JOSE_NOT_ASKED] = "the issuer cannot be asked about the token",
     [JOSE_NO_MEMORY] = "the token cannot be handled",
 };
 
@@ -74,7 +80,9 @@ static enum jose_type read_type(struct gw_str typ)
         typ = gw_str_tail(typ, sizeof("application/") - 1);
     if (gw_str_equal_nocase(typ, GW_STR("JWT")))
         return JOSE_TYPE_JWT;
-    return gw_str_equal_nocase(typ, GW_STR("at+jwt")) ? JOSE_TYPE_AT_JWT : JOSE_TYPE_OTHER;
+    if (gw_str_equal_nocase(typ, GW_STR("at+jwt")))
+        return JOSE_TYPE_AT_JWT;
+    return gw_str_equal_nocase(typ, GW_STR("dpop+jwt")) ? JOSE_TYPE_DPOP : JOSE_TYPE_OTHER;
 }
 
 /* The member's string; ptr NULL if it is absent. False if it is something else. */

@@ -27,6 +27,7 @@ enum jose_verdict {
     JOSE_KEY_UNKNOWN,
     JOSE_KEYS_ABSENT, /* the issuer's keys are not known: nothing can be said of the token */
     JOSE_BAD_SIGNATURE,
+    JOSE_TOO_MANY_FAILURES, /* from where it comes: it was not verified */
     JOSE_CLAIMS_MALFORMED,
     JOSE_CLAIM_MISSING,
     JOSE_ISSUER,
@@ -34,6 +35,11 @@ enum jose_verdict {
     JOSE_TYPE,
     JOSE_EXPIRED,
     JOSE_NOT_YET,
+    JOSE_REVOKED,
+    JOSE_NOT_BOUND,         /* to a certificate, as its issuer's tokens must be */
+    JOSE_OTHER_CERTIFICATE, /* than the one it is bound to, or none */
+    JOSE_INACTIVE,          /* its issuer says so */
+    JOSE_NOT_ASKED, /* its issuer has to be asked, or cannot be: nothing can be said of the token */
     JOSE_NO_MEMORY,
     JOSE_VERDICT_COUNT,
 };
@@ -42,7 +48,7 @@ enum jose_verdict {
 const char *jose_verdict_text(enum jose_verdict verdict);
 
 /* The header's typ (RFC 7515, section 4.1.9), as far as we tell them apart. */
-enum jose_type { JOSE_TYPE_NONE, JOSE_TYPE_JWT, JOSE_TYPE_AT_JWT, JOSE_TYPE_OTHER };
+enum jose_type { JOSE_TYPE_NONE, JOSE_TYPE_JWT, JOSE_TYPE_AT_JWT, JOSE_TYPE_DPOP, JOSE_TYPE_OTHER };
 
 /* Strings point into the text or the arena. */
 struct jose_token {

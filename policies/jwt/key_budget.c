@@ -10,3 +10,10 @@ bool key_budget_take(struct key_budget *budget, uint64_t now_ns)
     budget->full_at_ns = full_at_ns;
     return true;
 }
+
+unsigned key_budget_left(const struct key_budget *budget, uint64_t now_ns)
+{
+    uint64_t debt_ns = budget->full_at_ns > now_ns ? budget->full_at_ns - now_ns : 0;
+
+    return (unsigned)((KEY_BUDGET_BURST * KEY_BUDGET_REGAIN_NS - debt_ns) / KEY_BUDGET_REGAIN_NS);
+}

@@ -17,3 +17,6 @@ struct key_budget {
 
 /* Takes one; false, and nothing changes, when there is none. */
 bool key_budget_take(struct key_budget *budget, uint64_t now_ns);
+
+/* How many may be taken now. */
+unsigned key_budget_left(const struct key_budget *budget, uint64_t now_ns);

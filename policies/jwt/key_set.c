@@ -10,9 +10,10 @@ static bool is_candidate(const struct gw_jwk *jwk, const struct jose_token *toke
 }
 
 enum jose_verdict key_set_verify(const struct gw_jwk_set *set, const struct jose_token *token,
-                                 const struct gw_jwk **out_key)
+                                 const struct gw_jwk **out_key, unsigned *out_tries)
 {
-    int tries = 0;
+    enum jose_verdict verdict = JOSE_KEY_UNKNOWN;
+    unsigned tries = 0;
 
     for (size_t i = 0; i < set->count && tries < KEY_SET_MAX_TRIES; i++) {
         const struct gw_jwk *jwk = &set->keys[i];
@@ -21,14 +22,15 @@ enum jose_verdict key_set_verify(const struct gw_jwk_set *set, const struct jose
             continue;
         tries++;
         int rc = gw_signature_verify(jwk->key, token->alg, token->signed_text, token->signature);
-        if (rc == -ENOMEM)
-            return JOSE_NO_MEMORY;
-        if (rc == 0) {
+        if (rc == 0)
             *out_key = jwk;
-            return JOSE_OK;
-        }
+        verdict = rc == 0 ? JOSE_OK : rc == -ENOMEM ? JOSE_NO_MEMORY : JOSE_BAD_SIGNATURE;
+        if (verdict != JOSE_BAD_SIGNATURE)
+            break;
     }
-    return tries > 0 ? JOSE_BAD_SIGNATURE : JOSE_KEY_UNKNOWN;
+    if (out_tries != NULL)
+        *out_tries = tries;
+    return verdict;
 }
 
 bool key_set_has(const struct gw_jwk_set *set, const uint8_t thumbprint[GW_SHA256_BYTES])

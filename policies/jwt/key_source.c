@@ -4,41 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policies/jwt/freshness.h"
-#include "policies/jwt/key_budget.h"
+#include "policies/jwt/key_source_private.h"
 #include "server/core/clock.h"
 #include "server/core/log.h"
-#include "server/crypto/digest.h"
-#include "server/filter/worker.h"
 #include "server/observe/metrics.h"
 
-#define LINGER_NS (60 * GW_NS_PER_SECOND)
 #define FIRST_RETRY_NS GW_NS_PER_SECOND
 #define LAST_RETRY_NS (10 * GW_NS_PER_SECOND)
 
-struct key_source {
-    struct key_source_config config; /* with the name copied, and a reference to the options */
-    struct gw_worker *worker;        /* NULL: it has ended */
-    unsigned users;
-    struct gw_timer linger; /* without users */
-    struct gw_worker_tenant tenant;
-    struct key_fetch fetch;
-    struct key_budget budget;
-    struct gw_timer refresh; /* the next fetch */
-    struct gw_timer expiry;  /* of the set */
-    uint64_t refresh_at_ns;
-    uint64_t retry_ns; /* after the next failure; 0: the last fetch was good, or there was none */
-    struct gw_jwk_set *set;
-    uint8_t digest[GW_DIGEST_MAX_BYTES]; /* of the text that the set was read from */
-    char reason[256];                    /* of the last failure, as logged; empty: none */
-    struct gw_list waiters;
-    size_t waiter_count;
-};
-
-#define FETCHES "millgate_jwt_key_fetches_total", "Fetches of issuers' key sets."
-static const struct gw_metric fetched_new = {FETCHES, "result=\"changed\"", false};
-static const struct gw_metric fetched_same = {FETCHES, "result=\"unchanged\"", false};
-static const struct gw_metric fetched_none = {FETCHES, "result=\"failed\"", false};
 #define WISHES "millgate_jwt_key_wishes_total", "Requests whose key was not there."
 static const struct gw_metric wish_waits = {WISHES, "result=\"waited\"", false};
 static const struct gw_metric wish_denied = {WISHES, "result=\"denied\"", false};
@@ -49,7 +22,7 @@ static const struct gw_metric failing = {
 
 static void count(const struct key_source *source, const struct gw_metric *metric)
 {
-    gw_metrics_add(source->worker->metrics, metric, 1);
+    gw_metrics_add(source->share.worker->metrics, metric, 1);
 }
 
 static void start_fetch(struct key_source *source);
@@ -103,7 +76,8 @@ static bool is_crowded(const struct key_source *source, struct gw_str peer)
     for (const struct gw_list *node = source->waiters.next; node != &source->waiters;
          node = node->next)
         same += gw_str_equal(GW_LIST_ITEM(node, struct key_waiter, node)->peer, peer);
-    return same >= KEY_SOURCE_MAX_WAITERS_PER_PEER;
+    return same >= (source->set != NULL ? KEY_SOURCE_MAX_WAITERS_PER_PEER
+                                        : KEY_SOURCE_MAX_WAITERS_PER_PEER_AT_FIRST);
 }
 
 static void await(struct key_source *source, struct key_waiter *waiter)
@@ -112,7 +86,7 @@ static void await(struct key_source *source, struct key_waiter *waiter)
     gw_list_append(&source->waiters, &waiter->node);
     source->waiter_count++;
     if (!waiter->is_timed)
-        gw_timer_start(source->worker->loop, &waiter->timer, KEY_SOURCE_WAIT_NS, on_late);
+        gw_timer_start(source->share.worker->loop, &waiter->timer, KEY_SOURCE_WAIT_NS, on_late);
     waiter->is_timed = true;
 }
 
@@ -122,7 +96,7 @@ static bool may_fetch(struct key_source *source)
 {
     if (source->set == NULL)
         return source->retry_ns == 0;
-    return key_budget_take(&source->budget, gw_loop_now_ns(source->worker->loop));
+    return key_budget_take(&source->budget, gw_loop_now_ns(source->share.worker->loop));
 }
 
 static enum key_wish deny(struct key_source *source)
@@ -135,7 +109,7 @@ enum key_wish key_source_wish(struct key_source *source, struct key_waiter *wait
 {
     bool was_waiting = waiter->is_timed;
 
-    if (source->worker == NULL)
+    if (source->share.worker == NULL)
         return KEY_WISH_DENIED;
     if (was_waiting && (waiter->is_late || !waiter->has_joined))
         return KEY_WISH_DENIED; /* it has had its fetch */
@@ -169,29 +143,54 @@ static void on_due(struct gw_timer *timer)
 
 static void schedule(struct key_source *source, uint64_t after_ns)
 {
-    source->refresh_at_ns = gw_loop_now_ns(source->worker->loop) + after_ns;
-    gw_timer_start(source->worker->loop, &source->refresh, after_ns, on_due);
+    source->refresh_at_ns = gw_loop_now_ns(source->share.worker->loop) + after_ns;
+    gw_timer_start(source->share.worker->loop, &source->refresh, after_ns, on_due);
+}
+
+static void publish(const struct key_source *source)
+{
+    const struct gw_jwk_set *set = source->set;
+
+    key_metrics_set(&source->metrics, set == NULL ? 0 : set->count,
+                    set == NULL ? 0 : source->confirmed_wall_ns / GW_NS_PER_SECOND);
+}
+
+/* What comes next is fetched whole: an ETag of what is gone would bring nothing. */
+static void drop_set(struct key_source *source)
+{
+    gw_jwk_set_destroy(source->set);
+    source->set = NULL;
+    key_fetch_forget(&source->fetch);
+    publish(source);
 }
 
 static void on_expired(struct gw_timer *timer)
 {
     struct key_source *source = GW_CONTAINER_OF(timer, struct key_source, expiry);
 
-    gw_jwk_set_destroy(source->set);
-    source->set = NULL;
-    key_fetch_forget(&source->fetch);
+    drop_set(source);
     gw_log_error("worker %u: issuer %.*s: its keys are too old to be trusted further",
-                 source->worker->index, GW_STR_ARG(source->config.name));
+                 source->share.worker->index, GW_STR_ARG(source->config.name));
+}
+
+static void note_outcome(struct key_source *source, enum key_fetch_result_kind outcome)
+{
+    source->fetched_wall_ns = gw_clock_realtime_ns();
+    source->outcome = outcome;
+    if (outcome != KEY_FETCHED_NONE)
+        source->confirmed_wall_ns = source->fetched_wall_ns;
+    key_metrics_count(&source->metrics, outcome);
+    publish(source);
 }
 
 static void note_failure(struct key_source *source, const char *why)
 {
-    count(source, &fetched_none);
+    note_outcome(source, KEY_FETCHED_NONE);
     if (source->retry_ns == 0)
         count(source, &failing);
     if (strncmp(source->reason, why, sizeof(source->reason) - 1) != 0)
         gw_log_warn("worker %u: issuer %.*s: its keys cannot be fetched%s: %s",
-                    source->worker->index, GW_STR_ARG(source->config.name),
+                    source->share.worker->index, GW_STR_ARG(source->config.name),
                     source->set != NULL ? ", those at hand serve on" : "", why);
     snprintf(source->reason, sizeof(source->reason), "%s", why);
     uint64_t after_ns = source->retry_ns == 0 ? FIRST_RETRY_NS : source->retry_ns;
@@ -203,12 +202,12 @@ static void note_success(struct key_source *source, uint64_t fresh_seconds, bool
 {
     uint64_t after_ns = source->config.refresh_ns;
 
-    count(source, is_new ? &fetched_new : &fetched_same);
+    note_outcome(source, is_new ? KEY_FETCHED_NEW : KEY_FETCHED_SAME);
     if (source->retry_ns != 0)
-        gw_metrics_add(source->worker->metrics, &failing, (uint64_t)-1); /* wraps: one less */
+        gw_metrics_add(source->share.worker->metrics, &failing, (uint64_t)-1); /* wraps: one less */
     if (is_new || source->reason[0] != '\0')
         gw_log_info("worker %u: issuer %.*s: its keys were fetched%s: %zu, and %zu not used%s%s",
-                    source->worker->index, GW_STR_ARG(source->config.name),
+                    source->share.worker->index, GW_STR_ARG(source->config.name),
                     is_new ? "" : " again, unchanged", source->set->count, source->set->skipped,
                     source->set->skipped > 0 ? "; the first: " : "",
                     source->set->skipped > 0 ? source->set->first_skipped.text : "");
@@ -219,7 +218,8 @@ static void note_success(struct key_source *source, uint64_t fresh_seconds, bool
     if (after_ns < KEY_SOURCE_MIN_REFRESH_NS)
         after_ns = KEY_SOURCE_MIN_REFRESH_NS;
     schedule(source, after_ns);
-    gw_timer_start(source->worker->loop, &source->expiry, source->config.max_age_ns, on_expired);
+    gw_timer_start(source->share.worker->loop, &source->expiry, source->config.max_age_ns,
+                   on_expired);
 }
 
 /* True if the text is as it was; otherwise it is remembered. */
@@ -279,6 +279,24 @@ static void start_fetch(struct key_source *source)
         note_failure(source, why.text);
 }
 
+/* All that knew the old keys is over: also a fetch under way, which may bring them once more. */
+void key_source_flush(struct key_source *source)
+{
+    bool was_wanted = source->fetched_wall_ns != 0 || key_fetch_is_running(&source->fetch);
+
+    source->flushes++;
+    if (!was_wanted)
+        return; /* as long as no token asks for them */
+    key_fetch_stop(&source->fetch);
+    gw_timer_stop(&source->expiry);
+    drop_set(source);
+    gw_log_info("worker %u: issuer %.*s: its keys were flushed", source->share.worker->index,
+                GW_STR_ARG(source->config.name));
+    start_fetch(source);
+    if (!key_fetch_is_running(&source->fetch))
+        tell_waiters(source);
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 const struct gw_jwk_set *key_source_get(const struct key_source *source)
@@ -286,19 +304,46 @@ const struct gw_jwk_set *key_source_get(const struct key_source *source)
     return source->set;
 }
 
-uint64_t key_source_retry_ns(const struct key_source *source)
+uint64_t key_source_set_id(const struct key_source *source)
 {
-    uint64_t now_ns = source->worker == NULL ? 0 : gw_loop_now_ns(source->worker->loop);
+    uint64_t id;
 
-    if (source->refresh_at_ns <= now_ns + GW_NS_PER_SECOND || source->worker == NULL)
-        return GW_NS_PER_SECOND;
-    return source->refresh_at_ns - now_ns;
+    memcpy(&id, source->digest, sizeof(id));
+    return id;
 }
 
-static void destroy(struct key_source *source)
+unsigned key_source_flushes(const struct key_source *source)
 {
-    if (source == NULL)
-        return;
+    return source->flushes;
+}
+
+uint64_t key_source_retry_ns(const struct key_source *source)
+{
+    if (source->share.worker == NULL)
+        return GW_NS_PER_SECOND;
+    uint64_t now_ns = gw_loop_now_ns(source->share.worker->loop);
+    bool is_soon = source->refresh_at_ns <= now_ns + GW_NS_PER_SECOND;
+    return is_soon ? GW_NS_PER_SECOND : source->refresh_at_ns - now_ns;
+}
+
+static struct key_source *source_of(struct gw_worker_share *share)
+{
+    return GW_CONTAINER_OF(share, struct key_source, share);
+}
+
+static bool is_equal(const struct gw_worker_share *share, const void *config)
+{
+    const struct key_source_config *wanted = config;
+    const struct key_source_config *have =
+        &GW_CONTAINER_OF(share, const struct key_source, share)->config;
+
+    return gw_str_equal(have->name, wanted->name) && json_equal(have->options, wanted->options);
+}
+
+static void destroy(struct gw_worker_share *share)
+{
+    struct key_source *source = source_of(share);
+
     key_fetch_finish(&source->fetch);
     gw_jwk_set_destroy(source->set);
     json_decref((json_t *)source->config.options);
@@ -306,48 +351,21 @@ static void destroy(struct key_source *source)
     free(source);
 }
 
-static void leave_loop(struct key_source *source)
+static void leave(struct gw_worker_share *share)
 {
+    struct key_source *source = source_of(share);
+
     if (source->retry_ns != 0)
-        gw_metrics_add(source->worker->metrics, &failing, (uint64_t)-1);
+        gw_metrics_add(share->worker->metrics, &failing, (uint64_t)-1);
+    key_metrics_set(&source->metrics, 0, 0);
     key_fetch_stop(&source->fetch);
     gw_timer_stop(&source->refresh);
     gw_timer_stop(&source->expiry);
-    gw_timer_stop(&source->linger);
-    gw_list_remove(&source->tenant.node);
-    source->worker = NULL;
 }
 
-static void on_worker_end(struct gw_worker_tenant *tenant)
+static struct gw_worker_share *create(const void *wanted, struct gw_worker *worker)
 {
-    struct key_source *source = GW_CONTAINER_OF(tenant, struct key_source, tenant);
-
-    leave_loop(source);
-    if (source->users == 0)
-        destroy(source);
-}
-
-static void on_lingered(struct gw_timer *timer)
-{
-    on_worker_end(&GW_CONTAINER_OF(timer, struct key_source, linger)->tenant);
-}
-
-static struct key_source *find(const struct key_source_config *config, struct gw_worker *worker)
-{
-    for (struct gw_list *node = worker->tenants.next; node != &worker->tenants; node = node->next) {
-        struct gw_worker_tenant *tenant = GW_LIST_ITEM(node, struct gw_worker_tenant, node);
-        if (tenant->leave != on_worker_end)
-            continue;
-        struct key_source *source = GW_CONTAINER_OF(tenant, struct key_source, tenant);
-        if (gw_str_equal(source->config.name, config->name) &&
-            json_equal(source->config.options, config->options))
-            return source;
-    }
-    return NULL;
-}
-
-static struct key_source *create(const struct key_source_config *config, struct gw_worker *worker)
-{
+    const struct key_source_config *config = wanted;
     struct key_source *source = calloc(1, sizeof(*source));
     char *name = malloc(config->name.len + 1);
 
@@ -360,33 +378,29 @@ static struct key_source *create(const struct key_source_config *config, struct 
     source->config = *config;
     source->config.name = gw_str_from(name, config->name.len);
     json_incref((json_t *)config->options);
-    source->worker = worker;
     gw_list_init(&source->waiters);
+    key_metrics_init(&source->metrics, worker, config->name);
     key_fetch_init(&source->fetch, &source->config.place, worker, on_fetched);
-    source->tenant.leave = on_worker_end;
-    gw_list_append(&worker->tenants, &source->tenant.node);
-    return source;
+    return &source->share;
 }
+
+static const struct gw_worker_share_type share_type = {
+    .is_equal = is_equal,
+    .create = create,
+    .leave = leave,
+    .destroy = destroy,
+    .exhibit = &key_source_exhibit,
+};
 
 struct key_source *key_source_open(const struct key_source_config *config, struct gw_worker *worker)
 {
-    struct key_source *source = find(config, worker);
+    struct gw_worker_share *share = gw_worker_share_open(&share_type, config, worker);
 
-    if (source == NULL)
-        source = create(config, worker);
-    if (source == NULL)
-        return NULL;
-    gw_timer_stop(&source->linger);
-    source->users++;
-    return source;
+    return share == NULL ? NULL : source_of(share);
 }
 
 void key_source_close(struct key_source *source)
 {
-    if (source == NULL || --source->users > 0)
-        return;
-    if (source->worker == NULL)
-        destroy(source);
-    else
-        gw_timer_start(source->worker->loop, &source->linger, LINGER_NS, on_lingered);
+    if (source != NULL)
+        gw_worker_share_close(&source->share);
 }

@@ -25,11 +25,13 @@
 #define KEY_SOURCE_WAIT_NS UINT64_C(1000000000)
 #define KEY_SOURCE_MAX_WAITERS 256
 #define KEY_SOURCE_MAX_WAITERS_PER_PEER 4
+#define KEY_SOURCE_MAX_WAITERS_PER_PEER_AT_FIRST 64 /* without a set, whoever is good waits too */
 
 /* The strings lie in `options`, but for the name. */
 struct key_source_config {
     struct gw_str name;    /* of the issuer */
     const json_t *options; /* all of the issuer's: what makes two equal */
+    uint64_t generation;   /* the same, as a number; shown to the administrator */
     struct key_fetch_place place;
     struct gw_jwk_rules rules;
     uint64_t refresh_ns; /* the longest time between fetches */
@@ -47,6 +49,14 @@ void key_source_close(struct key_source *source);
 
 /* The set that counts now, until control goes back to the loop; NULL: there is none. */
 const struct gw_jwk_set *key_source_get(const struct key_source *source);
+
+/* Tells one set from another; meaningless without one. */
+uint64_t key_source_set_id(const struct key_source *source);
+
+/* Drops the set and fetches it anew, at once; whoever comes meanwhile waits. How often that was
+ * done. */
+void key_source_flush(struct key_source *source);
+unsigned key_source_flushes(const struct key_source *source);
 
 /* When a set may be there again, for Retry-After; at least 1 s. */
 uint64_t key_source_retry_ns(const struct key_source *source);

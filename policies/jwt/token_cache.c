@@ -54,7 +54,7 @@ static uint32_t *bucket_of(const struct token_cache *cache, const struct token_k
     return &cache->buckets[(hash ^ key->generation) & (cache->bucket_count - 1)];
 }
 
-static bool is_same(const struct token_key *a, const struct token_key *b)
+bool token_key_is_equal(const struct token_key *a, const struct token_key *b)
 {
     return a->generation == b->generation && memcmp(a->digest, b->digest, sizeof(a->digest)) == 0;
 }
@@ -64,7 +64,7 @@ static uint32_t *find_link(const struct token_cache *cache, const struct token_k
 {
     uint32_t *link = bucket_of(cache, key);
 
-    while (*link != NOWHERE && !is_same(&entry_at(cache, *link)->key, key))
+    while (*link != NOWHERE && !token_key_is_equal(&entry_at(cache, *link)->key, key))
         link = &entry_at(cache, *link)->next;
     return link;
 }

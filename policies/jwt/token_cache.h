@@ -10,6 +10,7 @@
  * worker's; not thread-safe. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ struct token_key {
 };
 
 struct token_key token_key_of(struct token_cache *cache, struct gw_str token, uint64_t generation);
+bool token_key_is_equal(const struct token_key *a, const struct token_key *b);
 
 struct token_cache_stats {
     uint64_t hits, misses;

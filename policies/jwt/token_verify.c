@@ -128,7 +128,7 @@ static int judge(const struct token_verify_request *request, struct gw_arena *ar
         (request->algorithms >> token.alg & 1) == 0)
         return print_refusal("the algorithm is not one of those asked for", out);
     if (verdict == JOSE_OK)
-        verdict = key_set_verify(set, &token, &key);
+        verdict = key_set_verify(set, &token, &key, NULL);
     if (verdict == JOSE_OK && !request->signature_only)
         verdict = check_claims(request, arena, &token);
     if (verdict != JOSE_OK)

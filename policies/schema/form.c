@@ -23,7 +23,7 @@ static const struct gw_shape any_shape = {.types = GW_SHAPE_ANY};
 
 int form_read(struct gw_str body, struct gw_arena *arena, struct form_fields *out_fields)
 {
-    struct form_fields fields = {NULL, 0, {NULL, 0, PERCENT_QUERY}};
+    struct form_fields fields = {NULL, 0, {NULL, 0, GW_PERCENT_QUERY}};
     int rc = pairs_read_query(body, arena, &fields.pairs);
 
     if (rc == 0 && fields.pairs.count > 0) {
@@ -35,7 +35,7 @@ int form_read(struct gw_str body, struct gw_arena *arena, struct form_fields *ou
         struct form_field *field = &fields.items[fields.count++];
         field->name = pair->name;
         field->hash = pair->hash;
-        rc = percent_decode(pair->value, PERCENT_QUERY, arena, &field->value);
+        rc = gw_percent_decode(pair->value, GW_PERCENT_QUERY, arena, &field->value);
     }
     if (rc == 0)
         *out_fields = fields;

@@ -28,7 +28,7 @@ static struct pair split_pair(struct gw_str piece)
 
 int pairs_read_query(struct gw_str text, struct gw_arena *arena, struct pairs *out_pairs)
 {
-    struct pairs pairs = {.form = PERCENT_QUERY};
+    struct pairs pairs = {.form = GW_PERCENT_QUERY};
     struct gw_str rest = text;
     struct gw_str piece;
 
@@ -48,7 +48,7 @@ int pairs_read_query(struct gw_str text, struct gw_arena *arena, struct pairs *o
             return -E2BIG;
         struct pair *pair = &pairs.items[pairs.count];
         *pair = split_pair(piece);
-        int rc = percent_decode(pair->name, PERCENT_QUERY, arena, &pair->name);
+        int rc = gw_percent_decode(pair->name, GW_PERCENT_QUERY, arena, &pair->name);
         if (rc != 0)
             return rc;
         pair->hash = gw_json_name_hash(pair->name);

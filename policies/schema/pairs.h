@@ -8,9 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "policies/schema/percent.h"
 #include "server/core/attr.h"
 #include "server/core/str.h"
+#include "server/http/percent.h"
 
 #define PAIRS_MAX 1000
 
@@ -25,7 +25,7 @@ struct pair {
 struct pairs {
     struct pair *items; /* in the arena */
     size_t count;
-    enum percent_form form; /* of the values */
+    enum gw_percent_form form; /* of the values */
 };
 
 /* "a=1&b=2". Empty pieces between two '&' are passed over. Returns 0, -EILSEQ (a name cannot be

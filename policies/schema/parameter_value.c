@@ -48,11 +48,11 @@ bool parameter_is_spread(const struct gw_parameter *parameter)
 
 /* --- from pieces to values -------------------------------------------------------------------- */
 
-static void add_scalar(struct value_tape *tape, struct gw_str text, enum percent_form form,
+static void add_scalar(struct value_tape *tape, struct gw_str text, enum gw_percent_form form,
                        unsigned types)
 {
     struct gw_str decoded;
-    int rc = percent_decode(text, form, tape->arena, &decoded);
+    int rc = gw_percent_decode(text, form, tape->arena, &decoded);
 
     if (rc != 0)
         value_tape_fail(tape, rc);
@@ -61,7 +61,7 @@ static void add_scalar(struct value_tape *tape, struct gw_str text, enum percent
 }
 
 static void add_array(struct value_tape *tape, const struct gw_shape *items,
-                      const struct style_pieces *pieces, enum percent_form form)
+                      const struct style_pieces *pieces, enum gw_percent_form form)
 {
     uint32_t opened = value_tape_open(tape, GW_JSON_ARRAY);
 
@@ -73,7 +73,7 @@ static void add_array(struct value_tape *tape, const struct gw_shape *items,
 /* All pieces from `first` on that have its name, as an array. */
 static void add_member_array(struct value_tape *tape, const struct gw_shape *shape,
                              const struct style_pieces *pieces, size_t first,
-                             enum percent_form form)
+                             enum gw_percent_form form)
 {
     uint32_t opened = value_tape_open(tape, GW_JSON_ARRAY);
     uint32_t count = 0;
@@ -96,7 +96,7 @@ static size_t find_name(const struct style_pieces *pieces, size_t from, size_t u
 }
 
 void parameter_add_object(struct value_tape *tape, const struct gw_shape *shape,
-                          const struct style_pieces *pieces, enum percent_form form)
+                          const struct style_pieces *pieces, enum gw_percent_form form)
 {
     uint32_t opened = value_tape_open(tape, GW_JSON_OBJECT);
     uint32_t count = 0;
@@ -121,19 +121,20 @@ void parameter_add_object(struct value_tape *tape, const struct gw_shape *shape,
 
 /* --- one text --------------------------------------------------------------------------------- */
 
-static enum percent_form form_of(const struct gw_parameter *parameter)
+static enum gw_percent_form form_of(const struct gw_parameter *parameter)
 {
     if (parameter->place == GW_IN_HEADER)
-        return PERCENT_NONE; /* field values are not percent-encoded (OpenAPI 3.1.1, "Style") */
-    return parameter->place == GW_IN_QUERY ? PERCENT_QUERY : PERCENT_PLAIN;
+        return GW_PERCENT_NONE; /* field values are not percent-encoded (OpenAPI 3.1.1, "Style") */
+    return parameter->place == GW_IN_QUERY ? GW_PERCENT_QUERY : GW_PERCENT_PLAIN;
 }
 
-static int decode_names(struct style_pieces *pieces, enum percent_form form, struct gw_arena *arena)
+static int decode_names(struct style_pieces *pieces, enum gw_percent_form form,
+                        struct gw_arena *arena)
 {
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < pieces->count; i++)
-        rc = percent_decode(pieces->items[i].name, form, arena, &pieces->items[i].name);
+        rc = gw_percent_decode(pieces->items[i].name, form, arena, &pieces->items[i].name);
     return rc;
 }
 
@@ -150,7 +151,7 @@ static int add_one_text(const struct gw_parameter *parameter, struct gw_str text
                         struct value_tape *tape)
 {
     enum style_kind kind = kind_of_parameter(parameter, tape);
-    enum percent_form form = form_of(parameter);
+    enum gw_percent_form form = form_of(parameter);
     struct style_pieces pieces;
 
     bool is_bare = parameter->style == GW_STYLE_FORM || parameter->style == GW_STYLE_SIMPLE;
@@ -380,5 +381,5 @@ int parameter_text(const struct gw_parameter *parameter, const struct parameter_
             return source->text_count == 0 ? -ENOENT : -EEXIST;
         text = source->texts[0];
     }
-    return percent_decode(text, form_of(parameter), arena, out_text);
+    return gw_percent_decode(text, form_of(parameter), arena, out_text);
 }

@@ -40,4 +40,4 @@ int parameter_text(const struct gw_parameter *parameter, const struct parameter_
 /* Adds an object of `pieces`, whose names are decoded; values are decoded by `form`. Members whose
  * shape is an array gather all pieces of their name; others may come once. Errors go to `tape`. */
 void parameter_add_object(struct value_tape *tape, const struct gw_shape *shape,
-                          const struct style_pieces *pieces, enum percent_form form);
+                          const struct style_pieces *pieces, enum gw_percent_form form);

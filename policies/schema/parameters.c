@@ -215,7 +215,7 @@ static int read_cookies(const struct gw_exchange *ex, struct reading *reading)
 {
     int rc = 0;
 
-    reading->cookies.form = PERCENT_PLAIN;
+    reading->cookies.form = GW_PERCENT_PLAIN;
     reading->cookies.items =
         gw_arena_alloc(reading->list->arena, PAIRS_MAX * sizeof(*reading->cookies.items));
     if (reading->cookies.items == NULL)

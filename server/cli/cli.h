@@ -59,4 +59,9 @@ GW_COLD int gw_cli_usage_error(const struct gw_cli *cli, const char *command, co
 int gw_cli_serve(const struct gw_cli *cli, int argc, char **argv);
 int gw_cli_check(const struct gw_cli *cli, int argc, char **argv);
 int gw_cli_version(const struct gw_cli *cli, int argc, char **argv);
+int gw_cli_audit(const struct gw_cli *cli, int argc, char **argv);
+int gw_cli_key(const struct gw_cli *cli, int argc, char **argv);
+int gw_cli_revoke(const struct gw_cli *cli, int argc, char **argv);
+int gw_cli_revocations(const struct gw_cli *cli, int argc, char **argv);
+int gw_cli_consumer(const struct gw_cli *cli, int argc, char **argv);
 int gw_cli_config_reference(const struct gw_cli *cli, int argc, char **argv);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "server/cli/admin_call.h"
 #include "server/cli/validate.h"
 #include "server/core/similar.h"
 
@@ -21,6 +22,43 @@ static const struct gw_command commands[] = {
      "Tells all problems at once, one a line, as file:line:column. Exit code 1 if there are "
      "any.\n"},
     {"validate", "check JSON files against a schema", run_validate, gw_cli_validate_usage},
+    {"key", "make, list and revoke API keys", gw_cli_key,
+     "Usage: millgate key create --consumer NAME [--scheme NAME] [--scopes \"A B\"] [--plan NAME]\n"
+     "                           [--expires 90d|TIME] [--note TEXT]\n"
+     "       millgate key list [--consumer NAME] [--scheme NAME]\n"
+     "       millgate key show ID\n"
+     "       millgate key revoke ID\n\n"
+     "create prints the new key, once: what is kept of it cannot be turned back into it. --scheme\n"
+     "is a name of the configuration's section api_keys, and needed if there are "
+     "several.\n" GW_CLI_ADMIN_HELP},
+    {"revoke", "refuse tokens that were issued", gw_cli_revoke,
+     "Usage: millgate revoke --issuer NAME --jti ID [--expires 90d|TIME] [--reason TEXT]\n"
+     "       millgate revoke --issuer NAME --subject NAME [--issued-before TIME] ...\n"
+     "       millgate revoke --issuer NAME --all [--issued-before TIME] ...\n\n"
+     "Refuses one token, a subject's, or all of an issuer (a name of the section issuers), within\n"
+     "two seconds on every gateway. Of the latter two, those issued up to now or the time given.\n"
+     "The revocation is kept for 90 days if --expires does not say otherwise: let it outlive the\n"
+     "tokens. Prints its id.\n" GW_CLI_ADMIN_HELP},
+    {"revocations", "list what is revoked, or take it back", gw_cli_revocations,
+     "Usage: millgate revocations [list]\n"
+     "       millgate revocations show ID\n"
+     "       millgate revocations remove ID\n" GW_CLI_ADMIN_HELP},
+    {"consumer", "set what holds for a consumer", gw_cli_consumer,
+     "Usage: millgate consumer list\n"
+     "       millgate consumer show NAME\n"
+     "       millgate consumer set NAME [--plan NAME] [--disable] [--note TEXT]\n"
+     "       millgate consumer remove NAME\n\n"
+     "NAME is what limits and logs use, <scheme>:<subject>. set replaces all that was set "
+     "before.\n" GW_CLI_ADMIN_HELP},
+    {"audit", "verify the record of administrative acts", gw_cli_audit,
+     "Usage: millgate audit verify -c FILE [--head HASH] [--json]\n"
+     "       millgate audit verify [--key-file FILE] [--head HASH] [--json] FILE...\n\n"
+     "Holds each line against its hash and the line before it; several files in the order in "
+     "which\n"
+     "they were written. Exit code 1 names the line that was changed, removed, added or moved. "
+     "That\n"
+     "lines are missing at the end only shows against a hash that was kept elsewhere: --head must\n"
+     "be that of one of the lines.\n"},
     {"config-reference", "print the manual of the configuration (Markdown)",
      gw_cli_config_reference,
      "Usage: millgate config-reference\n\n"

@@ -1,4 +1,6 @@
-/* millgate validate --schema S [--dialect D] [--pointer P] [--format] [--json] FILE... */
+/* millgate validate --schema S [--dialect D] [--pointer P] [--remotes DIR] [--format] [--json]
+ * FILE...
+ */
 #include "server/cli/validate.h"
 
 #include <errno.h>
@@ -22,6 +24,7 @@ enum { EXIT_VALID = 0, EXIT_NOT_VALID = 1, EXIT_TROUBLE = 2 };
 struct settings {
     const char *schema;
     const char *pointer;
+    const char *remotes; /* folder, or NULL */
     enum gw_schema_dialect dialect;
     bool assert_format;
     bool as_json;
@@ -29,12 +32,13 @@ struct settings {
 
 const char gw_cli_validate_usage[] =
     "usage: millgate validate --schema FILE [--pointer POINTER] [--dialect DIALECT]\n"
-    "                         [--format] [--json] FILE...\n"
+    "                         [--remotes FOLDER] [--format] [--json] FILE...\n"
     "       millgate validate --bowtie\n"
     "\n"
     "  --schema   a JSON Schema or an OpenAPI document, in JSON\n"
     "  --pointer  the schema in it, as a JSON Pointer (default: the whole document)\n"
     "  --dialect  2020-12 (default), openapi-3.0 or openapi-3.1\n"
+    "  --remotes  where http://HOST/PATH in a reference is read from: FOLDER/PATH\n"
     "  --format   refuse values that do not have the format the schema names\n"
     "  --json     print one JSON object per file\n"
     "  --bowtie   speak the protocol of the Bowtie harness on standard input and output\n"
@@ -59,17 +63,40 @@ static int read_file(const char *path, struct gw_buf *buf)
     return buf->has_failed ? -EFBIG : 0;
 }
 
-/* References to other files are taken from beside the schema; nothing else is read. */
+/* The file that stands for a URI of http: below the folder of remotes, or -ENOENT. */
+static int remote_path(const struct settings *settings, struct gw_str uri, char *path, size_t size)
+{
+    size_t authority = gw_str_has_prefix(uri, GW_STR("http://"))    ? 7
+                       : gw_str_has_prefix(uri, GW_STR("https://")) ? 8
+                                                                    : uri.len;
+    struct gw_str rest = gw_str_tail(uri, authority);
+    struct gw_str name = gw_str_tail(rest, gw_str_find(rest, '/'));
+    struct gw_str parts = name, part;
+
+    if (settings->remotes == NULL || name.len < 2)
+        return -ENOENT;
+    while (gw_str_split(&parts, '/', &part)) {
+        if (gw_str_equal(part, GW_STR("..")))
+            return -ENOENT;
+    }
+    int len = snprintf(path, size, "%s%.*s", settings->remotes, GW_STR_ARG(name));
+    return len > 0 && (size_t)len < size ? 0 : -ENAMETOOLONG;
+}
+
+/* References to other files are taken from beside the schema, and remote ones from the folder of
+ * remotes; nothing else is read. */
 static int load_file(void *self, struct gw_schema_compiler *compiler, struct gw_str uri,
                      struct gw_error *error)
 {
     struct gw_buf text;
     char path[4096];
 
-    (void)self;
-    if (gw_str_find(uri, ':') < uri.len || uri.len >= sizeof(path))
+    if (uri.len >= sizeof(path))
         return -ENOENT;
-    snprintf(path, sizeof(path), "%.*s", GW_STR_ARG(uri));
+    if (gw_str_find(uri, ':') == uri.len)
+        snprintf(path, sizeof(path), "%.*s", GW_STR_ARG(uri));
+    else if (remote_path(self, uri, path, sizeof(path)) != 0)
+        return -ENOENT;
     gw_buf_init(&text, MAX_FILE_BYTES);
     int rc = read_file(path, &text);
     if (rc == 0)
@@ -90,8 +117,9 @@ static struct gw_schema_set *compile(const struct settings *settings)
     if (compiler == NULL) {
         (void)gw_error_set(&error, -ENOMEM, "not enough memory");
     } else {
-        gw_schema_compiler_set_loader(compiler, load_file, NULL);
-        int rc = load_file(NULL, compiler, uri, &error);
+        void *self = (void *)(uintptr_t)settings;
+        gw_schema_compiler_set_loader(compiler, load_file, self);
+        int rc = load_file(self, compiler, uri, &error);
         if (rc < 0 && error.text[0] == '\0')
             (void)gw_error_set(&error, rc, "%s", strerror(-rc));
         if (rc == 0)
@@ -211,13 +239,10 @@ static int parse_dialect(const char *name, enum gw_schema_dialect *out_dialect)
 static int parse_options(int argc, char **argv, struct settings *settings, int *out_first)
 {
     static const struct option options[] = {
-        {"schema", required_argument, NULL, 's'},
-        {"pointer", required_argument, NULL, 'p'},
-        {"dialect", required_argument, NULL, 'd'},
-        {"format", no_argument, NULL, 'f'},
-        {"json", no_argument, NULL, 'j'},
-        {"bowtie", no_argument, NULL, 'b'},
-        {NULL, 0, NULL, 0},
+        {"schema", required_argument, NULL, 's'},  {"pointer", required_argument, NULL, 'p'},
+        {"dialect", required_argument, NULL, 'd'}, {"remotes", required_argument, NULL, 'r'},
+        {"format", no_argument, NULL, 'f'},        {"json", no_argument, NULL, 'j'},
+        {"bowtie", no_argument, NULL, 'b'},        {NULL, 0, NULL, 0},
     };
 
     optind = 0; /* glibc: start anew */
@@ -226,6 +251,8 @@ static int parse_options(int argc, char **argv, struct settings *settings, int *
             settings->schema = optarg;
         else if (c == 'p')
             settings->pointer = optarg;
+        else if (c == 'r')
+            settings->remotes = optarg;
         else if (c == 'f')
             settings->assert_format = true;
         else if (c == 'j')

@@ -63,6 +63,8 @@ static void read_document(struct contract_loading *loading)
     contract_read_info(loading);
     struct gw_place security = gw_place_member(&loading->root, "security");
     loading->security = contract_read_security(loading, &security);
+    contract_read_floor(loading);
+    contract_read_rules(loading, &loading->root, GW_RULE_OF_API, &loading->api_rules);
     contract_read_paths(loading);
     if (loading->api->operation_count == 0)
         contract_warn(loading, &loading->root, "the document has no operations");

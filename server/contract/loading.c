@@ -45,6 +45,8 @@ void contract_check_name(struct contract_loading *loading, const struct gw_place
     static const char *const kinds[] = {
         [GW_GRANT_BACKEND] = "backend",
         [GW_GRANT_ISSUER] = "issuer",
+        [GW_GRANT_API_KEY] = "api_keys entry",
+        [GW_GRANT_CERTIFICATE] = "client_certificates entry",
         [GW_GRANT_PLAN] = "plan",
     };
     struct gw_str near = {NULL, 0};

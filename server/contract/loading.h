@@ -8,6 +8,7 @@
 #include "server/contract/fingerprint.h"
 #include "server/contract/load.h"
 #include "server/contract/resolve.h"
+#include "server/contract/rule.h"
 #include "server/core/arena.h"
 #include "server/core/map.h"
 #include "server/http/path_template.h"
@@ -38,6 +39,20 @@ struct contract_parameters {
     size_t count;
 };
 
+/* One rule as it was read, in the contract's arena. */
+struct contract_rule {
+    struct gw_rule rule;
+    size_t index; /* in the list as written */
+    bool is_told; /* that it does not fit some operation */
+};
+
+/* The rules of one place. It does not move: its places point into it. */
+struct contract_rules {
+    struct gw_place extension, list;
+    struct contract_rule *items;
+    size_t count;
+};
+
 struct contract_loading {
     struct gw_contract *contract;
     struct gw_arena *arena;  /* the contract's */
@@ -49,6 +64,8 @@ struct contract_loading {
     bool is_31;
     bool has_no_memory;                /* sticky */
     struct contract_security security; /* of the root */
+    struct contract_rules floor;       /* the operator's */
+    struct contract_rules api_rules;   /* of the root */
     struct gw_map schemes;             /* security schemes that were looked at */
     struct gw_map operation_ids;
     struct gw_map shapes;  /* path templates without their parameters' names */
@@ -106,7 +123,9 @@ enum contract_object {
     CONTRACT_ENCODING,
     CONTRACT_SECURITY_SCHEME,
     CONTRACT_MILLGATE,
+    CONTRACT_MILLGATE_PATH,
     CONTRACT_MILLGATE_OPERATION,
+    CONTRACT_RULE,
     CONTRACT_SERVICE_LEVEL,
 };
 
@@ -133,6 +152,17 @@ void contract_read_operation_extension(struct contract_loading *loading,
 /* security.c: `place` is the list; what it gives is checked against the rules. */
 struct contract_security contract_read_security(struct contract_loading *loading,
                                                 const struct gw_place *place);
+
+/* authorize.c: the rules in x-millgate of `object`, which outlives *out_rules; and those of the
+ * floor that are for this API. */
+void contract_read_rules(struct contract_loading *loading, const struct gw_place *object,
+                         enum gw_rule_owner owner, struct contract_rules *out_rules);
+void contract_read_floor(struct contract_loading *loading);
+
+/* Gives the operation, which is at `place`, the rules of all lists; each must fit it. */
+void contract_apply_rules(struct contract_loading *loading, const struct gw_place *place,
+                          struct contract_rules *const *lists, size_t list_count,
+                          struct gw_operation *operation);
 
 /* parameters.c. Those of the path item come first; an operation's own replace them. */
 struct contract_parameters contract_read_parameters(struct contract_loading *loading,

@@ -1,8 +1,8 @@
 /* What an operation is, as its OpenAPI document says: the form in which a contract serves requests.
  *
  * Built by contract/load.c once per snapshot, immutable then, read by all workers. Names of
- * backends, issuers and plans are resolved by whoever owns those things; here they are checked
- * names. */
+ * backends, security schemes and plans are resolved by whoever owns those things; here they are
+ * checked names. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,14 +13,23 @@
 #include "server/core/str.h"
 #include "server/http/exchange.h"
 
+struct gw_rule;
 struct gw_schema_set;
 
 #define GW_NO_SCHEMA SIZE_MAX
 
-/* One security scheme that must hold (OpenAPI security requirement): the issuer's name in the
- * operator's configuration, and the scopes asked for. */
+enum gw_scheme_kind {
+    GW_SCHEME_TOKEN,       /* a bearer token; the name is one of the section `issuers` */
+    GW_SCHEME_API_KEY,     /* `api_keys` */
+    GW_SCHEME_CERTIFICATE, /* `client_certificates` */
+};
+
+/* One security scheme that must hold (OpenAPI security requirement): its name in the operator's
+ * configuration, and the scopes asked for. The names of all kinds are different ones, so a proved
+ * credential (struct gw_identity) is told by the name alone. */
 struct gw_security_scheme {
-    struct gw_str issuer;
+    enum gw_scheme_kind kind;
+    struct gw_str name;
     const struct gw_str *scopes;
     size_t scope_count;
 };
@@ -105,7 +114,9 @@ struct gw_operation {
     size_t backend_part_count;
     struct gw_str plan;
     const struct gw_security_alternative *security;
-    size_t security_count; /* 0: anonymous (the operator allowed it) */
+    size_t security_count;              /* 0: anonymous (the operator allowed it) */
+    const struct gw_rule *const *rules; /* all must hold, see rule.h */
+    size_t rule_count;
     const struct gw_parameter *parameters;
     size_t parameter_count;
     bool has_body; /* the contract knows a request body */

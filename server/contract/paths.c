@@ -18,6 +18,7 @@ struct path_item {
     struct gw_str text; /* the template as written */
     struct gw_path_template path;
     struct contract_parameters parameters;
+    struct contract_rules rules;
 };
 
 struct operation_list {
@@ -92,7 +93,18 @@ static void check_template_is_described(struct contract_loading *loading,
     }
 }
 
-static void read_operation(struct contract_loading *loading, const struct path_item *item,
+static void read_rules(struct contract_loading *loading, const struct gw_place *place,
+                       struct path_item *item, struct gw_operation *operation)
+{
+    struct contract_rules own;
+    struct contract_rules *const lists[] = {&loading->floor, &loading->api_rules, &item->rules,
+                                            &own};
+
+    contract_read_rules(loading, place, GW_RULE_OF_OPERATION, &own);
+    contract_apply_rules(loading, place, lists, GW_COUNT_OF(lists), operation);
+}
+
+static void read_operation(struct contract_loading *loading, struct path_item *item,
                            const struct gw_place *place, size_t method,
                            struct gw_operation *operation)
 {
@@ -120,6 +132,7 @@ static void read_operation(struct contract_loading *loading, const struct path_i
     contract_read_responses(loading, &responses, operation);
     read_security(loading, place, operation);
     contract_read_operation_extension(loading, place, &item->path, operation);
+    read_rules(loading, place, item, operation);
 }
 
 /* Templates that differ only in their parameters' names are one path (OpenAPI: "Paths Object"). */
@@ -169,6 +182,9 @@ static bool start_path_item(struct contract_loading *loading, const struct gw_pl
                             "TRACE is not offered: it would send credentials back");
     struct gw_place parameters = gw_place_member(&item->place, "parameters");
     item->parameters = contract_read_parameters(loading, &parameters, &item->path);
+    contract_read_rules(loading, &item->place, GW_RULE_OF_PATH, &item->rules);
+    if (item->rules.extension.value != NULL)
+        (void)contract_check_object(loading, &item->rules.extension, CONTRACT_MILLGATE_PATH);
     return true;
 }
 

@@ -11,7 +11,7 @@ bool gw_namespace_matches(struct gw_str namespace, struct gw_str pattern)
     return gw_str_equal(namespace, pattern);
 }
 
-static bool matches_any(struct gw_str namespace, const struct gw_str *patterns, size_t count)
+bool gw_namespace_matches_any(struct gw_str namespace, const struct gw_str *patterns, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (gw_namespace_matches(namespace, patterns[i]))
@@ -36,7 +36,7 @@ enum gw_grant_verdict gw_contract_rules_ask(const struct gw_contract_rules *rule
         if (grant->name.len > 0 && !gw_str_equal(grant->name, name))
             continue;
         is_known = true;
-        if (matches_any(namespace, grant->namespaces, grant->namespace_count))
+        if (gw_namespace_matches_any(namespace, grant->namespaces, grant->namespace_count))
             return GW_GRANTED;
     }
     if (is_known)
@@ -49,7 +49,7 @@ bool gw_contract_rules_allow_anonymous(const struct gw_contract_rules *rules,
                                        struct gw_str namespace)
 {
     return !rules->is_authentication_required ||
-           matches_any(namespace, rules->anonymous, rules->anonymous_count);
+           gw_namespace_matches_any(namespace, rules->anonymous, rules->anonymous_count);
 }
 
 /* Each part's hash goes into the key of the next, so that no two lists of parts look alike. */
@@ -83,6 +83,15 @@ uint64_t gw_contract_rules_hash(const struct gw_contract_rules *rules,
     mix_number(&hash, key, rules->anonymous_count);
     for (size_t i = 0; i < rules->anonymous_count; i++)
         mix(&hash, key, rules->anonymous[i]);
+    mix_number(&hash, key, rules->floor_count);
+    for (size_t i = 0; i < rules->floor_count; i++) {
+        const struct gw_floor_rule *rule = &rules->floor[i];
+        mix(&hash, key, rule->when);
+        mix(&hash, key, rule->say);
+        mix_number(&hash, key, rule->namespace_count);
+        for (size_t n = 0; n < rule->namespace_count; n++)
+            mix(&hash, key, rule->namespaces[n]);
+    }
     mix(&hash, key, rules->default_plan);
     mix_number(&hash, key, rules->asserts_formats);
     mix_number(&hash, key, rules->is_standalone);

@@ -1,7 +1,7 @@
 /* What the operator allows a contract: the names it may use, and the floor it cannot lower.
  *
- * A document only names backends, issuers and plans; each must be granted to the document's
- * namespace here. Pure; any thread. */
+ * A document only names backends, security schemes and plans; each must be granted to the
+ * document's namespace here. Pure; any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,12 +10,25 @@
 #include "server/core/hash.h"
 #include "server/core/str.h"
 
-enum gw_grant_kind { GW_GRANT_BACKEND, GW_GRANT_ISSUER, GW_GRANT_PLAN };
+enum gw_grant_kind {
+    GW_GRANT_BACKEND,
+    GW_GRANT_ISSUER,
+    GW_GRANT_API_KEY,
+    GW_GRANT_CERTIFICATE,
+    GW_GRANT_PLAN,
+};
 
 struct gw_grant {
     enum gw_grant_kind kind;
     struct gw_str name; /* empty: any name, where it is not known which ones there are */
     const struct gw_str *namespaces; /* patterns, see gw_namespace_matches() */
+    size_t namespace_count;
+};
+
+/* A rule (see rule.h) of the operator for the documents of some namespaces. */
+struct gw_floor_rule {
+    struct gw_str when, say;
+    const struct gw_str *namespaces; /* as in a grant */
     size_t namespace_count;
 };
 
@@ -26,6 +39,8 @@ struct gw_contract_rules {
     bool is_authentication_required; /* operations need security, but for: */
     const struct gw_str *anonymous;  /* namespaces (as in a grant) that may go without */
     size_t anonymous_count;
+    const struct gw_floor_rule *floor; /* beside the contracts' own rules */
+    size_t floor_count;
     struct gw_str default_plan; /* of documents that name none; empty: none */
     bool asserts_formats;       /* `format` in schemas refuses; otherwise it is an annotation */
 
@@ -41,6 +56,8 @@ struct gw_contract_rules {
 
 /* Is `namespace` meant by `pattern`: the same text, a layer ("/system/" and a star), or a star? */
 bool gw_namespace_matches(struct gw_str namespace, struct gw_str pattern);
+
+bool gw_namespace_matches_any(struct gw_str namespace, const struct gw_str *patterns, size_t count);
 
 enum gw_grant_verdict { GW_GRANTED, GW_GRANT_UNKNOWN, GW_GRANT_DENIED };
 

@@ -30,17 +30,6 @@ static int load_document(void *self, struct gw_schema_compiler *compiler, struct
     return add_file(loading, file, error);
 }
 
-bool contract_start_schemas(struct contract_loading *loading)
-{
-    const struct gw_schema_options options = {.assert_format = loading->rules->asserts_formats};
-
-    loading->compiler = gw_schema_compiler_create(&options);
-    if (loading->compiler == NULL)
-        return false;
-    gw_schema_compiler_set_loader(loading->compiler, load_document, loading);
-    return true;
-}
-
 /* Without our "file:///", which means nothing to a reader. */
 static void shorten(char *text)
 {
@@ -67,8 +56,9 @@ static struct gw_contract_file *take_file(struct contract_loading *loading, cons
 
 /* Tells a finding of the compiler at its place: its text begins with the URI of the document that
  * error->where points into. */
-static void report(struct contract_loading *loading, struct gw_error *error)
+static void report(struct contract_loading *loading, const struct gw_error *told)
 {
+    struct gw_error copy = *told, *error = &copy;
     const char *text = error->text;
     const char *where = error->where;
     struct gw_contract_file *file = take_file(loading, &text);
@@ -79,6 +69,23 @@ static void report(struct contract_loading *loading, struct gw_error *error)
         where = "/jsonSchemaDialect";
     gw_document_report(file->document, where, GW_SEVERITY_ERROR, loading->resolver.diagnostics,
                        "%s", text);
+}
+
+static void report_later(void *self, const struct gw_error *error)
+{
+    report(self, error);
+}
+
+bool contract_start_schemas(struct contract_loading *loading)
+{
+    const struct gw_schema_options options = {.assert_format = loading->rules->asserts_formats};
+
+    loading->compiler = gw_schema_compiler_create(&options);
+    if (loading->compiler == NULL)
+        return false;
+    gw_schema_compiler_set_loader(loading->compiler, load_document, loading);
+    gw_schema_compiler_set_reporter(loading->compiler, report_later, loading);
+    return true;
 }
 
 /* An entry for `pointer` of the file; the same place has one entry. */
@@ -153,9 +160,6 @@ void contract_finish_schemas(struct contract_loading *loading)
     int rc = gw_schema_compiler_finish(loading->compiler, &loading->contract->schemas, &error);
     if (rc == -ENOMEM)
         loading->has_no_memory = true;
-    if (rc != 0) {
-        report(loading, &error);
-        return;
-    }
-    loading->api->schemas = loading->contract->schemas;
+    if (rc == 0)
+        loading->api->schemas = loading->contract->schemas;
 }

@@ -1,12 +1,13 @@
-/* Security requirements (OpenAPI: "Security Requirement Object"). A scheme's name is the name of an
- * issuer in the operator's configuration: the document says that a token of it is needed, never
- * how it is checked. */
+/* Security requirements (OpenAPI: "Security Requirement Object"). A scheme's name is a name in the
+ * operator's configuration, of an issuer, an API key or a client certificate: the document says
+ * that one is needed, never how it is checked. */
 #include "loading.h"
 
 #include "server/core/similar.h"
 
 /* A scheme of components.securitySchemes, looked at once. */
 struct contract_scheme {
+    enum gw_scheme_kind kind;
     json_t *flows; /* of oauth2; else NULL */
     bool has_scopes;
     bool is_usable; /* if not, why was said */
@@ -20,7 +21,31 @@ static bool is_bearer(const struct gw_place *scheme)
            gw_str_equal_nocase(gw_str_of(json_string_value(name)), GW_STR("bearer"));
 }
 
-/* Can a token meet it? */
+/* Keys in a query stand in logs and histories, and those in a cookie are sent by any page. */
+static void check_api_key(struct contract_loading *loading, const struct gw_place *place,
+                          struct contract_scheme *scheme)
+{
+    struct gw_place in = gw_place_member(place, "in");
+    struct gw_place name = gw_place_member(place, "name");
+    struct gw_str where = gw_str_of(json_is_string(in.value) ? json_string_value(in.value) : "");
+
+    scheme->kind = GW_SCHEME_API_KEY;
+    scheme->is_usable = gw_str_equal(where, GW_STR("header")) && json_is_string(name.value);
+    if (in.value == NULL || name.value == NULL)
+        contract_error(loading, place,
+                       "a security scheme of type apiKey needs \"in\" and \"name\"");
+    else if (gw_str_equal(where, GW_STR("query")))
+        contract_error_unless_standalone(
+            loading, &in, "an API key in the query ends up in logs: only in: header is offered");
+    else if (gw_str_equal(where, GW_STR("cookie")))
+        contract_error_unless_standalone(loading, &in,
+                                         "an API key in a cookie is sent by any page a browser "
+                                         "shows: only in: header is offered");
+    else if (!scheme->is_usable && json_is_string(in.value) && json_is_string(name.value))
+        contract_error(loading, &in, "must be \"header\", \"query\" or \"cookie\"");
+}
+
+/* What can meet it? */
 static void check_type(struct contract_loading *loading, const struct gw_place *place,
                        struct contract_scheme *scheme)
 {
@@ -29,6 +54,15 @@ static void check_type(struct contract_loading *loading, const struct gw_place *
     if (!json_is_string(type.value))
         return; /* said */
     struct gw_str name = gw_str_of(json_string_value(type.value));
+    if (gw_str_equal(name, GW_STR("apiKey"))) {
+        check_api_key(loading, place, scheme);
+        return;
+    }
+    if (gw_str_equal(name, GW_STR("mutualTLS")) && loading->is_31) {
+        scheme->kind = GW_SCHEME_CERTIFICATE;
+        scheme->is_usable = true;
+        return;
+    }
     bool is_oauth = gw_str_equal(name, GW_STR("oauth2"));
     bool is_http = gw_str_equal(name, GW_STR("http"));
     scheme->has_scopes = is_oauth || gw_str_equal(name, GW_STR("openIdConnect"));
@@ -37,10 +71,12 @@ static void check_type(struct contract_loading *loading, const struct gw_place *
     if (is_oauth && !json_is_object(scheme->flows))
         contract_error(loading, place, "a security scheme of type oauth2 needs \"flows\"");
     if (!scheme->is_usable)
-        contract_error_unless_standalone(
-            loading, &type,
-            "security by %.*s%s is not offered: only http bearer, oauth2 and openIdConnect are",
-            GW_STR_ARG(name), is_http ? " with a scheme other than bearer" : "");
+        contract_error_unless_standalone(loading, &type,
+                                         "security by %.*s%s is not offered: only http bearer, "
+                                         "oauth2, openIdConnect, apiKey in a "
+                                         "header and (from OpenAPI 3.1 on) mutualTLS are",
+                                         GW_STR_ARG(name),
+                                         is_http ? " with a scheme other than bearer" : "");
 }
 
 static void report_undefined(struct contract_loading *loading, const struct gw_place *use,
@@ -130,6 +166,12 @@ static void read_scheme(struct contract_loading *loading, const struct gw_place 
                         struct gw_security_alternative *alternative,
                         struct gw_security_scheme *schemes)
 {
+    static const enum gw_grant_kind kinds[] = {
+        [GW_SCHEME_TOKEN] = GW_GRANT_ISSUER,
+        [GW_SCHEME_API_KEY] = GW_GRANT_API_KEY,
+        [GW_SCHEME_CERTIFICATE] = GW_GRANT_CERTIFICATE,
+    };
+
     if (!contract_expect_list(loading, use))
         return;
     const struct contract_scheme *scheme = find_scheme(loading, use);
@@ -138,8 +180,9 @@ static void read_scheme(struct contract_loading *loading, const struct gw_place 
     if (!scheme->has_scopes && !loading->is_31 && json_array_size(use->value) > 0)
         contract_error(loading, use, "in OpenAPI 3.0 only oauth2 and openIdConnect have scopes");
     struct gw_security_scheme *entry = &schemes[alternative->scheme_count++];
-    entry->issuer = contract_copy(loading, gw_str_of(use->key));
-    contract_check_name(loading, use, GW_GRANT_ISSUER, entry->issuer);
+    entry->kind = scheme->kind;
+    entry->name = contract_copy(loading, gw_str_of(use->key));
+    contract_check_name(loading, use, kinds[scheme->kind], entry->name);
     read_scopes(loading, use, scheme, entry);
 }
 

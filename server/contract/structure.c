@@ -140,14 +140,21 @@ static const struct member security_scheme_members[] = {
 };
 
 static const struct member millgate_members[] = {
-    {"namespace", S, REQUIRED}, {"owner", S, REQUIRED},  {"contact", S, 0},
-    {"runbook", S, 0},          {"lifecycle", S, 0},     {"plan", S, 0},
-    {"backend", S, 0},          {"service_level", O, 0}, {0},
+    {"namespace", S, REQUIRED}, {"owner", S, REQUIRED},
+    {"contact", S, 0},          {"runbook", S, 0},
+    {"lifecycle", S, 0},        {"plan", S, 0},
+    {"backend", S, 0},          {"service_level", O, 0},
+    {"authorize", L, 0},        {0},
 };
 
+static const struct member millgate_path_members[] = {{"authorize", L, 0}, {0}};
+
 static const struct member millgate_operation_members[] = {
-    {"backend", S, 0}, {"backend_path", S, 0}, {"plan", S, 0}, {"max_body", S | N, 0}, {0},
+    {"backend", S, 0},      {"backend_path", S, 0}, {"plan", S, 0},
+    {"max_body", S | N, 0}, {"authorize", L, 0},    {0},
 };
+
+static const struct member rule_members[] = {{"when", S, REQUIRED}, {"say", S, 0}, {0}};
 
 static const struct member service_level_members[] = {
     {"availability", N, 0},
@@ -170,6 +177,8 @@ static const struct object_type object_types[] = {
     [CONTRACT_ENCODING] = {"an encoding", encoding_members, false},
     [CONTRACT_SECURITY_SCHEME] = {"a security scheme", security_scheme_members, false},
     [CONTRACT_MILLGATE] = {"x-millgate", millgate_members, true},
+    [CONTRACT_MILLGATE_PATH] = {"x-millgate of a path", millgate_path_members, true},
+    [CONTRACT_RULE] = {"a rule", rule_members, true},
     [CONTRACT_MILLGATE_OPERATION] = {"x-millgate of an operation", millgate_operation_members,
                                      true},
     [CONTRACT_SERVICE_LEVEL] = {"service_level", service_level_members, true},

@@ -13,4 +13,7 @@ struct gw_server;
 
 GW_MUST_CHECK
 int gw_admin_create(struct gw_server *server, struct gw_admin **out_admin, struct gw_error *error);
+/* The server has a new snapshot: its certificates count from now on. */
+void gw_admin_adopt(struct gw_admin *admin);
+
 void gw_admin_destroy(struct gw_admin *admin); /* NULL is safe */

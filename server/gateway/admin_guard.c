@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include "server/core/log.h"
+#include "server/gateway/security.h"
 #include "server/gateway/server_state.h"
 #include "server/http/problem.h"
 
-#define TOKEN_POLICY "jwt"
+/* Who is calling, and may they: the policies that decide it, in this order. */
+static const char *const guarding[GW_ADMIN_GUARD_LINKS] = {"jwt", GW_AUTHORISE_POLICY};
 
 /* --- where from --- */
 
@@ -127,11 +129,12 @@ static int make_operation(struct gw_admin_guard *guard, const struct gw_config_a
     *scope = gw_arena_copy(arena, config->scope);
     for (size_t i = 0; i < count; i++) {
         schemes[i] = (struct gw_security_scheme){
-            .issuer = gw_arena_copy(arena, config->issuers[i]),
+            .kind = GW_SCHEME_TOKEN,
+            .name = gw_arena_copy(arena, config->issuers[i]),
             .scopes = scope,
             .scope_count = 1,
         };
-        if (schemes[i].issuer.ptr == NULL || scope->ptr == NULL)
+        if (schemes[i].name.ptr == NULL || scope->ptr == NULL)
             return -ENOMEM;
         alternatives[i] = (struct gw_security_alternative){&schemes[i], 1};
     }
@@ -144,35 +147,63 @@ static int make_operation(struct gw_admin_guard *guard, const struct gw_config_a
     return 0;
 }
 
+static const struct gw_policy *find_policy(const struct gw_server *server, const char *name)
+{
+    const struct gw_policy_set *set = &server->sets[0];
+
+    for (size_t i = 0; i < set->count; i++) {
+        if (strcmp(set->policies[i]->type->name, name) == 0)
+            return set->policies[i];
+    }
+    return NULL;
+}
+
+/* An instance of its own of each. 0, or -ENOENT if one of them is not in the chain. */
+static int make_chain(struct gw_admin_guard *guard, struct gw_error *error)
+{
+    for (size_t i = 0; i < GW_ADMIN_GUARD_LINKS; i++) {
+        if (find_policy(guard->server, guarding[i]) == NULL)
+            return -ENOENT;
+    }
+    for (size_t i = 0; i < GW_ADMIN_GUARD_LINKS; i++) {
+        const struct gw_policy *policy = find_policy(guard->server, guarding[i]);
+        void *self = NULL;
+        int rc = policy->type->create(policy->options, &self, error);
+        if (rc != 0)
+            return gw_error_prefix(error, rc, "admin");
+        guard->options[i] = json_incref(policy->options);
+        guard->chain.links[guard->chain.count++] = (struct gw_chain_link){policy->type, self};
+    }
+    return 0;
+}
+
 int gw_admin_guard_init(struct gw_admin_guard *guard, struct gw_server *server,
                         void (*end)(struct gw_exchange *ex), struct gw_error *error)
 {
     const struct gw_config *config = server->current->config;
-    const struct gw_policy_set *set = &server->sets[0];
 
     *guard = (struct gw_admin_guard){.server = server, .generation = server->generation};
     gw_arena_init(&guard->arena, 1024, 64 * 1024);
     guard->chain.end = end;
     if (config->admin.issuer_count == 0)
         return 0;
-    for (size_t i = 0; i < config->policy_count; i++) {
-        const struct gw_policy *policy = set->policies[i];
-        if (strcmp(policy->type->name, TOKEN_POLICY) != 0)
-            continue;
-        void *self = NULL;
-        int rc = policy->type->create(policy->options, &self, error);
-        if (rc != 0)
-            return gw_error_prefix(error, rc, "admin");
-        guard->chain.links[0] = (struct gw_chain_link){policy->type, self};
-        guard->chain.count = 1;
-        guard->options = json_incref(policy->options);
-        return make_operation(guard, &config->admin) == 0
-                   ? 0
-                   : gw_error_set(error, -ENOMEM, "out of memory");
-    }
-    gw_log_warn("admin.token is of no use without the policy " TOKEN_POLICY " in `policies`: "
-                "changes need the unix socket");
+    int rc = make_chain(guard, error);
+    if (rc == 0 && make_operation(guard, &config->admin) != 0)
+        rc = gw_error_set(error, -ENOMEM, "out of memory");
+    if (rc != -ENOENT)
+        return rc;
+    gw_log_warn("admin.token is of no use without the policies jwt and " GW_AUTHORISE_POLICY
+                " in `policies`: changes need the unix socket");
     return 0;
+}
+
+static void destroy_chain(struct gw_admin_guard *guard)
+{
+    for (size_t i = 0; i < guard->chain.count; i++) {
+        guard->chain.links[i].type->destroy(guard->chain.links[i].self);
+        json_decref(guard->options[i]);
+    }
+    guard->chain.count = 0;
 }
 
 void gw_admin_guard_refresh(struct gw_admin_guard *guard)
@@ -186,15 +217,13 @@ void gw_admin_guard_refresh(struct gw_admin_guard *guard)
     gw_admin_guard_finish(guard);
     if (gw_admin_guard_init(guard, server, end, &error) != 0) {
         gw_log_error("%s: changes need the unix socket", error.text);
-        guard->chain.count = 0;
+        destroy_chain(guard);
     }
 }
 
 void gw_admin_guard_finish(struct gw_admin_guard *guard)
 {
-    if (guard->chain.count > 0)
-        guard->chain.links[0].type->destroy(guard->chain.links[0].self);
-    json_decref(guard->options);
+    destroy_chain(guard);
     gw_arena_finish(&guard->arena);
     *guard = (struct gw_admin_guard){0};
 }

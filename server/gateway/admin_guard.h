@@ -6,13 +6,15 @@
 
 struct gw_server;
 
+#define GW_ADMIN_GUARD_LINKS 2
+
 struct gw_admin_guard {
     struct gw_server *server;
-    struct gw_chain chain; /* of just the jwt policy, an instance of its own; empty: no tokens */
-    json_t *options;       /* that instance's */
-    struct gw_operation operation; /* what the policy is asked: the issuers and the scope */
-    struct gw_arena arena;         /* of what the operation points at */
-    uint64_t generation;           /* of the configuration that it was made from */
+    struct gw_chain chain; /* jwt and authorise, instances of its own; empty: no tokens */
+    json_t *options[GW_ADMIN_GUARD_LINKS]; /* those instances' */
+    struct gw_operation operation;         /* what the policy is asked: the issuers and the scope */
+    struct gw_arena arena;                 /* of what the operation points at */
+    uint64_t generation;                   /* of the configuration that it was made from */
 };
 
 /* `end` is called with every exchange whose token was accepted. */

@@ -159,6 +159,34 @@ void gw_config_report_policy(struct gw_config *config, const struct gw_config_po
                        policy->type->name, error->text);
 }
 
+void gw_config_report(struct gw_config *config, const char *pointer,
+                      struct gw_diagnostics *diagnostics, const char *format, ...)
+{
+    char text[480];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    gw_document_report(config->document, pointer, GW_SEVERITY_ERROR, diagnostics, "%s", text);
+}
+
+const char *gw_config_text_as_written(const struct gw_config *config, const char *pointer)
+{
+    const json_t *at = config->document->root;
+    struct gw_str rest = gw_str_of(pointer), part;
+    uint64_t index;
+
+    (void)gw_str_split(&rest, '/', &part); /* before the first "/" stands nothing */
+    while (at != NULL && gw_str_split(&rest, '/', &part)) {
+        if (json_is_array(at))
+            at = gw_str_to_u64(part, &index) == 0 ? json_array_get(at, (size_t)index) : NULL;
+        else
+            at = json_object_getn(at, part.ptr, part.len);
+    }
+    return json_string_value(at);
+}
+
 const json_t *gw_config_section(const struct gw_config *config, const char *name)
 {
     return json_object_get(config->checked, name);

@@ -20,10 +20,14 @@
 #include "server/core/diagnostic.h"
 #include "server/core/log.h"
 #include "server/core/str.h"
+#include "server/http/tls.h"
 #include "server/json/option.h"
 #include "server/upstream/backend.h"
+#include "server/upstream/credentials.h"
 
+struct gw_cidr;
 struct gw_filter_type;
+struct gw_floor_rule;
 
 /* Where to listen. An empty text (ptr NULL) anywhere in this file: not given. */
 struct gw_config_address {
@@ -36,7 +40,8 @@ struct gw_config_address {
 
 struct gw_config_tls_server {
     bool is_on;
-    struct gw_str certificate_pem, key_pem;
+    bool is_listed; /* certificates are a list, not the one of certificate_file and key_file */
+    struct gw_server_tls_config settings;
 };
 
 struct gw_config_tls_client {
@@ -52,6 +57,10 @@ struct gw_config_listener {
     uint64_t body_min_rate_bytes; /* per second; 0: none */
     size_t max_connections;
     size_t pool_bytes; /* memory of one connection */
+    const struct gw_cidr *proxies;
+    size_t proxy_count;
+    bool takes_client_cert;           /* RFC 9440, from those */
+    struct gw_str client_cert_ca_pem; /* verifies it; not given: the proxy did */
 };
 
 struct gw_config_admin {
@@ -77,6 +86,9 @@ struct gw_config_redis {
     struct gw_str username, password;
     struct gw_str ca_pem;
     uint64_t connect_timeout_ns, command_timeout_ns;
+    bool must_append;      /* not ready while its append-only file is off */
+    unsigned min_replicas; /* that confirm each record; 0: none */
+    uint64_t replica_timeout_ns;
 };
 
 struct gw_config_header {
@@ -105,6 +117,7 @@ struct gw_config_backend {
     unsigned max_connections, max_waiting;  /* of one worker */
     const struct gw_config_header *headers; /* added to each request; values are secrets */
     size_t header_count;
+    struct gw_credentials_config credentials; /* ours for it */
     /* Resilience alone is filled in: name, targets' origins and fields are the snapshot's. */
     struct gw_backend_config resilience;
     bool send_bearer; /* the caller's token goes on to this backend */
@@ -115,6 +128,8 @@ struct gw_config_floor {
     bool authentication;
     const struct gw_str *anonymous; /* patterns of namespaces that may have operations without it */
     size_t anonymous_count;
+    const struct gw_floor_rule *rules;
+    size_t rule_count;
     struct gw_str default_plan;
     bool asserts_formats; /* `format` refuses, in all schemas */
 };
@@ -133,6 +148,9 @@ struct gw_config {
     struct gw_str state_dir;
     uint64_t drain_timeout_ns, drain_delay_ns;
     enum gw_log_level log_level;
+    struct gw_str audit_file; /* not given: off */
+    struct gw_str audit_key;  /* of its HMAC; may be empty */
+    size_t audit_max_bytes;
     struct gw_str access_log; /* "-" is standard output; absolute otherwise; not given: off */
     struct gw_config_redis redis;
     const struct gw_str *contracts; /* files and folders, absolute or below the working folder */
@@ -173,6 +191,15 @@ void gw_config_destroy(struct gw_config *config); /* NULL is safe */
 /* Adds what a policy's create() said as a finding at its place in the file. */
 void gw_config_report_policy(struct gw_config *config, const struct gw_config_policy *policy,
                              const struct gw_error *error, struct gw_diagnostics *diagnostics);
+
+/* Adds a finding at a JSON Pointer of the file. */
+GW_PRINTF(4, 5)
+GW_COLD void gw_config_report(struct gw_config *config, const char *pointer,
+                              struct gw_diagnostics *diagnostics, const char *format, ...);
+
+/* The text at that place as the file has it (a path where the checked tree has the content), or
+ * NULL. Borrowed. */
+const char *gw_config_text_as_written(const struct gw_config *config, const char *pointer);
 
 /* A checked top-level section ("plans"), or NULL if the file has none. Borrowed. */
 const json_t *gw_config_section(const struct gw_config *config, const char *name);

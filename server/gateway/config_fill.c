@@ -48,91 +48,10 @@ struct gw_str gw_config_path(struct gw_config_loader *loader, struct gw_str path
     return gw_arena_printf(&loader->config->arena, "%s/%.*s", loader->folder, GW_STR_ARG(path));
 }
 
-static void fill_tls(const json_t *checked, struct gw_config_tls_server *tls)
-{
-    tls->is_on = json_is_object(checked);
-    tls->certificate_pem = gw_config_text(checked, "certificate_file");
-    tls->key_pem = gw_config_text(checked, "key_file");
-}
+/* --- admin ------------------------------------------------------------------------------------ */
 
-static void fill_address(struct gw_config_loader *loader, const char *pointer, struct gw_str text,
-                         struct gw_config_address *address)
-{
-    if (text.ptr == NULL || gw_config_address_parse(text, address) == 0)
-        return;
-    gw_config_fail(loader, pointer,
-                   "address must be an IP literal and a port, such as 127.0.0.1:8080, [::1]:8080 "
-                   "or *:8080");
-}
-
-/* --- listeners and admin ---------------------------------------------------------------------- */
-
-static void fill_listener(struct gw_config_loader *loader, size_t index, const json_t *checked)
-{
-    struct gw_config_listener *listener = &loader->config->listeners[index];
-    char pointer[64];
-
-    snprintf(pointer, sizeof(pointer), "/listeners/%zu/address", index);
-    fill_address(loader, pointer, gw_config_text(checked, "address"), &listener->at);
-    fill_tls(json_object_get(checked, "tls"), &listener->tls);
-    listener->head_timeout_ns = gw_config_number(checked, "head_timeout");
-    listener->idle_timeout_ns = gw_config_number(checked, "idle_timeout");
-    listener->write_timeout_ns = gw_config_number(checked, "write_timeout");
-    listener->body_min_rate_bytes = gw_config_number(checked, "body_min_rate");
-    listener->max_connections = (size_t)gw_config_number(checked, "max_connections");
-    listener->pool_bytes = (size_t)gw_config_number(checked, "pool_bytes");
-}
-
-static uint16_t port_of(const struct gw_config_address *address)
-{
-    /* Of both families the port stands at the same place. */
-    uint16_t port;
-
-    memcpy(&port, (const char *)&address->address + sizeof(sa_family_t), sizeof(port));
-    return port;
-}
-
-/* SO_REUSEPORT would let two listeners of one address share its connections at random. */
-static bool is_same_address(const struct gw_config_address *a, const struct gw_config_address *b)
-{
-    return a->address_len != 0 && a->address_len == b->address_len && port_of(a) != 0 &&
-           memcmp(&a->address, &b->address, a->address_len) == 0;
-}
-
-static void check_address_is_free(struct gw_config_loader *loader, const char *pointer,
-                                  const struct gw_config_address *address, size_t before)
-{
-    for (size_t i = 0; i < before; i++)
-        if (is_same_address(&loader->config->listeners[i].at, address))
-            gw_config_fail(loader, pointer, "address %.*s is that of listeners/%zu already",
-                           GW_STR_ARG(address->text), i);
-}
-
-static int fill_listeners(struct gw_config_loader *loader)
-{
-    struct gw_config *config = loader->config;
-    const json_t *list = json_object_get(config->checked, "listeners");
-    size_t index;
-    json_t *item;
-
-    config->listeners =
-        gw_arena_calloc(&config->arena, json_array_size(list) + 1, sizeof(*config->listeners));
-    if (config->listeners == NULL)
-        return -ENOMEM;
-    config->listener_count = json_array_size(list);
-    json_array_foreach(list, index, item)
-    {
-        char pointer[64];
-        snprintf(pointer, sizeof(pointer), "/listeners/%zu/address", index);
-        fill_listener(loader, index, item);
-        check_address_is_free(loader, pointer, &config->listeners[index].at, index);
-    }
-    return 0;
-}
-
-/* Names in a list must be those of a section, if the file has it at all or a policy offers it. */
-static void check_names(struct gw_config_loader *loader, const char *pointer, const char *section,
-                        const struct gw_str *names, size_t count)
+void gw_config_check_names(struct gw_config_loader *loader, const char *pointer,
+                           const char *section, const struct gw_str *names, size_t count)
 {
     const json_t *known = json_object_get(loader->config->checked, section);
 
@@ -153,12 +72,14 @@ static int fill_admin(struct gw_config_loader *loader)
 
     admin->is_on = address.len > 0;
     if (admin->is_on)
-        fill_address(loader, "/admin/address", address, &admin->at);
-    check_address_is_free(loader, "/admin/address", &admin->at, config->listener_count);
-    fill_tls(json_object_get(checked, "tls"), &admin->tls);
-    if (admin->at.address_len != 0 && !admin->at.is_loopback && !admin->tls.is_on)
+        gw_config_fill_address(loader, "/admin/address", address, &admin->at);
+    gw_config_check_address(loader, "/admin/address", &admin->at, config->listener_count);
+    if (admin->at.address_len != 0 && !admin->at.is_loopback &&
+        !json_is_object(json_object_get(checked, "tls")))
         gw_config_fail(loader, "/admin/address",
                        "an admin address that is not loopback needs admin.tls");
+    if (gw_config_fill_tls(loader, "/admin/tls", json_object_get(checked, "tls"), &admin->tls) != 0)
+        return -ENOMEM;
     admin->scope = gw_config_text(token, "scope");
     admin->socket = gw_config_path(loader, socket);
     if (socket.ptr != NULL && admin->socket.ptr == NULL)
@@ -170,7 +91,8 @@ static int fill_admin(struct gw_config_loader *loader)
         rc = gw_config_texts(config, json_object_get(token, "issuers"), &admin->issuers,
                              &admin->issuer_count);
     if (rc == 0)
-        check_names(loader, "/admin/token/issuers", "issuers", admin->issuers, admin->issuer_count);
+        gw_config_check_names(loader, "/admin/token/issuers", "issuers", admin->issuers,
+                              admin->issuer_count);
     return rc;
 }
 
@@ -225,6 +147,22 @@ static int fill_process(struct gw_config_loader *loader)
     return config->state_dir.ptr != NULL ? 0 : -ENOMEM;
 }
 
+static int fill_audit(struct gw_config_loader *loader)
+{
+    struct gw_config *config = loader->config;
+    const json_t *checked = json_object_get(config->checked, "audit");
+    struct gw_str file = gw_config_text(checked, "file");
+
+    config->audit_key = gw_config_text(checked, "key");
+    config->audit_max_bytes = (size_t)gw_config_number(checked, "max_bytes");
+    if (file.ptr != NULL && file.len == 0)
+        return 0;
+    config->audit_file = file.ptr != NULL ? gw_config_path(loader, file)
+                                          : gw_arena_printf(&config->arena, "%.*s/audit.log",
+                                                            GW_STR_ARG(config->state_dir));
+    return config->audit_file.ptr != NULL ? 0 : -ENOMEM;
+}
+
 static int fill_contracts(struct gw_config_loader *loader)
 {
     struct gw_config *config = loader->config;
@@ -258,33 +196,16 @@ static int fill_contracts(struct gw_config_loader *loader)
     return 0;
 }
 
-static int fill_floor(struct gw_config_loader *loader)
-{
-    struct gw_config *config = loader->config;
-    struct gw_config_floor *floor = &config->floor;
-    const json_t *checked = json_object_get(config->checked, "floor");
-    int rc = gw_config_texts(config, json_object_get(checked, "anonymous"), &floor->anonymous,
-                             &floor->anonymous_count);
-
-    floor->authentication = !json_is_false(json_object_get(checked, "authentication"));
-    floor->default_plan = gw_config_text(checked, "default_plan");
-    floor->asserts_formats = gw_str_equal(gw_config_text(checked, "formats"), GW_STR("assert"));
-    if (floor->default_plan.ptr != NULL)
-        check_names(loader, "/floor/default_plan", "plans", &floor->default_plan, 1);
-    for (size_t i = 0; rc == 0 && i < floor->anonymous_count; i++) {
-        char pointer[64];
-        snprintf(pointer, sizeof(pointer), "/floor/anonymous/%zu", i);
-        if (!gw_config_pattern_is_valid(floor->anonymous[i]))
-            gw_config_fail(loader, pointer, "must be /layer/name, /layer/* or *");
-    }
-    return rc;
-}
-
 int gw_config_fill(struct gw_config_loader *loader)
 {
     int (*const parts[])(struct gw_config_loader * loader) = {
-        fill_listeners,          fill_admin, fill_process,
-        fill_contracts,          fill_floor, gw_config_fill_redis,
+        gw_config_fill_listeners,
+        fill_admin,
+        fill_process,
+        fill_audit,
+        fill_contracts,
+        gw_config_fill_floor,
+        gw_config_fill_redis,
         gw_config_fill_backends,
     };
     int rc = 0;

@@ -46,6 +46,7 @@ int gw_config_fill_redis(struct gw_config_loader *loader)
 
     redis->connect_timeout_ns = UINT64_C(2000000000); /* of the private one */
     redis->command_timeout_ns = UINT64_C(20000000);
+    redis->must_append = true;
     if (url.ptr == NULL)
         return 0;
     fill_redis_url(loader, url);
@@ -54,6 +55,9 @@ int gw_config_fill_redis(struct gw_config_loader *loader)
     redis->ca_pem = gw_config_text(checked, "ca_file");
     redis->connect_timeout_ns = gw_config_number(checked, "connect_timeout");
     redis->command_timeout_ns = gw_config_number(checked, "command_timeout");
+    redis->must_append = !json_is_false(json_object_get(checked, "append_only"));
+    redis->min_replicas = (unsigned)gw_config_number(checked, "min_replicas");
+    redis->replica_timeout_ns = gw_config_number(checked, "replica_timeout");
     if (redis->username.ptr != NULL && redis->password.ptr == NULL)
         gw_config_fail(loader, "/redis/username", "a username needs a password");
     if (redis->ca_pem.ptr != NULL && redis->kind != GW_REDIS_TLS)
@@ -198,6 +202,9 @@ static int fill_backend(struct gw_config_loader *loader, const char *name, const
         rc = fill_grants(loader, pointer, json_object_get(checked, "grants"), backend);
     if (rc == 0)
         rc = fill_headers(loader, pointer, json_object_get(checked, "headers"), backend);
+    if (rc == 0)
+        rc = gw_config_fill_credentials(loader, pointer, json_object_get(checked, "credentials"),
+                                        backend);
     return rc;
 }
 

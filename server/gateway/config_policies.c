@@ -207,13 +207,14 @@ static int add_item(struct gw_config_loader *loader, size_t index, const json_t 
     return add_policy(loader, pointer, name, json_object_iter_value(pair));
 }
 
+/* All that there are, in the table's order: one that is not configured does nothing. */
 static int add_default_chain(struct gw_config_loader *loader)
 {
+    const struct gw_filter_type *const *type = loader->config->filters;
     int rc = 0;
 
-    for (const char *const *name = gw_config_default_chain; *name != NULL && rc == 0; name++)
-        if (find_filter(loader->config->filters, *name) != NULL)
-            rc = add_policy(loader, "", *name, NULL);
+    for (; *type != NULL && rc == 0; type++)
+        rc = add_policy(loader, "", (*type)->name, NULL);
     return rc;
 }
 

@@ -39,8 +39,26 @@ int gw_config_fill_maintenance(struct gw_config_loader *loader, const char *poin
                                const json_t *checked, struct gw_config_backend *backend);
 /* Names of backends and of fields: a token of RFC 9110, section 5.6.2, without its rarer signs. */
 bool gw_config_is_plain_name(struct gw_str name);
+/* `checked` is the backend's `credentials`; its fields must be filled by then. */
+GW_MUST_CHECK
+int gw_config_fill_credentials(struct gw_config_loader *loader, const char *backend_pointer,
+                               const json_t *checked, struct gw_config_backend *backend);
+GW_MUST_CHECK
+int gw_config_fill_floor(struct gw_config_loader *loader);
 GW_MUST_CHECK
 int gw_config_fill_redis(struct gw_config_loader *loader);
+
+GW_MUST_CHECK
+int gw_config_fill_listeners(struct gw_config_loader *loader);
+/* A `tls` of a listener or the admin listener, which stands at `pointer`; `checked` may be NULL. */
+GW_MUST_CHECK
+int gw_config_fill_tls(struct gw_config_loader *loader, const char *pointer, const json_t *checked,
+                       struct gw_config_tls_server *tls);
+void gw_config_fill_address(struct gw_config_loader *loader, const char *pointer,
+                            struct gw_str text, struct gw_config_address *address);
+/* No listener before number `before` may have that address. */
+void gw_config_check_address(struct gw_config_loader *loader, const char *pointer,
+                             const struct gw_config_address *address, size_t before);
 
 /* The table of all top-level keys: the gateway's and the policies' sections; in the arena. NULL
  * without memory. */
@@ -51,6 +69,10 @@ const struct gw_option *gw_config_table_build(struct gw_arena *arena,
 /* Checks the chain and fills config->policies. `given` is the list in the file, or NULL. */
 GW_MUST_CHECK
 int gw_config_fill_policies(struct gw_config_loader *loader, const json_t *given);
+
+/* Names in a list must be those of a section, if the file has it at all or a policy offers it. */
+void gw_config_check_names(struct gw_config_loader *loader, const char *pointer,
+                           const char *section, const struct gw_str *names, size_t count);
 
 /* Members of checked objects. A missing one is a gw_str with ptr NULL, or 0. */
 struct gw_str gw_config_text(const json_t *object, const char *key);

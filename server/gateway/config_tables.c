@@ -1,11 +1,13 @@
 #include "server/gateway/config_tables.h"
 
+#include "server/contract/rule.h"
+
 #define MS INT64_C(1000000)
 #define SECOND (INT64_C(1000) * MS)
 #define HOUR (INT64_C(3600) * SECOND)
 #define DAY (INT64_C(24) * HOUR)
 
-static const struct gw_option tls_server_options[] = {
+static const struct gw_option certificate_options[] = {
     {.name = "certificate_file",
      .type = GW_FILE,
      .flags = GW_OPTION_REQUIRED,
@@ -14,6 +16,40 @@ static const struct gw_option tls_server_options[] = {
      .type = GW_FILE,
      .flags = GW_OPTION_REQUIRED,
      .help = "The certificate's private key, PEM."},
+    {0},
+};
+
+static const struct gw_option tls_server_options[] = {
+    {.name = "certificate_file",
+     .type = GW_FILE,
+     .help = "The certificate and its chain, PEM, if there is one only."},
+    {.name = "key_file", .type = GW_FILE, .help = "The certificate's private key, PEM."},
+    {.name = "certificates",
+     .type = GW_LIST,
+     .min = 1,
+     .max = 1000,
+     .fields = certificate_options,
+     .help = "Several, chosen by the name that a client asks for (SNI): one that has it exactly, "
+             "or else by a wildcard, or else the first."},
+    {.name = "min_version",
+     .type = GW_ENUM,
+     .words = "TLSv1.2 TLSv1.3",
+     .value = "TLSv1.2",
+     .help = "The oldest version spoken."},
+    {.name = "client_certificates",
+     .type = GW_ENUM,
+     .words = "none optional required",
+     .value = "none",
+     .help = "Whether clients are asked for a certificate. One that is shown must be good in any "
+             "case: otherwise the handshake fails."},
+    {.name = "client_ca_file",
+     .type = GW_FILE,
+     .help = "Who may have issued clients' certificates, PEM."},
+    {.name = "client_crl_file",
+     .type = GW_FILE,
+     .max = 32 << 20,
+     .help = "Revocation lists of those authorities, PEM. One that is out of date refuses all of "
+             "its authority."},
     {0},
 };
 
@@ -66,6 +102,20 @@ static const struct gw_option listener_options[] = {
      .max = 1 << 20,
      .value = "16KiB",
      .help = "Memory of one connection; it bounds the heads of request and response."},
+    {.name = "trusted_proxies",
+     .type = GW_LIST,
+     .max = 256,
+     .value = "[]",
+     .help = "Addresses and networks (10.0.0.0/8) of the balancers whose word counts."},
+    {.name = "client_certificate_header",
+     .type = GW_BOOL,
+     .value = "false",
+     .help = "Takes the client's certificate from Client-Cert (RFC 9440) when a trusted proxy "
+             "sends it and the connection itself has none; from anybody else it is dropped."},
+    {.name = "client_certificate_header_ca_file",
+     .type = GW_FILE,
+     .help = "Who must have issued a certificate in Client-Cert, PEM; if left out, the proxy has "
+             "verified it."},
     {0},
 };
 
@@ -135,6 +185,45 @@ static const struct gw_option redis_options[] = {
      .max = 10 * SECOND,
      .value = "20ms",
      .help = "The deadline of one command on the request path."},
+    {.name = "append_only",
+     .type = GW_BOOL,
+     .value = "true",
+     .help = "Not ready while that Redis keeps no append-only file. false accepts that its restart "
+             "loses keys, revocations and all other records."},
+    {.name = "min_replicas",
+     .type = GW_INT,
+     .min = 0,
+     .max = 16,
+     .value = "0",
+     .help = "Replicas that must confirm each record (WAIT) before it counts; with fewer connected "
+             "the gateway is not ready."},
+    {.name = "replica_timeout",
+     .type = GW_DURATION,
+     .min = 10 * MS,
+     .max = 5 * SECOND,
+     .value = "500ms",
+     .help = "How long they may take."},
+    {0},
+};
+
+static const struct gw_option floor_rule_options[] = {
+    {.name = "namespaces",
+     .type = GW_LIST,
+     .min = 1,
+     .max = 1000,
+     .flags = GW_OPTION_REQUIRED,
+     .help = "Whose APIs it is for; patterns as in `grants`."},
+    {.name = "when",
+     .type = GW_STRING,
+     .min = 1,
+     .max = GW_RULE_MAX_BYTES,
+     .flags = GW_OPTION_REQUIRED,
+     .help = "What must hold for each request; the language of a contract's `authorize`."},
+    {.name = "say",
+     .type = GW_STRING,
+     .min = 1,
+     .max = 300,
+     .help = "What a refused caller is told: one sentence."},
     {0},
 };
 
@@ -148,6 +237,12 @@ static const struct gw_option floor_options[] = {
      .max = 1000,
      .value = "[]",
      .help = "Namespaces that may have operations without a token; patterns as in `grants`."},
+    {.name = "rules",
+     .type = GW_LIST,
+     .max = 32,
+     .fields = floor_rule_options,
+     .value = "[]",
+     .help = "Rules that hold beside those of the contracts."},
     {.name = "default_plan",
      .type = GW_STRING,
      .min = 1,
@@ -159,6 +254,26 @@ static const struct gw_option floor_options[] = {
      .value = "annotate",
      .help =
          "Whether a schema's `format` is only told (as JSON Schema has it by default) or held."},
+    {0},
+};
+
+static const struct gw_option audit_options[] = {
+    {.name = "file",
+     .type = GW_STRING,
+     .max = 1024,
+     .help = "The file; if left out audit.log in `state_dir`. \"\" keeps none."},
+    {.name = "key",
+     .type = GW_SECRET,
+     .min = 16,
+     .max = 1024,
+     .help = "Chains the lines by HMAC under this key, so that nobody without it can write a chain "
+             "anew. To change it, move the file away first."},
+    {.name = "max_bytes",
+     .type = GW_BYTES,
+     .min = 4 << 10,
+     .max = 1 << 30,
+     .value = "64MiB",
+     .help = "At this size the file is renamed and another one begun."},
     {0},
 };
 
@@ -185,8 +300,8 @@ const struct gw_option gw_config_options[] = {
      .type = GW_STRING,
      .min = 1,
      .max = 1024,
-     .help = "The folder of all that outlives a restart. If left out: /var/lib/millgate for root, "
-             "otherwise millgate below $XDG_STATE_HOME or ~/.local/state."},
+     .help = "The folder of all that outlives a restart. If left out: all, in the order in which "
+             "the reference lists them."},
     {.name = "drain_timeout",
      .type = GW_DURATION,
      .min = 0,
@@ -209,6 +324,11 @@ const struct gw_option gw_config_options[] = {
      .max = 1024,
      .value = "-",
      .help = "A file for one JSON line a request; \"-\" is standard output, \"\" none."},
+    {.name = "audit",
+     .type = GW_OBJECT,
+     .fields = audit_options,
+     .value = "{}",
+     .help = "The record of what administrators do: see `millgate audit verify`."},
     {.name = "redis",
      .type = GW_OBJECT,
      .fields = redis_options,
@@ -241,10 +361,6 @@ const struct gw_option gw_config_options[] = {
      .type = GW_LIST,
      .max = 64,
      .help = "The chain: a list of `name: {options}`, or of names, in the order in which they see "
-             "a request. If left out: body_limit, jwt, headers, rate_limit, schema."},
+             "a request. If left out: all, in the order in which the reference lists them."},
     {0},
-};
-
-const char *const gw_config_default_chain[] = {
-    "body_limit", "jwt", "headers", "rate_limit", "schema", NULL,
 };

@@ -3,7 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "server/core/clock.h"
+#include "server/gateway/certificates.h"
 #include "server/gateway/probes.h"
+#include "server/gateway/records.h"
 #include "server/gateway/server_metrics.h"
 #include "server/gateway/server_state.h"
 #include "server/store/health.h"
@@ -64,6 +67,7 @@ bool gw_readiness_print(struct gw_readiness *readiness, struct gw_buf *out)
     struct gw_server *server = readiness->server;
     const struct gw_redis_problems *problems = gw_redis_health_get(readiness->redis);
     bool is_ready = server->phase == GW_SERVER_SERVING && gw_readiness_has_redis(readiness) &&
+                    gw_records_are_known(server->records) &&
                     gw_probes_has_backend(readiness->probes);
 
     gw_metrics_set(server->main_worker.metrics, &gw_server_ready, is_ready);
@@ -71,8 +75,12 @@ bool gw_readiness_print(struct gw_readiness *readiness, struct gw_buf *out)
                   phase_names[server->phase]);
     print_configuration(server, out);
     print_redis(server, problems, out);
+    gw_records_print(server->records, out);
     gw_buf_append_byte(out, ',');
     gw_probes_print(readiness->probes, out);
+    gw_buf_append_text(out, ",\"certificates\":");
+    gw_certificates_print_state(server->current,
+                                (int64_t)(gw_clock_realtime_ns() / GW_NS_PER_SECOND), out);
     gw_buf_append_text(out, "}\n");
     return is_ready;
 }
@@ -87,7 +95,9 @@ int gw_readiness_create(struct gw_server *server, struct gw_readiness **out_read
     if (readiness == NULL)
         return gw_error_set(error, -ENOMEM, "out of memory");
     readiness->server = server;
-    const struct gw_redis_needs needs = {.must_append = server->private_redis != NULL};
+    const struct gw_config_redis *config = &server->current->config->redis;
+    const struct gw_redis_needs needs = {.must_append = config->must_append,
+                                         .min_replicas = config->min_replicas};
     readiness->redis = gw_redis_health_create(server->loop, server->redis.redis, &needs);
     readiness->probes = gw_probes_create(server);
     if (readiness->redis == NULL || readiness->probes == NULL) {

@@ -1,5 +1,8 @@
 #include "server/gateway/redis_setup.h"
 
+#include <errno.h>
+
+#include "server/core/clock.h"
 #include "server/net/resolver.h"
 #include "server/net/tls.h"
 #include "server/store/private_redis.h"
@@ -22,6 +25,8 @@ void gw_redis_setup_init(struct gw_redis_setup *setup, const struct gw_config_re
         setup->needs_resolver = config->kind == GW_REDIS_TCP || config->kind == GW_REDIS_TLS;
         setup->needs_tls = config->kind == GW_REDIS_TLS;
         setup->ca_pem = config->ca_pem;
+        setup->min_replicas = config->min_replicas;
+        setup->replica_timeout_ns = config->replica_timeout_ns;
     }
     setup->client.client_name = GW_STR("millgate");
     setup->client.timeout_ns = config->command_timeout_ns;
@@ -57,4 +62,37 @@ void gw_redis_access_close(struct gw_redis_access *link)
     gw_tls_destroy(link->tls);
     gw_resolver_destroy(link->resolver);
     *link = (struct gw_redis_access){0};
+}
+
+int gw_record_access_open(struct gw_record_access *access, struct gw_loop *loop,
+                          const struct gw_redis_setup *setup, struct gw_redis *redis,
+                          struct gw_error *error)
+{
+    struct gw_record_writer_config config = {.redis = redis,
+                                             .min_replicas = setup->min_replicas,
+                                             .replica_ns = setup->replica_timeout_ns};
+    int rc = 0;
+
+    if (setup->min_replicas > 0) {
+        struct gw_redis_setup own = *setup;
+        own.client.client_name = GW_STR("millgate-records");
+        /* An answer behind a WAIT is no sign of a dead connection. */
+        own.client.stall_ns = 2 * setup->replica_timeout_ns + 2 * GW_NS_PER_SECOND;
+        rc = gw_redis_access_open(&access->own, loop, &own, error);
+        config.redis = access->own.redis;
+    }
+    if (rc != 0)
+        return rc;
+    access->writer = gw_record_writer_create(&config);
+    if (access->writer != NULL)
+        return 0;
+    gw_record_access_close(access);
+    return gw_error_set(error, -ENOMEM, "out of memory");
+}
+
+void gw_record_access_close(struct gw_record_access *access)
+{
+    gw_record_writer_destroy(access->writer);
+    gw_redis_access_close(&access->own);
+    *access = (struct gw_record_access){0};
 }

@@ -4,14 +4,21 @@
 #include <stdlib.h>
 
 #include "server/contract/operation.h"
+#include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/filter/chain.h"
+#include "server/gateway/admin.h"
+#include "server/gateway/admin_act.h"
 #include "server/gateway/backend_metrics.h"
+#include "server/gateway/certificates.h"
 #include "server/gateway/request.h"
 #include "server/gateway/server_metrics.h"
 #include "server/gateway/server_state.h"
 #include "server/http/problem.h"
 #include "server/net/http_client.h"
+#include "server/upstream/upstreams.h"
+
+#define DAY_NS (UINT64_C(86400) * GW_NS_PER_SECOND)
 
 static struct gw_metrics_shard *main_shard(struct gw_server *server)
 {
@@ -59,22 +66,21 @@ static void make_current(struct gw_server *server, struct gw_snapshot *snapshot)
 static bool check_backends(struct gw_server *server, const struct gw_snapshot *snapshot,
                            struct gw_diagnostics *diagnostics)
 {
+    struct gw_upstreams upstreams;
     bool is_good = true;
 
+    gw_upstreams_init(&upstreams, &server->main_worker);
     for (size_t i = 0; i < snapshot->backend_count; i++) {
-        const struct gw_backend_config *backend = &snapshot->backends[i];
-        for (size_t at = 0; at < backend->target_count; at++) {
-            struct gw_http_origin *origin = NULL;
-            struct gw_error error = {0};
-            if (gw_http_origin_get(server->main_worker.http, &backend->targets[at].origin, &origin,
-                                   &error) != 0) {
-                is_good = false;
-                gw_diagnostics_add(diagnostics, GW_SEVERITY_ERROR, server->options.config_path, 0,
-                                   0, "backend %.*s: %s", GW_STR_ARG(backend->name), error.text);
-            }
-            gw_http_origin_put(origin);
+        struct gw_backend backend = {0};
+        struct gw_error error = {0};
+        if (gw_backend_init(&backend, &upstreams, &snapshot->backends[i], &error) != 0) {
+            is_good = false;
+            gw_diagnostics_add(diagnostics, GW_SEVERITY_ERROR, server->options.config_path, 0, 0,
+                               "%s", error.text);
         }
+        gw_backend_finish(&backend);
     }
+    gw_upstreams_finish(&upstreams);
     return is_good;
 }
 
@@ -123,6 +129,17 @@ static struct gw_view *make_view(struct gw_snapshot *snapshot, const struct gw_p
     return view;
 }
 
+static void on_certificate_day(struct gw_timer *timer)
+{
+    gw_server_watch_certificates(GW_CONTAINER_OF(timer, struct gw_server, certificates));
+}
+
+void gw_server_watch_certificates(struct gw_server *server)
+{
+    gw_certificates_warn(server->current, (int64_t)(gw_clock_realtime_ns() / GW_NS_PER_SECOND));
+    gw_timer_start(server->loop, &server->certificates, DAY_NS, on_certificate_day);
+}
+
 /* All or nothing: views for all workers are made before the first is handed over. */
 static int publish(struct gw_server *server, struct gw_snapshot *snapshot,
                    struct gw_diagnostics *diagnostics)
@@ -148,12 +165,15 @@ static int publish(struct gw_server *server, struct gw_snapshot *snapshot,
     }
     name_metrics(server, snapshot);
     make_current(server, snapshot);
+    if (server->admin != NULL) /* the first snapshot comes before it */
+        gw_admin_adopt(server->admin);
     for (size_t i = 0; i < GW_MAX_WORKERS; i++) {
         gw_policy_set_release(&server->sets[i]);
         server->sets[i] = sets[i];
         if (views[i] != NULL)
             gw_worker_hand_over(server->workers[i], views[i]);
     }
+    gw_server_watch_certificates(server);
     return 0;
 }
 
@@ -233,7 +253,7 @@ static struct gw_str findings_as_json(struct gw_exchange *ex, struct gw_diagnost
     return text;
 }
 
-static void answer_waiting(struct gw_server *server, int rc)
+static void answer_waiting(struct gw_server *server, int rc, bool is_recorded)
 {
     struct gw_exchange *ex = server->reload.waiting;
 
@@ -253,6 +273,8 @@ static void answer_waiting(struct gw_server *server, int rc)
         if (gw_response_add_field(ex, GW_STR("Content-Type"), GW_STR("application/json")) != 0)
             gw_problem_set(ex, "overloaded", NULL);
     }
+    if (!is_recorded)
+        gw_problem_set(ex, "unavailable", "What came of it could not be recorded.");
     gw_exchange_respond(ex);
 }
 
@@ -282,7 +304,9 @@ static void end_reload(struct gw_server *server, int rc)
         gw_diagnostics_print(&reload->diagnostics, stderr);
         gw_metrics_add(main_shard(server), &gw_server_reloads_refused, 1);
     }
-    answer_waiting(server, rc);
+    bool is_recorded = gw_admin_act_end(reload->act, rc == 0 ? "done" : "refused") == 0;
+    reload->act = NULL;
+    answer_waiting(server, rc, is_recorded);
     gw_diagnostics_finish(&reload->diagnostics);
     reload_if_wanted(server);
 }
@@ -293,10 +317,12 @@ static void warn_of_restart(struct gw_server *server, const struct gw_config *ne
     bool is_same = next->listener_count == now->listener_count && next->workers == now->workers &&
                    gw_str_equal(next->state_dir, now->state_dir) &&
                    gw_str_equal(next->admin.at.text, now->admin.at.text) &&
+                   next->admin.tls.is_on == now->admin.tls.is_on &&
                    next->redis.kind == now->redis.kind;
 
     for (size_t i = 0; is_same && i < next->listener_count; i++)
-        is_same = gw_str_equal(next->listeners[i].at.text, now->listeners[i].at.text);
+        is_same = gw_str_equal(next->listeners[i].at.text, now->listeners[i].at.text) &&
+                  next->listeners[i].tls.is_on == now->listeners[i].tls.is_on;
     if (!is_same)
         gw_log_warn("listeners, admin, workers, redis or state_dir have changed: "
                     "that takes effect with a restart");
@@ -352,6 +378,9 @@ void gw_server_reload_finish(struct gw_server *server)
         gw_loop_turn(server->loop, 100);
     if (server->reload.is_adopting)
         gw_diagnostics_finish(&server->reload.diagnostics);
+    (void)gw_admin_act_end(server->reload.act,
+                           "unknown"); /* the process ends in the middle of it */
+    server->reload.act = NULL;
 }
 
 static void on_waiting_left(void *self, struct gw_exchange *ex)
@@ -382,7 +411,7 @@ void gw_server_reload(struct gw_server *server, struct gw_exchange *waiting)
             gw_problem_set(waiting, "unavailable",
                            is_running ? "Another reload is running."
                                       : "Requests still run on older configurations.");
-            gw_exchange_respond(waiting);
+            gw_admin_respond(waiting);
         } else {
             gw_log_warn("reload put off: requests still run on %d older configurations",
                         GW_MAX_SNAPSHOTS);
@@ -390,7 +419,13 @@ void gw_server_reload(struct gw_server *server, struct gw_exchange *waiting)
         }
         return;
     }
-    *reload = (struct gw_reload){.is_loading = true, .waiting = waiting};
+    struct gw_admin_act *act = waiting != NULL ? gw_admin_act_take(waiting) : NULL;
+    if (waiting == NULL && gw_admin_act_begin(server, "reload", GW_STR("signal SIGHUP"),
+                                              gw_str_of(server->options.config_path), &act) != 0) {
+        gw_log_error("reload refused: the audit cannot be written");
+        return;
+    }
+    *reload = (struct gw_reload){.is_loading = true, .waiting = waiting, .act = act};
     gw_diagnostics_init(&reload->diagnostics);
     if (waiting != NULL) {
         waiting->cancel = on_waiting_left;

@@ -114,6 +114,35 @@ static void enter(struct gw_exchange *ex, const struct gw_service *service,
     gw_chain_run(&ex->view->chain, ex);
 }
 
+static bool has_cors(const struct gw_chain *chain)
+{
+    for (size_t i = 0; i < chain->count; i++) {
+        if (strcmp(chain->links[i].type->name, "cors") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* OPTIONS that no operation serves. What a browser asks before it sends is for a policy to answer,
+ * which must know the operation meant. */
+static void answer_options(struct gw_exchange *ex, struct gw_str allow)
+{
+    const struct gw_str *asked = gw_request_field(ex, GW_STR("Access-Control-Request-Method"));
+    enum gw_method method = asked == NULL ? GW_METHOD_OTHER : gw_method_parse(*asked);
+    struct gw_route_match match;
+
+    if (method != GW_METHOD_OTHER && gw_request_field(ex, GW_STR("Origin")) != NULL &&
+        has_cors(&ex->view->chain) &&
+        gw_router_match(ex->view->snapshot->router, method, ex->request.path, &match) ==
+            GW_ROUTE_FOUND) {
+        ex->is_preflight = true;
+        ex->preflight_allow = allow;
+        enter(ex, match.value, &match);
+        return;
+    }
+    answer_simply(ex, 204, allow);
+}
+
 static void begin(void *self, struct gw_exchange *ex)
 {
     struct gw_request_owner *owner = self;
@@ -139,7 +168,7 @@ static void begin(void *self, struct gw_exchange *ex)
         enter(ex, match.value, &match);
         break;
     case GW_ROUTE_OPTIONS:
-        answer_simply(ex, 204, match.allow);
+        answer_options(ex, match.allow);
         break;
     case GW_ROUTE_BAD_METHOD:
         refuse(ex, "method-not-allowed", match.allow);

@@ -9,7 +9,10 @@ static const struct section {
     const char *name;
     enum gw_grant_kind kind;
 } sections[] = {
-    {"backends", GW_GRANT_BACKEND}, {"issuers", GW_GRANT_ISSUER}, {"plans", GW_GRANT_PLAN}};
+    {"backends", GW_GRANT_BACKEND}, {"issuers", GW_GRANT_ISSUER},
+    {"api_keys", GW_GRANT_API_KEY}, {"client_certificates", GW_GRANT_CERTIFICATE},
+    {"plans", GW_GRANT_PLAN},
+};
 
 /* Is the list of patterns as its author wrote it? One with a fault has a finding of its own. */
 static bool is_as_meant(const json_t *written, const json_t *checked)
@@ -105,6 +108,8 @@ int gw_gateway_rules(const struct gw_config *config, struct gw_arena *arena,
         .asserts_formats = config->floor.asserts_formats,
         .anonymous = config->floor.anonymous,
         .anonymous_count = config->floor.anonymous_count,
+        .floor = config->floor.rules,
+        .floor_count = config->floor.rule_count,
         .default_plan = config->floor.default_plan,
     };
 

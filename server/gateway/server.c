@@ -9,12 +9,16 @@
 #include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/gateway/admin.h"
+#include "server/gateway/admin_record.h"
 #include "server/gateway/backend_metrics.h"
+#include "server/gateway/errand.h"
 #include "server/gateway/listen_socket.h"
 #include "server/gateway/readiness.h"
+#include "server/gateway/records.h"
 #include "server/gateway/server_metrics.h"
 #include "server/gateway/server_state.h"
 #include "server/net/http_client.h"
+#include "server/observe/audit.h"
 #include "server/store/private_redis.h"
 
 #define TICK_NS GW_NS_PER_SECOND
@@ -89,6 +93,7 @@ static void on_wake(void *self)
     struct gw_server *server = self;
 
     gw_server_reload_progress(server);
+    gw_errands_progress(server);
     if (server->phase == GW_SERVER_DRAINING && is_empty(server))
         stop(server);
 }
@@ -105,6 +110,9 @@ static void on_tick(struct gw_timer *timer)
 
     gw_timer_start(server->loop, timer, TICK_NS, on_tick);
     gw_server_reload_progress(server);
+    gw_records_publish(server->records);
+    gw_metrics_set(server->main_worker.metrics, &gw_server_audit_lines,
+                   gw_audit_get_seq(server->audit));
     if (server->access_log != NULL)
         gw_metrics_set(server->main_worker.metrics, &gw_server_log_dropped,
                        gw_access_log_dropped(server->access_log));
@@ -145,7 +153,7 @@ static int start_redis(struct gw_server *server, struct gw_error *error)
     gw_redis_setup_init(&server->redis_setup, &config->redis, server->private_redis);
     rc = gw_redis_access_open(&server->redis, server->loop, &server->redis_setup, error);
     server->main_worker.redis = server->redis.redis;
-    return rc;
+    return rc != 0 ? rc : gw_records_create(server, &server->records, error);
 }
 
 static int start_worker(struct gw_server *server, size_t index, int (*fds)[GW_MAX_WORKERS],
@@ -159,7 +167,7 @@ static int start_worker(struct gw_server *server, size_t index, int (*fds)[GW_MA
         fds[i][index] = -1;
     }
     const struct gw_worker_setup setup = {
-        .config = config,
+        .snapshot = server->current,
         .fds = own_fds,
         .redis = &server->redis_setup,
         .metrics = server->metrics,
@@ -174,7 +182,8 @@ static int start_worker(struct gw_server *server, size_t index, int (*fds)[GW_MA
     if (rc != 0)
         return rc;
     server->workers[server->worker_count++] = worker;
-    if (gw_server_hand_first(server, worker, index) != 0)
+    if (gw_records_add_worker(server->records, worker) != 0 ||
+        gw_server_hand_first(server, worker, index) != 0)
         return gw_error_set(error, -ENOMEM, "out of memory");
     return gw_worker_start(worker, error);
 }
@@ -212,13 +221,24 @@ static int start_observing(struct gw_server *server, struct gw_error *error)
                                 error);
 }
 
+static int open_audit(struct gw_server *server, struct gw_error *error)
+{
+    const struct gw_config *config = server->current->config;
+    const struct gw_audit_config audit = {config->audit_file.ptr, config->audit_key,
+                                          config->audit_max_bytes};
+
+    if (config->audit_file.ptr == NULL)
+        return 0;
+    return gw_audit_open(&audit, &server->audit, error);
+}
+
 /* Says "ready" when it is true, if Redis lets it become true soon. */
 static void await_redis(struct gw_server *server)
 {
     uint64_t until_ns = gw_clock_monotonic_ns() + 3 * GW_NS_PER_SECOND;
 
     server->phase = GW_SERVER_SERVING;
-    while (!gw_readiness_has_redis(server->readiness)) {
+    while (!gw_readiness_has_redis(server->readiness) || !gw_records_are_known(server->records)) {
         if (gw_clock_monotonic_ns() >= until_ns) {
             gw_log_warn("Redis is not reachable yet: serving without it, see /readyz");
             return;
@@ -239,7 +259,9 @@ static int start(struct gw_server *server, struct gw_error *error)
     gw_log_set_level(server->current->config->log_level);
     rc = start_observing(server, error);
     if (rc == 0)
-        rc = start_redis(server, error);
+        rc = start_redis(server, error); /* it holds the state folder */
+    if (rc == 0)
+        rc = open_audit(server, error);
     if (rc == 0)
         rc = start_workers(server, error);
     if (rc == 0)
@@ -256,9 +278,14 @@ static void finish(struct gw_server *server)
     gw_readiness_destroy(server->readiness);
     for (size_t i = 0; i < server->worker_count; i++)
         gw_worker_destroy(server->workers[i]);
+    gw_errands_finish(server);
     gw_access_log_destroy(server->access_log);
     gw_timer_stop(&server->drain_timer);
     gw_timer_stop(&server->tick);
+    gw_timer_stop(&server->certificates);
+    gw_records_destroy(server->records);
+    gw_admin_record_drop(server);
+    gw_audit_close(server->audit);
     gw_redis_access_close(&server->redis);
     gw_private_redis_stop(server->private_redis);
     for (size_t i = 0; i < GW_MAX_WORKERS; i++)
@@ -284,7 +311,10 @@ int gw_server_run(const struct gw_server_options *options)
     if (server == NULL)
         return EXIT_FAILURE;
     server->options = *options;
+    gw_list_init(&server->errands);
+    gw_list_init(&server->admin_pending);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
     int exit_code = EXIT_FAILURE;
     if (start(server, &error) != 0) {
         gw_log_error("%s", error.text);

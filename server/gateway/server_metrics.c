@@ -13,5 +13,7 @@ const struct gw_metric gw_server_ready = {"millgate_ready", "1 when /readyz says
 const struct gw_metric gw_server_log_dropped = {
     "millgate_access_log_dropped", "Lines that the access log's sink was too slow for.", NULL,
     true};
+const struct gw_metric gw_server_audit_lines = {"millgate_audit_lines",
+                                                "The number of the audit's last line.", NULL, true};
 const struct gw_metric gw_server_start_time = {"millgate_start_time_seconds",
                                                "When the process started, since 1970.", NULL, true};

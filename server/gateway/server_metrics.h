@@ -8,4 +8,5 @@ extern const struct gw_metric gw_server_reloads;
 extern const struct gw_metric gw_server_reloads_refused;
 extern const struct gw_metric gw_server_ready;
 extern const struct gw_metric gw_server_log_dropped;
+extern const struct gw_metric gw_server_audit_lines;
 extern const struct gw_metric gw_server_start_time;

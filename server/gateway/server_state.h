@@ -19,9 +19,12 @@
 #define GW_MAX_WORKERS 64 /* as in the table of the configuration */
 
 struct gw_admin;
+struct gw_admin_act;
+struct gw_audit;
 struct gw_http_client;
 struct gw_private_redis;
 struct gw_readiness;
+struct gw_records;
 
 enum gw_server_phase { GW_SERVER_STARTING, GW_SERVER_SERVING, GW_SERVER_DRAINING };
 
@@ -33,6 +36,7 @@ struct gw_reload {
     struct gw_snapshot *next;
     struct gw_diagnostics diagnostics;
     struct gw_exchange *waiting; /* the admin's request, or NULL */
+    struct gw_admin_act *act;
 };
 
 struct gw_server {
@@ -44,6 +48,7 @@ struct gw_server {
     struct gw_signal *signals[4];
     struct gw_timer drain_timer;
     struct gw_timer tick;
+    struct gw_timer certificates; /* looks daily whether some are about to expire */
     unsigned stop_signals;
 
     struct gw_snapshot *current;
@@ -51,18 +56,23 @@ struct gw_server {
     uint64_t generation;
     struct gw_policy_set sets[GW_MAX_WORKERS]; /* each worker's newest, for taking over */
     struct gw_reload reload;
+    struct gw_list errands; /* that the workers have not all done */
+    size_t errand_count;
 
     struct gw_worker_thread *workers[GW_MAX_WORKERS];
     size_t worker_count;
     struct gw_metrics *metrics; /* a shard per worker, and one for the main thread */
     struct gw_backend_board backend_board;
     struct gw_access_log *access_log;
+    struct gw_audit *audit;                 /* NULL: off */
     struct gw_private_redis *private_redis; /* NULL: one is configured */
     struct gw_redis_setup redis_setup;
     struct gw_redis_access redis; /* the main thread's own connection */
+    struct gw_records *records;   /* keys, revocations, consumers */
 
     struct gw_worker main_worker; /* what policies see when they run for the admin listener */
     struct gw_admin *admin;
+    struct gw_list admin_pending; /* changes under way, see admin_record.c */
     struct gw_readiness *readiness;
 };
 
@@ -79,6 +89,8 @@ void gw_server_forget_waiting(struct gw_server *server);
 void gw_server_reload_finish(struct gw_server *server);
 /* Looks whether an adoption is complete and frees snapshots that nobody uses. */
 void gw_server_reload_progress(struct gw_server *server);
+/* Warns of certificates that are about to expire, now and daily. */
+void gw_server_watch_certificates(struct gw_server *server);
 /* Hands a worker its first view. */
 GW_MUST_CHECK
 int gw_server_hand_first(struct gw_server *server, struct gw_worker_thread *worker, size_t index);

@@ -6,7 +6,9 @@
 
 #include "server/gateway/policy.h"
 #include "server/gateway/rules.h"
+#include "server/gateway/security.h"
 #include "server/gateway/services.h"
+#include "server/gateway/trust.h"
 
 #define ARENA_BLOCK_BYTES (64 * 1024)
 #define ARENA_MAX_BYTES ((size_t)256 * 1024 * 1024)
@@ -134,6 +136,7 @@ static int make_backend(struct gw_arena *arena, const struct gw_config_backend *
     backend->total_ns = from->total_timeout_ns;
     backend->idle_ns = from->idle_timeout_ns;
     backend->sends_bearer = from->send_bearer;
+    backend->credentials = from->credentials;
     return 0;
 }
 
@@ -170,7 +173,12 @@ static int load(struct loading *loading, const char *path,
     if (rc == 0)
         rc = load_contracts(loading);
     if (rc == 0)
+        gw_gateway_check_security(snapshot->config, snapshot->contracts, snapshot->contract_count,
+                                  loading->diagnostics);
+    if (rc == 0)
         rc = make_backends(snapshot);
+    if (rc == 0)
+        rc = gw_trust_make(snapshot, loading->diagnostics);
     if (rc == 0 && loading->diagnostics->error_count == errors_before)
         rc = gw_services_make(snapshot, loading->diagnostics);
     if (rc == 0 && gw_diagnostics_has_errors(loading->diagnostics))
@@ -262,6 +270,7 @@ void gw_snapshot_destroy(struct gw_snapshot *snapshot)
     if (snapshot == NULL)
         return;
     gw_router_destroy(snapshot->router);
+    gw_trust_finish(snapshot);
     for (size_t i = 0; i < snapshot->contract_count; i++)
         gw_contract_release(snapshot->contracts[i]);
     free(snapshot->contracts);

@@ -11,6 +11,7 @@
 #include "server/contract/load.h"
 #include "server/core/diagnostic.h"
 #include "server/gateway/config.h"
+#include "server/http/listener.h"
 #include "server/http/router.h"
 #include "server/upstream/backend.h"
 
@@ -35,6 +36,8 @@ struct gw_snapshot {
     struct gw_backend_config *backends;
     const struct gw_backend_metrics **backend_metrics; /* of each; set when it is published */
     size_t backend_count;
+    struct gw_listener_trust *trust; /* of each listener of the configuration */
+    struct gw_listener_trust admin_trust;
     struct gw_arena arena;
 };
 

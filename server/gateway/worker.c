@@ -12,14 +12,18 @@
 #include "server/core/log.h"
 #include "server/filter/worker.h"
 #include "server/gateway/backend_metrics.h"
+#include "server/gateway/errand.h"
 #include "server/gateway/redis_setup.h"
 #include "server/gateway/request.h"
+#include "server/gateway/trust.h"
 #include "server/gateway/worker_metrics.h"
 #include "server/http/listener.h"
 #include "server/net/http_client.h"
 #include "server/net/loop.h"
 #include "server/observe/access_log.h"
 #include "server/observe/metrics.h"
+#include "server/store/record_change.h"
+#include "server/store/record_set.h"
 #include "server/store/redis.h"
 #include "server/upstream/upstreams.h"
 
@@ -31,10 +35,13 @@ struct gw_worker_thread {
     struct gw_request_owner requests; /* first: handlers get a pointer to it */
     struct gw_loop *loop;
     struct gw_listener *listeners[MAX_LISTENERS];
+    char *addresses[MAX_LISTENERS]; /* as configured when they were opened */
     size_t listener_count;
     struct gw_exchange_pool pool;
     struct gw_redis_access redis;
     struct gw_upstreams upstreams;
+    struct gw_record_access record_access;
+    struct gw_record_set records;
     struct gw_check *check;
     struct gw_async *wake;
     struct gw_timer tick;
@@ -45,6 +52,7 @@ struct gw_worker_thread {
     bool is_started;
     /* --- shared with the main thread --- */
     _Atomic(struct gw_view *) inbox;
+    _Atomic(struct gw_errand_part *) errands; /* the newest first */
     atomic_bool must_drain, must_stop, is_empty, has_redis;
 };
 
@@ -66,11 +74,24 @@ static void retire_view(struct gw_worker_thread *worker, struct gw_view *view)
     gw_list_append(&worker->retired, &view->node);
 }
 
+/* The listeners stay; what they show and believe is the snapshot's, which lives as long as the view
+ * does. One that the configuration does not have any more keeps its certificates. */
+static void pass_on_trust(struct gw_worker_thread *worker, const struct gw_snapshot *snapshot)
+{
+    for (size_t i = 0; i < worker->listener_count; i++) {
+        const struct gw_listener_trust *trust =
+            gw_trust_find(snapshot, i, gw_str_of(worker->addresses[i]),
+                          gw_listener_has_tls(worker->listeners[i]));
+        gw_listener_set_trust(worker->listeners[i], trust);
+    }
+}
+
 static void adopt(struct gw_worker_thread *worker, struct gw_view *view)
 {
     struct gw_view *old = worker->requests.view;
 
     gw_view_adopt(view, &worker->upstreams);
+    pass_on_trust(worker, view->snapshot);
     worker->requests.view = view;
     retire_view(worker, old);
     notify(worker);
@@ -173,9 +194,16 @@ static void on_wake(void *self)
 {
     struct gw_worker_thread *worker = self;
     struct gw_view *view = atomic_exchange_explicit(&worker->inbox, NULL, memory_order_acq_rel);
+    struct gw_errand_part *errands =
+        atomic_exchange_explicit(&worker->errands, NULL, memory_order_acq_rel);
 
+    gw_record_set_take(&worker->records);
     if (view != NULL)
         adopt(worker, view);
+    if (errands != NULL) {
+        gw_errand_do(errands, &worker->requests.worker);
+        notify(worker);
+    }
     if (atomic_load_explicit(&worker->must_drain, memory_order_relaxed)) {
         for (size_t i = 0; i < worker->listener_count; i++)
             gw_listener_drain(worker->listeners[i]);
@@ -197,6 +225,7 @@ static void finish(struct gw_worker_thread *worker)
     gw_upstreams_finish(&worker->upstreams);
     gw_timer_stop(&worker->tick);
     gw_check_destroy(worker->check);
+    gw_record_access_close(&worker->record_access);
     gw_redis_access_close(&worker->redis);
     gw_http_client_destroy(worker->requests.worker.http);
 }
@@ -222,6 +251,18 @@ void gw_worker_hand_over(struct gw_worker_thread *worker, struct gw_view *view)
         gw_async_send(worker->wake);
 }
 
+void gw_worker_give(struct gw_worker_thread *worker, struct gw_errand_part *part)
+{
+    struct gw_errand_part *list = atomic_load_explicit(&worker->errands, memory_order_relaxed);
+
+    while (!atomic_compare_exchange_weak_explicit(&worker->errands, &list,
+                                                  gw_errand_put(part, list), memory_order_release,
+                                                  memory_order_relaxed))
+        continue;
+    if (worker->is_started)
+        gw_async_send(worker->wake);
+}
+
 bool gw_worker_has_adopted(const struct gw_worker_thread *worker)
 {
     return atomic_load_explicit(&worker->inbox, memory_order_acquire) == NULL;
@@ -238,6 +279,17 @@ bool gw_worker_is_empty(const struct gw_worker_thread *worker)
     return atomic_load_explicit(&worker->is_empty, memory_order_acquire);
 }
 
+struct gw_record_set *gw_worker_get_records(struct gw_worker_thread *worker)
+{
+    return &worker->records;
+}
+
+void gw_worker_wake(void *self)
+{
+    struct gw_worker_thread *worker = self;
+    gw_async_send(worker->wake);
+}
+
 bool gw_worker_has_redis(const struct gw_worker_thread *worker)
 {
     return atomic_load_explicit(&worker->has_redis, memory_order_relaxed);
@@ -252,11 +304,12 @@ static void count_event(struct gw_worker *worker, const struct gw_metric *metric
 static int forbid_own_addresses(struct gw_worker_thread *worker,
                                 const struct gw_worker_setup *setup)
 {
-    const struct gw_config_admin *admin = &setup->config->admin;
+    const struct gw_config *config = setup->snapshot->config;
+    const struct gw_config_admin *admin = &config->admin;
     struct gw_http_client *client = worker->requests.worker.http;
     int rc = 0;
 
-    for (size_t i = 0; rc == 0 && i < setup->config->listener_count; i++) {
+    for (size_t i = 0; rc == 0 && i < config->listener_count; i++) {
         struct sockaddr_storage address;
         socklen_t len = sizeof(address);
         if (getsockname(setup->fds[i], (struct sockaddr *)&address, &len) == 0)
@@ -270,8 +323,8 @@ static int forbid_own_addresses(struct gw_worker_thread *worker,
 static int add_listeners(struct gw_worker_thread *worker, const struct gw_worker_setup *setup,
                          struct gw_error *error)
 {
-    for (size_t i = 0; i < setup->config->listener_count; i++) {
-        const struct gw_config_listener *from = &setup->config->listeners[i];
+    for (size_t i = 0; i < setup->snapshot->config->listener_count; i++) {
+        const struct gw_config_listener *from = &setup->snapshot->config->listeners[i];
         struct gw_listener_config config = {
             .fd = setup->fds[i],
             .worker = &worker->requests.worker,
@@ -279,8 +332,7 @@ static int add_listeners(struct gw_worker_thread *worker, const struct gw_worker
             .pool = &worker->pool,
             .handler = &gw_request_handler,
             .handler_self = &worker->requests,
-            .certificate_pem = from->tls.is_on ? from->tls.certificate_pem.ptr : NULL,
-            .key_pem = from->tls.is_on ? from->tls.key_pem.ptr : NULL,
+            .trust = &setup->snapshot->trust[i],
             .max_connections = from->max_connections / setup->count + 1,
             .pool_bytes = from->pool_bytes,
             .head_timeout_ns = from->head_timeout_ns,
@@ -294,6 +346,9 @@ static int add_listeners(struct gw_worker_thread *worker, const struct gw_worker
         if (rc != 0)
             return gw_error_prefix(error, rc, "listener %.*s", GW_STR_ARG(from->at.text));
         worker->listener_count++;
+        worker->addresses[i] = strndup(from->at.text.ptr, from->at.text.len);
+        if (worker->addresses[i] == NULL)
+            return gw_error_set(error, -ENOMEM, "out of memory");
     }
     return 0;
 }
@@ -323,20 +378,26 @@ static int set_up(struct gw_worker_thread *worker, const struct gw_worker_setup 
     public->metrics = gw_metrics_get_shard(setup->metrics, setup->index);
     if (setup->access_log != NULL)
         worker->requests.access_log = gw_access_log_get_shard(setup->access_log, setup->index);
-    gw_exchange_pool_init(&worker->pool, sum_max_connections(setup->config) + 16,
+    gw_exchange_pool_init(&worker->pool, sum_max_connections(setup->snapshot->config) + 16,
                           EXCHANGE_MAX_BYTES);
     rc = gw_async_create(worker->loop, on_wake, worker, &worker->wake);
     if (rc != 0)
         return gw_error_set(error, rc, "cannot create a worker's wake-up");
     rc = gw_http_client_create(worker->loop, &public->http, error);
-    gw_upstreams_init(&worker->upstreams, worker->loop, public->http);
+    if (rc == 0)
+        gw_upstreams_init(&worker->upstreams, public);
     if (rc == 0 && forbid_own_addresses(worker, setup) != 0)
         rc = gw_error_set(error, -ENOMEM, "too many listeners to keep backends away from");
     if (rc == 0)
         rc = add_listeners(worker, setup, error);
     if (rc == 0)
         rc = gw_redis_access_open(&worker->redis, worker->loop, setup->redis, error);
-    public->redis = worker->upstreams.redis = worker->redis.redis;
+    public->redis = worker->redis.redis;
+    if (rc == 0)
+        rc = gw_record_access_open(&worker->record_access, worker->loop, setup->redis,
+                                   public->redis, error);
+    public->record_writer = worker->record_access.writer;
+    public->records = &worker->records;
     if (rc == 0 && gw_check_create(worker->loop, on_check, worker, &worker->check) != 0)
         rc = gw_error_set(error, -ENOMEM, "out of memory");
     if (rc == 0)
@@ -352,6 +413,7 @@ int gw_worker_create(const struct gw_worker_setup *setup, struct gw_worker_threa
     if (worker == NULL)
         return gw_error_set(error, -ENOMEM, "out of memory");
     gw_list_init(&worker->retired);
+    gw_record_set_init(&worker->records, GW_RECORD_MAX_COUNT);
     worker->on_event = setup->on_event;
     worker->on_event_self = setup->on_event_self;
     int rc = set_up(worker, setup, error);
@@ -383,8 +445,12 @@ void gw_worker_destroy(struct gw_worker_thread *worker)
         finish(worker);
     }
     gw_view_destroy(atomic_load_explicit(&worker->inbox, memory_order_relaxed));
+    gw_errand_drop(atomic_load_explicit(&worker->errands, memory_order_relaxed));
     gw_exchange_pool_finish(&worker->pool);
+    for (size_t i = 0; i < MAX_LISTENERS; i++)
+        free(worker->addresses[i]);
     gw_async_destroy(worker->wake);
     gw_loop_destroy(worker->loop);
+    gw_record_set_finish(&worker->records);
     free(worker);
 }

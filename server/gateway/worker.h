@@ -13,13 +13,16 @@
 #include "server/gateway/view.h"
 
 struct gw_access_log;
+struct gw_errand_part;
 struct gw_metrics;
+struct gw_record_set;
 struct gw_redis_setup;
+struct gw_snapshot;
 struct gw_worker_thread;
 
 struct gw_worker_setup {
-    const struct gw_config *config; /* for the listeners; needed during create only */
-    const int *fds;                 /* listening sockets, one per listener; taken over */
+    const struct gw_snapshot *snapshot; /* for the listeners; needed during create only */
+    const int *fds;                     /* listening sockets, one per listener; taken over */
     const struct gw_redis_setup *redis;
     struct gw_metrics *metrics;
     struct gw_access_log *access_log; /* may be NULL */
@@ -41,12 +44,19 @@ bool gw_worker_has_adopted(const struct gw_worker_thread *worker);
 GW_MUST_CHECK
 int gw_worker_start(struct gw_worker_thread *worker, struct gw_error *error);
 
+/* The worker does it on its thread, and then calls on_event. One that has ended does not. */
+void gw_worker_give(struct gw_worker_thread *worker, struct gw_errand_part *part);
+
 /* Takes no new connection and lets the exchanges end. */
 void gw_worker_drain(struct gw_worker_thread *worker);
 bool gw_worker_is_empty(const struct gw_worker_thread *worker);
 
 /* Stops the loop (cutting what is left), joins the thread and frees all. NULL is safe. */
 void gw_worker_destroy(struct gw_worker_thread *worker);
+
+/* Its records, for handing changes over; and telling it that there are some (any thread). */
+struct gw_record_set *gw_worker_get_records(struct gw_worker_thread *worker);
+void gw_worker_wake(void *worker);
 
 /* Is its Redis up? For readiness; any thread. */
 bool gw_worker_has_redis(const struct gw_worker_thread *worker);

@@ -188,6 +188,13 @@ static enum MHD_Result hold(struct gw_connection *connection)
     return MHD_YES;
 }
 
+static const char *problem_of(const char *flaw)
+{
+    if (flaw == gw_connection_bad_certificate)
+        return "forbidden";
+    return flaw == gw_connection_head_too_large ? "header-too-large" : "malformed-request";
+}
+
 /* The first call for a request: its head is complete. */
 static enum MHD_Result begin(struct gw_connection *connection, const char *method,
                              const char *version)
@@ -206,10 +213,9 @@ static enum MHD_Result begin(struct gw_connection *connection, const char *metho
         ex->record.detail = gw_str_of(flaw);
         ex->must_close = connection->has_unread = true;
         ex->request.path = GW_STR("");
-        gw_connection_count(connection, &gw_http_malformed);
-        gw_problem_set(
-            ex, flaw == gw_connection_head_too_large ? "header-too-large" : "malformed-request",
-            NULL);
+        if (flaw != gw_connection_bad_certificate)
+            gw_connection_count(connection, &gw_http_malformed);
+        gw_problem_set(ex, problem_of(flaw), NULL);
         ex->state = GW_EXCHANGE_RESPONDING;
         return gw_connection_answer(connection);
     }
@@ -392,6 +398,7 @@ static struct gw_connection *open_connection(struct gw_listener *listener,
         connection->peer[0] = '\0';
     gw_list_append(&listener->connections, &connection->all_node);
     listener->connection_count++;
+    gw_connection_open_tls(connection);
     gw_connection_start_idle(connection);
     return connection;
 }
@@ -404,6 +411,7 @@ static void close_connection(struct gw_connection *connection)
         connection->listener->suspended_count--;
     if (connection->has_unread && !connection->is_shut)
         gw_linger_keep(&connection->listener->linger, connection->fd);
+    gw_connection_close_tls(connection);
     gw_timer_stop(&connection->deadline);
     gw_list_remove(&connection->all_node);
     connection->listener->connection_count--;

@@ -7,6 +7,7 @@
 #include "server/http/exchange.h"
 #include "server/http/linger.h"
 #include "server/http/listener.h"
+#include "server/http/tls.h"
 #include "server/net/loop.h"
 
 enum gw_phase {
@@ -47,12 +48,17 @@ struct gw_connection {
     uint64_t drained_bytes;
     size_t head_bytes; /* of the library's pool, taken by the request's head */
     uint64_t idle_since_ns;
-    const char *target; /* where the target lay in the library's buffer */
+    struct gw_tls_connection tls;
+    void *tls_session;         /* the library's */
+    struct gw_str certificate; /* the client's, DER, verified; ours to free */
+    bool has_certificate;      /* it has been looked for */
+    const char *target;        /* where the target lay in the library's buffer */
     char peer[46];
 };
 
 struct gw_listener {
     struct gw_listener_config config;
+    struct gw_listener_trust trust; /* holds a reference to its TLS */
     struct MHD_Daemon *daemon;
     struct gw_poll *poll;
     struct gw_check *check;
@@ -111,6 +117,14 @@ const char *gw_connection_read_head(struct gw_connection *connection, const char
                                     const char *version);
 /* What that returns for a head that leaves no room for the answer's. */
 extern const char gw_connection_head_too_large[];
+
+/* The library's TLS session, before its handshake, and after it has gone; nothing on plain HTTP. */
+void gw_connection_open_tls(struct gw_connection *connection);
+void gw_connection_close_tls(struct gw_connection *connection);
+/* Sets the request's client certificate: that of the handshake, or else what a proxy that we trust
+ * says of it (RFC 9440). NULL, or what is wrong with that. */
+const char *gw_connection_read_certificate(struct gw_connection *connection);
+extern const char gw_connection_bad_certificate[];
 
 /* Gives the exchange's response to libmicrohttpd; one whose head does not fit beside the request's
  * becomes a 502, and where not even that fits, the answer goes out raw. MHD_NO: the connection is

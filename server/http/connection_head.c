@@ -61,7 +61,7 @@ const char *gw_connection_read_head(struct gw_connection *connection, const char
 
     request->method_name = gw_str_of(method);
     request->method = gw_method_parse(request->method_name);
-    request->is_tls = connection->listener->config.certificate_pem != NULL;
+    request->is_tls = connection->listener->trust.tls != NULL;
     request->peer = gw_str_of(connection->peer);
     MHD_get_connection_values_n(connection->mhd, MHD_HEADER_KIND, read_field, &reader);
     measure_head(connection, method, version);
@@ -86,5 +86,7 @@ const char *gw_connection_read_head(struct gw_connection *connection, const char
         flaw = gw_request_target_flaw(request, request->target);
     if (flaw == NULL)
         flaw = gw_request_framing_flaw(request, connection->is_http_1_0);
+    if (flaw == NULL)
+        flaw = gw_connection_read_certificate(connection);
     return flaw;
 }

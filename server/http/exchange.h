@@ -89,13 +89,21 @@ struct gw_response {
     int64_t body_bytes; /* of a streamed one; -1: not known */
 };
 
+/* What rules call a claim, where the issuer calls it otherwise. */
+struct gw_claim_name {
+    struct gw_str name;  /* "plant" */
+    struct gw_str place; /* a claim's name, or with a leading "/" a JSON Pointer into the claims */
+};
+
 /* Who is calling, as one security scheme has it. Empty strings before it is proved. */
 struct gw_identity {
     struct gw_str consumer; /* the name that limits and logs use: issuer's name and subject */
     struct gw_str subject;
-    struct gw_str issuer;  /* the scheme: its name in the configuration */
-    struct gw_str scopes;  /* separated by single spaces */
-    struct gw_str claims;  /* the verified payload, JSON text */
+    struct gw_str issuer;                    /* the scheme: its name in the configuration */
+    struct gw_str scopes;                    /* separated by single spaces */
+    struct gw_str claims;                    /* the verified payload, JSON text */
+    const struct gw_claim_name *claim_names; /* lives as long as the request's policies run */
+    size_t claim_name_count;
     struct gw_str plan;    /* the consumer's own, before the operation's; empty: none */
     uint64_t expires_at_s; /* since 1970; 0: never. Streams end then. */
 };
@@ -165,6 +173,9 @@ struct gw_exchange {
     size_t path_parameter_count;
     uint64_t body_limit_bytes; /* on the request's body, streamed or collected; 0: none */
 
+    bool is_preflight; /* OPTIONS of a browser that asks for `operation` (Fetch: CORS preflight) */
+    struct gw_str preflight_allow; /* then: the methods of its path */
+
     enum gw_exchange_state state;
     bool is_keyed;   /* its effect has a key: a backend that deduplicates may be asked again */
     bool must_close; /* the connection must not be used again after the response */
@@ -173,6 +184,7 @@ struct gw_exchange {
      */
     const struct gw_exchange_io *io;
     void *io_self;
+    void *handler_state;            /* the handler's own */
     struct gw_view *view;           /* the snapshot as this worker sees it; held until the end */
     struct gw_chain_run *chain_run; /* the filters' progress */
     void (*cancel)(void *self, struct gw_exchange *ex); /* of the waiting filter, or NULL */

@@ -1,5 +1,6 @@
 #include "server/http/listener.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include "server/core/log.h"
 #include "server/http/connection.h"
 #include "server/http/http_metrics.h"
+#include "server/http/tls.h"
 
 /* A request that waits is asked on every run of the library: cheaper than suspending it, as long as
  * few do, and not for long. Measured: see docs/adr/0004-short-waits.md. */
@@ -153,6 +155,7 @@ static struct MHD_Daemon *start_daemon(struct gw_listener *listener)
                               ? config->idle_timeout_ns
                               : config->write_timeout_ns;
     unsigned idle_s = (unsigned)(longest_ns / GW_NS_PER_SECOND) + 2;
+    bool has_tls = gw_listener_has_tls(listener);
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_LISTEN_SOCKET, config->fd, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)config->max_connections, NULL},
@@ -162,14 +165,13 @@ static struct MHD_Daemon *start_daemon(struct gw_listener *listener)
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)gw_connection_on_target, listener},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)gw_connection_on_completed, listener},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)gw_connection_on_change, listener},
-        {config->certificate_pem != NULL ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0,
-         (void *)config->certificate_pem},
-        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)config->key_pem},
-        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
+        /* Each session gets its own from our connection, when it is opened. */
+        {has_tls ? MHD_OPTION_HTTPS_CERT_CALLBACK2 : MHD_OPTION_END, 0, gw_tls_no_certificate()},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)gw_tls_closed_priorities},
         {MHD_OPTION_END, 0, NULL},
     };
 
-    if (config->certificate_pem != NULL)
+    if (has_tls)
         flags |= MHD_USE_TLS;
     return MHD_start_daemon(flags, 0, NULL, NULL, gw_connection_on_request, listener,
                             MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_ARRAY,
@@ -184,15 +186,17 @@ int gw_listener_create(const struct gw_listener_config *config, struct gw_listen
     if (listener == NULL)
         return gw_error_set(error, -ENOMEM, "out of memory");
     listener->config = *config;
+    listener->config.trust = NULL; /* its own copy counts */
+    if (config->trust != NULL)
+        listener->trust = *config->trust;
+    gw_server_tls_retain(listener->trust.tls);
     gw_list_init(&listener->connections);
     gw_list_init(&listener->waiting);
     listener->daemon = start_daemon(listener);
     if (listener->daemon == NULL) {
+        gw_server_tls_release(listener->trust.tls);
         free(listener);
-        return gw_error_set(error, -EINVAL, "cannot start the HTTP server%s",
-                            config->certificate_pem != NULL
-                                ? ": check that the certificate and the key belong together"
-                                : "");
+        return gw_error_set(error, -EINVAL, "cannot start the HTTP server");
     }
     int epoll_fd = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
     int rc = gw_poll_create(config->loop, epoll_fd, on_ready, listener, &listener->poll);
@@ -210,6 +214,25 @@ int gw_listener_create(const struct gw_listener_config *config, struct gw_listen
     gw_async_send(listener->again);
     *out_listener = listener;
     return 0;
+}
+
+void gw_listener_set_trust(struct gw_listener *listener, const struct gw_listener_trust *trust)
+{
+    struct gw_server_tls *before = listener->trust.tls;
+
+    if (trust == NULL) {
+        listener->trust = (struct gw_listener_trust){.tls = before};
+        return;
+    }
+    assert((trust->tls != NULL) == (before != NULL));
+    listener->trust = *trust;
+    gw_server_tls_retain(trust->tls);
+    gw_server_tls_release(before);
+}
+
+bool gw_listener_has_tls(const struct gw_listener *listener)
+{
+    return listener->trust.tls != NULL;
 }
 
 /* Connections that the kernel has completed already are served, not reset. */
@@ -276,5 +299,6 @@ void gw_listener_destroy(struct gw_listener *listener)
     gw_check_destroy(listener->check);
     gw_poll_destroy(listener->poll);
     MHD_stop_daemon(listener->daemon);
+    gw_server_tls_release(listener->trust.tls);
     free(listener);
 }

@@ -14,10 +14,22 @@
 #include "server/core/error.h"
 #include "server/http/exchange.h"
 
+struct gw_cidr;
 struct gw_listener;
 struct gw_loop;
 struct gw_metric;
+struct gw_server_tls;
 struct gw_worker;
+struct gw_x509_trust;
+
+/* Whom a listener believes what. A reload replaces it; see gw_listener_set_trust(). */
+struct gw_listener_trust {
+    struct gw_server_tls *tls;     /* NULL: plain HTTP */
+    const struct gw_cidr *proxies; /* the balancers before us */
+    size_t proxy_count;
+    bool takes_client_cert;                        /* Client-Cert (RFC 9440), from the proxies */
+    const struct gw_x509_trust *client_cert_trust; /* verifies what it says; NULL: the proxy did */
+};
 
 struct gw_listener_config {
     int fd; /* listening, non-blocking; the listener's from now on */
@@ -26,8 +38,7 @@ struct gw_listener_config {
     struct gw_exchange_pool *pool;
     const struct gw_exchange_handler *handler;
     void *handler_self;
-    const char *certificate_pem; /* with key_pem: HTTPS; both NULL: HTTP. Copied by the library. */
-    const char *key_pem;
+    const struct gw_listener_trust *trust; /* NULL: plain HTTP, and no proxies; see set_trust */
     size_t max_connections;
     size_t pool_bytes;         /* the library's memory per connection: request and response head */
     uint64_t head_timeout_ns;  /* from the first byte of a head to its end */
@@ -41,6 +52,13 @@ struct gw_listener_config {
 GW_MUST_CHECK
 int gw_listener_create(const struct gw_listener_config *config, struct gw_listener **out_listener,
                        struct gw_error *error);
+
+/* For the handshakes and requests to come. `trust` has TLS if the listener has, and only then; what
+ * it points at must stay valid until it is replaced or the listener destroyed, but for its TLS, of
+ * which the listener holds a reference. NULL: it keeps its TLS, and believes no proxy. */
+void gw_listener_set_trust(struct gw_listener *listener, const struct gw_listener_trust *trust);
+
+bool gw_listener_has_tls(const struct gw_listener *listener);
 
 /* Takes no new connection, closes idle ones, and lets responses end theirs. */
 void gw_listener_drain(struct gw_listener *listener);

@@ -64,6 +64,7 @@ struct gw_option_source {
     struct gw_document *document; /* to tell lines; NULL: findings name the JSON Pointer */
     struct gw_diagnostics *diagnostics;
     const char *folder; /* of relative paths; NULL: the working folder */
+    bool is_literal;    /* the values come from outside: nothing is substituted, no file is read */
 };
 
 /* Checks the object `given` (NULL or null: {}) against a table. `pointer` is where it stands in the

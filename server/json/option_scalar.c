@@ -22,8 +22,15 @@ static int take_text(struct gw_option_checker *checker, const json_t *given, boo
     struct text text = {.is_hidden = is_secret};
     bool is_replaced = false;
     struct gw_str raw = gw_str_from(json_string_value(given), json_string_length(given));
-    int rc = gw_option_substitute(raw, checker->source->folder, &text.buf, &is_replaced, &error);
+    int rc = 0;
 
+    if (checker->source->is_literal) {
+        text.is_hidden = is_secret;
+        text.str = raw;
+        *out_text = text;
+        return 0;
+    }
+    rc = gw_option_substitute(raw, checker->source->folder, &text.buf, &is_replaced, &error);
     if (rc != 0) {
         gw_buf_finish(&text.buf);
         gw_option_fail(checker, "cannot be read: %s", error.text);

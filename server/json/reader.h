@@ -138,6 +138,11 @@ static inline struct gw_str gw_json_string(const struct gw_json_tape *tape, uint
 /* The literal of the number at `at`. */
 struct gw_str gw_json_number(const struct gw_json_tape *tape, uint32_t at);
 
+/* A scalar as text: a string as it is, a number or a boolean as written. 0, -ENOENT (null), or
+ * -EINVAL (an array or an object). */
+GW_MUST_CHECK
+int gw_json_scalar_text(const struct gw_json_tape *tape, uint32_t at, struct gw_str *out_text);
+
 /* The number at `at` if its value is an integer that fits. */
 bool gw_json_to_i64(const struct gw_json_tape *tape, uint32_t at, int64_t *out_value);
 

@@ -108,10 +108,46 @@ READER_INLINE uint64_t reader_load(const char *ptr, size_t len)
         for (size_t i = 0; i < len; i++)
             word |= (uint64_t)(unsigned char)ptr[i] << (8 * i);
     } else if (len > 0) { /* all of up to three bytes, without a loop */
-        word = (uint64_t)(unsigned char)ptr[0] | (uint64_t)(unsigned char)ptr[len / 2] << 8 |
-               (uint64_t)(unsigned char)ptr[len - 1] << 16;
+        word = (uint64_t)(unsigned char)ptr[0] |
+               (uint64_t)(unsigned char)ptr[len / 2] << (8 * (len / 2)) |
+               (uint64_t)(unsigned char)ptr[len - 1] << (8 * (len - 1));
     }
     return word;
+}
+
+/* The first and the last 8 bytes of a text; of a shorter one, twice all of it. */
+struct reader_ends {
+    uint64_t head, tail;
+};
+
+READER_INLINE struct reader_ends reader_ends_of(const char *ptr, size_t len)
+{
+    if (len >= 8)
+        return (struct reader_ends){reader_load(ptr, 8), reader_load(ptr + len - 8, 8)};
+    uint64_t word = reader_load(ptr, len);
+    return (struct reader_ends){word, word};
+}
+
+/* The same without a branch on the length, which nothing could foresee, where `whole`, the text
+ * that `ptr` mostly points into, has enough bytes behind it. */
+READER_INLINE struct reader_ends reader_ends_in(struct gw_str whole, const char *ptr, size_t len)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    size_t offset = (size_t)((uintptr_t)ptr - (uintptr_t)whole.ptr);
+    size_t reach = len > 8 ? len : 8;
+    if (GW_LIKELY(offset < whole.len && whole.len - offset >= reach)) {
+        uint64_t mask = len >= 8 ? UINT64_MAX : (UINT64_C(1) << (8 * len)) - 1;
+        struct reader_ends ends;
+        __builtin_memcpy(&ends.head, ptr, 8);
+        __builtin_memcpy(&ends.tail, ptr + reach - 8, 8);
+        ends.head &= mask;
+        ends.tail &= mask;
+        return ends;
+    }
+#else
+    (void)whole;
+#endif
+    return reader_ends_of(ptr, len);
 }
 
 READER_INLINE uint16_t reader_mix(uint64_t head, uint64_t tail, size_t len)

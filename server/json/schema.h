@@ -48,6 +48,13 @@ void gw_schema_compiler_destroy(struct gw_schema_compiler *compiler);
 void gw_schema_compiler_set_loader(struct gw_schema_compiler *compiler, gw_schema_load_fn *load,
                                    void *self);
 
+/* Has every error that gw_schema_compiler_finish meets told, one after the other
+ * (GW_SCHEMA_TOLD_MAX at most), instead of stopping at the first. Want of memory is not told. */
+#define GW_SCHEMA_TOLD_MAX 100
+typedef void gw_schema_tell_fn(void *self, const struct gw_error *error);
+void gw_schema_compiler_set_reporter(struct gw_schema_compiler *compiler, gw_schema_tell_fn *tell,
+                                     void *self);
+
 /* Makes a document known under `base_uri` (may be ""; a fragment is dropped). The tree is copied.
  * Reals of a jansson tree are taken as the shortest decimal that reads back as the same double.
  * Returns 0, -EEXIST (another document has the URI), -EINVAL (an identifier in it is wrong), or
@@ -72,7 +79,7 @@ int gw_schema_compiler_add_entry(struct gw_schema_compiler *compiler, struct gw_
 /* Compiles what was asked for. The compiler is used up (only destroy remains), also on failure: 0,
  * -EINVAL (a schema is wrong: error->where and text say where and which rule), -ENOENT (a reference
  * leads nowhere), -ELOOP (schemas that refer to each other without end), -EMSGSIZE (a bound),
- * -ENOMEM. */
+ * -ENOMEM. With a reporter, what is returned is the first that was told. */
 GW_MUST_CHECK
 int gw_schema_compiler_finish(struct gw_schema_compiler *compiler, struct gw_schema_set **out_set,
                               struct gw_error *error);

@@ -65,8 +65,7 @@ int schema_child(const struct build *build, uint32_t at, struct schema_node **ou
 
     if (type != GW_JSON_OBJECT && type != GW_JSON_TRUE && type != GW_JSON_FALSE)
         return schema_refuse(build, at, "a schema must be an object or a boolean");
-    *out_node = schema_node_at(build->compiler, build->resource->document, at, build->error);
-    return *out_node == NULL ? -EINVAL : 0;
+    return schema_node_at(build->compiler, build->resource->document, at, out_node, build->error);
 }
 
 int schema_child_list(const struct build *build, uint32_t at, struct node_list *out_list)
@@ -172,7 +171,7 @@ const struct gw_pattern *schema_pattern(const struct build *build, struct gw_str
 static struct node_location *locate(struct gw_schema_compiler *compiler,
                                     const struct document *document, uint32_t at)
 {
-    struct gw_arena *arena = &compiler->set->arena;
+    struct gw_arena *arena = &compiler->set->locations;
     struct node_location *location = gw_arena_alloc(arena, sizeof(*location));
     struct gw_str pointer = gw_pointer_to(&document->tape, document->root, at, &compiler->arena);
 
@@ -205,27 +204,28 @@ static int enqueue(struct gw_schema_compiler *compiler, struct pending pending,
     return 0;
 }
 
-struct schema_node *schema_node_at(struct gw_schema_compiler *compiler, struct document *document,
-                                   uint32_t at, struct gw_error *error)
+int schema_node_at(struct gw_schema_compiler *compiler, struct document *document, uint32_t at,
+                   struct schema_node **out_node, struct gw_error *error)
 {
     struct schema_node *node = document->nodes[at];
 
+    *out_node = node;
     if (node != NULL)
-        return node;
+        return 0;
     node = gw_arena_calloc(&compiler->set->arena, 1, sizeof(*node));
     const struct node_location *location = node == NULL ? NULL : locate(compiler, document, at);
-    if (location == NULL) {
-        (void)schema_no_memory(error);
-        return NULL;
-    }
+    if (location == NULL)
+        return schema_no_memory(error);
     struct resource *resource = schema_resource_of(document, at);
     *node = (struct schema_node){
         .types = NODE_TYPES_ALL, .resource = resource->id, .location = location};
     resource->is_used = true;
+    int rc = enqueue(compiler, (struct pending){node, resource, at}, error);
+    if (rc != 0)
+        return rc;
     document->nodes[at] = node;
-    if (enqueue(compiler, (struct pending){node, resource, at}, error) != 0)
-        return NULL;
-    return node;
+    *out_node = node;
+    return 0;
 }
 
 /* Drafts in which $ref hides what stands beside it. */
@@ -258,7 +258,7 @@ static int build_keywords(struct build *build)
             (keyword->vocabulary & build->resource->vocabularies) == 0 ||
             (only_ref && keyword->fn != schema_kw_ref) || is_overridden(build, &cursor))
             continue;
-        rc = keyword->fn(build, cursor.value);
+        rc = schema_tell(build->compiler, keyword->fn(build, cursor.value), build->error);
     }
     if ((build->node->flags & (NODE_NULLABLE | NODE_HAS_TYPE)) == (NODE_NULLABLE | NODE_HAS_TYPE))
         build->node->types |= 1 << GW_JSON_NULL;
@@ -311,12 +311,12 @@ static int add_dynamic_anchors(struct gw_schema_compiler *compiler, const struct
             struct dynamic_anchor *anchors =
                 schema_grow(&set->arena, set->anchors, set->anchor_count,
                             &compiler->anchor_capacity, sizeof(*anchors));
-            struct schema_node *node =
-                schema_node_at(compiler, resource->document, anchor->at, error);
+            struct schema_node *node = NULL;
             if (anchors == NULL)
                 return schema_no_memory(error);
-            if (node == NULL)
-                return -EINVAL;
+            int rc = schema_node_at(compiler, resource->document, anchor->at, &node, error);
+            if (rc != 0)
+                return rc;
             set->anchors = anchors;
             anchors[set->anchor_count++] = (struct dynamic_anchor){resource->id, name, node};
         }
@@ -330,7 +330,7 @@ int schema_build_pending(struct gw_schema_compiler *compiler, struct gw_error *e
 
     while (rc == 0 && compiler->queue_done < compiler->queue_count) {
         struct pending pending = compiler->queue[compiler->queue_done++];
-        rc = build_node(compiler, &pending, error);
+        rc = schema_tell(compiler, build_node(compiler, &pending, error), error);
         if (rc != 0 || compiler->queue_done < compiler->queue_count)
             continue;
         for (uint32_t i = 0; rc == 0 && i < compiler->resource_count; i++) {

@@ -28,6 +28,7 @@ struct gw_schema_compiler *gw_schema_compiler_create(const struct gw_schema_opti
         compiler->options.max_bytes = DEFAULT_MAX_BYTES;
     gw_arena_init(&compiler->arena, BLOCK_BYTES, compiler->options.max_bytes);
     gw_arena_init(&set->arena, SET_BLOCK_BYTES, compiler->options.max_bytes);
+    gw_arena_init(&set->locations, SET_BLOCK_BYTES, compiler->options.max_bytes);
     gw_map_init(&compiler->resources, compiler->options.max_nodes);
     gw_map_init(&compiler->patterns, compiler->options.max_nodes);
     compiler->set = set;
@@ -50,6 +51,24 @@ void gw_schema_compiler_set_loader(struct gw_schema_compiler *compiler, gw_schem
 {
     compiler->load = load;
     compiler->load_self = self;
+}
+
+void gw_schema_compiler_set_reporter(struct gw_schema_compiler *compiler, gw_schema_tell_fn *tell,
+                                     void *self)
+{
+    compiler->tell = tell;
+    compiler->tell_self = self;
+}
+
+int schema_tell(struct gw_schema_compiler *compiler, int rc, const struct gw_error *error)
+{
+    if (rc == 0 || rc == -ENOMEM || compiler->tell == NULL || compiler->is_stopped)
+        return rc;
+    if (compiler->first_told == 0)
+        compiler->first_told = rc;
+    compiler->tell(compiler->tell_self, error);
+    compiler->is_stopped = ++compiler->told_count == GW_SCHEMA_TOLD_MAX || rc == -EMSGSIZE;
+    return compiler->is_stopped ? rc : 0;
 }
 
 static struct document *find_or_load(struct gw_schema_compiler *compiler, struct gw_str uri,
@@ -91,9 +110,10 @@ int gw_schema_compiler_add_entry(struct gw_schema_compiler *compiler, struct gw_
     if (entries == NULL)
         return schema_no_memory(error);
     set->entries = entries;
-    struct schema_node *node = schema_node_at(compiler, document, at, error);
-    if (node == NULL)
-        return -ENOMEM;
+    struct schema_node *node = NULL;
+    rc = schema_node_at(compiler, document, at, &node, error);
+    if (rc != 0)
+        return rc;
     *out_entry = set->entry_count;
     entries[set->entry_count++] = node;
     return 0;
@@ -109,8 +129,8 @@ int gw_schema_compiler_finish(struct gw_schema_compiler *compiler, struct gw_sch
     int rc = schema_build_pending(compiler, error);
     if (rc == 0)
         rc = schema_link(compiler, error);
-    if (rc != 0)
-        return rc;
+    if (rc != 0 || compiler->first_told != 0)
+        return rc == -ENOMEM || compiler->first_told == 0 ? rc : compiler->first_told;
     *out_set = compiler->set;
     compiler->set = NULL;
     return 0;
@@ -123,6 +143,7 @@ void gw_schema_set_destroy(struct gw_schema_set *set)
     for (size_t i = 0; i < set->pattern_count; i++)
         gw_pattern_destroy(set->patterns[i]);
     gw_arena_finish(&set->arena);
+    gw_arena_finish(&set->locations);
     free(set);
 }
 
@@ -138,7 +159,7 @@ size_t gw_schema_set_nodes(const struct gw_schema_set *set)
 
 size_t gw_schema_set_bytes(const struct gw_schema_set *set)
 {
-    return set->arena.used_bytes;
+    return set->arena.used_bytes + set->locations.used_bytes;
 }
 
 unsigned gw_schema_entry_types(const struct gw_schema_set *set, size_t entry)

@@ -76,6 +76,11 @@ struct gw_schema_compiler {
     struct gw_schema_options options;
     gw_schema_load_fn *load;
     void *load_self;
+    gw_schema_tell_fn *tell; /* NULL: the first error ends the compilation */
+    void *tell_self;
+    size_t told_count;
+    int first_told;  /* the code of the first */
+    bool is_stopped; /* the last one that was told ends the compilation */
     struct document *documents;
     struct gw_map resources; /* by uri */
     uint32_t resource_count;
@@ -88,6 +93,9 @@ struct gw_schema_compiler {
     struct gw_map patterns;      /* by source */
     struct gw_str *anchor_names; /* names that $dynamicRef asks for */
     uint32_t anchor_name_count, anchor_name_capacity;
+    struct schema_node *
+        *order; /* all nodes, each behind those that look at the same value for it */
+    size_t order_count;
     bool is_loading_builtin;
     bool is_used_up;
 };
@@ -134,9 +142,11 @@ struct gw_str schema_metaschema(struct gw_str uri);
 
 /* --- schema_build.c --- */
 /* The node for the schema at `at`; compiled later, the location is told at the first time. */
-struct schema_node *schema_node_at(struct gw_schema_compiler *compiler, struct document *document,
-                                   uint32_t at, struct gw_error *error);
+int schema_node_at(struct gw_schema_compiler *compiler, struct document *document, uint32_t at,
+                   struct schema_node **out_node, struct gw_error *error);
 int schema_build_pending(struct gw_schema_compiler *compiler, struct gw_error *error);
+/* After an error: 0 if it was told and there is more to look at, else `rc`. */
+int schema_tell(struct gw_schema_compiler *compiler, int rc, const struct gw_error *error);
 /* -EINVAL with the place of `at` in the document of `build`. */
 GW_PRINTF(3, 4)
 int schema_refuse(const struct build *build, uint32_t at, const char *format, ...);
@@ -195,3 +205,10 @@ int schema_finish_object(const struct build *build);
 /* Refuses endless references, takes lone references out of the way, marks properties by direction.
  */
 int schema_link(struct gw_schema_compiler *compiler, struct gw_error *error);
+
+/* --- schema_ranges.c --- */
+void schema_make_ranges(struct number_part *part);
+
+/* --- schema_shortcuts.c --- */
+/* Finds out what can be decided about values without a look at the whole node, for all nodes. */
+int schema_make_shortcuts(struct gw_schema_compiler *compiler);

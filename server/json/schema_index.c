@@ -193,6 +193,9 @@ int schema_index_document(struct gw_schema_compiler *compiler, struct document *
     struct indexer indexer = {compiler, document, error};
     uint32_t first;
 
+    if (document->is_indexed && document->resource_count == 0)
+        return gw_error_set(error, -EINVAL, "the document \"%.*s\" has been refused",
+                            GW_STR_ARG(document->uri));
     if (document->is_indexed)
         return 0;
     document->is_indexed = true;

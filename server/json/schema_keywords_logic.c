@@ -43,8 +43,7 @@ int schema_kw_ref(const struct build *build, uint32_t at)
         rc = follow(build, at, reference, &document, &target);
     if (rc != 0)
         return rc;
-    rest->ref = schema_node_at(build->compiler, document, target, build->error);
-    return rest->ref == NULL ? -EINVAL : 0;
+    return schema_node_at(build->compiler, document, target, &rest->ref, build->error);
 }
 
 /* The id of a name that $dynamicRef asks for, the same for all who ask. */
@@ -80,9 +79,9 @@ static int dynamic_ref(const struct build *build, uint32_t at, struct gw_str nam
         rc = follow(build, at, reference, &document, &target);
     if (rc != 0)
         return rc;
-    rest->dynamic = schema_node_at(build->compiler, document, target, build->error);
-    if (rest->dynamic == NULL)
-        return -EINVAL;
+    rc = schema_node_at(build->compiler, document, target, &rest->dynamic, build->error);
+    if (rc != 0)
+        return rc;
     /* Only if the plain target is itself a dynamic anchor of that name does the scope decide. */
     const struct anchor *anchor = schema_find_anchor(schema_resource_of(document, target), name);
     rest->dynamic_anchor = NODE_NONE;
@@ -141,8 +140,6 @@ static int add_case(const struct build *build, struct discriminator *discriminat
                     capacity, sizeof(*cases));
     struct gw_str own = schema_keep(build, value);
 
-    if (node == NULL)
-        return -EINVAL;
     if (cases == NULL || own.ptr == NULL)
         return schema_no_memory(build->error);
     discriminator->cases = cases;
@@ -177,11 +174,14 @@ static int add_mapping(const struct build *build, struct discriminator *discrimi
             gw_arena_printf(&build->compiler->arena, COMPONENTS "%.*s", GW_STR_ARG(reference));
     if (reference.ptr == NULL)
         return schema_no_memory(build->error);
+    struct schema_node *node = NULL;
     rc = follow(build, cursor->value, reference, &document, &target);
+    if (rc == 0)
+        rc = schema_node_at(build->compiler, document, target, &node, build->error);
     if (rc != 0)
         return rc;
     return add_case(build, discriminator, capacity, gw_json_string(build->tape, cursor->name),
-                    schema_node_at(build->compiler, document, target, build->error));
+                    node);
 }
 
 /* The alternatives at `list` by the names they are referred to. *out_is_open when one has no name.
@@ -196,6 +196,7 @@ static int add_alternatives(const struct build *build, struct discriminator *dis
         uint32_t ref = gw_json_get(build->tape, cursor.value, GW_STR("$ref"));
         struct document *document = NULL;
         struct gw_str reference;
+        struct schema_node *node = NULL;
         uint32_t target = 0;
         if (ref == GW_JSON_NONE) {
             *out_is_open = true;
@@ -205,8 +206,9 @@ static int add_alternatives(const struct build *build, struct discriminator *dis
         if (rc == 0)
             rc = follow(build, ref, reference, &document, &target);
         if (rc == 0)
-            rc = add_case(build, discriminator, capacity, last_segment(reference),
-                          schema_node_at(build->compiler, document, target, build->error));
+            rc = schema_node_at(build->compiler, document, target, &node, build->error);
+        if (rc == 0)
+            rc = add_case(build, discriminator, capacity, last_segment(reference), node);
     }
     return rc;
 }

@@ -34,7 +34,8 @@ static int find_property(const struct build *build, struct object_part *part, st
 {
     uint16_t hash = gw_json_name_hash(name);
     struct gw_json_token token = {.hash = hash, .len = (uint32_t)name.len, .ptr = name.ptr};
-    uint32_t index = object_part_find(part, &token);
+    struct reader_ends ends = reader_ends_of(name.ptr, name.len);
+    uint32_t index = object_part_find(part, &token, name);
     size_t capacity = part->property_capacity;
 
     *out_index = index;
@@ -55,7 +56,7 @@ static int find_property(const struct build *build, struct object_part *part, st
         return schema_no_memory(build->error);
     part->properties = properties;
     part->property_capacity = (uint32_t)capacity;
-    properties[part->property_count] = (struct property){.name = own, .hash = hash};
+    properties[part->property_count] = (struct property){.ends = ends, .name = own, .hash = hash};
     *out_index = part->property_count++;
     fill_slot(part, *out_index);
     return 0;

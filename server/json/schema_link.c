@@ -92,7 +92,7 @@ enum colour { WHITE, GREY, BLACK };
 struct walk {
     struct schema_node **stack; /* an explicit one: chains may be as long as the set */
     size_t count, capacity;
-    struct gw_arena *arena;
+    struct gw_schema_compiler *compiler;
     struct gw_error *error;
 };
 
@@ -101,14 +101,16 @@ static int push(struct schema_node **place, void *self)
     struct walk *walk = self;
     struct schema_node *node = *place;
 
-    if (node->colour == BLACK)
+    if (node == NULL || node->colour == BLACK) /* NULL: what was wrong with it has been told */
         return 0;
     if (node->colour == GREY)
-        return gw_error_set_at(
-            walk->error, -ELOOP, node->location->text.ptr + node->location->pointer,
-            "the schema refers to itself without looking at a part of the value");
-    struct schema_node **stack =
-        schema_grow(walk->arena, walk->stack, walk->count, &walk->capacity, sizeof(*stack));
+        return schema_tell(
+            walk->compiler,
+            gw_error_set_at(walk->error, -ELOOP, node->location->text.ptr + node->location->pointer,
+                            "the schema refers to itself without looking at a part of the value"),
+            walk->error);
+    struct schema_node **stack = schema_grow(&walk->compiler->arena, walk->stack, walk->count,
+                                             &walk->capacity, sizeof(*stack));
     if (stack == NULL)
         return schema_no_memory(walk->error);
     walk->stack = stack;
@@ -121,8 +123,13 @@ static int push(struct schema_node **place, void *self)
 static int refuse_circles(struct gw_schema_compiler *compiler, struct gw_error *error)
 {
     struct gw_schema_set *set = compiler->set;
-    struct walk walk = {.arena = &compiler->arena, .error = error};
+    struct walk walk = {.compiler = compiler, .error = error};
     int rc = 0;
+
+    compiler->order =
+        gw_arena_calloc(&compiler->arena, set->node_count, sizeof(struct schema_node *));
+    if (compiler->order == NULL)
+        return schema_no_memory(error);
 
     for (size_t i = 0; rc == 0 && i < set->node_count; i++) {
         if (set->nodes[i]->colour == WHITE)
@@ -130,6 +137,8 @@ static int refuse_circles(struct gw_schema_compiler *compiler, struct gw_error *
         while (rc == 0 && walk.count > 0) {
             struct schema_node *node = walk.stack[walk.count - 1];
             if (node->colour != WHITE) {
+                if (node->colour == GREY)
+                    compiler->order[compiler->order_count++] = node;
                 node->colour = BLACK;
                 walk.count--;
                 continue;
@@ -221,108 +230,13 @@ static int mark_directions(struct gw_schema_set *set, struct object_part *part)
     return part->has_directions ? split_required(set, part) : 0;
 }
 
-/* --- short cuts
- * ----------------------------------------------------------------------------------- */
-
-static bool is_simple_object(const struct object_part *part)
-{
-    return part->words <= 1 && part->pattern_count == 0 && part->names == NULL &&
-           part->dependency_count == 0 && !part->has_directions;
-}
-
-static bool is_list(const struct rest_part *rest)
-{
-    return rest->has_values && rest->are_simple && !rest->has_only && rest->ref == NULL &&
-           rest->dynamic == NULL && rest->all_of.nodes == NULL && rest->any_of.nodes == NULL &&
-           rest->one_of.nodes == NULL && rest->not_node == NULL && rest->if_node == NULL &&
-           rest->discriminator == NULL;
-}
-
-static __int128 power_of_ten(unsigned exponent)
-{
-    __int128 power = 1;
-
-    for (; exponent > 0; exponent--)
-        power *= 10;
-    return power;
-}
-
-/* The bound in units of 10^-scale, rounded up; *out_is_exact when there was nothing to round. Small
- * numbers have at most 18 digits: nothing overflows. */
-static __int128 scaled_bound(const struct bound *bound, unsigned scale, bool *out_is_exact)
-{
-    __int128 value = bound->small * power_of_ten(scale);
-    __int128 divisor = power_of_ten(bound->scale);
-    __int128 quotient = value / divisor;
-
-    *out_is_exact = value % divisor == 0;
-    return quotient + (!*out_is_exact && value > 0);
-}
-
-static void raise_lowest(struct number_part *part, const struct bound *bound, bool is_exclusive)
-{
-    for (unsigned scale = 0; bound->is_set && scale < RANGE_SCALES; scale++) {
-        bool is_exact;
-        __int128 least = scaled_bound(bound, scale, &is_exact);
-        least += is_exclusive && is_exact;
-        if (!bound->is_small || least > INT64_MAX)
-            least = INT64_MAX; /* the bounds themselves decide */
-        if (least > part->lowest[scale])
-            part->lowest[scale] = (int64_t)least;
-    }
-}
-
-static void lower_highest(struct number_part *part, const struct bound *bound, bool is_exclusive)
-{
-    for (unsigned scale = 0; bound->is_set && scale < RANGE_SCALES; scale++) {
-        bool is_exact;
-        __int128 most = scaled_bound(bound, scale, &is_exact);
-        most -= !is_exact || is_exclusive; /* it was rounded up */
-        if (!bound->is_small || most < INT64_MIN)
-            most = INT64_MIN;
-        if (most < part->highest[scale])
-            part->highest[scale] = (int64_t)most;
-    }
-}
-
-/* Leaves a range empty where it could not decide alone. */
-static void make_ranges(struct number_part *part)
-{
-    bool is_alone = !part->has_divisor && part->format == NUMBER_ANY;
-
-    for (unsigned scale = 0; scale < RANGE_SCALES; scale++) {
-        part->lowest[scale] = is_alone ? INT64_MIN : INT64_MAX;
-        part->highest[scale] = is_alone ? INT64_MAX : INT64_MIN;
-    }
-    if (part->format == NUMBER_INT32 && !part->has_divisor) {
-        part->lowest[0] = INT32_MIN;
-        part->highest[0] = INT32_MAX;
-    }
-    raise_lowest(part, &part->minimum, part->is_minimum_exclusive);
-    raise_lowest(part, &part->exclusive_minimum, true);
-    lower_highest(part, &part->maximum, part->is_maximum_exclusive);
-    lower_highest(part, &part->exclusive_maximum, true);
-}
-
-static void make_short_cuts(struct schema_node *node)
-{
-    if (node->object != NULL)
-        node->object->is_simple = is_simple_object(node->object);
-    if (node->number != NULL)
-        make_ranges(node->number);
-    if (node->rest != NULL)
-        node->rest->is_list = is_list(node->rest);
-    node->is_quick = (node->flags & (NODE_SECRET | NODE_TRACKS)) == 0 &&
-                     (node->rest == NULL || node->rest->is_list);
-}
-
 int schema_link(struct gw_schema_compiler *compiler, struct gw_error *error)
 {
     struct gw_schema_set *set = compiler->set;
     struct shortener shortener = {.has_dynamic = set->has_dynamic};
 
     int rc = refuse_circles(compiler, error);
-    if (rc != 0)
+    if (rc != 0 || compiler->first_told != 0)
         return rc;
     for (size_t i = 0; i < set->node_count; i++)
         (void)visit_all(set->nodes[i], shorten, &shortener);
@@ -331,7 +245,6 @@ int schema_link(struct gw_schema_compiler *compiler, struct gw_error *error)
     for (size_t i = 0; i < set->node_count; i++) {
         if (set->nodes[i]->object != NULL && mark_directions(set, set->nodes[i]->object) != 0)
             return schema_no_memory(error);
-        make_short_cuts(set->nodes[i]);
     }
-    return 0;
+    return schema_make_shortcuts(compiler) != 0 ? schema_no_memory(error) : 0;
 }

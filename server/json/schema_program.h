@@ -82,9 +82,11 @@ struct array_part {
 
 /* A name that the schema mentions: in properties, required or the dependent keywords. */
 struct property {
+    struct reader_ends ends; /* of the name: mostly they tell whether it is the one */
     struct gw_str name;
     struct schema_node *node; /* NULL: not in `properties` */
     uint16_t hash;
+    uint8_t free; /* the node's; all types where there is no node and nothing else to hold to */
     bool is_read_only, is_write_only;
 };
 
@@ -153,16 +155,22 @@ struct rest_part {
     struct discriminator *discriminator;
     bool has_values, has_only, is_const;
     bool are_strings, are_simple; /* the values: all strings; all strings or small numbers */
-    bool is_list; /* nothing but strings (their tokens have hashes) and small numbers to compare
-                     with */
+    /* When not NULL: of strings and numbers, exactly those in this array satisfy the whole rest.
+     * Its strings have hashes, its numbers are small. */
+    const struct gw_json_tape *list;
 };
 
 struct schema_node {
-    uint8_t types;  /* 1 << enum gw_json_type */
-    uint8_t flags;  /* enum node_flag */
-    uint8_t colour; /* while compiling */
-    bool is_quick;  /* a quick check may decide: no secret, nothing beside the part for the type */
+    uint8_t types;   /* 1 << enum gw_json_type */
+    uint8_t flags;   /* enum node_flag */
+    uint8_t colour;  /* while compiling */
+    bool is_quick;   /* a quick check may decide: no secret, nothing beside the part for the type */
+    uint8_t accepts; /* 1 << enum gw_json_type: values of other types are never valid */
+    uint8_t free;    /* likewise: every value of these types is valid, and none is a secret */
     uint32_t resource; /* for $dynamicRef */
+    /* By type of the value: the node that alone decides about it, which may be this one. NULL: it
+     * is always this one. */
+    struct schema_node **sole;
     struct string_part *string;
     struct number_part *number;
     struct array_part *array;
@@ -180,6 +188,7 @@ struct dynamic_anchor {
 
 struct gw_schema_set {
     struct gw_arena arena;
+    struct gw_arena locations; /* apart: only reports read them */
     struct schema_node **entries;
     size_t entry_count;
     struct schema_node **nodes; /* all of them */
@@ -202,22 +211,31 @@ static inline bool schema_same_name(const char *a, const char *b, size_t len)
     return reader_load(a, len) == reader_load(b, len);
 }
 
-static inline bool schema_is_property(const struct property *property,
-                                      const struct gw_json_token *name)
+/* `text` is where the name mostly lies in. */
+READER_INLINE bool schema_is_property(const struct property *property,
+                                      const struct gw_json_token *name, struct gw_str text)
 {
-    return property->hash == name->hash && property->name.len == name->len &&
-           schema_same_name(property->name.ptr, name->ptr, name->len);
+    if (property->hash != name->hash || property->name.len != name->len)
+        return false;
+    struct reader_ends ends = reader_ends_in(text, name->ptr, name->len);
+    if (((property->ends.head ^ ends.head) | (property->ends.tail ^ ends.tail)) != 0)
+        return false;
+    if (name->len <= 16)
+        return true;
+    if (name->len <= 24)
+        return reader_load(property->name.ptr + 8, 8) == reader_load(name->ptr + 8, 8);
+    return memcmp(property->name.ptr + 8, name->ptr + 8, name->len - 16) == 0;
 }
 
 /* The index of the name among the part's properties, or NODE_NONE. */
 static inline uint32_t object_part_find(const struct object_part *part,
-                                        const struct gw_json_token *name)
+                                        const struct gw_json_token *name, struct gw_str text)
 {
     if (part->slots == NULL)
         return NODE_NONE;
     for (uint32_t slot = name->hash & part->slot_mask; part->slots[slot] != 0;
          slot = (slot + 1) & part->slot_mask) {
-        if (schema_is_property(&part->properties[part->slots[slot] - 1u], name))
+        if (schema_is_property(&part->properties[part->slots[slot] - 1u], name, text))
             return part->slots[slot] - 1u;
     }
     return NODE_NONE;

@@ -54,7 +54,7 @@ static int find_resource(struct gw_schema_compiler *compiler, const struct resou
             document->dialect = base->document->dialect;
             document->is_dialect_known = true;
         }
-        int rc = schema_index_document(compiler, document, error);
+        int rc = document->is_indexed ? 0 : schema_index_document(compiler, document, error);
         if (rc != 0)
             return rc;
         resource = gw_map_get(&compiler->resources, uri);

@@ -54,6 +54,30 @@ struct gw_str gw_json_number(const struct gw_json_tape *tape, uint32_t at)
     return gw_str_from(token->ptr, token->len);
 }
 
+int gw_json_scalar_text(const struct gw_json_tape *tape, uint32_t at, struct gw_str *out_text)
+{
+    switch (gw_json_type(tape, at)) {
+    case GW_JSON_STRING:
+        *out_text = gw_json_string(tape, at);
+        return 0;
+    case GW_JSON_NUMBER:
+        *out_text = gw_json_number(tape, at);
+        return 0;
+    case GW_JSON_TRUE:
+        *out_text = GW_STR("true");
+        return 0;
+    case GW_JSON_FALSE:
+        *out_text = GW_STR("false");
+        return 0;
+    case GW_JSON_NULL:
+        return -ENOENT;
+    case GW_JSON_ARRAY:
+    case GW_JSON_OBJECT:
+        break;
+    }
+    return -EINVAL;
+}
+
 struct gw_json_cursor gw_json_begin(const struct gw_json_tape *tape, uint32_t at)
 {
     bool is_container = tape->tokens[at].type >= GW_JSON_ARRAY;

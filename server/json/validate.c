@@ -217,6 +217,18 @@ bool eval_check(struct eval *eval, const struct schema_node *node, uint32_t at,
     return check_deep(eval, node, at, seen);
 }
 
+bool eval_inner_slowly(struct eval *eval, const struct schema_node *node, uint32_t at)
+{
+    const struct gw_json_token *token = &eval->tokens[at];
+
+    if (eval->is_reporting)
+        return eval_check(eval, node, at, NULL);
+    if (node->sole != NULL)
+        node = node->sole[token->type];
+    enum quick quick = eval_quick(node, token);
+    return quick == QUICK_YES || (quick == QUICK_UNKNOWN && eval_check(eval, node, at, NULL));
+}
+
 int gw_schema_validate(const struct gw_schema_set *set, size_t entry,
                        const struct gw_json_tape *tape, const struct gw_schema_run *run,
                        struct gw_violations *out)

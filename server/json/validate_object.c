@@ -161,7 +161,7 @@ static bool check_members(struct eval *eval, const struct schema_node *node, uin
 
     for (uint32_t name = at + 1, next; name < end && eval_goes_on(eval, ok); name = next) {
         const struct gw_json_token *token = &tokens[name];
-        uint32_t index = object_part_find(part, token);
+        uint32_t index = object_part_find(part, token, eval->tape->text);
         const struct property *property = NULL;
         bool is_matched = false;
 
@@ -198,26 +198,33 @@ static bool check_count(struct eval *eval, const struct schema_node *node, uint3
 static bool check_simple(struct eval *eval, const struct schema_node *node, uint32_t at)
 {
     const struct object_part *part = node->object;
-    const struct gw_json_token *tokens = eval->tokens;
-    uint32_t count = tokens[at].inside.count, end = tokens[at].inside.next;
-    uint32_t guess = 0;
+    const struct property *guess = part->properties;
+    const struct property *last = part->property_count == 0 ? guess : guess + part->property_count;
+    const struct gw_json_token *name = &eval->tokens[at + 1];
+    const struct gw_json_token *end = &eval->tokens[eval->tokens[at].inside.next];
+    struct gw_str text = eval->tape->text;
+    uint32_t count = eval->tokens[at].inside.count;
     uint64_t present = 0;
 
     if (count < part->min_properties || count > part->max_properties)
         return false;
-    for (uint32_t name = at + 1; name < end; name = gw_json_next(eval->tape, name + 1)) {
+    for (const struct gw_json_token *value = name + 1; name < end; value = name + 1) {
         const struct schema_node *child = part->additional;
-        uint32_t index = guess;
-        if (guess >= part->property_count ||
-            !schema_is_property(&part->properties[guess], &tokens[name]))
-            index = object_part_find(part, &tokens[name]);
-        if (index != NODE_NONE) {
-            present |= UINT64_C(1) << index;
-            guess = index + 1;
-            if (part->properties[index].node != NULL)
-                child = part->properties[index].node;
+        const struct property *property = guess;
+        if (property == last || !schema_is_property(property, name, text)) {
+            uint32_t index = object_part_find(part, name, text);
+            property = index == NODE_NONE ? NULL : &part->properties[index];
         }
-        if (child != NULL && !eval_inner(eval, child, name + 1))
+        name = value->type >= GW_JSON_ARRAY ? &eval->tokens[value->inside.next] : value + 1;
+        if (property != NULL) {
+            present |= UINT64_C(1) << (property - part->properties);
+            guess = property + 1;
+            if ((property->free >> value->type & 1) != 0)
+                continue;
+            if (property->node != NULL)
+                child = property->node;
+        }
+        if (child != NULL && !eval_inner(eval, child, (uint32_t)(value - eval->tokens)))
             return false;
     }
     return part->words == 0 || (part->required[0] & ~present) == 0;

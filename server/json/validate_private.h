@@ -192,7 +192,7 @@ static inline enum quick quick_string(const struct schema_node *node,
             (token->len < part->min_length || !quick_is_ascii(token->ptr, token->len)))
             return QUICK_UNKNOWN;
     }
-    return node->rest == NULL ? QUICK_YES : quick_string_list(&node->rest->values, token);
+    return node->rest == NULL ? QUICK_YES : quick_string_list(node->rest->list, token);
 }
 
 static inline enum quick quick_number_list(const struct gw_json_tape *values,
@@ -224,10 +224,10 @@ static inline enum quick quick_number(const struct schema_node *node,
     if (part != NULL && (token->small < part->lowest[token->literal.scale] ||
                          token->small > part->highest[token->literal.scale]))
         return QUICK_UNKNOWN;
-    return node->rest == NULL ? QUICK_YES : quick_number_list(&node->rest->values, token);
+    return node->rest == NULL ? QUICK_YES : quick_number_list(node->rest->list, token);
 }
 
-static inline enum quick eval_quick(const struct schema_node *node,
+READER_INLINE enum quick eval_quick(const struct schema_node *node,
                                     const struct gw_json_token *token)
 {
     if ((node->types >> token->type & 1) == 0)
@@ -243,12 +243,19 @@ static inline enum quick eval_quick(const struct schema_node *node,
     return QUICK_UNKNOWN;
 }
 
+/* As eval_inner, where the short cuts below say nothing. */
+bool eval_inner_slowly(struct eval *eval, const struct schema_node *node, uint32_t at);
+
 /* eval_check for a value inside another: most are scalars that a few comparisons settle. */
-static inline bool eval_inner(struct eval *eval, const struct schema_node *node, uint32_t at)
+READER_INLINE bool eval_inner(struct eval *eval, const struct schema_node *node, uint32_t at)
 {
-    if (GW_LIKELY(eval_quick(node, &eval->tokens[at]) == QUICK_YES))
+    const struct gw_json_token *token = &eval->tokens[at];
+
+    if ((node->free >> token->type & 1) != 0)
         return true;
-    return eval_check(eval, node, at, NULL);
+    if (GW_LIKELY(eval_quick(node, token) == QUICK_YES))
+        return true;
+    return eval_inner_slowly(eval, node, at);
 }
 
 /* The sentences. Returns 0 or -ENOMEM. */

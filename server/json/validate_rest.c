@@ -75,8 +75,13 @@ static bool try_branch(struct eval *eval, const struct schema_node *node, uint32
     struct evaluated own;
     enum quick quick = eval_quick(node, &eval->tokens[at]);
 
-    if (quick != QUICK_UNKNOWN && eval->tokens[at].type < GW_JSON_ARRAY && !eval->is_reporting)
-        return quick == QUICK_YES;
+    if (!eval->is_reporting) {
+        unsigned type = 1u << eval->tokens[at].type;
+        if (eval->tokens[at].type < GW_JSON_ARRAY && quick != QUICK_UNKNOWN)
+            return quick == QUICK_YES;
+        if ((node->accepts & type) == 0)
+            return false;
+    }
     if (seen == NULL)
         return eval_try(eval, node, at, NULL);
     if (!evaluated_init(eval, &own, at))

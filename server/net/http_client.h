@@ -45,7 +45,8 @@ int gw_http_client_forbid(struct gw_http_client *client, const struct sockaddr *
 
 /* Where calls go. Two configurations that are equal share one origin and its pool. */
 struct gw_http_origin_config {
-    struct gw_str host; /* name or address, without brackets */
+    struct gw_str unix_path; /* connects there when not empty; host is then only a name */
+    struct gw_str host;      /* name or address, without brackets */
     uint16_t port;
     bool is_tls;          /* TLS 1.2 or later; certificate and name verified, SNI sent */
     struct gw_str ca_pem; /* trusted instead of the system's store when not empty */

@@ -30,8 +30,8 @@ static struct gw_http_origin_config with_defaults(const struct gw_http_origin_co
 
 static bool is_same(const struct gw_http_origin_config *a, const struct gw_http_origin_config *b)
 {
-    return gw_str_equal(a->host, b->host) && a->port == b->port && a->is_tls == b->is_tls &&
-           gw_str_equal(a->ca_pem, b->ca_pem) &&
+    return gw_str_equal(a->unix_path, b->unix_path) && gw_str_equal(a->host, b->host) &&
+           a->port == b->port && a->is_tls == b->is_tls && gw_str_equal(a->ca_pem, b->ca_pem) &&
            gw_str_equal(a->client_cert_pem, b->client_cert_pem) &&
            gw_str_equal(a->client_key_pem, b->client_key_pem) &&
            gw_str_equal(a->server_name, b->server_name) &&
@@ -55,6 +55,7 @@ static bool own_strings(struct gw_http_origin_config *config)
 {
     bool is_done = own(&config->host);
 
+    is_done &= own(&config->unix_path);
     is_done &= own(&config->ca_pem);
     is_done &= own(&config->client_cert_pem);
     is_done &= own(&config->client_key_pem);
@@ -70,6 +71,7 @@ static void free_origin(struct gw_http_origin *origin)
     gw_list_remove(&origin->node);
     gw_tls_destroy(origin->tls);
     free((char *)(uintptr_t)config->host.ptr);
+    free((char *)(uintptr_t)config->unix_path.ptr);
     free((char *)(uintptr_t)config->ca_pem.ptr);
     free((char *)(uintptr_t)config->client_cert_pem.ptr);
     free((char *)(uintptr_t)config->client_key_pem.ptr);

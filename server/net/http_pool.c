@@ -203,6 +203,7 @@ static int open_connection(struct gw_http_origin *origin)
 {
     const struct gw_http_origin_config *config = &origin->config;
     const struct gw_stream_config stream = {
+        .unix_path = config->unix_path,
         .host = config->host,
         .port = config->port,
         .resolver = origin->client->resolver,

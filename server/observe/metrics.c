@@ -5,6 +5,7 @@
 
 #include "server/core/clock.h"
 #include "server/core/map.h"
+#include "server/observe/metric_labels.h"
 
 #define SLOT_COUNT 16384 /* a power of two; most are for 256 backends, 1,024 targets */
 #define ROUTES_PER_CHUNK 64
@@ -35,6 +36,7 @@ struct route_cells {
 };
 
 struct gw_metrics_shard {
+    struct gw_metric_labels *labels; /* of all shards */
     struct slot slots[SLOT_COUNT];
     _Atomic(struct route_cells *) chunks[CHUNK_COUNT];
 };
@@ -46,6 +48,7 @@ struct route {
 struct gw_metrics {
     struct gw_metrics_shard *shards;
     size_t shard_count;
+    struct gw_metric_labels *labels;
     struct route *routes[GW_METRICS_MAX_ROUTES];
     _Atomic size_t route_count;
     struct gw_map by_labels; /* value: index + 1 as a pointer */
@@ -72,7 +75,11 @@ struct gw_metrics *gw_metrics_create(size_t shard_count)
     gw_map_init(&metrics->by_labels, GW_METRICS_MAX_ROUTES);
     metrics->shards = calloc(shard_count, sizeof(*metrics->shards));
     metrics->shard_count = shard_count;
-    if (metrics->shards == NULL || gw_metrics_route(metrics, "", GW_STR("other")) != 0) {
+    metrics->labels = gw_metric_labels_create();
+    for (size_t i = 0; metrics->shards != NULL && i < shard_count; i++)
+        metrics->shards[i].labels = metrics->labels;
+    if (metrics->shards == NULL || metrics->labels == NULL ||
+        gw_metrics_route(metrics, "", GW_STR("other")) != 0) {
         gw_metrics_destroy(metrics);
         return NULL;
     }
@@ -92,6 +99,7 @@ void gw_metrics_destroy(struct gw_metrics *metrics)
         free(metrics->routes[i]);
     }
     gw_map_finish(&metrics->by_labels);
+    gw_metric_labels_destroy(metrics->labels);
     free(metrics->shards);
     free(metrics);
 }
@@ -145,16 +153,22 @@ static struct slot *find_slot(struct gw_metrics_shard *shard, const struct gw_me
 
 void gw_metrics_add(struct gw_metrics_shard *shard, const struct gw_metric *metric, uint64_t by)
 {
-    struct slot *slot = shard == NULL ? NULL : find_slot(shard, metric);
+    struct slot *slot = shard == NULL || metric == NULL ? NULL : find_slot(shard, metric);
     if (slot != NULL)
         cell_add(&slot->value, by);
 }
 
 void gw_metrics_set(struct gw_metrics_shard *shard, const struct gw_metric *metric, uint64_t value)
 {
-    struct slot *slot = shard == NULL ? NULL : find_slot(shard, metric);
+    struct slot *slot = shard == NULL || metric == NULL ? NULL : find_slot(shard, metric);
     if (slot != NULL)
         atomic_store_explicit(&slot->value, value, memory_order_relaxed);
+}
+
+const struct gw_metric *gw_metrics_labelled(struct gw_metrics_shard *shard,
+                                            const struct gw_metric *metric, const char *labels)
+{
+    return shard == NULL ? NULL : gw_metric_labels_get(shard->labels, metric, labels);
 }
 
 /* --- routes --- */

@@ -25,9 +25,15 @@ struct gw_metrics *gw_metrics_create(size_t shard_count);
 void gw_metrics_destroy(struct gw_metrics *metrics); /* NULL is safe */
 struct gw_metrics_shard *gw_metrics_get_shard(struct gw_metrics *metrics, size_t index);
 
-/* Owner's thread. A NULL shard is accepted and counts nothing. */
+/* Owner's thread. A NULL shard or metric is accepted and counts nothing. */
 void gw_metrics_add(struct gw_metrics_shard *shard, const struct gw_metric *metric, uint64_t by);
 void gw_metrics_set(struct gw_metrics_shard *shard, const struct gw_metric *metric, uint64_t value);
+
+/* The description with these labels, `issuer="plant"`, which come from the configuration; the same
+ * address whenever it is asked for. NULL for a NULL shard, or at a bound (see metric_labels.h). Any
+ * thread; not for the request path. */
+const struct gw_metric *gw_metrics_labelled(struct gw_metrics_shard *shard,
+                                            const struct gw_metric *metric, const char *labels);
 
 /* The number under which a route is counted; the same for the same text, for good. Main thread. */
 size_t gw_metrics_route(struct gw_metrics *metrics, const char *method, struct gw_str route);

@@ -12,6 +12,7 @@
 int gw_backend_init(struct gw_backend *backend, struct gw_upstreams *upstreams,
                     const struct gw_backend_config *config, struct gw_error *error)
 {
+    const struct gw_credentials_config *credentials = &config->credentials;
     struct gw_backend made = {.config = config, .upstreams = upstreams};
     int rc = 0;
 
@@ -30,6 +31,13 @@ int gw_backend_init(struct gw_backend *backend, struct gw_upstreams *upstreams,
         gw_backend_finish(&made);
         return gw_error_prefix(error, rc, "backend %.*s", GW_STR_ARG(config->name));
     }
+    if (credentials->is_fetched || credentials->fixed.len > 0)
+        rc = gw_credentials_open(credentials, config->name, upstreams->worker, &made.credentials,
+                                 error);
+    if (rc != 0) {
+        gw_backend_finish(&made);
+        return gw_error_prefix(error, rc, "backend %.*s: credentials", GW_STR_ARG(config->name));
+    }
     *backend = made;
     return 0;
 }
@@ -40,6 +48,7 @@ void gw_backend_finish(struct gw_backend *backend)
         gw_target_put(backend->targets[i]);
     free(backend->targets);
     gw_backend_state_put(backend->state);
+    gw_credentials_close(backend->credentials);
     *backend = (struct gw_backend){0};
 }
 

@@ -10,6 +10,7 @@
 #include "server/core/str.h"
 #include "server/net/http_client.h"
 #include "server/upstream/bulkhead.h"
+#include "server/upstream/credentials.h"
 #include "server/upstream/mirror.h"
 #include "server/upstream/outlier.h"
 #include "server/upstream/retry.h"
@@ -57,7 +58,8 @@ struct gw_backend_config {
     const struct gw_field *fields; /* added to every request, in place of the caller's */
     size_t field_count;
     uint64_t first_byte_ns, total_ns, idle_ns;
-    bool sends_bearer; /* the caller's Authorization goes on to it */
+    bool sends_bearer;                        /* the caller's Authorization goes on to it */
+    struct gw_credentials_config credentials; /* ours for it */
     bool deduplicates; /* it knows the keys that it has seen: a keyed request may be sent again */
     uint64_t slow_start_ns;
     struct gw_outlier_rule outlier;
@@ -77,14 +79,15 @@ struct gw_backend_config {
 
 struct gw_backend {
     const struct gw_backend_config *config;
-    struct gw_upstreams *upstreams;  /* NULL: it could not be set up */
-    struct gw_backend_state *state;  /* outlives the configuration */
-    struct gw_target **targets;      /* in the order of config->targets */
-    const struct gw_backend *mirror; /* where reads are copied to, or NULL */
+    struct gw_upstreams *upstreams;     /* NULL: it could not be set up */
+    struct gw_backend_state *state;     /* outlives the configuration */
+    struct gw_target **targets;         /* in the order of config->targets */
+    struct gw_credentials *credentials; /* NULL: there are none to show */
+    const struct gw_backend *mirror;    /* where reads are copied to, or NULL */
 };
 
-/* Takes references to the state of the backend and its targets, which are made on first use. The
- * configuration must outlive the backend. */
+/* Takes references to the state of the backend and its targets, which are made on first use, and to
+ * the credentials. The configuration must outlive the backend. */
 GW_MUST_CHECK
 int gw_backend_init(struct gw_backend *backend, struct gw_upstreams *upstreams,
                     const struct gw_backend_config *config, struct gw_error *error);

@@ -118,6 +118,26 @@ static void on_failure(void *self, enum gw_http_failure failure, const char *det
 static const struct gw_http_call_events events = {
     .on_head = on_head, .on_readable = on_readable, .on_failure = on_failure};
 
+/* What is not at hand is not waited for. */
+static void ignore_news(struct gw_credentials_waiter *waiter)
+{
+    (void)waiter;
+}
+
+static bool show_credentials(struct gw_credentials *credentials, struct gw_field *fields,
+                             size_t *count)
+{
+    struct gw_credentials_waiter waiter = {.on_news = ignore_news};
+    struct gw_credentials_value value;
+
+    if (gw_credentials_get(credentials, &waiter, &value) != GW_CREDENTIALS_READY) {
+        gw_credentials_waiter_stop(&waiter);
+        return false;
+    }
+    fields[(*count)++] = (struct gw_field){GW_STR("Authorization"), value.text};
+    return true;
+}
+
 /* The fields are written anew: what the one backend is shown (a key, the caller's token) is not for
  * the other. */
 static int send_copy(struct gw_mirror *mirror, const struct gw_backend *to, struct gw_exchange *ex,
@@ -145,6 +165,8 @@ static int send_copy(struct gw_mirror *mirror, const struct gw_backend *to, stru
     int rc = gw_proxy_request_fields(ex, config, fields, &request.field_count);
     if (rc != 0 || request.target.ptr == NULL)
         return -ENOMEM;
+    if (to->credentials != NULL && !show_credentials(to->credentials, fields, &request.field_count))
+        return -EACCES;
     return gw_http_call_start(to->targets[choice.index]->origin, &request, &events, mirror,
                               &mirror->call);
 }

@@ -42,6 +42,7 @@ static void leave(void *self)
 {
     struct proxy *proxy = self;
 
+    gw_credentials_waiter_stop(&proxy->waiter);
     if (!is_safe(proxy->ex->request.method)) {
         gw_http_call_leave(proxy->current->call);
         proxy->current->call = NULL;
@@ -129,6 +130,15 @@ static bool take_whole(struct proxy *proxy, const struct gw_http_answer_head *he
     return true;
 }
 
+/* Not the caller's fault, and none that it could mend: the challenge would mislead it. */
+static void refuse_unauthorised(struct proxy *proxy)
+{
+    gw_credentials_refused(proxy->backend->credentials, proxy->credentials_number);
+    proxy_try_cancel(proxy->current);
+    proxy->ex->record.detail = GW_STR("the backend refused our credentials");
+    proxy_refuse(proxy, "bad-gateway", "The backend refused the gateway's credentials.", 0);
+}
+
 /* The answer that the caller gets. */
 static void accept(struct proxy *proxy, const struct gw_http_answer_head *head)
 {
@@ -136,6 +146,10 @@ static void accept(struct proxy *proxy, const struct gw_http_answer_head *head)
 
     ex->record.upstream_head_ns = gw_clock_monotonic_ns();
     ex->record.upstream_status = head->status;
+    if (head->status == 401 && proxy->backend->credentials != NULL) {
+        refuse_unauthorised(proxy);
+        return;
+    }
     ex->response.status = head->status;
     int rc = gw_proxy_response_fields(ex, head->fields, head->field_count);
     if (rc != 0) {
@@ -300,6 +314,57 @@ void proxy_launch(struct proxy *proxy)
     proxy_try_first(proxy);
 }
 
+static void refuse_without_credentials(struct proxy *proxy, bool is_crowded)
+{
+    proxy->ex->record.detail = is_crowded ? GW_STR("too many wait for the backend's token")
+                                          : GW_STR("there is no token for the backend");
+    proxy_refuse(proxy, is_crowded ? "overloaded" : "unavailable",
+                 "The gateway has no credentials for the backend now.",
+                 gw_credentials_retry_ns(proxy->backend->credentials));
+}
+
+/* A try may come when the value is another one already: it is copied. */
+static bool show_credentials(struct proxy *proxy, const struct gw_credentials_value *value)
+{
+    struct gw_str text = gw_arena_copy(&proxy->ex->arena, value->text);
+
+    proxy->credentials_number = value->number;
+    proxy->fields[proxy->request.field_count++] = (struct gw_field){GW_STR("Authorization"), text};
+    return text.ptr != NULL;
+}
+
+/* With our credentials for the backend, now or when they are there. */
+static void go_with_credentials(struct proxy *proxy)
+{
+    struct gw_credentials_value value = {.number = 0};
+
+    if (proxy->backend->credentials == NULL) {
+        proxy_gate_enter(proxy);
+        return;
+    }
+    switch (gw_credentials_get(proxy->backend->credentials, &proxy->waiter, &value)) {
+    case GW_CREDENTIALS_READY:
+        if (show_credentials(proxy, &value))
+            proxy_gate_enter(proxy);
+        else
+            proxy_refuse(proxy, "overloaded", NULL, 0);
+        break;
+    case GW_CREDENTIALS_WAIT:
+        break;
+    case GW_CREDENTIALS_ABSENT:
+        refuse_without_credentials(proxy, false);
+        break;
+    case GW_CREDENTIALS_CROWDED:
+        refuse_without_credentials(proxy, true);
+        break;
+    }
+}
+
+static void on_credentials(struct gw_credentials_waiter *waiter)
+{
+    go_with_credentials(GW_CONTAINER_OF(waiter, struct proxy, waiter));
+}
+
 void gw_proxy_start(struct gw_exchange *ex, const struct gw_backend *backend, struct gw_str target)
 {
     struct proxy *proxy = gw_arena_calloc(&ex->arena, 1, sizeof(*proxy));
@@ -319,6 +384,7 @@ void gw_proxy_start(struct gw_exchange *ex, const struct gw_backend *backend, st
         gw_chain_response_set(ex);
         return;
     }
+    proxy->waiter.on_news = on_credentials;
     if (proxy_gate_passes(proxy))
-        proxy_gate_enter(proxy);
+        go_with_credentials(proxy);
 }

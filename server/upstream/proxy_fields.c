@@ -8,7 +8,8 @@
 /* Ours to say, or for one hop only. Sorted by length: most names are told apart by it. */
 static const struct gw_str dropped_names[] = {
     GW_STR_INIT("te"),
-    GW_STR_INIT("via"), /* ours replaces it */
+    GW_STR_INIT("via"),  /* ours replaces it */
+    GW_STR_INIT("dpop"), /* a proof for us (RFC 9449) */
     GW_STR_INIT("host"),
     GW_STR_INIT("expect"),
     GW_STR_INIT("upgrade"),

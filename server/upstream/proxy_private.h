@@ -34,8 +34,10 @@ struct proxy {
     struct proxy_try *current;      /* the one whose answer counts, or that takes the body */
     struct gw_backend_scope scope;  /* who may be asked, and was */
     uint32_t attempts;
-    uint64_t deadline_ns;  /* of all tries together; 0: none */
-    struct gw_timer timer; /* until the next try, or the turn at the bulkhead */
+    uint64_t deadline_ns;                /* of all tries together; 0: none */
+    struct gw_timer timer;               /* until the next try, or the turn at the bulkhead */
+    struct gw_credentials_waiter waiter; /* before the first try */
+    uint64_t credentials_number;         /* of those that are shown; 0: none that change */
     struct gw_bulkhead_place place;
     struct gw_mirror *mirror; /* or NULL */
     size_t deadline_at; /* the field that tells the backend how long is left; SIZE_MAX: none */

@@ -4,6 +4,7 @@
 
 #include "server/core/clock.h"
 #include "server/core/log.h"
+#include "server/filter/worker.h"
 #include "server/store/redis.h"
 #include "server/upstream/retry_after.h"
 #include "server/upstream/upstreams.h"
@@ -79,7 +80,7 @@ static void on_told(void *self, int rc, const struct gw_reply *reply)
 static void tell(struct gw_backend_state *state, uint64_t wait_ns)
 {
     struct gw_throttle *throttle = &state->throttle;
-    struct gw_redis *redis = state->upstreams->redis;
+    struct gw_redis *redis = state->upstreams->worker->redis;
 
     if (redis == NULL || throttle->call != NULL)
         return;
@@ -145,9 +146,9 @@ static void on_poll(struct gw_timer *timer)
         GW_CONTAINER_OF(timer, struct gw_upstreams, throttle_poll.timer);
 
     gw_timer_start(upstreams->loop, timer, POLL_NS, on_poll);
-    if (upstreams->redis == NULL || upstreams->throttle_poll.call != NULL)
+    if (upstreams->worker->redis == NULL || upstreams->throttle_poll.call != NULL)
         return;
-    if (gw_redis_eval(upstreams->redis, &ask, on_answer, upstreams,
+    if (gw_redis_eval(upstreams->worker->redis, &ask, on_answer, upstreams,
                       &upstreams->throttle_poll.call) != 0)
         upstreams->throttle_poll.call = NULL;
 }
@@ -155,7 +156,7 @@ static void on_poll(struct gw_timer *timer)
 void gw_throttle_poll_start(struct gw_upstreams *upstreams)
 {
     if (upstreams->throttle_poll.timer.due_ms == 0)
-        on_poll(&upstreams->throttle_poll.timer);
+        gw_timer_start(upstreams->loop, &upstreams->throttle_poll.timer, 0, on_poll);
 }
 
 void gw_throttle_poll_stop(struct gw_upstreams *upstreams)

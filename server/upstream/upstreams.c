@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "server/crypto/random.h"
+#include "server/filter/worker.h"
 
-void gw_upstreams_init(struct gw_upstreams *upstreams, struct gw_loop *loop,
-                       struct gw_http_client *client)
+void gw_upstreams_init(struct gw_upstreams *upstreams, struct gw_worker *worker)
 {
-    *upstreams = (struct gw_upstreams){.loop = loop, .client = client};
+    *upstreams =
+        (struct gw_upstreams){.worker = worker, .loop = worker->loop, .client = worker->http};
     gw_list_init(&upstreams->backends);
     gw_list_init(&upstreams->targets);
     gw_list_init(&upstreams->mirrors);

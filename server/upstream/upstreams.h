@@ -15,7 +15,7 @@
 
 struct gw_http_client;
 struct gw_loop;
-struct gw_redis;
+struct gw_worker;
 
 struct gw_backend_stats {
     uint64_t retries[GW_RETRY_REASON_COUNT]; /* in the order of the reasons */
@@ -40,16 +40,16 @@ struct gw_backend_state {
 };
 
 struct gw_upstreams {
-    struct gw_loop *loop;
+    struct gw_worker *worker;
+    struct gw_loop *loop; /* the worker's, as the client is */
     struct gw_http_client *client;
-    struct gw_redis *redis; /* to hear what other workers know; may be NULL */
     struct gw_list backends, targets, mirrors;
     struct gw_throttle_poll throttle_poll;
     uint64_t random; /* for gw_balance_random() */
 };
 
-void gw_upstreams_init(struct gw_upstreams *upstreams, struct gw_loop *loop,
-                       struct gw_http_client *client);
+/* The worker needs a loop and a client; its Redis may come later. */
+void gw_upstreams_init(struct gw_upstreams *upstreams, struct gw_worker *worker);
 /* Every view must be gone. Safe on a zeroed one. */
 void gw_upstreams_finish(struct gw_upstreams *upstreams);
 

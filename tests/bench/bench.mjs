@@ -1,6 +1,6 @@
 // script/bench [SECTION...] [--pairs N] [--seconds S]
 //
-// Sections: proxy policy tokens storm latency memory routes, or all (the default). Ratios are medians
+// Sections: proxy policy tokens storm latency memory routes identity flood, or all (the default). Ratios are medians
 // over pairs of runs taken in turn; the bars are judged by the reader, never by a test.
 
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,11 +9,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+import { flood } from './flood.mjs';
 import { makeTokens } from './gateway.mjs';
+import { identity } from './identity.mjs';
 import * as sections from './sections.mjs';
 import { stopAll } from './targets.mjs';
 
-const NAMES = ['proxy', 'policy', 'tokens', 'storm', 'latency', 'memory', 'routes'];
+const SECTIONS = { ...sections, flood, identity };
+const NAMES = ['proxy', 'policy', 'tokens', 'storm', 'latency', 'memory', 'routes', 'identity', 'flood'];
 
 function readArguments() {
   const { values, positionals } = parseArgs({
@@ -36,7 +39,7 @@ async function runSection(name, options) {
   let stage;
   try {
     stage = await sections.makeStage({ ...options, dir, tokens: makeTokens(dir) });
-    return await sections[name](stage);
+    return await SECTIONS[name](stage);
   } finally {
     await stopAll();
     await stage?.redis?.stop();

@@ -155,6 +155,7 @@ export async function startGateway(root, { name = 'millgate', upstream, tokens, 
     issuer: tokens.issuer,
     options: {
       policies: options.policies,
+      issuers: options.issuers,
       redis: redis?.url,
       plans,
       backends: { upstream: { url: `http://127.0.0.1:${upstream.port}`, grants: GRANTS } },
@@ -166,10 +167,12 @@ export async function startGateway(root, { name = 'millgate', upstream, tokens, 
   });
   const child = launch(program, ['serve', '-c', configPath], { dir, name: 'gateway' });
   await ready(child);
-  const port = Number(/listening on http:\/\/[^\s:]+:(\d+)/.exec(readFileSync(child.outputPath, 'utf8'))[1]);
+  const output = readFileSync(child.outputPath, 'utf8');
+  const port = Number(/listening on http:\/\/[^\s:]+:(\d+)/.exec(output)[1]);
+  const adminPort = Number(/admin on http:\/\/[^\s:]+:(\d+)/.exec(output)[1]);
   const log = join(dir, 'access.log');
   return {
-    name, port, child, pid: child.pid, redisPid: redis?.process.pid,
+    name, port, adminPort, child, pid: child.pid, redisPid: redis?.process.pid,
     url: `http://127.0.0.1:${port}/system/bench/v1/item`,
     before: () => existsSync(log) && truncateSync(log),
   };

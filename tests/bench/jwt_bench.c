@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "policies/jwt/jwt.h"
 #include "policies/jwt/token_cache.h"
@@ -20,6 +21,15 @@ static const char payload[] =
     "{\"iss\":\"https://plant.example/realms/factory\",\"sub\":\"f2a1c7d0-line-7-station-%04d\","
     "\"aud\":[\"millgate\",\"account\"],\"exp\":1800003600,\"iat\":1800000000,"
     "\"scope\":\"stock.read orders.read orders.write\",\"azp\":\"plant-client\"}";
+
+/* As `openssl speed` counts: what else runs on the machine takes time, but not from us. */
+static uint64_t cpu_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * GW_NS_PER_SECOND + (uint64_t)now.tv_nsec;
+}
 
 static void check(bool holds, const char *what)
 {
@@ -78,7 +88,8 @@ static void *create_policy(const char *jwks, enum gw_signature_alg alg)
 }
 
 static const struct gw_str scopes[] = {GW_STR_INIT("orders.write")};
-static const struct gw_security_scheme schemes[] = {{GW_STR_INIT("plant"), scopes, 1}};
+static const struct gw_security_scheme schemes[] = {
+    {GW_SCHEME_TOKEN, GW_STR_INIT("plant"), scopes, 1}};
 static const struct gw_security_alternative security[] = {{schemes, 1}};
 static const struct gw_operation operation = {.security = security, .security_count = 1};
 
@@ -91,6 +102,7 @@ static void ask(void *policy, struct gw_exchange *ex, struct gw_str value)
     ex->request.field_count = 1;
     check(gw_jwt.on_request(policy, ex) == GW_NEXT, "refused");
     gw_arena_reset(&ex->arena);
+    ex->credential_count = 0;
 }
 
 /* ns per request with `count` tokens in rotation. */
@@ -104,12 +116,12 @@ static double measure_requests(void *policy, const struct gw_buf *tokens, size_t
     gw_arena_init(&ex.arena, 16384, 1 << 20);
     for (size_t i = 0; i < count; i++)
         ask(policy, &ex, gw_buf_str(&tokens[i]));
-    start_ns = gw_clock_monotonic_ns();
+    start_ns = cpu_ns();
     do {
-        for (size_t i = 0; i < count; i++)
-            ask(policy, &ex, gw_buf_str(&tokens[i]));
-        turns += count;
-        now_ns = gw_clock_monotonic_ns();
+        for (size_t i = 0; i < MANY; i++)
+            ask(policy, &ex, gw_buf_str(&tokens[i % count]));
+        turns += MANY;
+        now_ns = cpu_ns();
     } while (now_ns - start_ns < MIN_NS);
     gw_arena_finish(&ex.arena);
     return (double)(now_ns - start_ns) / (double)turns;
@@ -127,10 +139,10 @@ static double measure_cold(const char *jwks, enum gw_signature_alg alg, const st
     while (spent_ns < MIN_NS) {
         void *policy = create_policy(jwks, alg);
         ask(policy, &ex, gw_buf_str(&tokens[0]));
-        uint64_t start_ns = gw_clock_monotonic_ns();
+        uint64_t start_ns = cpu_ns();
         for (size_t i = 1; i < MANY; i++)
             ask(policy, &ex, gw_buf_str(&tokens[i]));
-        spent_ns += gw_clock_monotonic_ns() - start_ns;
+        spent_ns += cpu_ns() - start_ns;
         turns += MANY - 1;
         gw_jwt.destroy(policy);
     }
@@ -153,12 +165,12 @@ static double measure_signature(const char *jwks, enum gw_signature_alg alg, str
     check(gw_jwk_set_create(gw_str_of(jwks), &rules, &set, &why) == 0, why.text);
     check(gw_base64url_decode(signature, bytes) == 0, "signature");
     signature = gw_str_from((const char *)bytes, gw_base64url_decoded_bytes(signature.len));
-    start_ns = gw_clock_monotonic_ns();
+    start_ns = cpu_ns();
     do {
         for (int i = 0; i < 50; i++)
             check(gw_signature_verify(set->keys[0].key, alg, message, signature) == 0, "verify");
         turns += 50;
-        now_ns = gw_clock_monotonic_ns();
+        now_ns = cpu_ns();
     } while (now_ns - start_ns < MIN_NS);
     gw_jwk_set_destroy(set);
     return (double)(now_ns - start_ns) / (double)turns;
@@ -192,15 +204,20 @@ static void run(enum gw_signature_alg alg)
     gw_keypair_destroy(pair);
 }
 
-int main(void)
+/* bench.jwt [ALG...]: all, if none is named */
+int main(int argc, char **argv)
 {
+    static const enum gw_signature_alg all[] = {GW_RS256, GW_PS256, GW_ES256,
+                                                GW_ES384, GW_ES512, GW_EDDSA};
+
     printf("%-6s %5s %12s %12s %12s %12s\n", "alg", "bytes", "signature us", "cold us", "hit ns",
            "hit/1000 ns");
-    run(GW_RS256);
-    run(GW_PS256);
-    run(GW_ES256);
-    run(GW_ES384);
-    run(GW_ES512);
-    run(GW_EDDSA);
+    for (size_t i = 0; argc == 1 && i < GW_COUNT_OF(all); i++)
+        run(all[i]);
+    for (int i = 1; i < argc; i++) {
+        enum gw_signature_alg alg;
+        check(gw_signature_alg_parse(gw_str_of(argv[i]), &alg) == 0, argv[i]);
+        run(alg);
+    }
     return EXIT_SUCCESS;
 }

@@ -21,13 +21,14 @@ export function memoryMiB(pid, key = 'VmRSS') {
   return Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(status)[1]) / 1024;
 }
 
-/** Runs wrk; `load` is given to load.lua by the environment (see there). */
-export function wrk({ url, connections, seconds, load = {}, withScript = true }) {
+/** Runs wrk, below the words of `prefix`; `load` is given to load.lua by the environment (see there). */
+export function wrk({ url, connections, seconds, load = {}, withScript = true, prefix = [] }) {
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '--latency'];
   if (withScript) args.push('-s', SCRIPT);
   const env = { ...process.env };
   for (const [name, value] of Object.entries(load)) env[`LOAD_${name.toUpperCase()}`] = String(value);
-  const child = spawn('wrk', [...args, url], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const [program, ...words] = [...prefix, 'wrk', ...args, url];
+  const child = spawn(program, words, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.on('data', (bytes) => (output += bytes));
   child.stderr.on('data', (bytes) => (output += bytes));

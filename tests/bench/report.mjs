@@ -19,3 +19,8 @@ export function verdict(what, ratio, bar) {
   if (ratio === undefined) process.stdout.write(`\n${what}: not measured (no program)\n`);
   else process.stdout.write(`\n${what}: ${ratio.toFixed(3)}, bar ${bar}: ${ratio <= bar ? 'held' : 'MISSED'}\n`);
 }
+
+/** The same for what must not be less. */
+export function floor(what, ratio, bar) {
+  process.stdout.write(`\n${what}: ${ratio.toFixed(3)}, at least ${bar}: ${ratio >= bar ? 'held' : 'MISSED'}\n`);
+}

@@ -1,5 +1,6 @@
 // Writes the cases of the schema benchmark into a folder: for each <name>.case.json (schema, pointer, dialect)
-// there is <name>.valid.json and <name>.invalid.json. Both contenders read the same files.
+// there is <name>.valid.json and <name>.invalid.json. Both contenders read the same files. Beside them
+// large/: an OpenAPI document of at least 3 MB, and a schema with 1,687 definitions.
 //
 //   node schema_cases.mjs FOLDER [SUITES]
 import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
@@ -120,3 +121,77 @@ for (const [name, file, component, dialect] of suites ? documents : []) {
   for (const required of root.components.schemas[component].required ?? []) delete invalid[required];
   write(name, root, `/components/schemas/${component}`, dialect, valid, invalid);
 }
+
+// --- large documents: made from real ones where the suites are, else from the order above ---
+
+const large = join(folder, 'large');
+mkdirSync(large, {recursive: true});
+
+// The document's paths and schemas, `times` over under other names.
+function replicate(root, times) {
+  const out = {openapi: root.openapi, info: root.info, paths: {}, components: {schemas: {}}};
+  for (let i = 0; i < times; i++) {
+    const text = JSON.stringify({paths: root.paths, components: root.components})
+      .replace(/"#\/components\/(\w+)\/([^"/]+)/g, `"#/components/$1/$2-${i}`)
+      .replace(/"operationId":"([^"]+)"/g, `"operationId":"$1-${i}"`);
+    const copy = JSON.parse(text);
+    for (const [path, item] of Object.entries(copy.paths)) out.paths[`/copy-${i}${path}`] = item;
+    for (const [section, members] of Object.entries(copy.components)) {
+      if (section === 'securitySchemes') {
+        out.components[section] = members;
+        continue;
+      }
+      out.components[section] ??= {};
+      for (const [name, member] of Object.entries(members)) out.components[section][`${name}-${i}`] = member;
+    }
+  }
+  return out;
+}
+
+// A document of our own: `count` operations, each with a body schema that refers to others.
+function invent(count) {
+  const schemas = {};
+  const paths = {};
+  for (let i = 0; i < count; i++) {
+    schemas[`Line${i}`] = line;
+    schemas[`Order${i}`] = {
+      ...order, $schema: undefined, $defs: undefined,
+      properties: {
+        ...order.properties,
+        lines: {...order.properties.lines, items: {$ref: `#/components/schemas/Line${i}`}},
+        before: {$ref: `#/components/schemas/Order${Math.max(0, i - 1)}`},
+      },
+    };
+    const content = {'application/json': {schema: {$ref: `#/components/schemas/Order${i}`}}};
+    paths[`/orders-${i}`] = {post: {operationId: `order-${i}`, requestBody: {content}, responses: {200: {description: 'd', content}}}};
+  }
+  return {openapi: '3.1.0', info: {title: 'Large', version: '1.0.0'}, paths, components: {schemas}};
+}
+
+function bytesOf(document) {
+  return Buffer.byteLength(JSON.stringify(document));
+}
+
+const real = suites && join(suites, 'openapi-docs/real/discord.json');
+let document;
+if (real && existsSync(real)) {
+  const root = JSON.parse(readFileSync(real, 'utf8'));
+  document = replicate(root, Math.ceil(3e6 / bytesOf({paths: root.paths, components: root.components})));
+} else {
+  document = invent(Math.ceil(3e6 / (bytesOf(invent(20)) / 20)) + 20);
+}
+const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'];
+const operations = Object.values(document.paths)
+  .reduce((sum, item) => sum + methods.filter(method => item[method]).length, 0);
+writeFileSync(join(large, 'openapi.json'), JSON.stringify(document));
+
+const b2mml = suites && join(suites, 'b2mml/Schema/AllSchemas.json');
+const definitions = b2mml && existsSync(b2mml)
+  ? JSON.parse(readFileSync(b2mml, 'utf8'))
+  : {$defs: Object.fromEntries(Array.from({length: 1687}, (_, i) =>
+      [`d${i}`, {...line, properties: {...line.properties, next: {$ref: `#/$defs/d${(i + 1) % 1687}`}}}]))};
+writeFileSync(join(large, 'definitions.json'), JSON.stringify(definitions));
+writeFileSync(join(large, 'expected.json'), JSON.stringify({
+  openapi: {bytes: bytesOf(document), count: operations},
+  definitions: {bytes: bytesOf(definitions), count: Object.keys(definitions.$defs).length},
+}));

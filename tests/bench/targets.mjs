@@ -137,12 +137,21 @@ export function startHaproxyPlain(dir, upstream) {
   return startHaproxy(dir, upstream, { name: 'haproxy' });
 }
 
-/** RS256 by jwt_verify, then a stick table per subject, refused above `limit` a minute. */
-export function startHaproxyPolicy(dir, upstream, { keyPath, limit = 1_000_000_000, name = 'haproxy+jwt' }) {
-  const rules = `    http-request set-var(txn.bearer) http_auth_bearer
+function jwtRules(keyPath) {
+  return `    http-request set-var(txn.bearer) http_auth_bearer
     http-request set-var(txn.alg) var(txn.bearer),jwt_header_query('$.alg')
     http-request deny deny_status 401 unless { var(txn.alg) -m str RS256 }
-    http-request deny deny_status 401 unless { var(txn.bearer),jwt_verify(txn.alg,"${keyPath}") -m int 1 }
+    http-request deny deny_status 401 unless { var(txn.bearer),jwt_verify(txn.alg,"${keyPath}") -m int 1 }`;
+}
+
+/** RS256 by jwt_verify, and nothing else. */
+export function startHaproxyJwt(dir, upstream, { keyPath }) {
+  return startHaproxy(dir, upstream, { name: 'haproxy-jwt_verify', rules: jwtRules(keyPath) });
+}
+
+/** RS256 by jwt_verify, then a stick table per subject, refused above `limit` a minute. */
+export function startHaproxyPolicy(dir, upstream, { keyPath, limit = 1_000_000_000, name = 'haproxy+jwt' }) {
+  const rules = `${jwtRules(keyPath)}
     http-request set-var(txn.sub) var(txn.bearer),jwt_payload_query('$.sub')
     http-request track-sc0 var(txn.sub) table consumers
     http-request deny deny_status 429 if { sc_http_req_rate(0,consumers) gt ${limit} }`;

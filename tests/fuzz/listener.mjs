@@ -95,7 +95,7 @@ test(`the listener under mutated requests, ${SECONDS} s, seed ${SEED}`, { timeou
     contracts: { 'peer.v1.yaml': peerContract({ paths: chaosPaths() }) },
     config: {
       workers: 2, listeners: [{ address: '127.0.0.1:0', head_timeout: '1s', idle_timeout: '1s' }],
-      policies: [{ body_limit: { max_bytes: '64KiB' } }, { headers: {} }, { jwt: {} }, { rate_limit: {} }, { schema: {} }],
+      policies: [{ body_limit: { max_bytes: '64KiB' } }, { headers: {} }, { jwt: {} }, { authorise: {} }, { rate_limit: {} }, { schema: {} }],
       peerBackend: { first_byte_timeout: '2s', total_timeout: '4s' },
     },
   });

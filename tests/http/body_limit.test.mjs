@@ -6,7 +6,7 @@ import { before, describe, test } from 'node:test';
 import { assertProblem, peerPath, startGateway, suiteScope } from './support/harness.mjs';
 
 const LIMIT = 64 * 1024;
-const policies = [{ body_limit: { max_bytes: LIMIT } }, { headers: {} }, { jwt: {} }, { schema: {} }];
+const policies = [{ body_limit: { max_bytes: LIMIT } }, { headers: {} }, { jwt: {} }, { authorise: {} }, { schema: {} }];
 
 function order(bytes) {
   const text = JSON.stringify({ supplier: '17300001', items: [{ material: 'BOLT-M8', quantity: 1 }] });

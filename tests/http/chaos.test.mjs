@@ -95,7 +95,7 @@ describe('chaos', () => {
         workers: 2,
         redis: redis.url,
         listeners: [{ address: '127.0.0.1:0', head_timeout: '5s', idle_timeout: '10s' }],
-        policies: [{ body_limit: { max_bytes: '1MiB' } }, { headers: {} }, { jwt: {} }, { rate_limit: {} }, { schema: {} }],
+        policies: [{ body_limit: { max_bytes: '1MiB' } }, { headers: {} }, { jwt: {} }, { authorise: {} }, { rate_limit: {} }, { schema: {} }],
         peerBackend: { first_byte_timeout: '2s', total_timeout: '15s', connect_timeout: '2s', idle_timeout: '4s' },
         plans: {
           standard: { limit: 1_000_000, window: '60s', burst: 500_000, grants },

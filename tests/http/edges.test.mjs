@@ -131,7 +131,7 @@ describe('a kept connection', () => {
   const suite = suiteScope();
   before(async () => {
     gw = await startGateway(suite, {
-      config: { policies: [{ body_limit: { max_bytes: '1KiB' } }, { headers: {} }, { jwt: {} }, { rate_limit: {} }, { schema: {} }] },
+      config: { policies: [{ body_limit: { max_bytes: '1KiB' } }, { headers: {} }, { jwt: {} }, { authorise: {} }, { rate_limit: {} }, { schema: {} }] },
     });
   });
 

@@ -1,6 +1,7 @@
 // Who may pass: signature, time, issuer, audience, scopes.
 
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { before, describe, test } from 'node:test';
 
 import { assertProblem, peerPath, startGateway, suiteScope } from './support/harness.mjs';
@@ -33,6 +34,8 @@ describe('jwt', () => {
       assert.equal(answer.status, 200, answer.text);
     });
 
+  const claims = () => JSON.parse(Buffer.from(gw.token().split('.')[1], 'base64url'));
+
   const bad = {
     'expired': () => gw.token({ exp: now() - 3600 }),
     'not yet valid': () => gw.token({ nbf: now() + 3600 }),
@@ -48,6 +51,17 @@ describe('jwt', () => {
     'HMAC with the public key as secret': () => gw.issuer.confusedToken(),
     'alg of the header not the key\'s': () => gw.token({}, { alg: 'RS512' }),
     'a critical extension that nobody knows': () => gw.token({}, { crit: ['x'], x: 1 }),
+    'a nested token': () => gw.token({}, { cty: 'JWT' }),
+    'an unencoded payload': () => gw.token({}, { b64: false, crit: ['b64'] }),
+    'a name that stands twice': () => gw.issuer.sign({ alg: gw.issuer.alg, kid: gw.issuer.kid },
+      JSON.stringify({ ...claims(), sub: 'x' }).replace('"sub":"x"', '"sub":"x","sub":"root"')),
+    'a header\'s name that stands twice': () => gw.issuer.sign(
+      `{"alg":"none","alg":"${gw.issuer.alg}","kid":"${gw.issuer.kid}"}`, claims()),
+    'a kid with a NUL behind it': () => gw.token({}, { kid: `${gw.issuer.kid}\0` }),
+    'a kid that is a path': () => gw.token({}, { kid: `../${gw.issuer.kid}` }),
+    'a kid that is SQL': () => gw.token({}, { kid: `${gw.issuer.kid}' OR '1'='1` }),
+    'a kid of 2,000 bytes': () => gw.token({}, { kid: 'k'.repeat(2000) }),
+    'a list instead of claims': () => gw.issuer.sign({ alg: gw.issuer.alg, kid: gw.issuer.kid }, [claims()]),
     'a changed payload': () => {
       const [head, , signature] = gw.token().split('.');
       const forged = Buffer.from(JSON.stringify({ sub: 'root', exp: now() + 600 })).toString('base64url');
@@ -73,6 +87,23 @@ describe('jwt', () => {
       assertProblem(answer, 401);
       assert.match(answer.headers['www-authenticate'], /^Bearer\b/);
     });
+
+  test('what a header says of keys is not followed', async (t) => {
+    const mallory = new Issuer({ kid: gw.issuer.kid });
+    let asked = 0;
+    const server = http.createServer((request, response) => {
+      asked++;
+      response.end(JSON.stringify(mallory.jwks));
+    });
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => server.close());
+    const url = `http://127.0.0.1:${server.address().port}/`;
+    for (const header of [{ jku: url }, { x5u: url }, { jwk: mallory.jwk }, { jku: url, kid: undefined },
+      { x5c: [mallory.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')] }])
+      assertProblem(await withToken(mallory.token({}, header)), 401);
+    assert.equal(asked, 0);
+    assert.equal((await withToken(gw.token({}, { jku: url, jwk: mallory.jwk }))).status, 200, 'they do not matter');
+  });
 
   test('a good token does not open the way for a changed one', async () => {
     const token = gw.token();

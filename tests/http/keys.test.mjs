@@ -1,86 +1,16 @@
 // Keys from the network: a real OpenID provider, its rotations, and all that can be wrong with it.
 
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import http from 'node:http';
 import { describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
-import { assertProblem, eventually, peerPath, send, startGateway } from './support/harness.mjs';
+import { eventually, peerPath } from './support/harness.mjs';
+import {
+  ALGORITHMS, ask, fetches, isUnavailable, logged, metric, passes, refuses, startProvider, startWith, withRandomKid,
+} from './support/provider.mjs';
 
-const RIG = fileURLToPath(new URL('../rigs/oidc/', import.meta.url));
 const REFRESH_MS = 10_000; // the shortest interval that can be configured
 const BURST = 5;
-
-if (!existsSync(`${RIG}node_modules/oidc-provider`)) {
-  process.stdout.write('skipped: the OpenID provider is not installed: run script/bootstrap\n');
-  process.exit(77);
-}
-const { ALGORITHMS, OidcRig } = await import('../rigs/oidc/provider.mjs');
-
-async function startProvider(t, { isDown = false, ...options } = {}) {
-  const provider = new OidcRig(options);
-  await (isDown ? provider.reserve() : provider.listen());
-  t.after(() => provider.stop());
-  return provider;
-}
-
-async function startWith(t, provider, issuer = { discovery: true }, config = {}) {
-  return startGateway(t, {
-    config: {
-      issuers: {
-        dev: {
-          issuer: provider.issuer, audiences: [provider.audience], algorithms: ALGORITHMS,
-          typ: 'at+jwt', grants: ['/system/*'], ...issuer,
-        },
-      },
-      ...config,
-    },
-  });
-}
-
-function ask(gw, token, options = {}) {
-  return gw.get(peerPath('mirror'), { headers: { authorization: `Bearer ${token}` }, ...options });
-}
-
-async function metric(gw, name) {
-  const { text } = await send({ port: gw.adminPort, path: '/metrics' });
-  const line = text.split('\n').find((each) => each.startsWith(`${name} `));
-  return line === undefined ? 0 : Number(line.split(' ').at(-1));
-}
-
-const fetches = (gw, result) => metric(gw, `millgate_jwt_key_fetches_total{result="${result}"}`);
-
-function logged(gw, pattern) {
-  return gw.stderr.split('\n').filter((line) => pattern.test(line)).length;
-}
-
-/** What a token says, under a kid that nobody has. */
-function withRandomKid(token) {
-  const [head, ...rest] = token.split('.');
-  const header = JSON.parse(Buffer.from(head, 'base64url'));
-  header.kid = randomBytes(8).toString('hex');
-  return [Buffer.from(JSON.stringify(header)).toString('base64url'), ...rest].join('.');
-}
-
-async function passes(gw, token) {
-  const answer = await ask(gw, token);
-  assert.equal(answer.status, 200, answer.text);
-}
-
-async function refuses(gw, token) {
-  const answer = await ask(gw, token);
-  assertProblem(answer, 401);
-  assert.match(answer.headers['www-authenticate'], /error="invalid_token"/);
-}
-
-async function isUnavailable(gw, token) {
-  const answer = await ask(gw, token);
-  assertProblem(answer, 503);
-  assert.match(answer.json.type, /unavailable$/);
-  assert.ok(Number(answer.headers['retry-after']) >= 1, 'Retry-After');
-}
 
 describe('keys from the network', () => {
   test('discovery, and tokens of four algorithms', async (t) => {
@@ -177,6 +107,54 @@ describe('keys from the network', () => {
     provider.rotate('EdDSA', { drop: true });
     await passes(gw, last); // nobody has looked yet
     await eventually(async () => (await ask(gw, last)).status === 401, 'the timer looks', 2 * REFRESH_MS);
+  });
+
+  test('under load, none is accepted once a fetch has come without its key', async (t) => {
+    const provider = await startProvider(t);
+    const gw = await startWith(t, provider);
+    const old = await provider.token('ES256');
+    const other = await provider.token('RS256');
+    await passes(gw, old);
+    let goneAt = Infinity;
+    let isOver = false;
+    const late = { accepted: 0, refused: 0 };
+    const early = { accepted: 0, refused: 0 };
+    const lane = async () => {
+      while (!isOver) {
+        const sentAt = performance.now();
+        const { status } = await ask(gw, old);
+        assert.ok([200, 401].includes(status), `${status}`);
+        (sentAt > goneAt ? late : early)[status === 200 ? 'accepted' : 'refused']++;
+      }
+    };
+    const valid = async () => {
+      while (!isOver) await passes(gw, other);
+    };
+    const lanes = [lane(), lane(), lane(), valid()];
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    provider.rotate('ES256', { drop: true });
+    await passes(gw, await provider.token('ES256')); // has the keys fetched
+    goneAt = performance.now();
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    isOver = true;
+    await Promise.all(lanes);
+    assert.ok(early.accepted > 10, JSON.stringify(early));
+    assert.ok(late.refused > 10, JSON.stringify(late));
+    assert.equal(late.accepted, 0);
+  });
+
+  test('the provider does not answer at all', async (t) => {
+    const provider = await startProvider(t);
+    const gw = await startWith(t, provider, { jwks_uri: `${provider.issuer}/jwks` });
+    const token = await provider.token();
+    provider.mode = 'hang';
+    await isUnavailable(gw, token);
+    await eventually(async () => (await fetches(gw, 'failed')) === 1, 'the fetch is given up');
+    provider.mode = 'ok';
+    await eventually(async () => (await ask(gw, token)).status === 200, 'it is well again');
+    provider.mode = 'hang';
+    await refuses(gw, withRandomKid(token));
+    await passes(gw, token);
   });
 
   test('the provider is down at start', async (t) => {
@@ -277,7 +255,6 @@ describe('keys from the network', () => {
     const token = await provider.token();
     await passes(gw, token);
     provider.delayMs = 2000;
-    const fetched = 'millgate_jwt_key_fetches_total{result="unchanged"}';
     const from = (address, count) => {
       const agent = new http.Agent({ localAddress: address });
       return Array.from({ length: count }, async () => (await ask(gw, withRandomKid(token), { agent })).status);
@@ -292,13 +269,24 @@ describe('keys from the network', () => {
     // All must have come before the first has waited its second: a busy machine may need another try.
     let counts;
     for (let tries = 0; tries < 3 && counts?.[401] !== 256; tries++) {
-      await eventually(async () => (await metric(gw, fetched)) === tries + 1, 'the fetch before has ended');
+      await eventually(async () => (await fetches(gw, 'unchanged')) === tries + 1, 'the fetch before has ended');
       const many = tally(Array.from({ length: 70 }, (_, i) => from(`127.0.1.${i + 1}`, 4)).flat());
       await passes(gw, token);
       counts = await many;
     }
     assert.deepEqual(counts, { 401: 256, 503: 24 });
     assert.ok(provider.counts.jwks <= 1 + BURST, `${provider.counts.jwks} fetches`);
+  });
+
+  test('before the first set, 64 requests of an address wait', async (t) => {
+    const provider = await startProvider(t);
+    const gw = await startWith(t, provider, { jwks_uri: `${provider.issuer}/jwks` });
+    const token = await provider.token();
+    provider.delayMs = 300;
+    const agent = new http.Agent({ localAddress: '127.0.0.2' });
+    const answers = await Promise.all(Array.from({ length: 64 }, () => ask(gw, token, { agent })));
+    assert.deepEqual([...new Set(answers.map((answer) => answer.status))], [200]);
+    assert.equal(provider.counts.jwks, 1);
   });
 
   test('a client that leaves while it waits is forgotten', async (t) => {

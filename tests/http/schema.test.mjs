@@ -178,7 +178,7 @@ function formContract() {
 }
 
 function formGateway(options) {
-  const policies = [{ jwt: {} }, { schema: options }];
+  const policies = [{ jwt: {} }, { authorise: {} }, { schema: options }];
   return { config: { policies }, contracts: { 'peer.v1.yaml': formContract() } };
 }
 

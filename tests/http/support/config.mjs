@@ -9,7 +9,7 @@ import { AUDIENCE, ISSUER } from './tokens.mjs';
 export const PEER_ROOT = '/system/peer/v1';
 export const ADMIN_SCOPE = 'millgate:admin';
 
-const POLICIES = [{ body_limit: {} }, { headers: {} }, { jwt: {} }, { rate_limit: {} }, { schema: {} }];
+const POLICIES = [{ body_limit: {} }, { headers: {} }, { jwt: {} }, { client_certificate: {} }, { authorise: {} }, { rate_limit: {} }, { schema: {} }];
 
 /** The usual chain with another bound on bodies. */
 export function withBodyLimit(maxBytes) {
@@ -74,7 +74,8 @@ const PLAIN = ['mirror', 'echo', 'stream', 'count', 'status', 'conditional', 'in
 const integer = { type: 'integer', minimum: 1, maximum: 100 };
 
 /** An API in front of the scripted peer, with one operation for each of its behaviours. */
-export function peerContract({ name = 'peer', backend = 'peer', plan = 'standard', scope = 'peer:use', paths } = {}) {
+export function peerContract({ name = 'peer', backend = 'peer', plan = 'standard', scope = 'peer:use', paths,
+  issuers = ['dev'] } = {}) {
   const typed = {
     '/items/{id}': {
       parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'integer', minimum: 1 } }],
@@ -114,8 +115,11 @@ export function peerContract({ name = 'peer', backend = 'peer', plan = 'standard
       backend,
       service_level: { availability: 0.999, latency_p99_ms: 500 },
     },
-    security: [{ dev: [scope] }],
-    components: { securitySchemes: { dev: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+    security: issuers.map((issuer) => ({ [issuer]: [scope] })),
+    components: {
+      securitySchemes: Object.fromEntries(issuers.map((issuer) =>
+        [issuer, { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' }])),
+    },
     paths: paths ?? { ...plainPaths(PLAIN), ...typed },
   };
 }

@@ -8,7 +8,6 @@
 
 #include "policies/policies.h"
 #include "server/filter/filter.h"
-#include "server/gateway/config_tables.h"
 
 static const struct gw_filter_type *find(const char *name)
 {
@@ -18,17 +17,27 @@ static const struct gw_filter_type *find(const char *name)
     return NULL;
 }
 
-/* The gateway knows the chain by names alone, and passes over those that the table has not: a
- * policy that is missing would be a check that is not made. */
-static void the_default_chain_is_whole(void **state)
+static size_t place_of(const char *name)
 {
-    size_t count = 0;
+    size_t at = 0;
 
+    while (gw_policies[at] != NULL && strcmp(gw_policies[at]->name, name) != 0)
+        at++;
+    assert_non_null(gw_policies[at]);
+    return at;
+}
+
+/* The table is the default chain, so its order is what keeps callers out. */
+static void what_proves_comes_before_what_relies_on_it(void **state)
+{
     (void)state;
-    for (; gw_config_default_chain[count] != NULL; count++)
-        if (find(gw_config_default_chain[count]) == NULL)
-            fail_msg("%s is not in the table", gw_config_default_chain[count]);
-    assert_int_equal(count, 5);
+    assert_true(place_of("cors") < place_of("jwt"));
+    assert_true(place_of("jwt") < place_of("authorise"));
+    assert_true(place_of("client_certificate") < place_of("authorise"));
+    assert_true(place_of("authorise") < place_of("headers"));
+    assert_true(place_of("authorise") < place_of("rate_limit"));
+    assert_true(place_of("rate_limit") < place_of("schema"));
+    assert_true(place_of("schema") < place_of("transform"));
 }
 
 static void names_are_unique(void **state)
@@ -41,7 +50,7 @@ static void names_are_unique(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_default_chain_is_whole),
+        cmocka_unit_test(what_proves_comes_before_what_relies_on_it),
         cmocka_unit_test(names_are_unique),
     };
 

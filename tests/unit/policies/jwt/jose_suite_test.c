@@ -28,7 +28,7 @@ static enum jose_verdict verify(const json_t *jwks, const char *jws)
     if (gw_jwk_set_create(gw_str_of(text), &all_keys, &set, &why) == 0) {
         verdict = jose_read(&arena, gw_str_of(jws), MAX_TOKEN_BYTES, &token);
         if (verdict == JOSE_OK)
-            verdict = key_set_verify(set, &token, &key);
+            verdict = key_set_verify(set, &token, &key, NULL);
         gw_jwk_set_destroy(set);
     }
     free(text);

@@ -30,7 +30,7 @@ static enum jose_verdict verify_with(const char *jwks, bool accepts_secrets, str
     gw_arena_init(&arena, 4096, 1 << 20);
     enum jose_verdict verdict = jose_read(&arena, text, MAX_TOKEN_BYTES, &token);
     if (verdict == JOSE_OK)
-        verdict = key_set_verify(set, &token, &key);
+        verdict = key_set_verify(set, &token, &key, NULL);
     gw_arena_finish(&arena);
     gw_jwk_set_destroy(set);
     return verdict;

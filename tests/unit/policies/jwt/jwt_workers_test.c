@@ -25,7 +25,8 @@ struct worker {
 
 static void *work(void *self)
 {
-    static const struct gw_security_scheme schemes[] = {{GW_STR_INIT("plant"), NULL, 0}};
+    static const struct gw_security_scheme schemes[] = {
+        {GW_SCHEME_TOKEN, GW_STR_INIT("plant"), NULL, 0}};
     static const struct gw_security_alternative security[] = {{schemes, 1}};
     static const struct gw_operation operation = {.security = security, .security_count = 1};
     struct worker *worker = self;

@@ -34,6 +34,7 @@ struct row {
     "\"schema\":{\"type\":\"object\",\"properties\":{\"R\":{\"type\":\"integer\"},\"G\":{" \
     "\"type\":\"string\"},\"B\":{\"type\":\"boolean\"}},\"additionalProperties\":false,"   \
     "\"const\":{\"R\":100,\"G\":\"200\",\"B\":true}}"
+#define RESERVED "\"schema\":{\"type\":\"string\",\"const\":\":/?[]@!$'()*,;=\"}"
 #define STYLE(name, explode) "\"style\":\"" name "\",\"explode\":" explode ","
 
 static const struct row rows[] = {
@@ -97,6 +98,16 @@ static const struct row rows[] = {
     {"query", "\"allowEmptyValue\":true," INTEGER, "p=&p=", "duplicate"},
     {"query", "\"allowReserved\":true,\"schema\":{\"const\":\"a/b?c:d\",\"type\":\"string\"}",
      "p=a/b?c:d", NULL},
+    {"query", RESERVED, "p=:/?[]@!$'()*,;=", NULL},
+    {"query", RESERVED, "p=%3A%2F%3F%5B%5D%40%21%24%27%28%29%2A%2C%3B%3D", NULL},
+    {"query", "\"allowReserved\":true," RESERVED, "p=:/?[]@!$'()*,;=", NULL},
+    {"query", "\"allowReserved\":true," RESERVED, "p=%3a/?[]@!$'()*%2c;%3d", NULL},
+    {"query", "\"allowReserved\":true,\"schema\":{\"type\":\"integer\",\"minimum\":-3}", "p=-3",
+     NULL},
+    {"query", "\"allowReserved\":true," STYLE("form", "false") WORDS, "p=a%2cb,3", NULL},
+    {"query", "\"allowReserved\":true," RESERVED, "p=:/?[]@!$'()*,;=&x=1", NULL},
+    {"query", "\"schema\":{\"type\":\"integer\",\"default\":5,\"minimum\":9}", "", NULL},
+    {"query", "\"required\":true,\"schema\":{\"type\":\"integer\",\"default\":5}", "", "required"},
     {"query", WORD, "p=a+b", NULL},
     {"query", WORD, "p=a%20b", NULL},
     {"query", WORD, "p=a%2Bb", "const"},
@@ -267,6 +278,8 @@ static void check_row(const struct row *row)
     violations_init(&list, &ex.arena, 20);
     parameters_check(&ex, false, &list);
     assert_false(list.has_no_memory);
+    if (strcmp(row->in, "query") == 0) /* a default is not written into it, for one */
+        assert_true(gw_str_equal(ex.request.query, gw_str_of(row->text)));
     if (row->keyword == NULL && list.count > 0)
         fail_msg("%s %s \"%s\": %.*s: %.*s", row->in, row->members, row->text,
                  GW_STR_ARG(list.items[0].keyword), GW_STR_ARG(list.items[0].detail));

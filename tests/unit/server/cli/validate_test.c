@@ -84,6 +84,24 @@ static void test_files(void **state)
     assert_int_equal(RUN(out, "--schema", schema, "--dialect", "draft-4", good), 2);
 }
 
+static void test_remotes(void **state)
+{
+    (void)state;
+    char out[4096];
+    const char *schema = write_file("s.json", "{\"$ref\":\"http://schemas.example/t.json#/x\"}");
+    const char *outside =
+        write_file("api.json", "{\"$ref\":\"http://schemas.example/%2e%2e/../t.json\"}");
+    const char *good = write_file("good.json", "3");
+    const char *bad = write_file("bad.json", "2");
+    write_file("t.json", "{\"x\":{\"minimum\":3}}");
+
+    assert_int_equal(RUN(out, "--schema", schema, "--remotes", folder, good), 0);
+    assert_int_equal(RUN(out, "--schema", schema, "--remotes", folder, bad), 1);
+    assert_int_equal(RUN(out, "--schema", schema, good), 2); /* never from the network */
+    assert_int_equal(RUN(out, "--schema", schema, "--remotes", "/nonexistent", good), 2);
+    assert_int_equal(RUN(out, "--schema", outside, "--remotes", "/nonexistent/below", good), 2);
+}
+
 static void test_dialects(void **state)
 {
     (void)state;
@@ -161,6 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_remotes),
         cmocka_unit_test(test_dialects),
         cmocka_unit_test(test_bowtie),
     };

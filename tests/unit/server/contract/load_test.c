@@ -27,7 +27,7 @@ static void check_get(const struct gw_operation *get)
     assert_text(get->backend, "erp");
     assert_text(get->backend_path, "/orders/{id}");
     assert_int_equal(get->security_count, 1);
-    assert_text(get->security[0].schemes[0].issuer, "corporate");
+    assert_text(get->security[0].schemes[0].name, "corporate");
     assert_text(get->security[0].schemes[0].scopes[0], "orders.read");
     assert_int_equal(get->parameter_count, 4);
 
@@ -199,7 +199,39 @@ static void schemas_are_compiled_over_files(void **state)
     assert_int_equal(failures, 0);
 }
 
-static void schemes_a_token_cannot_meet_are_refused_once(void **state)
+static void all_wrong_schemas_are_told_at_once(void **state)
+{
+    (void)state;
+    struct gw_contract_rules rules = {.is_standalone = true, .namespace = GW_STR_INIT("/system/a")};
+    struct contract_folder folder;
+
+    contract_folder_create(&folder);
+    contract_folder_write(&folder, "schemas/order.yaml",
+                          "Line: {type: object, properties: {\n"
+                          "  amount: {minimum: '1'}, unit: {enum: 3}}}\n");
+    contract_folder_write(
+        &folder, "o.yaml",
+        "openapi: 3.1.0\n"
+        "info: {title: A, version: 1.0.0}\n"
+        "paths:\n"
+        "  /a:\n"
+        "    post:\n"
+        "      parameters: [{name: p, in: query, schema: {type: intger}}]\n"
+        "      requestBody: {content: {application/json: {schema: {items:\n"
+        "        {$ref: 'schemas/order.yaml#/Line'}}}}}\n"
+        "      responses: {200: {description: d, content: {application/json: {schema:\n"
+        "        {properties: {a: {pattern: '('}, b: {$ref: '#/components/schemas/B'}}}}}}}\n");
+    assert_null(contract_folder_load(&folder, "o.yaml", &rules));
+    static const char *const places[] = {"o.yaml:6:56: ", "o.yaml:10:36: ", "o.yaml:10:52: ",
+                                         "schemas/order.yaml:2:21: ", "schemas/order.yaml:2:40: "};
+    for (size_t i = 0; i < GW_COUNT_OF(places); i++) {
+        if (strstr(folder.findings, places[i]) == NULL)
+            fail_msg("no %sin:\n%s", places[i], folder.findings);
+    }
+    contract_folder_destroy(&folder);
+}
+
+static void schemes_that_nothing_proves_are_refused_once(void **state)
 {
     (void)state;
     static const char document[] =
@@ -214,7 +246,12 @@ static void schemes_a_token_cannot_meet_are_refused_once(void **state)
         {"type: openIdConnect, openIdConnectUrl: x", ""},
         {"type: http, scheme: basic",
          "o.yaml:6:50: security by http with a scheme other than bearer"},
-        {"type: apiKey, in: query, name: k", "o.yaml:6:50: security by apiKey is not offered"},
+        {"type: apiKey, in: query, name: k",
+         "o.yaml:6:62: an API key in the query ends up in logs"},
+        {"type: apiKey, in: cookie, name: k", "o.yaml:6:62: an API key in a cookie is sent by any"},
+        {"type: apiKey, in: body, name: k", "o.yaml:6:62: must be \"header\", \"query\" or"},
+        {"type: apiKey, in: header",
+         "o.yaml:6:43: a security scheme of type apiKey needs \"in\" and \"name\""},
         {"type: mutualTLS", "o.yaml:6:50: security by mutualTLS is not offered"},
         {"type: oauth2", "o.yaml:6:43: a security scheme of type oauth2 needs \"flows\""},
         {"scheme: bearer", "o.yaml:6:43: a security scheme needs \"type\"\n"},
@@ -232,6 +269,75 @@ static void schemes_a_token_cannot_meet_are_refused_once(void **state)
             fail_msg("for %s found %s", cases[i][0], folder.findings);
         assert_true(folder.diagnostics.count <= 1);
         gw_contract_release(contract);
+    }
+    contract_folder_destroy(&folder);
+}
+
+/* Each kind's names are looked for among those of its own section. */
+static void schemes_have_kinds(void **state)
+{
+    (void)state;
+    static const struct gw_grant of_each_kind[] = {
+        {GW_GRANT_BACKEND, GW_STR_INIT("erp"), to_system, 1},
+        {GW_GRANT_ISSUER, GW_STR_INIT("corporate"), to_system, 1},
+        {GW_GRANT_API_KEY, GW_STR_INIT("partner"), to_system, 1},
+        {GW_GRANT_CERTIFICATE, GW_STR_INIT("device"), to_system, 1},
+    };
+    static const char document[] = "openapi: 3.1.0\n"
+                                   "info: {title: A, version: 1.0.0}\n"
+                                   "x-millgate: {namespace: /system/erp, owner: x, backend: erp}\n"
+                                   "security: [{partner: [], device: []}, {corporate: [a]}]\n"
+                                   "paths: {/a: {get: {responses: {'200': {description: x}}}}}\n"
+                                   "components:\n"
+                                   "  securitySchemes:\n"
+                                   "    corporate: {type: http, scheme: bearer}\n"
+                                   "    partner: {type: apiKey, in: header, name: X-API-Key}\n"
+                                   "    device: {type: mutualTLS}\n";
+    struct gw_contract_rules rules = strict;
+    struct contract_folder folder;
+
+    rules.grants = of_each_kind;
+    rules.grant_count = GW_COUNT_OF(of_each_kind);
+    contract_folder_create(&folder);
+    contract_folder_write(&folder, "o.yaml", document);
+    struct gw_contract *contract = contract_folder_load(&folder, "o.yaml", &rules);
+    if (contract == NULL)
+        fail_msg("%s", folder.findings);
+    const struct gw_operation *operation = &gw_contract_api(contract)->operations[0];
+    assert_int_equal(operation->security_count, 2);
+    assert_int_equal(operation->security[0].scheme_count, 2);
+    assert_int_equal(operation->security[0].schemes[0].kind, GW_SCHEME_API_KEY);
+    assert_text(operation->security[0].schemes[0].name, "partner");
+    assert_int_equal(operation->security[0].schemes[1].kind, GW_SCHEME_CERTIFICATE);
+    assert_int_equal(operation->security[1].schemes[0].kind, GW_SCHEME_TOKEN);
+    gw_contract_release(contract);
+    contract_folder_destroy(&folder);
+}
+
+static void names_are_looked_for_by_kind(void **state)
+{
+    (void)state;
+    static const char document[] =
+        "openapi: 3.1.0\n"
+        "info: {title: A, version: 1.0.0}\n"
+        "x-millgate: {namespace: /system/erp, owner: x, backend: erp}\n"
+        "paths: {/a: {get: {responses: {'200': {description: x}}, security: [{corporate: []}]}}}\n"
+        "components: {securitySchemes: {corporate: {%s}}}\n";
+    static const char *const cases[][2] = {
+        {"type: apiKey, in: header, name: k",
+         "o.yaml:4:81: there is no api_keys entry \"corporate\" in the configuration\n"},
+        {"type: mutualTLS",
+         "o.yaml:4:81: there is no client_certificates entry \"corporate\" in the configuration\n"},
+    };
+    struct contract_folder folder;
+
+    contract_folder_create(&folder);
+    for (size_t i = 0; i < GW_COUNT_OF(cases); i++) {
+        char text[1024];
+        snprintf(text, sizeof(text), document, cases[i][0]);
+        contract_folder_write(&folder, "o.yaml", text);
+        assert_null(contract_folder_load(&folder, "o.yaml", &strict));
+        assert_string_equal(folder.findings, cases[i][1]);
     }
     contract_folder_destroy(&folder);
 }
@@ -360,7 +466,10 @@ int main(void)
         cmocka_unit_test(a_document_becomes_operations),
         cmocka_unit_test(all_problems_are_told_at_once),
         cmocka_unit_test(schemas_are_compiled_over_files),
-        cmocka_unit_test(schemes_a_token_cannot_meet_are_refused_once),
+        cmocka_unit_test(schemes_have_kinds),
+        cmocka_unit_test(names_are_looked_for_by_kind),
+        cmocka_unit_test(schemes_that_nothing_proves_are_refused_once),
+        cmocka_unit_test(all_wrong_schemas_are_told_at_once),
         cmocka_unit_test(anonymous_is_for_namespaces_that_may),
         cmocka_unit_test(a_contract_is_current_until_a_byte_changes),
         cmocka_unit_test(two_contracts_of_one_base_are_told),

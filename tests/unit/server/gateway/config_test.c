@@ -122,7 +122,8 @@ static void assert_str(struct gw_str given, const char *expected)
 
 static void the_least_has_defaults(void **state)
 {
-    struct gw_config *config = load_good("listeners: [{address: 127.0.0.1:0}]\n");
+    struct gw_config *config = load_good("listeners: [{address: 127.0.0.1:0}]\n"
+                                         "issuers: {a: {url: x}}\n");
 
     (void)state;
     assert_int_equal(config->listener_count, 1);
@@ -138,9 +139,10 @@ static void the_least_has_defaults(void **state)
     assert_int_equal(config->redis.kind, GW_REDIS_PRIVATE);
     assert_str(config->access_log, "-");
     assert_true(config->floor.authentication);
-    assert_int_equal(config->policy_count, 1); /* of the default chain only this is in the table */
-    assert_ptr_equal(config->policies[0].type, &headers);
-    assert_non_null(config->policies[0].options);
+    assert_int_equal(config->policy_count, 3); /* all that there are */
+    assert_ptr_equal(config->policies[0].type, &gate);
+    assert_ptr_equal(config->policies[2].type, &headers);
+    assert_non_null(config->policies[2].options);
     gw_config_destroy(config);
     gw_config_destroy(NULL);
 }
@@ -189,7 +191,7 @@ static void all_keys_are_taken(void **state)
     assert_true(config->listeners[0].at.is_any_family);
     assert_int_equal(any->sin6_family, AF_INET6);
     assert_int_equal(ntohs(any->sin6_port), 8443);
-    assert_str(config->listeners[0].tls.certificate_pem, "CERTIFICATE\n");
+    assert_str(config->listeners[0].tls.settings.pairs[0].certificate_pem, "CERTIFICATE\n");
     assert_true(config->listeners[1].at.is_loopback);
     assert_int_equal(config->listeners[1].max_connections, 7);
     assert_false(config->admin.at.is_loopback);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "server/filter/worker.h"
 #include "server/gateway/view.h"
 #include "server/net/loop.h"
 #include "server/upstream/upstreams.h"
@@ -35,14 +36,16 @@ static void a_view_holds_its_snapshot(void **state)
     };
     struct gw_snapshot snapshot = {.backends = backends, .backend_count = 2};
     struct gw_policy_set set = {0};
-    struct gw_http_client *client;
+    struct gw_worker worker = {.index = 0};
     struct gw_upstreams upstreams;
     struct gw_loop *loop;
     struct gw_error error;
 
     assert_int_equal(gw_loop_create(&loop, &error), 0);
-    assert_int_equal(gw_http_client_create(loop, &client, &error), 0);
-    gw_upstreams_init(&upstreams, loop, client);
+    assert_int_equal(gw_http_client_create(loop, &worker.http, &error), 0);
+    worker.loop = loop;
+    gw_list_init(&worker.tenants);
+    gw_upstreams_init(&upstreams, &worker);
     struct gw_view *view = gw_view_create(&snapshot, &set, end);
     assert_non_null(view);
     assert_true(gw_snapshot_is_used(&snapshot));
@@ -56,7 +59,7 @@ static void a_view_holds_its_snapshot(void **state)
     gw_view_destroy(NULL);
     assert_false(gw_snapshot_is_used(&snapshot));
     gw_upstreams_finish(&upstreams);
-    gw_http_client_destroy(client);
+    gw_http_client_destroy(worker.http);
     gw_loop_destroy(loop);
 }
 

@@ -286,6 +286,30 @@ static void without_a_document_the_pointer_is_told(void **state)
     json_decref(given);
 }
 
+static void what_comes_from_outside_is_taken_literally(void **state)
+{
+    static const struct gw_option outside[] = {
+        {.name = "note", .type = GW_STRING, .max = 100},
+        {.name = "file", .type = GW_FILE},
+        {0},
+    };
+    struct gw_diagnostics diagnostics;
+    json_t *checked = NULL;
+    json_t *given = json_pack("{s:s}", "note", "${file:/etc/passwd} ${env:HOME}");
+    struct gw_option_source source = {.diagnostics = &diagnostics, .is_literal = true};
+
+    (void)state;
+    gw_diagnostics_init(&diagnostics);
+    assert_int_equal(gw_option_check(&source, given, "", outside, &checked), 0);
+    assert_string_equal(json_string_value(json_object_get(checked, "note")),
+                        "${file:/etc/passwd} ${env:HOME}");
+    json_decref(checked);
+    json_object_set_new(given, "file", json_string("/etc/passwd"));
+    assert_int_equal(gw_option_check(&source, given, "", outside, &checked), -EINVAL);
+    gw_diagnostics_finish(&diagnostics);
+    json_decref(given);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +321,7 @@ int main(void)
         cmocka_unit_test(secrets_are_masked),
         cmocka_unit_test(the_manual_names_all),
         cmocka_unit_test(without_a_document_the_pointer_is_told),
+        cmocka_unit_test(what_comes_from_outside_is_taken_literally),
     };
 
     return cmocka_run_group_tests(tests, make_files, remove_files);

@@ -402,12 +402,13 @@ static void test_bounds(void **state)
     assert_int_equal(validate(set, deep, 0, &violations), 0);
     gw_schema_set_destroy(set);
 
-    /* 20 schemas at each of 128 levels */
+    /* 20 schemas, none of which is all that another says, at each of 128 levels */
     char chain[4000] = "{\"$ref\":\"#/$defs/n0\",\"$defs\":{";
     size_t len = strlen(chain);
     for (int i = 0; i < 20; i++)
         len += (size_t)snprintf(chain + len, sizeof(chain) - len,
-                                "\"n%d\":{\"allOf\":[{\"$ref\":\"#/$defs/n%d\"}]},", i, i + 1);
+                                "\"n%d\":{\"maxItems\":9,\"allOf\":[{\"$ref\":\"#/$defs/n%d\"}]},",
+                                i, i + 1);
     snprintf(chain + len, sizeof(chain) - len, "\"n20\":{\"items\":{\"$ref\":\"#/$defs/n0\"}}}}");
     set = compile_ok(chain, "", D20, false);
     assert_int_equal(validate(set, deep, 0, &violations), -ELOOP);

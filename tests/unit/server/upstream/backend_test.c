@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "server/filter/worker.h"
 #include "server/net/loop.h"
 #include "server/upstream/target.h"
 #include "server/upstream/upstreams.h"
@@ -15,7 +16,7 @@
 #define SECOND UINT64_C(1000000000)
 
 static struct gw_loop *loop;
-static struct gw_http_client *client;
+static struct gw_worker worker;
 static struct gw_upstreams upstreams;
 static struct gw_target_mark marks[3];
 static struct gw_target_config targets[3];
@@ -28,8 +29,10 @@ static int set_up(void **state)
 
     (void)state;
     assert_int_equal(gw_loop_create(&loop, &error), 0);
-    assert_int_equal(gw_http_client_create(loop, &client, &error), 0);
-    gw_upstreams_init(&upstreams, loop, client);
+    assert_int_equal(gw_http_client_create(loop, &worker.http, &error), 0);
+    worker.loop = loop;
+    gw_list_init(&worker.tenants);
+    gw_upstreams_init(&upstreams, &worker);
     static const char *const urls[] = {"http://127.0.0.1:1", "http://127.0.0.1:2",
                                        "http://127.0.0.1:3"};
     for (size_t i = 0; i < 3; i++) {
@@ -57,7 +60,7 @@ static int tear_down(void **state)
     (void)state;
     gw_backend_finish(&backend);
     gw_upstreams_finish(&upstreams);
-    gw_http_client_destroy(client);
+    gw_http_client_destroy(worker.http);
     gw_loop_destroy(loop);
     return 0;
 }

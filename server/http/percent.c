@@ -1,4 +1,4 @@
-#include "policies/schema/percent.h"
+#include "server/http/percent.h"
 
 #include <errno.h>
 
@@ -15,22 +15,22 @@ static int hex_value(char digit)
     return folded >= 'a' && folded <= 'f' ? folded - 'a' + 10 : -1;
 }
 
-static bool has_codes(struct gw_str text, enum percent_form form)
+static bool has_codes(struct gw_str text, enum gw_percent_form form)
 {
-    if (form == PERCENT_NONE || text.len == 0)
+    if (form == GW_PERCENT_NONE || text.len == 0)
         return false;
     return memchr(text.ptr, '%', text.len) != NULL ||
-           (form == PERCENT_QUERY && memchr(text.ptr, '+', text.len) != NULL);
+           (form == GW_PERCENT_QUERY && memchr(text.ptr, '+', text.len) != NULL);
 }
 
 /* Returns the decoded length, or -1. */
-static ssize_t decode_to(struct gw_str text, enum percent_form form, char *out)
+static ssize_t decode_to(struct gw_str text, enum gw_percent_form form, char *out)
 {
     ssize_t len = 0;
 
     for (size_t at = 0; at < text.len; at++) {
         char byte = text.ptr[at];
-        if (byte == '+' && form == PERCENT_QUERY) {
+        if (byte == '+' && form == GW_PERCENT_QUERY) {
             byte = ' ';
         } else if (byte == '%') {
             int high = at + 2 < text.len ? hex_value(text.ptr[at + 1]) : -1;
@@ -45,8 +45,8 @@ static ssize_t decode_to(struct gw_str text, enum percent_form form, char *out)
     return len;
 }
 
-int percent_decode(struct gw_str text, enum percent_form form, struct gw_arena *arena,
-                   struct gw_str *out_text)
+int gw_percent_decode(struct gw_str text, enum gw_percent_form form, struct gw_arena *arena,
+                      struct gw_str *out_text)
 {
     struct gw_str result = text;
 

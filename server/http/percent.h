@@ -8,14 +8,14 @@
 
 struct gw_arena;
 
-enum percent_form {
-    PERCENT_NONE,  /* the text is as it stands: no escapes */
-    PERCENT_PLAIN, /* %XX */
-    PERCENT_QUERY, /* the same, and '+' is a space, as every backend's query parser has it */
+enum gw_percent_form {
+    GW_PERCENT_NONE,  /* the text is as it stands: no escapes */
+    GW_PERCENT_PLAIN, /* %XX */
+    GW_PERCENT_QUERY, /* the same, and '+' is a space, as every backend's query parser has it */
 };
 
 /* `text` decoded: itself if there is nothing to decode, else in the arena. Returns 0, -EILSEQ (an
  * escape is broken, or the result is no UTF-8 or has a NUL), or -ENOMEM. */
 GW_MUST_CHECK
-int percent_decode(struct gw_str text, enum percent_form form, struct gw_arena *arena,
-                   struct gw_str *out_text);
+int gw_percent_decode(struct gw_str text, enum gw_percent_form form, struct gw_arena *arena,
+                      struct gw_str *out_text);

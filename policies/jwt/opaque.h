@@ -1,0 +1,28 @@
+/* Tokens whose issuer has to be asked (RFC 7662): those that say nothing by themselves, and where
+ * the issuer wants it so, all.
+ *
+ * The proof goes on as far as it comes without asking; whose provider is to be asked stands in
+ * proof->asking, and what it said comes back in proof->told. */
+#pragma once
+
+#include "policies/jwt/jose.h"
+#include "policies/jwt/prove.h"
+#include "server/core/attr.h"
+
+/* Whether that verdict of jose_read() leaves room for a token that is no JWT to us. */
+static inline bool opaque_may_be(enum jose_verdict verdict)
+{
+    return verdict == JOSE_MALFORMED || verdict == JOSE_ENCRYPTED;
+}
+
+/* By what the issuer says of the token alone. JOSE_OK, and the proof's claims are what it said;
+ * JOSE_NOT_ASKED, and it is proof->asking; JOSE_ISSUER if the issuer does not offer it for this
+ * token. */
+GW_MUST_CHECK
+enum jose_verdict opaque_prove(struct proof *proof, const struct token_key *key,
+                               const struct jwt_issuer *issuer);
+
+/* JOSE_OK if a token that verifies need not be asked about, or is said to be active. */
+GW_MUST_CHECK
+enum jose_verdict opaque_confirm(struct proof *proof, const struct token_key *key,
+                                 const struct jwt_issuer *issuer);
