@@ -5,7 +5,7 @@
 #include "server/net/http_client_parts.h"
 #include "server/net/stream.h"
 
-#define TRUSTED_NS (100 * GW_NS_PER_US) /* idle for so long, a connection is not asked again */
+#define TRUSTED_NS (10 * GW_NS_PER_MS) /* idle for so long, a connection is not asked again */
 
 static void serve(struct gw_http_origin *origin);
 
@@ -143,9 +143,8 @@ static bool has_spoken(struct http_connection *connection)
 }
 
 /* The loop tells when an idle connection speaks, but not before its next turn, and the read that
- * ended the last answer saw that nothing was behind it. Under load a connection goes from hand to
- * hand within microseconds, and asking once more for each request would cost as much as 2 % of it.
- */
+ * ended the last answer saw that nothing was behind it. Under load, turns are short and connections
+ * go from hand to hand: asking each time would cost a system call for each request. */
 static bool is_unwatched(const struct http_connection *connection)
 {
     return gw_clock_monotonic_ns() - connection->idle_from_ns > TRUSTED_NS;

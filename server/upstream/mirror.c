@@ -145,7 +145,8 @@ static int send_copy(struct gw_mirror *mirror, const struct gw_backend *to, stru
 {
     const struct gw_backend_config *config = to->config;
     const struct gw_backend_scope scope = {0};
-    struct gw_field *fields = gw_arena_alloc(&ex->arena, GW_MAX_PROXY_FIELDS * sizeof(*fields));
+    struct gw_field *fields =
+        gw_arena_alloc(&ex->arena, gw_proxy_fields_room(ex, config) * sizeof(*fields));
     struct gw_backend_choice choice =
         gw_backend_choose(to, scope, gw_loop_now_ns(to->upstreams->loop));
 

@@ -272,7 +272,8 @@ static int prepare(struct proxy *proxy)
 {
     struct gw_exchange *ex = proxy->ex;
     const struct gw_backend_config *config = proxy->backend->config;
-    struct gw_field *fields = gw_arena_alloc(&ex->arena, GW_MAX_PROXY_FIELDS * sizeof(*fields));
+    struct gw_field *fields =
+        gw_arena_alloc(&ex->arena, gw_proxy_fields_room(ex, config) * sizeof(*fields));
 
     if (fields == NULL)
         return -ENOMEM;
