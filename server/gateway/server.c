@@ -302,7 +302,7 @@ static void finish(struct gw_server *server)
         gw_signal_destroy(server->signals[i]);
     gw_async_destroy(server->wake);
     gw_loop_destroy(server->loop);
-    gw_backend_metrics_free(server->backend_metrics);
+    gw_backend_board_finish(&server->backend_board);
     gw_metrics_destroy(server->metrics); /* NULL if nothing was loaded */
 }
 

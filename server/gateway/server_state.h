@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "server/filter/worker.h"
+#include "server/gateway/backend_metrics.h"
 #include "server/gateway/redis_setup.h"
 #include "server/gateway/server.h"
 #include "server/gateway/snapshot.h"
@@ -21,7 +22,6 @@
 struct gw_admin;
 struct gw_admin_act;
 struct gw_audit;
-struct gw_backend_metrics;
 struct gw_http_client;
 struct gw_private_redis;
 struct gw_readiness;
@@ -63,7 +63,7 @@ struct gw_server {
     struct gw_worker_thread *workers[GW_MAX_WORKERS];
     size_t worker_count;
     struct gw_metrics *metrics; /* a shard per worker, and one for the main thread */
-    struct gw_backend_metrics *backend_metrics;
+    struct gw_backend_board backend_board;
     struct gw_access_log *access_log;
     struct gw_audit *audit;                 /* NULL: off */
     struct gw_private_redis *private_redis; /* NULL: one is configured */
