@@ -68,7 +68,7 @@ static enum gw_verdict hold_back(struct jwt *jwt, struct gw_exchange *ex,
 {
     uint64_t delay_ns = prover_delay_ns(&jwt->prover, proof);
 
-    if (delay_ns == 0 || ex->worker->loop == NULL)
+    if (delay_ns == 0 || ex->worker == NULL || ex->worker->loop == NULL)
         return GW_STOP;
     struct jwt_pending *pending = jwt_pending_of(jwt, ex, shown);
     if (pending == NULL || jwt->held_back == MAX_HELD_BACK) {
