@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "server/contract/operation.h"
+#include "server/upstream/backend.h"
 #include "server/upstream/proxy_fields.h"
 
 #define MAX_TEXT_BYTES (256 * 1024)
@@ -81,7 +82,16 @@ static bool is_keyed(const struct gw_cache_rule *rule, struct gw_str name)
     return !gw_proxy_drops_field(name);
 }
 
-int cache_key_make(struct cache_keyer *keyer, const struct gw_exchange *ex,
+/* Callers whom routes send to different targets do not share what these answer. */
+static void put_routes(struct cache_keyer *keyer, struct gw_exchange *ex)
+{
+    const struct gw_backend_config *backend = ex->backend;
+
+    for (size_t i = 0; backend != NULL && i < backend->route_count; i++)
+        put(keyer, gw_route_is_meant(&backend->routes[i], ex) ? GW_STR("1") : GW_STR("0"));
+}
+
+int cache_key_make(struct cache_keyer *keyer, struct gw_exchange *ex,
                    const struct gw_cache_rule *rule, struct cache_key *out_key)
 {
     const struct gw_request *request = &ex->request;
@@ -101,6 +111,7 @@ int cache_key_make(struct cache_keyer *keyer, const struct gw_exchange *ex,
         put(keyer, ex->identity.scopes);
         put(keyer, ex->identity.claims);
     }
+    put_routes(keyer, ex);
     for (size_t i = 0; i < request->field_count; i++) {
         if (!is_keyed(rule, request->fields[i].name))
             continue;

@@ -34,7 +34,7 @@ void cache_keyer_finish(struct cache_keyer *keyer);
 
 /* 0, or -ENOMEM: too much stands in the request. */
 GW_MUST_CHECK
-int cache_key_make(struct cache_keyer *keyer, const struct gw_exchange *ex,
+int cache_key_make(struct cache_keyer *keyer, struct gw_exchange *ex,
                    const struct gw_cache_rule *rule, struct cache_key *out_key);
 
 /* The request's values of the fields that `vary` names (the field's values, joined by commas). */

@@ -18,6 +18,7 @@
 #include "server/net/http_field.h"
 
 struct gw_api;
+struct gw_backend_config;
 struct gw_chain_run;
 struct gw_exchange;
 struct gw_operation;
@@ -121,8 +122,8 @@ struct gw_exchange_record {
     const char *problem;  /* the problem's type, or NULL */
     struct gw_str detail; /* for the operator's eyes only */
     struct gw_str backend;
-    struct gw_str target; /* of the backend: the last that was asked */
-    uint32_t attempts;    /* requests that were made of this one */
+    struct gw_str target;       /* of the backend: the last that was asked */
+    uint32_t attempts;          /* requests that were made of this one */
     uint64_t policies_ns;       /* when the request filters were through; 0: they were not */
     uint64_t upstream_start_ns; /* 0: nothing was sent */
     uint64_t upstream_head_ns;
@@ -165,9 +166,10 @@ struct gw_exchange {
     size_t credential_count;
     struct gw_identity identity; /* what counts of them: set when all is proved that must be */
     struct gw_exchange_record record;
-    const struct gw_api *api;             /* NULL until routed */
-    const struct gw_operation *operation; /* NULL until routed */
-    const struct gw_service *service;     /* how it is fulfilled; NULL until routed */
+    const struct gw_api *api;                /* NULL until routed */
+    const struct gw_operation *operation;    /* NULL until routed */
+    const struct gw_service *service;        /* how it is fulfilled; NULL until routed */
+    const struct gw_backend_config *backend; /* that fulfils it; NULL until routed */
     struct gw_str
         path_parameters[GW_MAX_PATH_PARAMETERS]; /* as received, in the template's order */
     size_t path_parameter_count;
