@@ -23,6 +23,7 @@
 #include "server/http/tls.h"
 #include "server/json/option.h"
 #include "server/upstream/credentials.h"
+#include "server/upstream/effect.h"
 
 struct gw_cidr;
 struct gw_filter_type;
@@ -109,6 +110,7 @@ struct gw_config_backend {
     const struct gw_config_header *headers; /* added to each request; values are secrets */
     size_t header_count;
     struct gw_credentials_config credentials; /* ours for it */
+    struct gw_effect effect;                  /* of its writes */
     bool send_bearer;                         /* the caller's token goes on to this backend */
     struct gw_str probe_path; /* GET for readiness; not given: a connect is enough */
 };

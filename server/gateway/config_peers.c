@@ -219,6 +219,7 @@ static int fill_backend(struct gw_config_loader *loader, const char *name, const
     backend->max_connections = (unsigned)gw_config_number(checked, "max_connections");
     backend->max_waiting = (unsigned)gw_config_number(checked, "max_waiting");
     backend->send_bearer = json_is_true(json_object_get(checked, "send_bearer"));
+    gw_config_fill_effects(loader, pointer, json_object_get(checked, "effects"), &backend->effect);
     backend->probe_path = probe;
     if (probe.ptr != NULL && (!gw_str_has_prefix(probe, GW_STR("/")) || !is_field_value(probe) ||
                               gw_str_find(probe, ' ') < probe.len)) {

@@ -127,6 +127,7 @@ static int make_backends(struct gw_snapshot *snapshot)
             .total_ns = from->total_timeout_ns,
             .sends_bearer = from->send_bearer,
             .credentials = from->credentials,
+            .effect = from->effect,
         };
     }
     return 0;

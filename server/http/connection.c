@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "server/core/clock.h"
+#include "server/http/detached.h"
 #include "server/http/http_metrics.h"
 #include "server/http/problem.h"
 
@@ -117,7 +118,8 @@ void gw_connection_cut(struct gw_connection *connection, const struct gw_metric 
     if (reason != NULL)
         gw_connection_count(connection, reason);
     gw_connection_shut(connection);
-    if (connection->ex != NULL && connection->is_begun)
+    /* What must finish is taken over when the library has given the connection up. */
+    if (connection->ex != NULL && connection->is_begun && !gw_detached_is_wanted(connection->ex))
         gw_exchange_abandon(connection->ex);
     gw_connection_resume(connection);
 }
@@ -275,7 +277,7 @@ static enum MHD_Result await_response(struct gw_connection *connection)
         gw_timer_stop(&connection->deadline);
         connection->phase = GW_PHASE_WAIT;
     }
-    if (connection->is_answered_raw)
+    if (connection->is_answered_raw || connection->is_cut)
         return MHD_NO;
     if (ex->state == GW_EXCHANGE_RESPONDING) {
         stop_waiting(connection);
@@ -331,6 +333,8 @@ static void end_exchange(struct gw_connection *connection, bool is_whole)
 
     connection->ex = NULL;
     stop_waiting(connection);
+    if (connection->is_begun && !is_whole && gw_detached_take(connection->listener, ex))
+        return;
     if (connection->is_begun) {
         if (!is_whole && !connection->is_answered_raw)
             gw_exchange_abandon(ex);

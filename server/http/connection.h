@@ -67,6 +67,7 @@ struct gw_listener {
     struct gw_timer patience; /* suspends those that have waited long */
     struct gw_list connections;
     struct gw_list waiting;
+    struct gw_list detached; /* see detached.h */
     struct gw_linger linger;
     size_t connection_count;
     size_t waiting_count;

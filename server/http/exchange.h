@@ -19,6 +19,7 @@
 
 struct gw_api;
 struct gw_chain_run;
+struct gw_effect;
 struct gw_exchange;
 struct gw_operation;
 struct gw_service;
@@ -121,10 +122,12 @@ struct gw_exchange_record {
     const char *problem;  /* the problem's type, or NULL */
     struct gw_str detail; /* for the operator's eyes only */
     struct gw_str backend;
-    uint64_t policies_ns;       /* when the request filters were through; 0: they were not */
-    uint64_t upstream_start_ns; /* 0: nothing was sent */
+    struct gw_str idempotency_key; /* as the client gave it; printable */
+    uint64_t policies_ns;          /* when the request filters were through; 0: they were not */
+    uint64_t upstream_start_ns;    /* 0: nothing was sent */
     uint64_t upstream_head_ns;
     int upstream_status;     /* 0: none came */
+    bool was_sent;           /* a byte of it has left to the backend */
     uint64_t request_bytes;  /* of the body */
     uint64_t response_bytes; /* of the body */
 };
@@ -166,6 +169,7 @@ struct gw_exchange {
     const struct gw_api *api;             /* NULL until routed */
     const struct gw_operation *operation; /* NULL until routed */
     const struct gw_service *service;     /* how it is fulfilled; NULL until routed */
+    const struct gw_effect *effect; /* what a write does at its backend; NULL: nothing is known */
     struct gw_str
         path_parameters[GW_MAX_PATH_PARAMETERS]; /* as received, in the template's order */
     size_t path_parameter_count;
@@ -175,7 +179,9 @@ struct gw_exchange {
     struct gw_str preflight_allow; /* then: the methods of its path */
 
     enum gw_exchange_state state;
-    bool must_close; /* the connection must not be used again after the response */
+    bool is_keyed;    /* its effect has a key: a backend that deduplicates may be asked again */
+    bool must_finish; /* goes on to its end when the client leaves; the whole body must be there */
+    bool must_close;  /* the connection must not be used again after the response */
 
     /* --- the engine's part: read and written by exchange.c, filter/chain.c and the transport ---
      */

@@ -10,6 +10,7 @@
 #include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/http/connection.h"
+#include "server/http/detached.h"
 #include "server/http/http_metrics.h"
 #include "server/http/tls.h"
 
@@ -192,6 +193,7 @@ int gw_listener_create(const struct gw_listener_config *config, struct gw_listen
     gw_server_tls_retain(listener->trust.tls);
     gw_list_init(&listener->connections);
     gw_list_init(&listener->waiting);
+    gw_list_init(&listener->detached);
     listener->daemon = start_daemon(listener);
     if (listener->daemon == NULL) {
         gw_server_tls_release(listener->trust.tls);
@@ -269,7 +271,7 @@ void gw_listener_drain(struct gw_listener *listener)
 
 bool gw_listener_is_empty(const struct gw_listener *listener)
 {
-    return listener->connection_count == 0;
+    return listener->connection_count == 0 && gw_list_is_empty(&listener->detached);
 }
 
 void gw_listener_get_stats(const struct gw_listener *listener, struct gw_listener_stats *out_stats)
@@ -292,6 +294,7 @@ void gw_listener_destroy(struct gw_listener *listener)
         gw_connection_cut(GW_LIST_ITEM(node, struct gw_connection, all_node), NULL);
     for (unsigned i = 0; i < MAX_RUNS_PER_TURN && listener->connection_count > 0; i++)
         MHD_run(listener->daemon);
+    gw_detached_finish(listener);
     gw_linger_finish(&listener->linger);
     gw_timer_stop(&listener->sweep);
     gw_timer_stop(&listener->patience);

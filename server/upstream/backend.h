@@ -10,6 +10,7 @@
 #include "server/core/str.h"
 #include "server/net/http_client.h"
 #include "server/upstream/credentials.h"
+#include "server/upstream/effect.h"
 
 #define GW_MAX_BACKEND_FIELDS 32 /* as in the table of the configuration */
 
@@ -24,6 +25,7 @@ struct gw_backend_config {
     uint64_t first_byte_ns, total_ns, idle_ns;
     bool sends_bearer;                        /* the caller's Authorization goes on to it */
     struct gw_credentials_config credentials; /* ours for it */
+    struct gw_effect effect;                  /* of writes */
 };
 
 struct gw_backend {

@@ -42,10 +42,18 @@ static bool is_safe(enum gw_method method)
     return method == GW_METHOD_GET || method == GW_METHOD_HEAD || method == GW_METHOD_OPTIONS;
 }
 
+static void note_sent(struct proxy *proxy)
+{
+    struct gw_exchange_record *record = &proxy->ex->record;
+
+    record->was_sent |= proxy->call != NULL && gw_http_call_was_sent(proxy->call);
+}
+
 static void cancel(void *self)
 {
     struct proxy *proxy = self;
 
+    note_sent(proxy);
     gw_http_call_cancel(proxy->call);
     proxy->call = NULL;
 }
@@ -133,6 +141,7 @@ static void on_head(void *self, const struct gw_http_answer_head *head)
     struct proxy *proxy = self;
     struct gw_exchange *ex = proxy->ex;
 
+    note_sent(proxy);
     ex->record.upstream_head_ns = gw_clock_monotonic_ns();
     ex->record.upstream_status = head->status;
     if (head->status == 401 && proxy->backend->credentials != NULL) {
@@ -174,6 +183,7 @@ static void on_failure(void *self, enum gw_http_failure failure, const char *det
     struct proxy *proxy = self;
     struct gw_exchange *ex = proxy->ex;
 
+    note_sent(proxy);
     proxy->call = NULL;
     ex->record.detail = gw_arena_copy(&ex->arena, gw_str_of(detail));
     if (ex->state == GW_EXCHANGE_DECIDING && ex->record.upstream_status == 0) {
