@@ -21,7 +21,9 @@
 #include "server/store/script.h"
 
 #define GW_KEYED_DIGEST_BYTES 32
-#define GW_KEYED_NAME_BYTES 80 /* of a record's name in Redis, with a NUL */
+#define GW_KEYED_NAME_BYTES       \
+    (sizeof("millgate:idem:{}") + \
+     2 * GW_KEYED_DIGEST_BYTES) /* of a record's name in Redis, with a NUL */
 
 /* Whose key it is, and for what. */
 struct gw_keyed_scope {
