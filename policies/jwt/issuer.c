@@ -295,7 +295,7 @@ int jwt_issuer_init(struct jwt_issuer *issuer, struct gw_str name, const json_t 
     rc = read_claim_names(issuer, config, error);
     if (rc == 0 && issuer->has_introspection)
         rc = introspect_config_init(&issuer->introspect, name, config, error);
-    return rc != 0 ? rc : read_keys(issuer, config, error);
+    return rc == 0 ? read_keys(issuer, config, error) : rc;
 }
 
 static void leave(struct gw_worker_tenant *tenant)

@@ -1,6 +1,5 @@
 #include "policies/jwt/opaque.h"
 
-#include "policies/jwt/binding.h"
 #include "policies/jwt/introspect_answer.h"
 
 static enum jose_verdict look_up(struct proof *proof, const struct token_key *key,
@@ -25,10 +24,7 @@ static enum jose_verdict look_up(struct proof *proof, const struct token_key *ke
     return JOSE_NOT_ASKED;
 }
 
-/* What the answer left out is not held against the token (RFC 7662, section 2.2): the provider said
- * that it is active. Our audience is, unless the operator waives it. */
-static enum jose_verdict check(const struct proof *proof, const struct jwt_issuer *issuer,
-                               const struct claims *claims)
+struct claims_rules opaque_rules(const struct jwt_issuer *issuer, const struct claims *claims)
 {
     struct claims_rules rules = issuer->rules;
 
@@ -38,44 +34,26 @@ static enum jose_verdict check(const struct proof *proof, const struct jwt_issue
         rules.issuer = GW_STR("");
     if (claims->audiences.len == 0 && !issuer->introspect.needs_audience)
         rules.audience_count = 0;
-    enum jose_verdict verdict = claims_check(claims, &rules, proof->now_s);
-    if (verdict != JOSE_OK)
-        return verdict;
-    return binding_check(proof->arena, claims, proof->client_certificate,
-                         issuer->needs_certificate);
+    return rules;
 }
 
-enum jose_verdict opaque_prove(struct proof *proof, const struct token_key *key,
-                               const struct jwt_issuer *issuer)
+enum jose_verdict opaque_look_up(struct proof *proof, const struct token_key *key,
+                                 const struct jwt_issuer *issuer, const struct claims **out_claims)
 {
-    const struct claims *claims = NULL;
-
     if (!issuer->has_introspection || !gw_str_has_prefix(proof->token, issuer->introspect.prefix))
         return JOSE_ISSUER;
-    if (!introspect_is_token(proof->token))
-        return JOSE_MALFORMED;
-    enum jose_verdict verdict = look_up(proof, key, issuer, &claims);
-    if (verdict == JOSE_OK)
-        verdict = check(proof, issuer, claims);
-    if (verdict == JOSE_OK && claims->subject.len == 0)
-        verdict = JOSE_CLAIM_MISSING;
-    if (verdict != JOSE_OK)
-        return verdict;
-    proof->issuer = issuer;
-    proof->claims = claims;
-    return JOSE_OK;
+    return introspect_is_token(proof->token) ? look_up(proof, key, issuer, out_claims)
+                                             : JOSE_MALFORMED;
 }
 
 enum jose_verdict opaque_confirm(struct proof *proof, const struct token_key *key,
                                  const struct jwt_issuer *issuer)
 {
+    const struct claims_rules rules = {.leeway_s = issuer->rules.leeway_s};
     const struct claims *claims = NULL;
 
     if (!issuer->has_introspection || !issuer->introspect.asks_always)
         return JOSE_OK;
     enum jose_verdict verdict = look_up(proof, key, issuer, &claims);
-    if (verdict == JOSE_OK)
-        verdict = claims_check(claims, &(struct claims_rules){.leeway_s = issuer->rules.leeway_s},
-                               proof->now_s);
-    return verdict;
+    return verdict == JOSE_OK ? claims_check(claims, &rules, proof->now_s) : verdict;
 }

@@ -15,12 +15,16 @@ static inline bool opaque_may_be(enum jose_verdict verdict)
     return verdict == JOSE_MALFORMED || verdict == JOSE_ENCRYPTED;
 }
 
-/* By what the issuer says of the token alone. JOSE_OK, and the proof's claims are what it said;
- * JOSE_NOT_ASKED, and it is proof->asking; JOSE_ISSUER if the issuer does not offer it for this
- * token. */
+/* What the issuer says of the token, in the arena or as proof->told. JOSE_OK; JOSE_INACTIVE;
+ * JOSE_NOT_ASKED, and it is proof->asking, or has not said; JOSE_ISSUER if it is not asked about
+ * such a token. */
 GW_MUST_CHECK
-enum jose_verdict opaque_prove(struct proof *proof, const struct token_key *key,
-                               const struct jwt_issuer *issuer);
+enum jose_verdict opaque_look_up(struct proof *proof, const struct token_key *key,
+                                 const struct jwt_issuer *issuer, const struct claims **out_claims);
+
+/* How that is judged. What the answer left out is not held against the token (RFC 7662, section
+ * 2.2): the provider said that it is active. Our audience is, unless the operator waives it. */
+struct claims_rules opaque_rules(const struct jwt_issuer *issuer, const struct claims *claims);
 
 /* JOSE_OK if a token that verifies need not be asked about, or is said to be active. */
 GW_MUST_CHECK

@@ -79,12 +79,12 @@ static enum jose_verdict for_each_issuer(
 }
 
 /* What is asked anew on every request, whether the signature was verified now or before. */
-static enum jose_verdict judge(struct attempt *attempt, const struct jwt_issuer *issuer,
-                               const struct claims *claims)
+static enum jose_verdict judge_by(struct attempt *attempt, const struct jwt_issuer *issuer,
+                                  const struct claims_rules *rules, const struct claims *claims)
 {
     if (claims->subject.len == 0)
         return JOSE_CLAIM_MISSING;
-    enum jose_verdict verdict = claims_check(claims, &issuer->rules, attempt->proof->now_s);
+    enum jose_verdict verdict = claims_check(claims, rules, attempt->proof->now_s);
     if (verdict == JOSE_OK)
         verdict = binding_check(attempt->proof->arena, claims, attempt->proof->client_certificate,
                                 issuer->needs_certificate);
@@ -96,6 +96,24 @@ static enum jose_verdict judge(struct attempt *attempt, const struct jwt_issuer 
     attempt->proof->issuer = issuer;
     attempt->proof->claims = claims;
     return JOSE_OK;
+}
+
+static enum jose_verdict judge(struct attempt *attempt, const struct jwt_issuer *issuer,
+                               const struct claims *claims)
+{
+    return judge_by(attempt, issuer, &issuer->rules, claims);
+}
+
+/* By what the issuer says of the token alone. */
+static enum jose_verdict prove_by_asking(struct attempt *attempt, const struct jwt_issuer *issuer)
+{
+    const struct claims *claims = NULL;
+    enum jose_verdict verdict = opaque_look_up(attempt->proof, &attempt->key, issuer, &claims);
+
+    if (verdict != JOSE_OK)
+        return verdict;
+    const struct claims_rules rules = opaque_rules(issuer, claims);
+    return judge_by(attempt, issuer, &rules, claims);
 }
 
 /* JOSE_ISSUER stands for "not in the cache", too. */
@@ -173,18 +191,6 @@ static enum jose_verdict verify(struct attempt *attempt, const struct jwt_issuer
     }
     if (verdict == JOSE_OK)
         remember(attempt, issuer, jwk, claims);
-    return verdict;
-}
-
-/* By what its issuer says of it. What we revoked stays revoked, whatever is said. */
-static enum jose_verdict prove_by_asking(struct attempt *attempt, const struct jwt_issuer *issuer)
-{
-    struct proof *proof = attempt->proof;
-    enum jose_verdict verdict = opaque_prove(proof, &attempt->key, issuer);
-
-    if (verdict == JOSE_OK)
-        verdict = revocation_judge(attempt->prover->records, issuer->name, proof->claims,
-                                   proof->now_s, proof->arena);
     return verdict;
 }
 

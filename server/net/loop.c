@@ -15,7 +15,7 @@ struct gw_loop {
     bool is_now_fresh; /* now_ns was read in this turn */
 
     uv_timer_t alarm;      /* wakes the loop for the wheel */
-    uint64_t alarm_ms;     /* what it is set to; UINT64_MAX: not set */
+    uint64_t alarm_ms;     /* what it is set to; UINT64_MAX: not set; 0: it has just gone off */
     uv_timer_t turn_limit; /* for gw_loop_turn() */
     struct gw_timer_wheel wheel;
 
@@ -48,7 +48,8 @@ static void on_alarm(uv_timer_t *alarm)
 {
     struct gw_loop *loop = alarm->data;
 
-    loop->alarm_ms = UINT64_MAX;
+    /* Past, not "not set": what the timers start must not set it over what waits already. */
+    loop->alarm_ms = 0;
     loop->is_now_fresh = false;
     end_turn(loop); /* libuv calls timers before it waits: nothing may be left to be sent */
 }

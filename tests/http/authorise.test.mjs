@@ -114,7 +114,7 @@ describe('authorise', () => {
   test('nothing shown: 401 with a challenge and what is needed', async () => {
     for (const headers of [{ authorization: null }, { authorization: 'Basic dTpw' }]) {
       const answer = await gw.get(`${ROOT}/either`, { headers });
-      assert.equal(answer.headers['www-authenticate'], 'Bearer realm="millgate"');
+      assert.match(answer.headers['www-authenticate'], /^Bearer realm="millgate", DPoP realm="millgate", algs="[^"]+"$/);
       assert.equal(assertProblem(answer, 401).detail, 'Needed: a bearer token (dev), or a bearer token (partner).');
     }
   });

@@ -3,13 +3,16 @@
 
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import {
   assertProblem, eventually, makeFolder, peerPath, runProgram, send, startGateway,
 } from './support/harness.mjs';
+import { Authority } from './support/certificates.mjs';
 import { gatewayConfig, peerContract, writeFiles } from './support/config.mjs';
 import { Issuer } from './support/tokens.mjs';
 
@@ -183,6 +186,37 @@ describe('tokens for a backend', () => {
 });
 
 describe('other credentials', () => {
+  test('a certificate for a backend that demands one', async (t) => {
+    const dir = makeFolder();
+    const [ours, theirs] = [new Authority(dir, 'ours'), new Authority(dir, 'theirs')];
+    const server = ours.issue('/CN=erp', { san: 'DNS:localhost,IP:127.0.0.1' });
+    const shown = [];
+    const backend = https.createServer({
+      key: server.key, cert: server.pem, ca: readFileSync(ours.ca_file), requestCert: true, rejectUnauthorized: true,
+    }, (request, response) => {
+      shown.push(request.socket.getPeerCertificate().subject?.CN);
+      response.end('in');
+    });
+    await new Promise((resolve) => backend.listen(0, '127.0.0.1', resolve));
+    t.after(() => { backend.closeAllConnections(); backend.close(); });
+    const leaf = (from) => {
+      const { certificate_file, key_file } = from.issue('/CN=gateway', { usage: 'clientAuth' });
+      return { client_certificate_file: certificate_file, client_key_file: key_file };
+    };
+    const url = `https://127.0.0.1:${backend.address().port}`;
+    const of = (tls) => ({ url, grants: ['/system/*'], tls: { ca_file: ours.ca_file, ...tls } });
+    const gw = await startGateway(t, {
+      config: { backends: { good: of(leaf(ours)), none: of({}), wrong: of(leaf(theirs)) } },
+      contracts: Object.fromEntries(['good', 'none', 'wrong'].map((name) =>
+        [`${name}.json`, peerContract({ name, backend: name })])),
+    });
+    assert.equal((await gw.get('/system/good/v1/mirror')).status, 200);
+    assert.equal(shown.at(-1), 'gateway');
+    assertProblem(await gw.get('/system/none/v1/mirror'), 502);
+    assertProblem(await gw.get('/system/wrong/v1/mirror'), 502);
+    assert.ok(shown.every((name) => name === 'gateway'), shown.join());
+  });
+
   test('user and password, a fixed token; both are masked', async (t) => {
     const backend = await startBackend(t, null);
     const gw = await startGateway(t, {

@@ -95,7 +95,7 @@ describe('introspection', () => {
     assert.equal(questions(provider), 1);
     assert.equal(await metric(gw, 'millgate_jwt_introspections_total{result="active"}'), 1);
     assert.ok(answers[0].json.headers.some(([name, value]) => name === 'x-caller' && value === `client-${OPAQUE}`));
-    const [line] = gw.accessLog();
+    const line = await eventually(() => gw.accessLog()[0], 'its line in the access log');
     assert.equal(line.consumer, `dev:client-${OPAQUE}`);
 
     await refuses(gw, 'never-issued');

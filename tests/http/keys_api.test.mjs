@@ -259,7 +259,7 @@ describe('API keys in a fleet', () => {
     assert.match(readFileSync(join(gw.dir, 'state', 'audit.log'), 'utf8'), /key.create.*"outcome":"unknown"/);
     const replica = await redisFor(t, { settings: ['--replicaof', '127.0.0.1', String(redis.port)] });
     await eventually(async () => (await change(gw, 'POST', '/keys', { consumer: 'acme' })).status === 201, 'confirmed', 20_000);
-    assert.match(await replica.command('HLEN', '{millgate:records}'), /^:[12345]/);
+    assert.match(await replica.command('HLEN', '{millgate:records}'), /^:[1-9]/);
   });
 
   test('ten thousand keys', async (t) => {

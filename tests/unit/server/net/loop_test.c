@@ -73,6 +73,36 @@ static void test_earlier_timer_moves_the_alarm(void **state)
     gw_timer_stop(&late.timer);
 }
 
+struct relay {
+    struct alarm first, far;
+};
+
+static void start_far(struct gw_timer *timer)
+{
+    struct relay *relay = GW_CONTAINER_OF(timer, struct relay, first.timer);
+
+    on_alarm(timer);
+    gw_timer_start(relay->first.loop, &relay->far.timer, 3 * GW_NS_PER_SECOND, on_alarm);
+}
+
+/* What a timer starts when it goes off must not put off another one that waits already. */
+static void test_timer_started_by_a_timer_puts_none_off(void **state)
+{
+    struct gw_loop *loop = *state;
+    struct relay relay = {.first = {.loop = loop}, .far = {.loop = loop}};
+    struct alarm near = {.loop = loop};
+
+    gw_timer_start(loop, &relay.first.timer, 2 * GW_NS_PER_MS, start_far);
+    gw_timer_start(loop, &near.timer, 100 * GW_NS_PER_MS, on_alarm);
+    usleep(10000); /* so that the first is due before the loop waits */
+    for (int turn = 0; near.calls == 0 && turn < MAX_TURNS; turn++)
+        gw_loop_turn(loop, 60000);
+    assert_int_equal(relay.first.calls, 1);
+    assert_int_equal(near.calls, 1);
+    assert_int_equal(relay.far.calls, 0);
+    gw_timer_stop(&relay.far.timer);
+}
+
 struct endpoint {
     struct gw_poll *poll;
     int fd;
@@ -292,6 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LOOP_TEST(test_timer_is_not_early),
         LOOP_TEST(test_earlier_timer_moves_the_alarm),
+        LOOP_TEST(test_timer_started_by_a_timer_puts_none_off),
         LOOP_TEST(test_poll_gives_only_what_is_asked),
         LOOP_TEST(test_checks_run_in_order_and_may_vanish),
         LOOP_TEST(test_check_follows_timer_without_waiting),
