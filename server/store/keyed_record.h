@@ -63,7 +63,7 @@ extern const struct gw_script gw_keyed_end_script;
 extern const struct gw_script gw_keyed_look_script;
 #define GW_KEYED_LOOK_ITEMS 9
 
-/* ARGV: "executed" or "not-executed", ttl (ms). */
+/* ARGV: "executed" or "not-executed", how long it is remembered at least (ms). */
 extern const struct gw_script gw_keyed_resolve_script;
 #define GW_KEYED_RESOLVE_ARGS 2
 enum gw_keyed_resolve {

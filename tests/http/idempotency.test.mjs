@@ -445,4 +445,75 @@ describe('idempotency', () => {
     assert.equal(kept.headers['idempotency-replayed'], 'true');
     assert.equal(shop.executions.length, 2);
   });
+
+  test('too few replicas confirm the claim: nothing is sent, and the claim is taken back', async (t) => {
+    const shop = await new Shop().start();
+    t.after(() => shop.stop());
+    const redis = await startRedis({ dir: join(makeFolder(), 'redis') });
+    t.after(() => redis.stop('SIGKILL'));
+    const config = configOf(shop, { redis: redis.url });
+    config.extra = { redis: { url: redis.url, min_replicas: 1, replica_timeout: '100ms' } };
+    const gw = await startGateway(t, { peer: null, contracts: { 'shop.v1.yaml': shopContract() }, config });
+    assertProblem(await order(gw, '"alone"'), 503);
+    assert.equal(shop.executions.length, 0);
+    await eventually(async () => !(await redis.command('KEYS', '*')).includes('millgate:idem'), 'it is taken back');
+    const replica = await startRedis({ dir: join(makeFolder(), 'redis'), settings: ['--replicaof', '127.0.0.1', String(redis.port)] });
+    t.after(() => replica.stop('SIGKILL'));
+    await eventually(async () => (await order(gw, '"alone"')).status === 201, 'the replica is there', 20_000);
+    assert.match(await replica.command('KEYS', '*'), /millgate:idem/);
+    assert.equal(shop.executions.length, 1);
+  });
+
+  test('operations look at a key, and settle an unknown outcome', async (t) => {
+    const { gw, shop } = await start(t);
+    const look = (key, operation = 'create-order') => gw.admin(`/idempotency?${new URLSearchParams({
+      consumer: 'dev:tester', operation, key }).toString().replaceAll('+', '%20')}`);
+    const resolve = (key, outcome) => gw.admin('/idempotency/resolve', {
+      method: 'POST', headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ consumer: 'dev:tester', operation: `POST ${ROOT}/orders`, key, outcome }),
+    });
+    assert.equal((await look('none')).status, 404);
+    assert.equal((await look('none', 'no-such')).status, 400);
+    await order(gw, '"good"');
+    const known = (await look('good')).json;
+    assert.equal(known.state, 'answered');
+    assert.equal(known.backend, 'shop');
+    assert.equal((await resolve('good', 'executed')).status, 409);
+    assert.equal((await resolve('none', 'executed')).status, 404);
+    shop.next = 'die';
+    for (const key of ['did', 'did-not']) {
+      assert.equal((await order(gw, sf(key))).status, 502);
+      const { state, attempts, request_id: id } = (await look(key, `POST ${ROOT}/orders`)).json;
+      assert.deepEqual({ state, attempts }, { state: 'unknown', attempts: 1 });
+      await eventually(() => gw.accessLog().some((line) => line.request_id === id), 'the log has its request');
+    }
+    shop.next = undefined;
+    assert.equal((await resolve('did', 'executed')).status, 204);
+    assert.equal((await resolve('did-not', 'not-executed')).status, 204);
+    assert.equal(typeOf(await order(gw, '"did"')), 'already-executed');
+    assert.equal((await order(gw, '"did-not"')).status, 201);
+    assert.equal(shop.executions.length, 4);
+    const bad = await gw.admin('/idempotency', { headers: { authorization: 'Bearer none' } });
+    assert.equal(bad.status, 401);
+  });
+
+  test('class A with a field of its own, bare', async (t) => {
+    const { gw, shop } = await start(t, { effects: { class: 'A', key_header: 'Repeatability-Request-ID', bare_key: true } });
+    await order(gw, '"mine"', { headers: { 'repeatability-request-id': 'forged' } });
+    const { headers } = shop.requests[0];
+    assert.match(headers['repeatability-request-id'], /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    assert.equal(headers['idempotency-key'], undefined);
+    await order(gw, '"mine"', { headers: { authorization: `Bearer ${gw.token({ sub: 'another' })}` } });
+    assert.notEqual(shop.requests[1].headers['repeatability-request-id'], headers['repeatability-request-id']);
+  });
+
+  test('it is counted', async (t) => {
+    const { gw } = await start(t);
+    await order(gw, '"one"');
+    await order(gw, '"one"');
+    await order(gw, '"one"', { body: { n: 2 } });
+    const text = (await gw.admin('/metrics')).text;
+    for (const result of ['answered', 'replayed', 'reused'])
+      assert.match(text, new RegExp(`^millgate_idempotency_requests_total\\{result="${result}"\\} 1$`, 'm'));
+  });
 });
