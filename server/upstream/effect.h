@@ -1,6 +1,6 @@
 /* What sending a write twice does at a backend: what the operator knows of it, and says.
  *
- * It decides what may happen to a request whose outcome was lost (docs/adr/0020). */
+ * It decides what may happen to a request whose outcome was lost (docs/adr/0015). */
 #pragma once
 
 #include <stdbool.h>
