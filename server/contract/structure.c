@@ -161,6 +161,7 @@ static const struct member millgate_operation_members[] = {
     {"backend_path", S, 0},
     {"plan", S, 0},
     {"max_body", S | N, 0},
+    {"weight", N, 0},
     {"authorize", L, 0},
     {"idempotency", S, 0},
     {0},

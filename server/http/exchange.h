@@ -123,6 +123,8 @@ struct gw_exchange_record {
     struct gw_str detail; /* for the operator's eyes only */
     struct gw_str backend;
     struct gw_str idempotency_key; /* as the client gave it; printable */
+    struct gw_str target;          /* of the backend: the last that was asked */
+    uint32_t attempts;             /* requests that were made of this one */
     uint64_t policies_ns;          /* when the request filters were through; 0: they were not */
     uint64_t upstream_start_ns;    /* 0: nothing was sent */
     uint64_t upstream_head_ns;
