@@ -399,7 +399,7 @@ static enum gw_verdict go_on(struct keyed *keyed)
         return gw_exchange_reject(ex, "overloaded", NULL, 0);
     }
     ex->is_keyed = true;
-    ex->must_finish = true;
+    gw_exchange_must_finish(ex);
     return GW_NEXT;
 }
 

@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 
 #include "server/core/clock.h"
-#include "server/http/detached.h"
 #include "server/http/http_metrics.h"
 #include "server/http/problem.h"
 
@@ -83,12 +82,33 @@ static void on_wake(struct gw_exchange *ex)
 {
     struct gw_connection *connection = ex->io_self;
 
+    if (ex->state == GW_EXCHANGE_RESPONDING && connection->has_left) {
+        gw_connection_cut(connection, &gw_http_client_left);
+        return;
+    }
     if (ex->state == GW_EXCHANGE_RESPONDING && connection->phase == GW_PHASE_BODY)
         start_drain(connection);
     gw_connection_resume(connection);
 }
 
-const struct gw_exchange_io gw_connection_io = {.wake = on_wake};
+/* A suspended connection is not looked at by the library, which would give up one that was reset.
+ */
+static void on_must_finish(struct gw_exchange *ex)
+{
+    struct gw_connection *connection = ex->io_self;
+
+    if (connection->phase == GW_PHASE_WAIT && !connection->is_in_callback)
+        gw_connection_suspend(connection);
+}
+
+const struct gw_exchange_io gw_connection_io = {.wake = on_wake, .must_finish = on_must_finish};
+
+bool gw_connection_must_stay(const struct gw_connection *connection)
+{
+    const struct gw_exchange *ex = connection->ex;
+
+    return ex != NULL && ex->must_finish && ex->state == GW_EXCHANGE_DECIDING;
+}
 
 /* Dissolving the association sends a reset at once: an orderly end would look like the answer's. */
 static void reset(int fd)
@@ -118,8 +138,7 @@ void gw_connection_cut(struct gw_connection *connection, const struct gw_metric 
     if (reason != NULL)
         gw_connection_count(connection, reason);
     gw_connection_shut(connection);
-    /* What must finish is taken over when the library has given the connection up. */
-    if (connection->ex != NULL && connection->is_begun && !gw_detached_is_wanted(connection->ex))
+    if (connection->ex != NULL && connection->is_begun)
         gw_exchange_abandon(connection->ex);
     gw_connection_resume(connection);
 }
@@ -277,7 +296,7 @@ static enum MHD_Result await_response(struct gw_connection *connection)
         gw_timer_stop(&connection->deadline);
         connection->phase = GW_PHASE_WAIT;
     }
-    if (connection->is_answered_raw || connection->is_cut)
+    if (connection->is_answered_raw)
         return MHD_NO;
     if (ex->state == GW_EXCHANGE_RESPONDING) {
         stop_waiting(connection);
@@ -285,7 +304,9 @@ static enum MHD_Result await_response(struct gw_connection *connection)
     }
     if (ex->state == GW_EXCHANGE_GONE)
         return MHD_NO;
-    if (gw_list_is_empty(&connection->wait_node)) {
+    if (gw_connection_must_stay(connection)) {
+        gw_connection_suspend(connection);
+    } else if (gw_list_is_empty(&connection->wait_node)) {
         gw_list_init(&connection->wait_node);
         gw_list_append(&listener->waiting, &connection->wait_node);
         listener->waiting_count++;
@@ -333,8 +354,6 @@ static void end_exchange(struct gw_connection *connection, bool is_whole)
 
     connection->ex = NULL;
     stop_waiting(connection);
-    if (connection->is_begun && !is_whole && gw_detached_take(connection->listener, ex))
-        return;
     if (connection->is_begun) {
         if (!is_whole && !connection->is_answered_raw)
             gw_exchange_abandon(ex);

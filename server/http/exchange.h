@@ -138,6 +138,8 @@ struct gw_exchange_record {
 struct gw_exchange_io {
     /* Something has changed: a response is set, or its source or sink has become ready. */
     void (*wake)(struct gw_exchange *ex);
+    /* It goes on to its end whether or not the client leaves. May be NULL. */
+    void (*must_finish)(struct gw_exchange *ex);
 };
 
 /* What a whole program does with exchanges; see gateway/. */
@@ -182,7 +184,7 @@ struct gw_exchange {
 
     enum gw_exchange_state state;
     bool is_keyed;    /* its effect has a key: a backend that deduplicates may be asked again */
-    bool must_finish; /* goes on to its end when the client leaves; the whole body must be there */
+    bool must_finish; /* see gw_exchange_must_finish() */
     bool must_close;  /* the connection must not be used again after the response */
 
     /* --- the engine's part: read and written by exchange.c, filter/chain.c and the transport ---
@@ -230,6 +232,10 @@ const struct gw_str *gw_response_field(const struct gw_exchange *ex, struct gw_s
  */
 GW_MUST_CHECK
 struct gw_identity *gw_exchange_add_credential(struct gw_exchange *ex);
+
+/* From now on the client's leaving does not end the exchange before its response is set: a write
+ * that was sent, say, whose answer is to be recorded. The whole body must be there. */
+void gw_exchange_must_finish(struct gw_exchange *ex);
 
 /* Forgets status, fields and body, to set another response instead. */
 void gw_response_clear(struct gw_exchange *ex);

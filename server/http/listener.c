@@ -10,7 +10,6 @@
 #include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/http/connection.h"
-#include "server/http/detached.h"
 #include "server/http/http_metrics.h"
 #include "server/http/tls.h"
 
@@ -107,7 +106,11 @@ static void look_at(struct gw_connection **connections, size_t count)
     if (poll(fds, count, 0) <= 0)
         return;
     for (size_t i = 0; i < count; i++) {
-        if (fds[i].revents != 0)
+        if (fds[i].revents == 0)
+            continue;
+        if (gw_connection_must_stay(connections[i]))
+            connections[i]->has_left = true;
+        else
             gw_connection_cut(connections[i], &gw_http_client_left);
     }
 }
@@ -193,7 +196,6 @@ int gw_listener_create(const struct gw_listener_config *config, struct gw_listen
     gw_server_tls_retain(listener->trust.tls);
     gw_list_init(&listener->connections);
     gw_list_init(&listener->waiting);
-    gw_list_init(&listener->detached);
     listener->daemon = start_daemon(listener);
     if (listener->daemon == NULL) {
         gw_server_tls_release(listener->trust.tls);
@@ -271,7 +273,7 @@ void gw_listener_drain(struct gw_listener *listener)
 
 bool gw_listener_is_empty(const struct gw_listener *listener)
 {
-    return listener->connection_count == 0 && gw_list_is_empty(&listener->detached);
+    return listener->connection_count == 0;
 }
 
 void gw_listener_get_stats(const struct gw_listener *listener, struct gw_listener_stats *out_stats)
@@ -294,7 +296,6 @@ void gw_listener_destroy(struct gw_listener *listener)
         gw_connection_cut(GW_LIST_ITEM(node, struct gw_connection, all_node), NULL);
     for (unsigned i = 0; i < MAX_RUNS_PER_TURN && listener->connection_count > 0; i++)
         MHD_run(listener->daemon);
-    gw_detached_finish(listener);
     gw_linger_finish(&listener->linger);
     gw_timer_stop(&listener->sweep);
     gw_timer_stop(&listener->patience);

@@ -84,8 +84,9 @@ class Shop {
 
   async stop() {
     this.release();
+    const closed = new Promise((resolve) => this.server.close(resolve)); // first, so that none is new
     this.server.closeAllConnections();
-    await new Promise((resolve) => this.server.close(resolve));
+    await closed;
   }
 }
 
@@ -319,30 +320,32 @@ describe('idempotency', () => {
     }
   });
 
-  test('the client leaves: the request goes on, and its answer is kept', async (t) => {
-    const { gw, shop } = await start(t);
-    const key = sf(randomUUID());
-    shop.next = 'hold';
-    const request = http.request({
-      host: '127.0.0.1', port: gw.port, method: 'POST', path: `${ROOT}/orders`,
-      headers: { ...gw.bearer, 'content-type': 'application/json', 'idempotency-key': key },
+  for (const leaves of ['destroy', 'resetAndDestroy']) {
+    test(`the client leaves (${leaves}): the request goes on, and its answer is kept`, async (t) => {
+      const { gw, shop } = await start(t);
+      const key = sf(randomUUID());
+      shop.next = 'hold';
+      const request = http.request({
+        host: '127.0.0.1', port: gw.port, method: 'POST', path: `${ROOT}/orders`,
+        headers: { ...gw.bearer, 'content-type': 'application/json', 'idempotency-key': key },
+      });
+      request.on('error', () => {});
+      request.end(JSON.stringify({ n: 1 }));
+      await eventually(() => shop.held.length === 1, 'it is at the shop');
+      (leaves === 'destroy' ? request : request.socket)[leaves]();
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      shop.release();
+      shop.next = undefined;
+      const answer = await eventually(async () => {
+        const again = await order(gw, key);
+        return again.status !== 409 && again;
+      }, 'the answer is there');
+      assert.equal(answer.headers['idempotency-replayed'], 'true');
+      assert.equal(answer.status, 201);
+      assert.equal(shop.requests.length, 1);
+      await eventually(() => gw.accessLog().some((line) => line.aborted && line.upstream_status === 201), 'the log tells');
     });
-    request.on('error', () => {});
-    request.end(JSON.stringify({ n: 1 }));
-    await eventually(() => shop.held.length === 1, 'it is at the shop');
-    request.destroy();
-    await new Promise((resolve) => setTimeout(resolve, 600));
-    shop.release();
-    shop.next = undefined;
-    const answer = await eventually(async () => {
-      const again = await order(gw, key);
-      return again.status !== 409 && again;
-    }, 'the answer is there');
-    assert.equal(answer.headers['idempotency-replayed'], 'true');
-    assert.equal(answer.status, 201);
-    assert.equal(shop.requests.length, 1);
-    await eventually(() => gw.accessLog().some((line) => line.aborted && line.upstream_status === 201), 'the log tells');
-  });
+  }
 
   test('large and chunked: kept if it fits, else told', async (t) => {
     const { gw, shop } = await start(t, { options: { max_body: '64KiB' } });
