@@ -69,6 +69,7 @@ static enum gw_verdict check_proof(struct jwt *jwt, struct gw_exchange *ex,
     struct jwt_pending *pending = jwt_pending_of(jwt, ex, shown);
     if (pending == NULL)
         return gw_exchange_reject(ex, "overloaded", NULL, 0);
+    key_waiter_stop(&pending->key_waiter); /* the token is good: no news of keys may ask again */
     pending->proof = *proof;
     return jwt_judge_replay(
         jwt, ex, proof,

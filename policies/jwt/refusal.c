@@ -75,6 +75,8 @@ static enum gw_verdict hold_back(struct jwt *jwt, struct gw_exchange *ex,
         ex->must_close = true;
         return GW_STOP;
     }
+    key_waiter_stop(&pending->key_waiter); /* the verdict stands: no news may change it */
+    introspection_waiter_stop(&pending->asker);
     jwt->held_back++;
     pending->is_held_back = true;
     jwt_count(ex, &held_back);
