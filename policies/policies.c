@@ -8,6 +8,7 @@
 #include "policies/client_certificate/client_certificate.h"
 #include "policies/cors/cors.h"
 #include "policies/headers/headers.h"
+#include "policies/idempotency/idempotency.h"
 #include "policies/jwt/jwt.h"
 #include "policies/rate_limit/rate_limit.h"
 #include "policies/schema/schema.h"
@@ -27,5 +28,6 @@ const struct gw_filter_type *const gw_policies[] = {
     &gw_rate_limit,         //
     &gw_schema,             //
     &gw_transform,          //
+    &gw_idempotency,        // the last: what it lets through is sent
     NULL,
 };

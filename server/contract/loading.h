@@ -148,6 +148,9 @@ void contract_read_operation_extension(struct contract_loading *loading,
                                        const struct gw_place *place,
                                        const struct gw_path_template *path,
                                        struct gw_operation *operation);
+/* x-millgate: idempotency; the operation's own extension first. */
+void contract_read_keying(struct contract_loading *loading, const struct gw_place *extensions,
+                          size_t count, struct gw_operation *operation);
 
 /* security.c: `place` is the list; what it gives is checked against the rules. */
 struct contract_security contract_read_security(struct contract_loading *loading,

@@ -101,6 +101,14 @@ struct gw_path_part {
     size_t parameter;   /* its place in ex->path_parameters, or SIZE_MAX: literal */
 };
 
+/* Whether a request may or must carry an Idempotency-Key. */
+enum gw_keying {
+    GW_KEYING_UNSAID, /* as the policy has it for the method */
+    GW_KEYING_OFF,
+    GW_KEYING_OPTIONAL,
+    GW_KEYING_REQUIRED,
+};
+
 struct gw_operation {
     const struct gw_api *api;
     struct gw_str id;    /* operationId, or "get /path" */
@@ -124,6 +132,7 @@ struct gw_operation {
     bool is_body_required;
     const struct gw_media_type *media_types; /* of the request body */
     size_t media_type_count;
+    enum gw_keying keying;                    /* x-millgate: idempotency */
     uint64_t max_body_bytes;                  /* 0: the policy's default */
     const struct gw_response_rule *responses; /* the most exact ones first */
     size_t response_count;

@@ -140,14 +140,21 @@ static const struct member security_scheme_members[] = {
 };
 
 static const struct member millgate_members[] = {
-    {"namespace", S, REQUIRED}, {"owner", S, REQUIRED},
-    {"contact", S, 0},          {"runbook", S, 0},
-    {"lifecycle", S, 0},        {"plan", S, 0},
-    {"backend", S, 0},          {"service_level", O, 0},
-    {"authorize", L, 0},        {0},
+    {"namespace", S, REQUIRED},
+    {"owner", S, REQUIRED},
+    {"contact", S, 0},
+    {"runbook", S, 0},
+    {"lifecycle", S, 0},
+    {"plan", S, 0},
+    {"backend", S, 0},
+    {"service_level", O, 0},
+    {"authorize", L, 0},
+    {"idempotency", S, 0},
+    {0},
 };
 
-static const struct member millgate_path_members[] = {{"authorize", L, 0}, {0}};
+static const struct member millgate_path_members[] = {
+    {"authorize", L, 0}, {"idempotency", S, 0}, {0}};
 
 static const struct member millgate_operation_members[] = {
     {"backend", S, 0},
@@ -156,6 +163,7 @@ static const struct member millgate_operation_members[] = {
     {"max_body", S | N, 0},
     {"weight", N, 0},
     {"authorize", L, 0},
+    {"idempotency", S, 0},
     {0},
 };
 

@@ -106,6 +106,7 @@ static void enter(struct gw_exchange *ex, const struct gw_service *service,
     ex->operation = operation;
     ex->api = operation->api;
     ex->service = service;
+    ex->effect = &ex->view->snapshot->backends[service->backend].effect;
     ex->record.route = operation->route;
     ex->record.route_number = service->metric;
     ex->path_parameter_count = match->parameter_count;

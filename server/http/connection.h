@@ -37,6 +37,7 @@ struct gw_connection {
     bool is_half;         /* idle, but part of a head has come */
     bool is_begun;        /* the handler has seen ex */
     bool has_served;      /* a request has ended on it */
+    bool has_left;        /* the client, and what it asked for goes on */
     bool is_shut;         /* its fd was shut down by us */
     bool is_cut;          /* and its exchange was abandoned */
     bool is_answered_raw; /* the answer went past the library, see gw_connection_answer_raw() */
@@ -87,6 +88,10 @@ void gw_connection_on_completed(void *self, struct MHD_Connection *mhd, void **r
                                 enum MHD_RequestTerminationCode reason);
 void gw_connection_on_change(void *self, struct MHD_Connection *mhd, void **connection_self,
                              enum MHD_ConnectionNotificationCode change);
+
+/* Its exchange goes on to its end though the client has left: what the request's strings point into
+ * is the connection's, so that stays until then. */
+bool gw_connection_must_stay(const struct gw_connection *connection);
 
 void gw_connection_suspend(struct gw_connection *connection);
 void gw_connection_resume(struct gw_connection *connection);

@@ -106,7 +106,11 @@ static void look_at(struct gw_connection **connections, size_t count)
     if (poll(fds, count, 0) <= 0)
         return;
     for (size_t i = 0; i < count; i++) {
-        if (fds[i].revents != 0)
+        if (fds[i].revents == 0)
+            continue;
+        if (gw_connection_must_stay(connections[i]))
+            connections[i]->has_left = true;
+        else
             gw_connection_cut(connections[i], &gw_http_client_left);
     }
 }

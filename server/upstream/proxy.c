@@ -195,6 +195,7 @@ static void on_head(void *self, const struct gw_http_answer_head *head)
     struct proxy_try *attempt = self;
     struct proxy *proxy = attempt->proxy;
 
+    proxy->ex->record.was_sent = true;
     proxy_try_report(attempt, head->status >= 500 ? GW_TARGET_FAILURE : GW_TARGET_SUCCESS);
     if (head->status == 429 || head->status == 503)
         note_throttling(proxy, head);
@@ -238,6 +239,7 @@ static void on_failure(void *self, enum gw_http_failure failure, const char *det
     struct gw_exchange *ex = proxy->ex;
     bool was_sent = gw_http_call_was_sent(attempt->call);
 
+    ex->record.was_sent |= was_sent;
     proxy_try_report(attempt, is_fault_of_target(failure) ? GW_TARGET_FAILURE : GW_TARGET_UNKNOWN);
     struct proxy_try *other = proxy_try_other(attempt);
     proxy_try_end(attempt);
@@ -307,8 +309,8 @@ void proxy_launch(struct proxy *proxy)
                                       .capacity = ex->preread.len,
                                       .is_whole = true};
     proxy->is_repeatable =
-        config->retry.attempts > 1 &&
-        (gw_retry_is_idempotent(ex->request.method) || (ex->is_keyed && config->deduplicates));
+        config->retry.attempts > 1 && (gw_retry_is_idempotent(ex->request.method) ||
+                                       (ex->is_keyed && gw_effect_is_repeatable(&config->effect)));
     if (config->route_count > 0)
         proxy->scope.pool = gw_route_choose(config->routes, config->route_count, ex,
                                             &proxy->backend->upstreams->random);
