@@ -8,3 +8,6 @@ extern const struct gw_option gw_config_options[];
 
 /* What may stand under a backend's `credentials`. */
 extern const struct gw_option gw_config_credentials_options[];
+
+/* The section `redis`. */
+extern const struct gw_option gw_config_redis_options[];

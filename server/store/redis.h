@@ -25,11 +25,23 @@ struct gw_redis_call; /* one command on its way */
 struct gw_resolver;
 struct gw_tls;
 
-/* Strings are copied. A number left 0 takes the default. */
+#define GW_REDIS_HOST_BYTES 256 /* with its NUL */
+
+struct gw_redis_address {
+    struct gw_str host; /* name or address, without brackets */
+    uint16_t port;
+};
+
+/* Strings are copied. A number left 0 takes the default. Who is meant: a unix socket, or a host and
+ * port, or nodes: with a primary's name they are sentinels. */
 struct gw_redis_config {
     struct gw_str unix_path; /* or: */
     struct gw_str host;
     uint16_t port; /* 6379 */
+    const struct gw_redis_address *nodes;
+    size_t node_count;
+    struct gw_str primary_name;                     /* of Sentinel's "master" */
+    struct gw_str sentinel_user, sentinel_password; /* as user and password, for the sentinels */
     struct gw_resolver
         *resolver;             /* for names; NULL: addresses only. Borrowed for life, as tls is */
     struct gw_tls *tls;        /* NULL: plain TCP */
@@ -122,3 +134,6 @@ void gw_redis_get_stats(const struct gw_redis *redis, struct gw_redis_stats *out
 
 /* Why the connection was last lost or not made; "" if it never was. Valid until the next turn. */
 const char *gw_redis_get_reason(const struct gw_redis *redis);
+
+/* Who it is, for logs and operators: "redis 127.0.0.1:6379". Valid until the next turn. */
+const char *gw_redis_get_label(const struct gw_redis *redis);

@@ -225,7 +225,11 @@ bool gw_redis_take_reply(struct gw_redis *redis, const struct gw_reply *reply)
     } else if (call->eval == NULL || reply->type != GW_REPLY_ERROR ||
                !gw_str_has_prefix(reply->text, GW_STR("NOSCRIPT")) ||
                !gw_redis_send_source(redis, call)) {
+        bool is_demoted = redis->sentinel != NULL && reply->type == GW_REPLY_ERROR &&
+                          gw_str_has_prefix(reply->text, GW_STR("READONLY"));
         finish_call(call, 0, reply);
+        if (is_demoted)
+            gw_redis_link_break(redis, "it is not a primary any more");
     }
     return true;
 }
