@@ -82,6 +82,7 @@ enum gw_config_redis_kind {
     GW_REDIS_TLS,
     GW_REDIS_UNIX,
     GW_REDIS_SENTINEL,
+    GW_REDIS_CLUSTER,
 };
 
 struct gw_config_redis {
@@ -89,7 +90,7 @@ struct gw_config_redis {
     struct gw_str host;             /* without brackets */
     uint16_t port;
     struct gw_str path;                   /* of the unix socket */
-    const struct gw_redis_address *nodes; /* the sentinels */
+    const struct gw_redis_address *nodes; /* the sentinels, or some of the cluster */
     size_t node_count;
     struct gw_str primary_name; /* at the sentinels */
     struct gw_str sentinel_username, sentinel_password;

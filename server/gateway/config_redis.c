@@ -36,6 +36,12 @@ const struct gw_option gw_config_redis_options[] = {
      .min = 1,
      .max = 1024,
      .help = "Its password."},
+    {.name = "cluster",
+     .type = GW_LIST,
+     .min = 1,
+     .max = 64,
+     .help = "host:port of some nodes of a Redis Cluster, instead of `url`; they tell of the "
+             "others."},
     {.name = "database",
      .type = GW_INT,
      .min = 0,
@@ -45,7 +51,7 @@ const struct gw_option gw_config_redis_options[] = {
     {.name = "tls",
      .type = GW_BOOL,
      .value = "false",
-     .help = "TLS to the Sentinels and servers; with `url`, rediss:// says it."},
+     .help = "TLS to all Sentinels, servers and nodes; with `url`, rediss:// says it."},
     {.name = "username", .type = GW_STRING, .min = 1, .max = 256, .help = "The ACL user."},
     {.name = "password", .type = GW_SECRET, .min = 1, .max = 1024, .help = "Its password."},
     {.name = "ca_file",
@@ -154,7 +160,6 @@ static int fill_sentinels(struct gw_config_loader *loader, const json_t *checked
     redis->sentinel_username = gw_config_text(checked, "sentinel_username");
     redis->sentinel_password = gw_config_text(checked, "sentinel_password");
     redis->database = (unsigned)gw_config_number(checked, "database");
-    redis->is_tls = json_is_true(json_object_get(checked, "tls"));
     if (redis->primary_name.ptr == NULL)
         gw_config_fail(loader, "/redis", "sentinels need master, the name of the primary");
     if (redis->sentinel_username.ptr != NULL && redis->sentinel_password.ptr == NULL)
@@ -177,14 +182,26 @@ static void check_tls(struct gw_config_loader *loader)
 
 static int fill_kind(struct gw_config_loader *loader, const json_t *checked)
 {
+    struct gw_config_redis *redis = &loader->config->redis;
     struct gw_str url = gw_config_text(checked, "url");
+    const json_t *cluster = json_object_get(checked, "cluster");
     bool has_sentinels = json_object_get(checked, "sentinels") != NULL;
 
-    if ((url.ptr != NULL) + has_sentinels != 1)
-        gw_config_fail(loader, "/redis", "needs one of url and sentinels");
+    if ((url.ptr != NULL) + has_sentinels + (cluster != NULL) != 1)
+        gw_config_fail(loader, "/redis", "needs one of url, sentinels and cluster");
+    if (!has_sentinels && gw_config_text(checked, "master").ptr != NULL)
+        gw_config_fail(loader, "/redis/master", "master has no use without sentinels");
+    redis->is_tls = json_is_true(json_object_get(checked, "tls"));
     if (url.ptr != NULL)
         fill_redis_url(loader, url);
-    return has_sentinels ? fill_sentinels(loader, checked) : 0;
+    if (has_sentinels)
+        return fill_sentinels(loader, checked);
+    if (cluster == NULL)
+        return 0;
+    redis->kind = GW_REDIS_CLUSTER;
+    if (gw_config_number(checked, "database") != 0)
+        gw_config_fail(loader, "/redis/database", "a cluster has database 0 only");
+    return fill_nodes(loader, "cluster", cluster);
 }
 
 int gw_config_fill_redis(struct gw_config_loader *loader)

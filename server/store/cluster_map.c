@@ -85,8 +85,7 @@ enum gw_cluster_refusal gw_cluster_read_refusal(struct gw_str text,
 
 static int read_slot(const struct gw_reply *reply, uint16_t *out_slot)
 {
-    if (reply->type != GW_REPLY_INTEGER || reply->integer < 0 ||
-        reply->integer >= GW_CLUSTER_SLOTS)
+    if (reply->type != GW_REPLY_INTEGER || reply->integer < 0 || reply->integer >= GW_CLUSTER_SLOTS)
         return -EPROTO;
     *out_slot = (uint16_t)reply->integer;
     return 0;
@@ -101,8 +100,7 @@ static int read_node(const struct gw_reply *node, struct gw_redis_address *out)
         return -EPROTO;
     out->port = (uint16_t)node->items[1].integer;
     out->host = GW_STR("");
-    if (node->items[0].type == GW_REPLY_NIL ||
-        gw_str_equal(node->items[0].text, GW_STR("?")))
+    if (node->items[0].type == GW_REPLY_NIL || gw_str_equal(node->items[0].text, GW_STR("?")))
         return 0;
     out->host = node->items[0].text;
     return node->items[0].type == GW_REPLY_STRING && out->host.len < GW_REDIS_HOST_BYTES ? 0

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "server/store/cluster.h"
 #include "server/store/resp.h"
 
 #define CALLS_PER_BLOCK 32
@@ -63,6 +64,10 @@ static void abandon(struct gw_redis_call *call)
 
 void gw_redis_cancel(struct gw_redis_call *call)
 {
+    if (call->redis->cluster != NULL) {
+        gw_cluster_cancel(call);
+        return;
+    }
     call->redis->stats.cancelled++;
     abandon(call);
 }
@@ -172,8 +177,11 @@ int gw_redis_send(struct gw_redis *redis, const struct gw_redis_command *command
                   void *self, struct gw_redis_call **out_call)
 {
     struct gw_redis_draft draft;
-    int rc = gw_redis_begin(redis, &draft);
+    int rc;
 
+    if (redis->cluster != NULL)
+        return gw_cluster_send(redis->cluster, command, fn, self, out_call);
+    rc = gw_redis_begin(redis, &draft);
     if (rc == 0) {
         draft.call->fn = fn;
         draft.call->self = self;
@@ -183,6 +191,25 @@ int gw_redis_send(struct gw_redis *redis, const struct gw_redis_command *command
     if (rc != 0)
         redis->stats.refused++;
     else if (out_call != NULL)
+        *out_call = draft.call;
+    return rc;
+}
+
+int gw_redis_send_bytes(struct gw_redis *redis, const struct gw_redis_bytes *bytes, gw_redis_fn *fn,
+                        void *self, struct gw_redis_call **out_call)
+{
+    struct gw_redis_draft draft;
+    int rc = gw_redis_begin(redis, &draft);
+
+    if (rc == 0) {
+        draft.call->fn = fn;
+        draft.call->self = self;
+        gw_buf_append_str(draft.buf, bytes->text);
+        rc = gw_redis_commit(redis, &draft, bytes->timeout_ns);
+    }
+    if (rc != 0)
+        redis->stats.refused++;
+    else
         *out_call = draft.call;
     return rc;
 }

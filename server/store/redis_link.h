@@ -41,6 +41,7 @@ struct gw_redis {
     struct gw_loop *loop;
     struct gw_redis_config config;        /* its strings lie in memory */
     struct gw_arena memory;               /* also of the calls */
+    struct gw_cluster *cluster;           /* that does all the work; else NULL */
     struct gw_sentinel *sentinel;         /* that says where the primary is; else NULL */
     char host[GW_REDIS_HOST_BYTES];       /* that it has named */
     char label[GW_REDIS_HOST_BYTES + 32]; /* for the log */
@@ -93,6 +94,15 @@ int gw_redis_begin(struct gw_redis *redis, struct gw_redis_draft *draft);
 GW_MUST_CHECK
 int gw_redis_commit(struct gw_redis *redis, struct gw_redis_draft *draft, uint64_t timeout_ns);
 
+/* A command that was put into bytes already. As gw_redis_send(). */
+struct gw_redis_bytes {
+    struct gw_str text;
+    uint64_t timeout_ns;
+};
+GW_MUST_CHECK
+int gw_redis_send_bytes(struct gw_redis *redis, const struct gw_redis_bytes *bytes, gw_redis_fn *fn,
+                        void *self, struct gw_redis_call **out_call);
+
 /* `bytes` of `call` were appended to out. */
 void gw_redis_put_sent(struct gw_redis *redis, struct gw_redis_call *call, size_t bytes);
 /* A call of our own, behind what was sent: no deadline, no bound. 0 or -ENOMEM. */
@@ -112,6 +122,11 @@ void gw_redis_fail_calls(struct gw_redis *redis);
  * its time. False if it cannot. */
 GW_MUST_CHECK
 bool gw_redis_send_source(struct gw_redis *redis, struct gw_redis_call *call);
+
+/* As gw_redis_eval(), with the source in any case: one command for sure. */
+GW_MUST_CHECK
+int gw_redis_eval_source(struct gw_redis *redis, const struct gw_redis_eval *eval, gw_redis_fn *fn,
+                         void *self, struct gw_redis_call **out_call);
 
 /* --- redis_link.c --- */
 

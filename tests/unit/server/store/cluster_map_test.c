@@ -17,12 +17,9 @@ static void test_slots(void **state)
         struct gw_str key;
         uint16_t slot;
     } rows[] = {
-        {GW_STR_INIT("123456789"), 0x31c3},
-        {GW_STR_INIT(""), 0},
-        {GW_STR_INIT("foo"), 12182},
-        {GW_STR_INIT("{foo}.bar"), 12182},
-        {GW_STR_INIT("x{foo}{bar}"), 12182},
-        {GW_STR_INIT("{millgate:records}:log"), 0},
+        {GW_STR_INIT("123456789"), 0x31c3},  {GW_STR_INIT(""), 0},
+        {GW_STR_INIT("foo"), 12182},         {GW_STR_INIT("{foo}.bar"), 12182},
+        {GW_STR_INIT("x{foo}{bar}"), 12182}, {GW_STR_INIT("{millgate:records}:log"), 0},
     };
 
     (void)state;
@@ -46,8 +43,8 @@ static void test_refusals(void **state)
         struct gw_str host;
         uint16_t port;
     } rows[] = {
-        {GW_STR_INIT("MOVED 3999 127.0.0.1:6381"), GW_CLUSTER_MOVED, 3999,
-         GW_STR_INIT("127.0.0.1"), 6381},
+        {GW_STR_INIT("MOVED 3999 127.0.0.1:6381"), GW_CLUSTER_MOVED, 3999, GW_STR_INIT("127.0.0.1"),
+         6381},
         {GW_STR_INIT("MOVED 0 ::1:7000"), GW_CLUSTER_MOVED, 0, GW_STR_INIT("::1"), 7000},
         {GW_STR_INIT("MOVED 16383 :7000"), GW_CLUSTER_MOVED, 16383, GW_STR_INIT(""), 7000},
         {GW_STR_INIT("ASK 12 redis-2.example:65535"), GW_CLUSTER_ASK, 12,
@@ -78,8 +75,14 @@ static void test_refusals(void **state)
     }
 }
 
-#define NUMBER(value) {.type = GW_REPLY_INTEGER, .integer = (value)}
-#define TEXT(literal) {.type = GW_REPLY_STRING, .text = GW_STR_INIT(literal)}
+#define NUMBER(value)                                \
+    {                                                \
+        .type = GW_REPLY_INTEGER, .integer = (value) \
+    }
+#define TEXT(literal)                                         \
+    {                                                         \
+        .type = GW_REPLY_STRING, .text = GW_STR_INIT(literal) \
+    }
 
 static int read_one(const struct gw_reply node[2], int64_t first, int64_t last,
                     struct gw_cluster_range *out_range)
