@@ -5,6 +5,7 @@
 #include "policies/api_key/api_key.h"
 #include "policies/authorise/authorise.h"
 #include "policies/body_limit/body_limit.h"
+#include "policies/cache/cache.h"
 #include "policies/client_certificate/client_certificate.h"
 #include "policies/cors/cors.h"
 #include "policies/headers/headers.h"
@@ -28,6 +29,7 @@ const struct gw_filter_type *const gw_policies[] = {
     &gw_rate_limit,         //
     &gw_schema,             //
     &gw_transform,          //
+    &gw_cache,              //
     &gw_idempotency,        // the last: what it lets through is sent
     NULL,
 };

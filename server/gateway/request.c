@@ -107,6 +107,7 @@ static void enter(struct gw_exchange *ex, const struct gw_service *service,
     ex->api = operation->api;
     ex->service = service;
     ex->effect = &ex->view->snapshot->backends[service->backend].effect;
+    ex->backend = &ex->view->snapshot->backends[service->backend];
     ex->record.route = operation->route;
     ex->record.route_number = service->metric;
     ex->path_parameter_count = match->parameter_count;

@@ -18,6 +18,7 @@
 #include "server/net/http_field.h"
 
 struct gw_api;
+struct gw_backend_config;
 struct gw_chain_run;
 struct gw_effect;
 struct gw_exchange;
@@ -170,10 +171,11 @@ struct gw_exchange {
     size_t credential_count;
     struct gw_identity identity; /* what counts of them: set when all is proved that must be */
     struct gw_exchange_record record;
-    const struct gw_api *api;             /* NULL until routed */
-    const struct gw_operation *operation; /* NULL until routed */
-    const struct gw_service *service;     /* how it is fulfilled; NULL until routed */
-    const struct gw_effect *effect; /* what a write does at its backend; NULL: nothing is known */
+    const struct gw_api *api;                /* NULL until routed */
+    const struct gw_operation *operation;    /* NULL until routed */
+    const struct gw_service *service;        /* how it is fulfilled; NULL until routed */
+    const struct gw_backend_config *backend; /* that fulfils it; NULL until routed */
+    const struct gw_effect *effect;          /* what a write does there; NULL: nothing is known */
     struct gw_str
         path_parameters[GW_MAX_PATH_PARAMETERS]; /* as received, in the template's order */
     size_t path_parameter_count;

@@ -41,6 +41,7 @@ static const struct gw_problem_type problem_types[] = {
     {"backend-throttled", 503, "The backend has asked for a pause"},
     {"backend-unavailable", 503, "The backend is not asked for now"},
     {"backend-overloaded", 503, "The backend takes no more calls"},
+    {"not-cached", 504, "No answer is kept, and none was to be fetched"},
     {"backend-timeout", 504, "The backend did not answer in time"},
     {NULL, 0, NULL},
 };
