@@ -116,6 +116,7 @@ static int make_backends(struct gw_snapshot *snapshot)
                     .server_name = from->tls.server_name,
                     .max_connections = from->max_connections,
                     .max_waiting = from->max_waiting,
+                    .max_upgraded = from->max_websockets,
                     .idle_ns = from->idle_timeout_ns,
                     .connect_ns = from->connect_timeout_ns,
                 },
@@ -125,6 +126,8 @@ static int make_backends(struct gw_snapshot *snapshot)
             .field_count = from->header_count,
             .first_byte_ns = from->first_byte_timeout_ns,
             .total_ns = from->total_timeout_ns,
+            .websocket_idle_ns = from->websocket_idle_ns,
+            .websocket_total_ns = from->websocket_total_ns,
             .sends_bearer = from->send_bearer,
             .credentials = from->credentials,
         };

@@ -140,10 +140,12 @@ static void publish_state(struct gw_worker_thread *worker)
         sum.connections += stats.connections;
         sum.exchanges += stats.exchanges;
         sum.suspended += stats.suspended;
+        sum.tunnels += stats.tunnels;
     }
     gw_metrics_set(metrics, &gw_worker_connections, sum.connections);
     gw_metrics_set(metrics, &gw_worker_exchanges, sum.exchanges);
     gw_metrics_set(metrics, &gw_worker_suspended, sum.suspended);
+    gw_metrics_set(metrics, &gw_worker_websockets, sum.tunnels);
 
     struct gw_redis_stats redis;
     gw_redis_get_stats(worker->requests.worker.redis, &redis);

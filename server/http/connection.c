@@ -82,6 +82,10 @@ static void on_wake(struct gw_exchange *ex)
 {
     struct gw_connection *connection = ex->io_self;
 
+    if (connection->phase == GW_PHASE_TUNNEL) {
+        gw_connection_pump(connection);
+        return;
+    }
     if (ex->state == GW_EXCHANGE_RESPONDING && connection->phase == GW_PHASE_BODY)
         start_drain(connection);
     gw_connection_resume(connection);
@@ -117,6 +121,7 @@ void gw_connection_cut(struct gw_connection *connection, const struct gw_metric 
     if (reason != NULL)
         gw_connection_count(connection, reason);
     gw_connection_shut(connection);
+    gw_connection_end_tunnel(connection);
     if (connection->ex != NULL && connection->is_begun)
         gw_exchange_abandon(connection->ex);
     gw_connection_resume(connection);
@@ -405,6 +410,7 @@ static struct gw_connection *open_connection(struct gw_listener *listener,
 
 static void close_connection(struct gw_connection *connection)
 {
+    gw_connection_end_tunnel(connection);
     if (connection->ex != NULL)
         end_exchange(connection, false);
     if (connection->is_suspended)

@@ -6,6 +6,7 @@
 #include "server/filter/chain.h"
 #include "server/http/problem.h"
 #include "server/upstream/proxy_fields.h"
+#include "server/upstream/tunnel.h"
 
 #define WHOLE_BODY_BYTES                                                     \
     (64 * 1024) /* an answer that is there already is copied up to this size \
@@ -18,6 +19,7 @@ struct proxy {
     struct gw_credentials_waiter waiter; /* before the call */
     uint64_t credentials_number;         /* of those that were shown; 0: none that change */
     struct gw_http_call *call;           /* NULL once it has ended */
+    struct gw_str websocket_key;         /* of our handshake; empty: none is asked for */
     bool has_failed;                     /* after the head: the body is cut short */
 };
 
@@ -128,6 +130,24 @@ static void refuse_unauthorised(struct proxy *proxy)
     gw_chain_response_set(proxy->ex);
 }
 
+/* The call is the tunnel's from now on. */
+static void switch_protocols(struct proxy *proxy, const struct gw_http_answer_head *head)
+{
+    const struct gw_backend_config *config = proxy->backend->config;
+    struct gw_tunnel_limits limits = {config->websocket_idle_ns, config->websocket_total_ns};
+    int rc = gw_tunnel_open(proxy->ex, proxy->call, proxy->websocket_key, head, limits);
+
+    if (rc == 0)
+        proxy->call = NULL;
+    else
+        cancel(proxy);
+    if (rc == -EBADMSG)
+        gw_problem_set(proxy->ex, "bad-gateway", "The backend's handshake does not fit.");
+    else if (rc != 0)
+        gw_problem_set(proxy->ex, rc == -ENOMEM ? "overloaded" : "bad-gateway", NULL);
+    gw_chain_response_set(proxy->ex);
+}
+
 static void on_head(void *self, const struct gw_http_answer_head *head)
 {
     struct proxy *proxy = self;
@@ -137,6 +157,10 @@ static void on_head(void *self, const struct gw_http_answer_head *head)
     ex->record.upstream_status = head->status;
     if (head->status == 401 && proxy->backend->credentials != NULL) {
         refuse_unauthorised(proxy);
+        return;
+    }
+    if (head->status == 101) {
+        switch_protocols(proxy, head);
         return;
     }
     ex->response.status = head->status;
@@ -259,6 +283,8 @@ static int start_call(struct proxy *proxy, struct gw_str authorization)
     if (fields == NULL || request.target.ptr == NULL)
         return -ENOMEM;
     int rc = gw_proxy_request_fields(ex, config, fields, &request.field_count);
+    if (rc == 0 && ex->request.wants_websocket)
+        rc = gw_tunnel_ask(ex, &request, fields, &proxy->websocket_key);
     if (rc == 0 && authorization.len > 0)
         fields[request.field_count++] = (struct gw_field){GW_STR("Authorization"), authorization};
     if (rc == 0)
@@ -279,7 +305,11 @@ static void go(struct proxy *proxy, struct gw_str authorization)
     }
     rc = start_call(proxy, authorization);
     if (rc != 0) {
-        gw_problem_set(ex, rc == -ENOMEM ? "overloaded" : "malformed-request", NULL);
+        gw_problem_set(ex,
+                       rc == -ENOMEM  ? "overloaded"
+                       : rc == -EBUSY ? "backend-overloaded"
+                                      : "malformed-request",
+                       NULL);
         gw_chain_response_set(ex);
         return;
     }

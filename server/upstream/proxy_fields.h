@@ -7,7 +7,7 @@
 /* Fills `out` (room for GW_MAX_PROXY_FIELDS) with the fields of the request to the backend. Returns
  * 0, or -ENOMEM. */
 #define GW_MAX_OWN_FIELDS \
-    6 /* Via, Forwarded, X-Request-Id, traceparent, tracestate; Authorization */
+    8 /* Via, Forwarded, X-Request-Id, traceparent, tracestate; Authorization; WebSocket's two */
 #define GW_MAX_PROXY_FIELDS (GW_MAX_REQUEST_FIELDS + GW_MAX_BACKEND_FIELDS + GW_MAX_OWN_FIELDS)
 GW_MUST_CHECK
 int gw_proxy_request_fields(struct gw_exchange *ex, const struct gw_backend_config *backend,
