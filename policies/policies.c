@@ -6,6 +6,7 @@
 #include "policies/authorise/authorise.h"
 #include "policies/body_limit/body_limit.h"
 #include "policies/client_certificate/client_certificate.h"
+#include "policies/compression/compression.h"
 #include "policies/cors/cors.h"
 #include "policies/headers/headers.h"
 #include "policies/jwt/jwt.h"
@@ -16,6 +17,7 @@
 
 /* The default chain, in its order; one a line. */
 const struct gw_filter_type *const gw_policies[] = {
+    &gw_compression,        //
     &gw_security_headers,   //
     &gw_body_limit,         //
     &gw_cors,               //
