@@ -193,12 +193,15 @@ static void finish(void *self, struct gw_exchange *ex)
     gw_metrics_exchange(owner->worker.metrics, ex->record.route_number, status,
                         end_ns - ex->now_ns);
     gw_access_log_write(owner->access_log, ex, end_ns);
-    if (ex->view != NULL)
+    if (ex->view != NULL) {
         ex->view->exchange_count--;
+        ex->view->detached_count -= ex->is_detached;
+    }
 }
 
 /* A tunnel may last for days: it must not keep a snapshot that long. What the log needs of it is
- * copied; no filter of the chain is called any more. */
+ * copied; no filter of the chain is called any more, but what one has deferred to the exchange's
+ * end still needs its instance. */
 static void detach(void *self, struct gw_exchange *ex)
 {
     struct gw_exchange_record *record = &ex->record;
@@ -218,9 +221,8 @@ static void detach(void *self, struct gw_exchange *ex)
     ex->operation = NULL;
     ex->service = NULL;
     ex->chain_run = NULL;
-    if (ex->view != NULL)
-        ex->view->exchange_count--;
-    ex->view = NULL;
+    ex->is_detached = true;
+    ex->view->detached_count++;
 }
 
 const struct gw_exchange_handler gw_request_handler = {
@@ -267,8 +269,8 @@ void gw_request_forward(struct gw_exchange *ex)
     const struct gw_backend *backend = &ex->view->backends[service->backend];
     struct gw_str target = make_target(ex, service->operation);
 
-    if (backend->origin == NULL || target.ptr == NULL) {
-        gw_problem_set(ex, backend->origin == NULL ? "backend-unreachable" : "overloaded", NULL);
+    if (backend->upstreams == NULL || target.ptr == NULL) {
+        gw_problem_set(ex, backend->upstreams == NULL ? "backend-unreachable" : "overloaded", NULL);
         gw_chain_response_set(ex);
         return;
     }

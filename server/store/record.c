@@ -1,6 +1,7 @@
 #include "server/store/record.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +33,8 @@ struct gw_record_writer *gw_record_writer_create(const struct gw_record_writer_c
     gw_list_init(&writer->answered);
     snprintf(writer->replicas, sizeof(writer->replicas), "%u", config->min_replicas);
     /* Never 0: that would be for ever. */
-    snprintf(writer->wait_ms, sizeof(writer->wait_ms), "%llu",
-             (unsigned long long)(writer->config.replica_ns / GW_NS_PER_MS + 1));
+    uint64_t wait_ms = writer->config.replica_ns / GW_NS_PER_MS + 1;
+    snprintf(writer->wait_ms, sizeof(writer->wait_ms), "%" PRIu64, wait_ms);
     return writer;
 }
 

@@ -318,7 +318,10 @@ describe('ends', () => {
     const gw = await start(t);
     const socket = await opened(gw, 'echo');
     for (let i = 0; i < 5; i++) {
-      gw.rewriteConfig((config) => (config.backends.peer.first_byte_timeout = `${20 + i}s`));
+      gw.rewriteConfig((config) => {
+        config.backends.peer.first_byte_timeout = `${20 + i}s`;
+        config.plans.standard = { grants: ['/system/*'], limits: { slots: { concurrent: 10 + i } } };
+      });
       const answer = await gw.reload();
       assert.equal(answer.status, 200, answer.text);
       const back = receive(socket, 1);

@@ -69,7 +69,7 @@ function plainPaths(names) {
 
 const PLAIN = ['mirror', 'echo', 'stream', 'count', 'status', 'conditional', 'interim', 'trailers', 'hop',
   'slow', 'drip', 'hold', 'early', 'die', 'die-chunked', 'die-before', 'die-in-upload', 'big-head',
-  'malformed', 'malformed-chunk', 'surplus'];
+  'malformed', 'malformed-chunk', 'surplus', 'throttled', 'sluggish', 'whoami'];
 
 const integer = { type: 'integer', minimum: 1, maximum: 100 };
 
