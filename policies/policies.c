@@ -7,6 +7,7 @@
 #include "policies/body_limit/body_limit.h"
 #include "policies/cache/cache.h"
 #include "policies/client_certificate/client_certificate.h"
+#include "policies/compression/compression.h"
 #include "policies/cors/cors.h"
 #include "policies/headers/headers.h"
 #include "policies/idempotency/idempotency.h"
@@ -18,6 +19,7 @@
 
 /* The default chain, in its order; one a line. */
 const struct gw_filter_type *const gw_policies[] = {
+    &gw_compression,        //
     &gw_security_headers,   //
     &gw_body_limit,         //
     &gw_cors,               //

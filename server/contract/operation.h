@@ -155,6 +155,7 @@ struct gw_operation {
     const struct gw_response_rule *responses; /* the most exact ones first */
     size_t response_count;
     bool is_deprecated;
+    bool is_websocket; /* a GET that switches to WebSocket (RFC 6455), and answers nothing else */
     size_t number; /* its place in api->operations: a contract may be part of several snapshots */
 };
 

@@ -82,6 +82,10 @@ static void on_wake(struct gw_exchange *ex)
 {
     struct gw_connection *connection = ex->io_self;
 
+    if (connection->phase == GW_PHASE_TUNNEL) {
+        gw_connection_pump(connection);
+        return;
+    }
     if (ex->state == GW_EXCHANGE_RESPONDING && connection->has_left) {
         gw_connection_cut(connection, &gw_http_client_left);
         return;
@@ -138,6 +142,7 @@ void gw_connection_cut(struct gw_connection *connection, const struct gw_metric 
     if (reason != NULL)
         gw_connection_count(connection, reason);
     gw_connection_shut(connection);
+    gw_connection_end_tunnel(connection);
     if (connection->ex != NULL && connection->is_begun)
         gw_exchange_abandon(connection->ex);
     gw_connection_resume(connection);
@@ -428,6 +433,7 @@ static struct gw_connection *open_connection(struct gw_listener *listener,
 
 static void close_connection(struct gw_connection *connection)
 {
+    gw_connection_end_tunnel(connection);
     if (connection->ex != NULL)
         end_exchange(connection, false);
     if (connection->is_suspended)

@@ -128,7 +128,7 @@ static void on_sweep(struct gw_timer *timer)
     for (struct gw_list *node = listener->connections.next; node != &listener->connections;
          node = node->next) {
         struct gw_connection *connection = GW_LIST_ITEM(node, struct gw_connection, all_node);
-        if (!connection->is_suspended)
+        if (!connection->is_suspended || connection->phase == GW_PHASE_TUNNEL)
             continue;
         batch[count++] = connection;
         if (count == SWEEP_BATCH) {
@@ -261,7 +261,9 @@ void gw_listener_drain(struct gw_listener *listener)
     for (struct gw_list *node = listener->connections.next; node != &listener->connections;
          node = node->next) {
         struct gw_connection *connection = GW_LIST_ITEM(node, struct gw_connection, all_node);
-        if (connection->ex == NULL && connection->has_served)
+        if (connection->phase == GW_PHASE_TUNNEL)
+            gw_connection_drain_tunnel(connection);
+        else if (connection->ex == NULL && connection->has_served)
             gw_connection_cut(connection, NULL);
         else if (connection->ex == NULL) /* its first request may be on its way */
             gw_timer_start(listener->config.loop, &connection->deadline, DRAIN_GRACE_NS,
@@ -283,6 +285,7 @@ void gw_listener_get_stats(const struct gw_listener *listener, struct gw_listene
         .exchanges = listener->exchange_count,
         .waiting = listener->waiting_count,
         .suspended = listener->suspended_count,
+        .tunnels = listener->tunnel_count,
     };
 }
 

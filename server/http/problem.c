@@ -29,6 +29,7 @@ static const struct gw_problem_type problem_types[] = {
     {"misdirected-request", 421, "The host is not served here"},
     {"rate-limited", 429, "Too many requests"},
     {"too-many-failed-tokens", 429, "Too many tokens from this address were bad"},
+    {"upgrade-required", 426, "The resource speaks WebSocket only"},
     {"header-too-large", 431, "The request head is larger than allowed"},
     {"internal-error", 500, "The gateway failed"},
     {"not-implemented", 501, "The method is not known"},
