@@ -59,6 +59,7 @@ struct gw_config_listener {
     size_t pool_bytes; /* memory of one connection */
     const struct gw_cidr *proxies;
     size_t proxy_count;
+    bool needs_proxy_header;          /* from those, and only they may come */
     bool takes_client_cert;           /* RFC 9440, from those */
     struct gw_str client_cert_ca_pem; /* verifies it; not given: the proxy did */
 };

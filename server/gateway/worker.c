@@ -340,6 +340,7 @@ static int add_listeners(struct gw_worker_thread *worker, const struct gw_worker
             .handler = &gw_request_handler,
             .handler_self = &worker->requests,
             .trust = &setup->snapshot->trust[i],
+            .needs_proxy_header = from->needs_proxy_header,
             .max_connections = from->max_connections / setup->count + 1,
             .pool_bytes = from->pool_bytes,
             .head_timeout_ns = from->head_timeout_ns,

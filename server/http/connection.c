@@ -414,8 +414,9 @@ static struct gw_connection *open_connection(struct gw_listener *listener,
     connection->listener = listener;
     connection->mhd = mhd;
     connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    const struct sockaddr *address =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    const struct sockaddr *address = listener->acceptor.told;
+    if (address == NULL)
+        address = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
     socklen_t address_len = address->sa_family == AF_INET6  ? sizeof(struct sockaddr_in6)
                             : address->sa_family == AF_INET ? sizeof(struct sockaddr_in)
                                                             : 0;
@@ -428,6 +429,8 @@ static struct gw_connection *open_connection(struct gw_listener *listener,
     listener->connection_count++;
     gw_connection_open_tls(connection);
     gw_connection_start_idle(connection);
+    if (listener->is_draining)
+        gw_connection_start_deadline(connection, GW_DRAIN_GRACE_NS);
     return connection;
 }
 

@@ -4,6 +4,7 @@
 #include <microhttpd.h>
 
 #include "server/core/list.h"
+#include "server/http/acceptor.h"
 #include "server/http/exchange.h"
 #include "server/http/linger.h"
 #include "server/http/listener.h"
@@ -72,6 +73,7 @@ struct gw_listener {
     struct gw_list connections;
     struct gw_list waiting;
     struct gw_linger linger;
+    struct gw_acceptor acceptor; /* zeroed where the library accepts */
     size_t connection_count;
     size_t waiting_count;
     size_t suspended_count;
@@ -108,6 +110,8 @@ void gw_connection_cut(struct gw_connection *connection, const struct gw_metric 
 
 void gw_connection_count(struct gw_connection *connection, const struct gw_metric *metric);
 
+/* What a draining listener gives a first request to come. */
+#define GW_DRAIN_GRACE_NS GW_NS_PER_SECOND
 /* How often an upload is looked at. */
 #define GW_BODY_TICK_NS (5 * GW_NS_PER_SECOND)
 /* (Re)starts the connection's one deadline. */
