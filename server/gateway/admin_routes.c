@@ -98,5 +98,9 @@ const struct gw_admin_route gw_admin_routes[] = {
     {GW_METHOD_GET, "/consumers/{name}", gw_admin_consumer_show, NULL, false, NULL},
     {GW_METHOD_DELETE, "/consumers/{name}", gw_admin_consumer_remove, NULL, false,
      "consumer.remove"},
+
+    {GW_METHOD_GET, "/idempotency", gw_admin_keyed_show, NULL, false, NULL},
+    {GW_METHOD_POST, "/idempotency/resolve", gw_admin_keyed_resolve, gw_admin_keyed_fields, false,
+     "idempotency.resolve"},
     {0},
 };

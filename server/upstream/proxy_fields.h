@@ -5,7 +5,7 @@
 #include "server/upstream/backend.h"
 
 #define GW_MAX_OWN_FIELDS \
-    6 /* Via, Forwarded, X-Request-Id, traceparent, tracestate; Authorization */
+    8 /* Via, Forwarded, X-Request-Id, traceparent, tracestate; Authorization; WebSocket's two */
 #define GW_MAX_PROXY_FIELDS (GW_MAX_REQUEST_FIELDS + GW_MAX_BACKEND_FIELDS + GW_MAX_OWN_FIELDS)
 
 /* How many fields the request to the backend has at the most, with an Authorization of ours. */
