@@ -73,6 +73,19 @@ void proxy_refuse(struct proxy *proxy, const char *problem, const char *detail, 
 
 /* --- the answer's body --- */
 
+/* The last byte of a known length is the end: nobody asks what comes behind it. */
+static void mirror_answer(struct proxy *proxy, const char *bytes, size_t len)
+{
+    if (proxy->mirror == NULL)
+        return;
+    gw_mirror_feed(proxy->mirror, bytes, len);
+    proxy->left_bytes -= (int64_t)len;
+    if (proxy->left_bytes == 0) {
+        gw_mirror_end(proxy->mirror, proxy->ex->record.upstream_status);
+        proxy->mirror = NULL;
+    }
+}
+
 static ssize_t read_answer(struct proxy *proxy, char *out, size_t capacity)
 {
     if (proxy->has_failed)
@@ -90,8 +103,8 @@ static ssize_t read_answer(struct proxy *proxy, char *out, size_t capacity)
     } else if (count == 0) {
         proxy_try_end(attempt);
         depart(proxy, true);
-    } else if (proxy->mirror != NULL) {
-        gw_mirror_feed(proxy->mirror, out, (size_t)count);
+    } else {
+        mirror_answer(proxy, out, (size_t)count);
     }
     return count;
 }
@@ -146,6 +159,7 @@ static void accept(struct proxy *proxy, const struct gw_http_answer_head *head)
 
     ex->record.upstream_head_ns = gw_clock_monotonic_ns();
     ex->record.upstream_status = head->status;
+    proxy->left_bytes = head->body_bytes;
     if (head->status == 401 && proxy->backend->credentials != NULL) {
         refuse_unauthorised(proxy);
         return;
