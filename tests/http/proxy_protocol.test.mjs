@@ -205,6 +205,18 @@ describe('who may tell', () => {
     client.send(Buffer.concat([v1('192.0.2.7'), requestOf(gw)]));
     assert.equal((await client.response()).status, 200);
     client.destroy();
+
+    // What waits for a restart leaves those in place that are let in now.
+    for (const change of [(it) => Object.assign(it, { proxy_protocol: 'off', trusted_proxies: [] }), (it) => (it.address = '127.0.0.9:0')]) {
+      gw.rewriteConfig((config) => change(config.listeners[0]));
+      assert.equal((await gw.reload()).status, 200);
+      assert.match(gw.stderr, /takes effect with a restart/);
+      const late = await RawClient.open(gw.port, { localAddress: '127.0.0.2' });
+      late.send(Buffer.concat([v1('192.0.2.7'), requestOf(gw)]));
+      assert.equal((await late.response()).status, 200);
+      late.destroy();
+      await assertRefused(gw, v1('192.0.2.7'), { reason: 'untrusted-peer' });
+    }
   });
 
   test('proxy_protocol needs trusted_proxies', async (t) => {
