@@ -31,6 +31,10 @@ const struct gw_metric gw_http_refused = {CUT_NAME, CUT_HELP, "reason=\"too-many
 const struct gw_metric gw_http_client_left = {CUT_NAME, CUT_HELP, "reason=\"client-left\"", false};
 const struct gw_metric gw_http_expired_streams = {CUT_NAME, CUT_HELP, "reason=\"token-expired\"",
                                                   false};
+const struct gw_metric gw_http_idle_tunnels = {CUT_NAME, CUT_HELP, "reason=\"websocket-idle\"",
+                                               false};
+const struct gw_metric gw_http_old_tunnels = {CUT_NAME, CUT_HELP, "reason=\"websocket-old\"",
+                                              false};
 const struct gw_metric gw_http_certificate_absent = {CERTIFICATE_NAME, CERTIFICATE_HELP,
                                                      "reason=\"absent\"", false};
 const struct gw_metric gw_http_certificate_untrusted = {CERTIFICATE_NAME, CERTIFICATE_HELP,

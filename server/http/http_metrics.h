@@ -17,3 +17,4 @@ extern const struct gw_metric gw_http_undrained;
 extern const struct gw_metric gw_http_refused;
 extern const struct gw_metric gw_http_client_left;
 extern const struct gw_metric gw_http_expired_streams;
+extern const struct gw_metric gw_http_idle_tunnels, gw_http_old_tunnels;

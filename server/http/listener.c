@@ -106,7 +106,11 @@ static void look_at(struct gw_connection **connections, size_t count)
     if (poll(fds, count, 0) <= 0)
         return;
     for (size_t i = 0; i < count; i++) {
-        if (fds[i].revents != 0)
+        if (fds[i].revents == 0)
+            continue;
+        if (gw_connection_must_stay(connections[i]))
+            connections[i]->has_left = true;
+        else
             gw_connection_cut(connections[i], &gw_http_client_left);
     }
 }
@@ -125,7 +129,7 @@ static void on_sweep(struct gw_timer *timer)
     for (struct gw_list *node = listener->connections.next; node != &listener->connections;
          node = node->next) {
         struct gw_connection *connection = GW_LIST_ITEM(node, struct gw_connection, all_node);
-        if (!connection->is_suspended)
+        if (!connection->is_suspended || connection->phase == GW_PHASE_TUNNEL)
             continue;
         batch[count++] = connection;
         if (count == SWEEP_BATCH) {
@@ -273,7 +277,9 @@ void gw_listener_drain(struct gw_listener *listener)
     for (struct gw_list *node = listener->connections.next; node != &listener->connections;
          node = node->next) {
         struct gw_connection *connection = GW_LIST_ITEM(node, struct gw_connection, all_node);
-        if (connection->ex == NULL && connection->has_served)
+        if (connection->phase == GW_PHASE_TUNNEL)
+            gw_connection_drain_tunnel(connection);
+        else if (connection->ex == NULL && connection->has_served)
             gw_connection_cut(connection, NULL);
         else if (connection->ex == NULL) /* its first request may be on its way */
             gw_timer_start(listener->config.loop, &connection->deadline, GW_DRAIN_GRACE_NS,
@@ -295,6 +301,7 @@ void gw_listener_get_stats(const struct gw_listener *listener, struct gw_listene
         .exchanges = listener->exchange_count,
         .waiting = listener->waiting_count,
         .suspended = listener->suspended_count,
+        .tunnels = listener->tunnel_count,
     };
 }
 

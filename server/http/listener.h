@@ -70,7 +70,7 @@ void gw_listener_drain(struct gw_listener *listener);
 bool gw_listener_is_empty(const struct gw_listener *listener);
 
 struct gw_listener_stats {
-    size_t connections, exchanges, waiting, suspended;
+    size_t connections, exchanges, waiting, suspended, tunnels;
 };
 void gw_listener_get_stats(const struct gw_listener *listener, struct gw_listener_stats *out_stats);
 
