@@ -329,14 +329,25 @@ static enum gw_verdict keep_answer(void *self, struct gw_exchange *ex)
     return start_end(keyed, GW_STR("answered"), text);
 }
 
+static enum outcome outcome_so_far(const struct gw_exchange *ex)
+{
+    const struct gw_exchange_record *record = &ex->record;
+    enum outcome outcome = outcome_of(record->upstream_status, record->was_sent, was_replaced(ex));
+
+    /* The last try was refused; of one before it, which was sent, nothing may have been heard. */
+    if (outcome == OUTCOME_NOT_EXECUTED && record->was_sent && record->attempts > 1 &&
+        gw_effect_is_repeatable(ex->effect))
+        return OUTCOME_UNKNOWN;
+    return outcome;
+}
+
 static enum gw_verdict idempotency_on_response(void *self, struct gw_exchange *ex)
 {
     struct keyed *keyed = *gw_exchange_slot(ex, self);
 
     if (keyed == NULL || keyed->phase != CLAIMED)
         return GW_NEXT;
-    const struct gw_exchange_record *record = &ex->record;
-    enum outcome outcome = outcome_of(record->upstream_status, record->was_sent, was_replaced(ex));
+    enum outcome outcome = outcome_so_far(ex);
     if (outcome != OUTCOME_EXECUTED)
         return end_as(keyed, outcome);
     return gw_exchange_try_response_body(ex, keyed->policy->max_answer_bytes, keep_answer);
