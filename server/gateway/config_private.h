@@ -94,6 +94,10 @@ struct gw_str gw_config_path(struct gw_config_loader *loader, struct gw_str path
 GW_MUST_CHECK
 int gw_config_address_parse(struct gw_str text, struct gw_config_address *out_address);
 
+/* "redis-1.example:6379", "[::1]:26379". The host is borrowed, without brackets. 0, or -EINVAL. */
+GW_MUST_CHECK
+int gw_config_peer_parse(struct gw_str text, struct gw_str *out_host, uint16_t *out_port);
+
 /* scheme://host[:port][/path] without user, query and fragment. All parts are borrowed. */
 struct gw_config_url {
     struct gw_str scheme, authority;
