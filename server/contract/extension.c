@@ -226,6 +226,7 @@ void contract_read_operation_extension(struct contract_loading *loading,
     struct gw_place plan = gw_place_member(&extension, "plan");
     struct gw_place max_body = gw_place_member(&extension, "max_body");
     struct gw_place weight = gw_place_member(&extension, "weight");
+    struct gw_place websocket = gw_place_member(&extension, "websocket");
     struct gw_path_template template = *path;
     struct gw_error error;
 
@@ -255,4 +256,7 @@ void contract_read_operation_extension(struct contract_loading *loading,
     else if (json_is_real(max_body.value))
         contract_error(loading, &max_body, "a size is a whole number");
     operation->weight = read_weight(loading, &weight);
+    operation->is_websocket = json_is_true(websocket.value);
+    if (operation->is_websocket && operation->method != GW_METHOD_GET)
+        contract_error(loading, &websocket, "a WebSocket begins with GET (RFC 6455)");
 }

@@ -143,6 +143,7 @@ static void read_operation(struct contract_loading *loading, struct path_item *i
     read_security(loading, place, operation);
     contract_read_operation_extension(loading, place, &item->path, operation);
     read_keying(loading, place, item, operation);
+    contract_read_cache(loading, place, &item->rules.extension, &item->path, operation);
     read_rules(loading, place, item, operation);
 }
 

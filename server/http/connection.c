@@ -82,6 +82,10 @@ static void on_wake(struct gw_exchange *ex)
 {
     struct gw_connection *connection = ex->io_self;
 
+    if (connection->phase == GW_PHASE_TUNNEL) {
+        gw_connection_pump(connection);
+        return;
+    }
     if (ex->state == GW_EXCHANGE_RESPONDING && connection->has_left) {
         gw_connection_cut(connection, &gw_http_client_left);
         return;
@@ -138,6 +142,7 @@ void gw_connection_cut(struct gw_connection *connection, const struct gw_metric 
     if (reason != NULL)
         gw_connection_count(connection, reason);
     gw_connection_shut(connection);
+    gw_connection_end_tunnel(connection);
     if (connection->ex != NULL && connection->is_begun)
         gw_exchange_abandon(connection->ex);
     gw_connection_resume(connection);
@@ -409,8 +414,9 @@ static struct gw_connection *open_connection(struct gw_listener *listener,
     connection->listener = listener;
     connection->mhd = mhd;
     connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    const struct sockaddr *address =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    const struct sockaddr *address = listener->acceptor.told;
+    if (address == NULL)
+        address = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
     socklen_t address_len = address->sa_family == AF_INET6  ? sizeof(struct sockaddr_in6)
                             : address->sa_family == AF_INET ? sizeof(struct sockaddr_in)
                                                             : 0;
@@ -423,11 +429,14 @@ static struct gw_connection *open_connection(struct gw_listener *listener,
     listener->connection_count++;
     gw_connection_open_tls(connection);
     gw_connection_start_idle(connection);
+    if (listener->is_draining)
+        gw_connection_start_deadline(connection, GW_DRAIN_GRACE_NS);
     return connection;
 }
 
 static void close_connection(struct gw_connection *connection)
 {
+    gw_connection_end_tunnel(connection);
     if (connection->ex != NULL)
         end_exchange(connection, false);
     if (connection->is_suspended)

@@ -29,6 +29,7 @@ static const struct gw_problem_type problem_types[] = {
     {"misdirected-request", 421, "The host is not served here"},
     {"rate-limited", 429, "Too many requests"},
     {"too-many-failed-tokens", 429, "Too many tokens from this address were bad"},
+    {"upgrade-required", 426, "The resource speaks WebSocket only"},
     {"header-too-large", 431, "The request head is larger than allowed"},
     {"internal-error", 500, "The gateway failed"},
     {"not-implemented", 501, "The method is not known"},
@@ -41,6 +42,7 @@ static const struct gw_problem_type problem_types[] = {
     {"backend-throttled", 503, "The backend has asked for a pause"},
     {"backend-unavailable", 503, "The backend is not asked for now"},
     {"backend-overloaded", 503, "The backend takes no more calls"},
+    {"not-cached", 504, "No answer is kept, and none was to be fetched"},
     {"backend-timeout", 504, "The backend did not answer in time"},
     {NULL, 0, NULL},
 };

@@ -59,6 +59,7 @@ struct gw_backend_config {
     const struct gw_field *fields; /* added to every request, in place of the caller's */
     size_t field_count;
     uint64_t first_byte_ns, total_ns, idle_ns;
+    uint64_t websocket_idle_ns, websocket_total_ns;
     bool sends_bearer;                        /* the caller's Authorization goes on to it */
     struct gw_credentials_config credentials; /* ours for it */
     struct gw_effect effect;                  /* of writes */
