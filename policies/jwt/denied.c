@@ -18,6 +18,7 @@ struct source {
     uint64_t id;         /* 0: nobody */
     uint64_t seen_ns;    /* when the last bad token came */
     uint64_t full_at_ns; /* when the budget will be full again; in the past if it is */
+    uint64_t calm_at_ns; /* likewise, of refusals */
     unsigned next;       /* the oldest token */
     struct denied_token tokens[DENIED_TOKENS_PER_SOURCE];
 };
@@ -126,4 +127,19 @@ void denied_table_charge(struct denied_table *table, uint64_t id, unsigned count
     uint64_t from_ns = source->full_at_ns > now_ns ? source->full_at_ns : now_ns;
     source->seen_ns = now_ns;
     source->full_at_ns = from_ns + count * rules->regain_ns;
+}
+
+uint64_t denied_table_delay_ns(struct denied_table *table, uint64_t id,
+                               const struct denied_rules *rules, uint64_t now_ns)
+{
+    if (rules->regain_ns == 0)
+        return 0;
+    struct source *source = take_place(table, id);
+    uint64_t room_ns = rules->burst * rules->regain_ns;
+    uint64_t from_ns = source->calm_at_ns > now_ns ? source->calm_at_ns : now_ns;
+    bool is_over = from_ns - now_ns + rules->regain_ns > room_ns;
+    source->seen_ns = now_ns;
+    if (!is_over)
+        source->calm_at_ns = from_ns + rules->regain_ns;
+    return is_over ? DENIED_DELAY_NS : 0;
 }

@@ -18,6 +18,7 @@
 
 #define DENIED_MAX_SOURCES 1024
 #define DENIED_TOKENS_PER_SOURCE 8
+#define DENIED_DELAY_NS UINT64_C(250000000)
 
 struct denied_rules {
     uint64_t memory_ns; /* how long a bad token is known; 0: not at all */
@@ -47,6 +48,12 @@ uint64_t denied_table_wait_ns(const struct denied_table *table, uint64_t id,
 /* It was verified, and is bad under these keys. */
 void denied_table_add(struct denied_table *table, uint64_t id, const struct token_key *token,
                       uint64_t key_set, const struct denied_rules *rules, uint64_t now_ns);
+
+/* A token from there is refused, for whatever reason. How long the answer should be held back: 0,
+ * or, of an address whose tokens are refused faster than the budget regains, a fixed while. Who
+ * waits for one answer before he sends the next then sends little. */
+uint64_t denied_table_delay_ns(struct denied_table *table, uint64_t id,
+                               const struct denied_rules *rules, uint64_t now_ns);
 
 /* Takes `count` verifications, which came to nothing, off the budget. */
 void denied_table_charge(struct denied_table *table, uint64_t id, unsigned count,

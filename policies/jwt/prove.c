@@ -229,6 +229,12 @@ struct token_key prover_key(const struct prover *prover, struct gw_str token)
     return token_key_of(prover->memory->cache, token, 0);
 }
 
+uint64_t prover_delay_ns(const struct prover *prover, const struct proof *proof)
+{
+    return denied_table_delay_ns(prover->memory->denied, denied_source_of(proof->peer),
+                                 &prover->denied_rules, proof->now_ns);
+}
+
 enum jose_verdict prover_prove(struct prover *prover, struct proof *proof)
 {
     struct attempt attempt = {.prover = prover, .proof = proof};

@@ -76,6 +76,9 @@ bool prover_accepts_dpop(const struct prover *prover, const struct gw_operation 
 /* Under which an issuer's provider is asked about a token. */
 struct token_key prover_key(const struct prover *prover, struct gw_str token);
 
+/* The token was refused: how long the answer should be held back; see denied.h. */
+uint64_t prover_delay_ns(const struct prover *prover, const struct proof *proof);
+
 /* JOSE_OK, and the proof is filled in; or why not. Scopes are not looked at. */
 GW_MUST_CHECK
 enum jose_verdict prover_prove(struct prover *prover, struct proof *proof);

@@ -37,26 +37,20 @@ static uint64_t ticks_to_ns(uint64_t ticks)
            (ticks % GCRA_TICKS_PER_SECOND * 125 + 1) / 2;
 }
 
-struct gcra_decision gcra_decide(const struct gcra_rate *rate, int64_t outcome_ticks)
+static struct limit_answer admitted(const struct gcra_rate *rate, uint64_t debt_ticks)
 {
-    struct gcra_decision decision = {.is_admitted = outcome_ticks >= 0};
-
-    if (!decision.is_admitted) {
-        decision.reset_ns = ticks_to_ns((uint64_t)-outcome_ticks);
-        return decision;
-    }
-    uint64_t debt_ticks = (uint64_t)outcome_ticks;
-    if (debt_ticks > rate->room_ticks)
-        debt_ticks = rate->room_ticks; /* the limit was lowered meanwhile */
     uint64_t left_ticks = rate->room_ticks - debt_ticks;
-    decision.remaining = left_ticks / rate->step_ticks;
-    decision.reset_ns =
-        ticks_to_ns(decision.remaining > 0 ? debt_ticks : rate->step_ticks - left_ticks);
-    return decision;
+    uint64_t remaining = left_ticks / rate->step_ticks;
+
+    return (struct limit_answer){
+        .is_admitted = true,
+        .remaining = remaining,
+        .reset_ns = ticks_to_ns(remaining > 0 ? debt_ticks : rate->step_ticks - left_ticks),
+    };
 }
 
-struct gcra_decision gcra_take(uint64_t *full_at_ticks, const struct gcra_rate *rate,
-                               uint64_t now_ticks)
+struct limit_answer gcra_take(uint64_t *full_at_ticks, const struct gcra_rate *rate,
+                              uint64_t weight, uint64_t now_ticks)
 {
     uint64_t full_at = *full_at_ticks > now_ticks ? *full_at_ticks : now_ticks;
 
@@ -65,9 +59,26 @@ struct gcra_decision gcra_take(uint64_t *full_at_ticks, const struct gcra_rate *
     if (full_at - now_ticks > rate->room_ticks)
         full_at = now_ticks + rate->room_ticks;
 
-    uint64_t debt_ticks = full_at + rate->step_ticks - now_ticks;
-    if (debt_ticks > rate->room_ticks)
-        return gcra_decide(rate, -(int64_t)(debt_ticks - rate->room_ticks));
-    *full_at_ticks = full_at + rate->step_ticks;
-    return gcra_decide(rate, (int64_t)debt_ticks);
+    uint64_t owed_ticks = full_at - now_ticks;
+    uint64_t left_ticks = rate->room_ticks - owed_ticks;
+    struct limit_answer refused = {.remaining = left_ticks / rate->step_ticks};
+    if (weight > rate->room_ticks / rate->step_ticks) {
+        refused.reset_ns = ticks_to_ns(rate->room_ticks);
+        return refused;
+    }
+    if (rate->step_ticks * weight > left_ticks) {
+        refused.reset_ns = ticks_to_ns(rate->step_ticks * weight - left_ticks);
+        return refused;
+    }
+    *full_at_ticks = full_at + rate->step_ticks * weight;
+    return admitted(rate, owed_ticks + rate->step_ticks * weight);
+}
+
+uint64_t gcra_owed(uint64_t full_at_ticks, const struct gcra_rate *rate, uint64_t now_ticks)
+{
+    uint64_t owed_ticks = full_at_ticks > now_ticks ? full_at_ticks - now_ticks : 0;
+
+    if (owed_ticks > rate->room_ticks)
+        owed_ticks = rate->room_ticks;
+    return owed_ticks / rate->step_ticks + (owed_ticks % rate->step_ticks > 0);
 }

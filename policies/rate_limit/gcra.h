@@ -1,13 +1,13 @@
 /* GCRA, the generic cell rate algorithm: the arithmetic of the rate limit, and nothing else.
  *
  * A subject's state is one number: the time at which its bucket will be full again. Times are whole
- * ticks of 1/16 µs, so that nothing is rounded while counting; the Lua script (script.c) does the
+ * ticks of 1/16 µs, so that nothing is rounded while counting; the script (script.c) does the
  * same steps on the same numbers, which stay below 2^53 there. Pure; the caller serialises. */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
+#include "answer.h"
 #include "server/core/attr.h"
 
 #define GCRA_TICKS_PER_SECOND UINT64_C(16000000)
@@ -20,13 +20,6 @@ struct gcra_rate {
     uint64_t room_ticks; /* time to regain a whole burst */
 };
 
-/* What one request was told. */
-struct gcra_decision {
-    bool is_admitted;
-    uint64_t remaining; /* further requests that would be admitted at this moment */
-    uint64_t reset_ns;  /* until the whole burst is there again; if remaining is 0: until one is */
-};
-
 /* Allows `limit` requests per window, evenly, and `burst` at once. Returns 0; -EINVAL if a number
  * is 0; -ERANGE if it is more than GCRA_MAX_PER_SECOND, or takes years to fill up. */
 GW_MUST_CHECK
@@ -34,10 +27,10 @@ int gcra_rate_init(uint64_t limit, uint64_t window_ns, uint64_t burst, struct gc
 
 uint64_t gcra_ticks(uint64_t ns);
 
-/* Takes one request at `now_ticks` from the state, which is unchanged if it is refused. All zeroes
- * is a full bucket. */
-struct gcra_decision gcra_take(uint64_t *full_at_ticks, const struct gcra_rate *rate,
-                               uint64_t now_ticks);
+/* Takes `weight` requests at once at `now_ticks` from the state, which is unchanged if they are
+ * refused. All zeroes is a full bucket. What is heavier than the burst is refused always. */
+struct limit_answer gcra_take(uint64_t *full_at_ticks, const struct gcra_rate *rate,
+                              uint64_t weight, uint64_t now_ticks);
 
-/* What the script's number means: >= 0 is the debt after an admission, < 0 the time until one. */
-struct gcra_decision gcra_decide(const struct gcra_rate *rate, int64_t outcome_ticks);
+/* How many requests the state still owes, a part of one counted whole. */
+uint64_t gcra_owed(uint64_t full_at_ticks, const struct gcra_rate *rate, uint64_t now_ticks);

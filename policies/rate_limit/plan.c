@@ -5,21 +5,22 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "server/core/arena.h"
-#include "server/core/clock.h"
+#include "lease.h"
 
 #define MAX_PLANS 1000
-#define MAX_NAME_BYTES 64
-#define DEFAULT_WINDOW_NS (60 * GW_NS_PER_SECOND)
-#define MAX_WINDOW_NS (366 * 86400 * (int64_t)GW_NS_PER_SECOND)
+#define TABLE_MAX_BYTES (32 * 1024 * 1024)
 
+/* A plan of one limit is written as that limit. */
 const struct gw_option plan_options[] = {
-    {"limit", GW_INT, 1, 1000000000, NULL, "Requests per window, spread evenly.", NULL, NULL,
-     GW_OPTION_REQUIRED},
-    {"window", GW_DURATION, (int64_t)GW_NS_PER_SECOND, MAX_WINDOW_NS, "60s",
-     "The time in which `limit` requests are regained; whole seconds.", NULL, NULL, 0},
-    {"burst", GW_INT, 1, 1000000000, NULL,
-     "Requests that may come at once after a pause; left out, as many as `limit`.", NULL, NULL, 0},
+    {"limit", GW_INT, 1, 1000000000, NULL,
+     "The short form, a plan of one limit: `limit` requests per `window`.", NULL, NULL, 0},
+    {"window", GW_DURATION, 1000000000, INT64_C(366) * 86400 * 1000000000, NULL,
+     "Of the short form; 60s if left out.", NULL, NULL, 0},
+    {"burst", GW_INT, 1, 1000000000, NULL, "Of the short form, see `limits`.", NULL, NULL, 0},
+    {"mode", GW_ENUM, 0, 0, NULL, "Of the short form, see `limits`.", NULL, "leased exact", 0},
+    {"limits", GW_MAP, 1, PLAN_MAX_LIMITS, NULL,
+     "Several limits at once, by name; a request must be within each of them.", limit_options, NULL,
+     0},
     {"grants", GW_LIST, 0, 1000, NULL,
      "Namespaces whose contracts may name this plan, such as `/system/*`; left out, none may.",
      NULL, NULL, 0},
@@ -27,7 +28,7 @@ const struct gw_option plan_options[] = {
 };
 
 /* It stands within quotes in a header and behind a colon in a Redis key. */
-static bool is_plan_name(const char *name)
+static bool is_name(const char *name)
 {
     size_t len = strlen(name);
 
@@ -35,66 +36,137 @@ static bool is_plan_name(const char *name)
         if (!isalnum((unsigned char)name[i]) && strchr("-_.", name[i]) == NULL)
             return false;
     }
-    return len > 0 && len <= MAX_NAME_BYTES;
+    return len > 0 && len <= LIMIT_NAME_BYTES;
 }
 
-static uint64_t number_of(const json_t *object, const char *key, uint64_t otherwise)
-{
-    const json_t *value = json_object_get(object, key);
+/* --- groups --- */
 
-    return json_is_integer(value) && json_integer_value(value) > 0
-               ? (uint64_t)json_integer_value(value)
-               : otherwise;
+static struct plan_group *group_of(struct plan *plan, const struct scope *scope)
+{
+    for (size_t i = 0; i < plan->group_count; i++) {
+        if (scope_is_equal(&plan->groups[i].scope, scope))
+            return &plan->groups[i];
+    }
+    struct plan_group *group = &plan->groups[plan->group_count++];
+    *group = (struct plan_group){
+        .plan = plan, .scope = *scope, .is_leased = true, .lease_max = UINT64_MAX};
+    return group;
 }
 
-static int print_texts(struct gw_arena *memory, const char *name, struct plan *plan)
+static int add_to_group(struct plan *plan, const struct limit *limit, const char *where,
+                        struct gw_error *error)
 {
-    uint64_t window_s = plan->window_ns / GW_NS_PER_SECOND;
+    struct plan_group *group = group_of(plan, &limit->scope);
+    uint64_t lease = lease_max(limit_capacity(limit));
 
-    plan->name = gw_arena_printf(memory, "%s", name);
-    plan->step = gw_arena_printf(memory, "%llu", (unsigned long long)plan->rate.step_ticks);
-    plan->room = gw_arena_printf(memory, "%llu", (unsigned long long)plan->rate.room_ticks);
-    plan->current_prefix = gw_arena_printf(memory, "\"%s\";r=", name);
-    if (plan->burst == plan->limit)
-        plan->policy =
-            gw_arena_printf(memory, "\"%s\";q=%llu;w=%llu", name, (unsigned long long)plan->limit,
-                            (unsigned long long)window_s);
-    else
-        plan->policy = gw_arena_printf(
-            memory, "\"%s\";q=%llu;w=%llu;burst=%llu", name, (unsigned long long)plan->limit,
-            (unsigned long long)window_s, (unsigned long long)plan->burst);
-    bool is_whole = plan->name.ptr != NULL && plan->step.ptr != NULL && plan->room.ptr != NULL &&
-                    plan->current_prefix.ptr != NULL && plan->policy.ptr != NULL;
-    return is_whole ? 0 : -ENOMEM;
+    if (limit->kind == LIMIT_CONCURRENT && group->slots != NULL)
+        return gw_error_set_at(error, -EINVAL, where,
+                               "a plan has one concurrent limit for each scope");
+    if (limit->kind == LIMIT_CONCURRENT)
+        group->slots = limit;
+    group->limits[group->limit_count++] = limit;
+    group->is_leased = group->is_leased && limit->is_leased;
+    group->lease_max = lease < group->lease_max ? lease : group->lease_max;
+    return 0;
+}
+
+static int finish_groups(struct plan_table *table, struct plan *plan)
+{
+    for (size_t i = 0; i < plan->group_count; i++) {
+        struct plan_group *group = &plan->groups[i];
+        group->leases_max = gw_arena_printf(&table->memory, "%llu",
+                                            (unsigned long long)group->lease_max * LEASE_PER_LIMIT /
+                                                LEASES_PER_LIMIT);
+        if (group->leases_max.ptr == NULL)
+            return -ENOMEM;
+        if (group->limit_count > table->max_limits)
+            table->max_limits = group->limit_count;
+    }
+    return 0;
+}
+
+/* --- texts --- */
+
+static int join_policies(struct gw_arena *memory, struct plan *plan)
+{
+    plan->policy = plan->limits[0].policy;
+    for (size_t i = 0; i < plan->limit_count; i++) {
+        if (i > 0)
+            plan->policy = gw_arena_printf(memory, "%.*s, %.*s", GW_STR_ARG(plan->policy),
+                                           GW_STR_ARG(plan->limits[i].policy));
+        plan->texts_bytes += plan->limits[i].prefix.len;
+        if (plan->policy.ptr == NULL)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* --- reading --- */
+
+static int read_limits(struct plan_table *table, struct plan *plan, const json_t *section,
+                       const char *plan_where, struct gw_error *error)
+{
+    char where[sizeof("/plans//limits/") + 2 * LIMIT_NAME_BYTES];
+    const char *name;
+    json_t *item;
+    int rc = 0;
+
+    json_object_foreach((json_t *)section, name, item)
+    {
+        if (!is_name(name) || plan->limit_count == PLAN_MAX_LIMITS)
+            return gw_error_set_at(error, -EINVAL, plan_where,
+                                   "a plan has at most %d limits, and a limit's name 1 to %d "
+                                   "letters, digits, '-', '_' or '.'",
+                                   PLAN_MAX_LIMITS, LIMIT_NAME_BYTES);
+        snprintf(where, sizeof(where), "%s/limits/%s", plan_where, name);
+        struct limit *limit = &plan->limits[plan->limit_count++];
+        struct gw_str full =
+            gw_arena_printf(&table->memory, "%.*s.%s", GW_STR_ARG(plan->name), name);
+        if (full.ptr == NULL)
+            return gw_error_set(error, -ENOMEM, "no memory for the plans");
+        rc = limit_read(&table->memory, full, item, where, limit, error);
+        if (rc == 0)
+            rc = add_to_group(plan, limit, where, error);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int read_single(struct plan_table *table, struct plan *plan, const json_t *section,
+                       const char *where, struct gw_error *error)
+{
+    int rc = limit_read(&table->memory, plan->name, section, where, &plan->limits[0], error);
+
+    plan->limit_count = 1;
+    return rc == 0 ? add_to_group(plan, &plan->limits[0], where, error) : rc;
 }
 
 static int read_plan(struct plan_table *table, const char *name, const json_t *section,
                      struct gw_error *error)
 {
     struct plan *plan = gw_arena_calloc(&table->memory, 1, sizeof(*plan));
-    char where[sizeof("/plans/") + MAX_NAME_BYTES];
+    const json_t *limits = json_object_get(section, "limits");
+    char where[sizeof("/plans/") + LIMIT_NAME_BYTES];
 
-    if (!is_plan_name(name))
+    if (!is_name(name))
         return gw_error_set_at(error, -EINVAL, "/plans",
                                "a plan's name has 1 to %d letters, digits, '-', '_' or '.'",
-                               MAX_NAME_BYTES);
-    if (plan == NULL)
+                               LIMIT_NAME_BYTES);
+    if (plan != NULL)
+        plan->name = gw_arena_copy(&table->memory, gw_str_of(name));
+    if (plan == NULL || plan->name.ptr == NULL)
         return gw_error_set(error, -ENOMEM, "no memory for the plans");
     snprintf(where, sizeof(where), "/plans/%s", name);
-    plan->limit = number_of(section, "limit", 0);
-    plan->window_ns = number_of(section, "window", DEFAULT_WINDOW_NS);
-    plan->burst = number_of(section, "burst", plan->limit);
-    if (plan->window_ns % GW_NS_PER_SECOND != 0)
-        return gw_error_set_at(error, -EINVAL, where, "the window must be whole seconds");
-    int rc = gcra_rate_init(plan->limit, plan->window_ns, plan->burst, &plan->rate);
-    if (rc == -EINVAL)
-        return gw_error_set_at(error, rc, where, "limit, window and burst must be above 0");
-    if (rc == -ERANGE)
-        return gw_error_set_at(error, rc, where,
-                               "a plan allows at most %d requests per second, and its burst must "
-                               "be regained within 4 years",
-                               GCRA_MAX_PER_SECOND);
-    rc = print_texts(&table->memory, name, plan);
+    if (limits != NULL && (limit_is_given(section) || json_object_size(limits) == 0))
+        return gw_error_set_at(error, -EINVAL, where, "a plan has either limits or one limit");
+    int rc = limits != NULL ? read_limits(table, plan, limits, where, error)
+                            : read_single(table, plan, section, where, error);
+    if (rc != 0)
+        return rc;
+    rc = join_policies(&table->memory, plan);
+    if (rc == 0)
+        rc = finish_groups(table, plan);
     if (rc == 0)
         rc = gw_map_add(&table->by_name, plan->name, plan);
     return rc == 0 ? 0 : gw_error_set(error, rc, "no memory for the plans (at most %d)", MAX_PLANS);
@@ -106,8 +178,9 @@ int plan_table_init(struct plan_table *table, const json_t *section, struct gw_e
     json_t *plan;
     int rc = 0;
 
+    *table = (struct plan_table){.max_limits = 1};
     gw_map_init(&table->by_name, MAX_PLANS);
-    gw_arena_init(&table->memory, 4096, 4 * 1024 * 1024);
+    gw_arena_init(&table->memory, 4096, TABLE_MAX_BYTES);
     json_object_foreach((json_t *)section, name, plan)
     {
         rc = read_plan(table, name, plan, error);
@@ -128,16 +201,4 @@ void plan_table_finish(struct plan_table *table)
 const struct plan *plan_table_find(const struct plan_table *table, struct gw_str name)
 {
     return gw_map_get(&table->by_name, name);
-}
-
-struct gcra_rate plan_share(const struct plan *plan, uint64_t sharers)
-{
-    uint64_t limit = plan->limit / sharers > 0 ? plan->limit / sharers : 1;
-    uint64_t burst = plan->burst / sharers > 0 ? plan->burst / sharers : 1;
-    struct gcra_rate rate;
-
-    /* Smaller numbers than a plan that was accepted: too slow to fill up is all that can happen. */
-    if (gcra_rate_init(limit, plan->window_ns, burst, &rate) != 0)
-        rate = (struct gcra_rate){GCRA_MAX_ROOM_TICKS, GCRA_MAX_ROOM_TICKS};
-    return rate;
 }

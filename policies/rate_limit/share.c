@@ -1,89 +1,140 @@
 #include "share.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include "server/core/clock.h"
 
-#include "server/core/hash.h"
-#include "server/core/list.h"
-#include "server/core/map.h"
+#define NOT_SOON_TICKS GCRA_MAX_ROOM_TICKS
 
-struct bucket {
-    struct gw_list node; /* most recently used first */
-    uint64_t full_at_ticks;
-    size_t key_len;
-    char key[SHARE_MAX_KEY_BYTES];
-};
-
-struct share {
-    struct gw_map map;
-    struct gw_list used;
-    size_t count, max_count;
-    struct bucket buckets[];
-};
-
-struct share *share_create(size_t max_subjects)
+static struct limit_answer take_rate(const struct share_question *question,
+                                     const struct limit *limit, struct share *share)
 {
-    struct share *share = calloc(1, sizeof(*share) + max_subjects * sizeof(struct bucket));
+    uint64_t amount = limit_share(limit->amount, question->sharers);
+    uint64_t burst = limit_share(limit->burst, question->sharers);
+    uint64_t weight = question->weight < burst ? question->weight : burst;
+    uint64_t now_ticks = gcra_ticks(question->now_ns);
+    struct gcra_rate rate;
 
-    if (share == NULL)
-        return NULL;
-    gw_map_init(&share->map, max_subjects);
-    gw_list_init(&share->used);
-    share->max_count = max_subjects;
-    return share;
+    /* Smaller numbers than those accepted: too slow to fill up is all that can happen. */
+    if (gcra_rate_init(amount, limit->window_ns, burst, &rate) != 0)
+        rate = (struct gcra_rate){NOT_SOON_TICKS / burst, NOT_SOON_TICKS};
+    struct limit_answer answer = gcra_take(&share->full_at_ticks, &rate, weight, now_ticks);
+    if (answer.is_admitted)
+        share_owe(limit, share, weight, question->now_ns);
+    return answer;
 }
 
-void share_destroy(struct share *share)
+static struct window_rule local_rule(const struct limit *limit, uint64_t amount)
 {
-    if (share == NULL)
+    return (struct window_rule){amount, limit->window.length_us,
+                                (amount + LIMIT_LOCAL_CELLS - 1) / LIMIT_LOCAL_CELLS};
+}
+
+static struct limit_answer take_window(const struct share_question *question,
+                                       const struct limit *limit, struct share *share)
+{
+    uint64_t amount = limit_share(limit->amount, question->sharers);
+    const struct window_rule rule = local_rule(limit, amount);
+
+    uint64_t weight = question->weight < amount ? question->weight : amount;
+    struct limit_answer answer =
+        window_take(&share->window, &rule, weight, question->now_ns / GW_NS_PER_US);
+    if (answer.is_admitted)
+        share_owe(limit, share, weight, question->now_ns);
+    return answer;
+}
+
+static struct limit_answer take_quota(const struct share_question *question,
+                                      const struct limit *limit, struct share *share)
+{
+    struct calendar_period period =
+        calendar_period_at(limit->unit, limit->offset_s, question->wall_s);
+
+    if (!limit->is_open)
+        return (struct limit_answer){.is_admitted = false};
+    if (share->period != period.number)
+        share->owed = 0;
+    share->period = period.number;
+    share_owe(limit, share, question->weight, question->now_ns);
+    return (struct limit_answer){
+        .is_admitted = true,
+        .remaining = limit->amount > share->owed ? limit->amount - share->owed : 0,
+        .reset_ns = (uint64_t)(period.end_s - question->wall_s) * GW_NS_PER_SECOND,
+    };
+}
+
+static struct limit_answer take_slot(const struct share_question *question,
+                                     const struct limit *limit)
+{
+    uint64_t amount = limit_share(limit->amount, question->sharers);
+    bool is_free = question->slots_held < amount;
+
+    return (struct limit_answer){
+        .is_admitted = is_free,
+        .remaining = is_free ? amount - question->slots_held - 1 : 0,
+        .reset_ns = is_free ? 0 : GW_NS_PER_SECOND,
+    };
+}
+
+static struct limit_answer take(const struct share_question *question, const struct limit *limit,
+                                struct share *share)
+{
+    share->window.cells = share->cells;
+    share->window.capacity = GW_COUNT_OF(share->cells);
+    switch (limit->kind) {
+    case LIMIT_RATE:
+        return take_rate(question, limit, share);
+    case LIMIT_WINDOW:
+        return take_window(question, limit, share);
+    case LIMIT_QUOTA:
+        return take_quota(question, limit, share);
+    case LIMIT_CONCURRENT:
+        break;
+    }
+    return take_slot(question, limit);
+}
+
+int share_take(const struct share_question *question, struct share *shares,
+               struct limit_answer *out_answers)
+{
+    struct share after[PLAN_MAX_LIMITS];
+    size_t count = question->group->limit_count;
+    int refused = SHARE_ADMITS;
+
+    for (size_t i = 0; i < count; i++) {
+        after[i] = shares[i];
+        out_answers[i] = take(question, question->group->limits[i], &after[i]);
+        if (!out_answers[i].is_admitted && refused == SHARE_ADMITS)
+            refused = (int)i;
+    }
+    for (size_t i = 0; i < count && refused == SHARE_ADMITS; i++)
+        shares[i] = after[i];
+    return refused;
+}
+
+void share_owe(const struct limit *limit, struct share *share, uint64_t units, uint64_t now_ns)
+{
+    uint64_t now_ticks = gcra_ticks(now_ns);
+
+    share->owed += units;
+    if (limit->kind != LIMIT_RATE)
         return;
-    gw_map_finish(&share->map);
-    free(share);
+    if (share->owed_at_ticks < now_ticks)
+        share->owed_at_ticks = now_ticks;
+    share->owed_at_ticks += limit->rate.step_ticks * units;
 }
 
-static struct bucket *take_bucket(struct share *share)
+uint64_t share_take_owed(const struct limit *limit, struct share *share, uint64_t now_ns)
 {
-    if (share->count < share->max_count)
-        return &share->buckets[share->count++];
+    const struct window_rule rule = local_rule(limit, limit->amount);
+    uint64_t owed = share->owed;
 
-    struct bucket *oldest = GW_LIST_ITEM(share->used.previous, struct bucket, node);
-    gw_list_remove(&oldest->node);
-    gw_map_remove(&share->map, gw_str_from(oldest->key, oldest->key_len));
-    return oldest;
-}
-
-static struct bucket *find_bucket(struct share *share, struct gw_str key)
-{
-    struct bucket *bucket = gw_map_get(&share->map, key);
-
-    if (bucket != NULL) {
-        gw_list_remove(&bucket->node);
-    } else {
-        bucket = take_bucket(share);
-        bucket->full_at_ticks = 0;
-        bucket->key_len = key.len;
-        memcpy(bucket->key, key.ptr, key.len);
-        int rc = gw_map_add(&share->map, gw_str_from(bucket->key, bucket->key_len), bucket);
-        (void)rc; /* without memory for the table it is only not found again */
+    share->window.cells = share->cells;
+    share->window.capacity = GW_COUNT_OF(share->cells);
+    if (limit->kind == LIMIT_RATE) {
+        owed = gcra_owed(share->owed_at_ticks, &limit->rate, gcra_ticks(now_ns));
+    } else if (limit->kind == LIMIT_WINDOW) {
+        uint64_t total = window_total(&share->window, &rule, now_ns / GW_NS_PER_US);
+        owed = owed < total ? owed : total; /* the rest is older than a window */
     }
-    gw_list_prepend(&share->used, &bucket->node);
-    return bucket;
-}
-
-struct gcra_decision share_take(struct share *share, struct gw_str key,
-                                const struct gcra_rate *rate, uint64_t now_ns)
-{
-    char digest[24];
-
-    if (key.len > SHARE_MAX_KEY_BYTES) {
-        int len = snprintf(digest, sizeof(digest), "#%016llx",
-                           (unsigned long long)gw_hash(gw_hash_process_key(), key));
-        key = gw_str_from(digest, (size_t)len);
-    }
-    return gcra_take(&find_bucket(share, key)->full_at_ticks, rate, gcra_ticks(now_ns));
-}
-
-size_t share_get_count(const struct share *share)
-{
-    return share->count;
+    share->owed = share->owed_at_ticks = 0;
+    return limit->kind == LIMIT_CONCURRENT ? 0 : owed;
 }

@@ -5,6 +5,8 @@
 
 #include "server/core/similar.h"
 
+#define MAX_WEIGHT 1000000
+
 static const struct gw_str layers[] = {GW_STR_INIT("system"), GW_STR_INIT("process"),
                                        GW_STR_INIT("experience")};
 static const struct gw_str stages[] = {GW_STR_INIT("design"), GW_STR_INIT("development"),
@@ -151,6 +153,18 @@ static uint64_t read_bytes(struct contract_loading *loading, const struct gw_pla
     return 0;
 }
 
+static uint32_t read_weight(struct contract_loading *loading, const struct gw_place *place)
+{
+    json_int_t weight = json_integer_value(place->value);
+
+    if (place->value == NULL || !json_is_number(place->value))
+        return 1; /* another type was told already */
+    if (json_is_integer(place->value) && weight >= 1 && weight <= MAX_WEIGHT)
+        return (uint32_t)weight;
+    contract_error(loading, place, "a weight is a whole number from 1 to %d", MAX_WEIGHT);
+    return 1;
+}
+
 static void read_parts(struct contract_loading *loading, const struct gw_place *place,
                        const struct gw_path_template *path, const struct gw_path_template *backend,
                        struct gw_operation *operation)
@@ -187,6 +201,7 @@ void contract_read_operation_extension(struct contract_loading *loading,
     struct gw_place backend_path = gw_place_member(&extension, "backend_path");
     struct gw_place plan = gw_place_member(&extension, "plan");
     struct gw_place max_body = gw_place_member(&extension, "max_body");
+    struct gw_place weight = gw_place_member(&extension, "weight");
     struct gw_path_template template = *path;
     struct gw_error error;
 
@@ -215,4 +230,5 @@ void contract_read_operation_extension(struct contract_loading *loading,
         operation->max_body_bytes = read_bytes(loading, &max_body);
     else if (json_is_real(max_body.value))
         contract_error(loading, &max_body, "a size is a whole number");
+    operation->weight = read_weight(loading, &weight);
 }

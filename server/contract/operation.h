@@ -113,6 +113,7 @@ struct gw_operation {
     const struct gw_path_part *backend_parts; /* the same, ready to be put together */
     size_t backend_part_count;
     struct gw_str plan;
+    uint32_t weight; /* how much of a limit one request uses up; 0: as 1 */
     const struct gw_security_alternative *security;
     size_t security_count;              /* 0: anonymous (the operator allowed it) */
     const struct gw_rule *const *rules; /* all must hold, see rule.h */

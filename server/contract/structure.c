@@ -150,8 +150,13 @@ static const struct member millgate_members[] = {
 static const struct member millgate_path_members[] = {{"authorize", L, 0}, {0}};
 
 static const struct member millgate_operation_members[] = {
-    {"backend", S, 0},      {"backend_path", S, 0}, {"plan", S, 0},
-    {"max_body", S | N, 0}, {"authorize", L, 0},    {0},
+    {"backend", S, 0},
+    {"backend_path", S, 0},
+    {"plan", S, 0},
+    {"max_body", S | N, 0},
+    {"weight", N, 0},
+    {"authorize", L, 0},
+    {0},
 };
 
 static const struct member rule_members[] = {{"when", S, REQUIRED}, {"say", S, 0}, {0}};

@@ -26,6 +26,12 @@ static inline bool gw_list_is_empty(const struct gw_list *list)
     return list->next == list || list->next == NULL;
 }
 
+/* Of a node: does it stand in a list? */
+static inline bool gw_list_is_linked(const struct gw_list *node)
+{
+    return !gw_list_is_empty(node);
+}
+
 static inline void gw_list_insert_before(struct gw_list *at, struct gw_list *node)
 {
     node->previous = at->previous;

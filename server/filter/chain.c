@@ -164,7 +164,14 @@ void gw_exchange_resume(struct gw_exchange *ex, enum gw_verdict verdict)
 enum gw_verdict gw_exchange_reject(struct gw_exchange *ex, const char *problem, const char *detail,
                                    uint64_t retry_ns)
 {
-    gw_problem_set(ex, problem, detail);
+    return gw_exchange_reject_with(ex, problem, detail, GW_STR(""), retry_ns);
+}
+
+enum gw_verdict gw_exchange_reject_with(struct gw_exchange *ex, const char *problem,
+                                        const char *detail, struct gw_str members,
+                                        uint64_t retry_ns)
+{
+    gw_problem_set_with(ex, problem, detail, members);
     if (retry_ns > 0) {
         unsigned long long seconds = (retry_ns + GW_NS_PER_SECOND - 1) / GW_NS_PER_SECOND;
         struct gw_str text = gw_arena_printf(&ex->arena, "%llu", seconds);

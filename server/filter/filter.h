@@ -42,6 +42,11 @@ struct gw_filter_type {
 enum gw_verdict gw_exchange_reject(struct gw_exchange *ex, const char *problem, const char *detail,
                                    uint64_t retry_ns);
 
+/* The same with further members of the problem, JSON text of the form `"limit":"a"`. */
+enum gw_verdict gw_exchange_reject_with(struct gw_exchange *ex, const char *problem,
+                                        const char *detail, struct gw_str members,
+                                        uint64_t retry_ns);
+
 /* Asks for the whole body; return its verdict (GW_WAIT). `then` is called once with the body in
  * ex->request.body, and its verdict counts. Beyond max_bytes the answer is 413 and `then` is not
  * called. Filters that ask in turn share one body; the smallest bound holds. */

@@ -9,6 +9,7 @@
 #include "server/core/str.h"
 
 struct gw_buf;
+struct gw_fleet;
 struct gw_http_client;
 struct gw_loop;
 struct gw_metrics_shard;
@@ -41,6 +42,7 @@ struct gw_worker {
     struct gw_redis *redis; /* its pipelined connection; never NULL in a running worker */
     struct gw_record_writer *record_writer; /* for what must be durable; see store/record.h */
     const struct gw_record_set *records;    /* mirrored here; NULL: none are kept (in tests) */
+    struct gw_fleet *fleet;                 /* who else is there; NULL: nobody */
     struct gw_http_client *http;            /* for all that goes out */
     struct gw_metrics_shard *metrics;       /* see observe/metrics.h; NULL: nothing is counted */
     unsigned index;                         /* 0 ... count - 1 */

@@ -22,6 +22,7 @@
 #include "server/core/str.h"
 #include "server/http/tls.h"
 #include "server/json/option.h"
+#include "server/upstream/backend.h"
 #include "server/upstream/credentials.h"
 
 struct gw_cidr;
@@ -108,13 +109,21 @@ struct gw_config_header {
     struct gw_str name, value;
 };
 
-struct gw_config_backend {
-    struct gw_str name;
+struct gw_config_target {
+    struct gw_str url; /* as written */
     bool is_tls;
     struct gw_str host; /* without brackets */
     uint16_t port;
-    struct gw_str authority;     /* for the Host field: "erp.example:8443" */
-    struct gw_str base_path;     /* "" or "/a/b": begins with "/", does not end with it */
+    struct gw_str authority; /* for the Host field: "erp.example:8443" */
+    struct gw_str base_path; /* "" or "/a/b": begins with "/", does not end with it */
+    unsigned weight;
+    uint32_t pools; /* see struct gw_target_config */
+};
+
+struct gw_config_backend {
+    struct gw_str name;
+    struct gw_config_target *targets;
+    size_t target_count;
     const struct gw_str *grants; /* patterns of the namespaces that may use it */
     size_t grant_count;
     struct gw_config_tls_client tls;
@@ -123,8 +132,9 @@ struct gw_config_backend {
     const struct gw_config_header *headers; /* added to each request; values are secrets */
     size_t header_count;
     struct gw_credentials_config credentials; /* ours for it */
-    bool send_bearer;                         /* the caller's token goes on to this backend */
-    struct gw_str probe_path; /* GET for readiness; not given: a connect is enough */
+    /* Resilience alone is filled in: name, targets' origins and fields are the snapshot's. */
+    struct gw_backend_config resilience;
+    bool send_bearer; /* the caller's token goes on to this backend */
 };
 
 /* What no contract can go below. */

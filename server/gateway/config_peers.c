@@ -12,8 +12,7 @@ static bool is_token_byte(char byte)
            (byte >= '0' && byte <= '9') || byte == '-' || byte == '_';
 }
 
-/* Names of backends and of fields: a token of RFC 9110, section 5.6.2, without its rarer signs. */
-static bool is_plain_name(struct gw_str name)
+bool gw_config_is_plain_name(struct gw_str name)
 {
     for (size_t i = 0; i < name.len; i++)
         if (!is_token_byte(name.ptr[i]))
@@ -40,7 +39,7 @@ static bool is_reserved_field(struct gw_str name)
 }
 
 /* RFC 9110, section 5.5, and no white space at the ends. */
-static bool is_field_value(struct gw_str value)
+bool gw_config_is_field_value(struct gw_str value)
 {
     for (size_t i = 0; i < value.len; i++)
         if (((unsigned char)value.ptr[i] < 0x20 && value.ptr[i] != '\t') || value.ptr[i] == 0x7F)
@@ -65,11 +64,11 @@ static int fill_headers(struct gw_config_loader *loader, const char *pointer, co
         header->name = gw_str_of(name);
         header->value = gw_str_from(json_string_value(value), json_string_length(value));
         snprintf(inner, sizeof(inner), "%s/headers/%.64s", pointer, name);
-        if (!is_plain_name(header->name))
+        if (!gw_config_is_plain_name(header->name))
             gw_config_fail(loader, inner, "\"%.64s\" is no name of a field", name);
         else if (is_reserved_field(header->name))
             gw_config_fail(loader, inner, "the field %s is the gateway's own", name);
-        if (!is_field_value(header->value))
+        if (!gw_config_is_field_value(header->value))
             gw_config_fail(loader, inner,
                            "the value of %.64s holds a control character, or white space at an end "
                            "(does its file end in several lines?)",
@@ -77,31 +76,6 @@ static int fill_headers(struct gw_config_loader *loader, const char *pointer, co
     }
     backend->headers = headers;
     return 0;
-}
-
-static void fill_backend_url(struct gw_config_loader *loader, const char *pointer,
-                             struct gw_str text, struct gw_config_backend *backend)
-{
-    char inner[POINTER_BYTES + 8];
-    struct gw_config_url url;
-    struct gw_error error;
-
-    snprintf(inner, sizeof(inner), "%s/url", pointer);
-    if (text.ptr == NULL) /* was reported */
-        return;
-    if (gw_config_url_parse(text, &url, &error) != 0) {
-        gw_config_fail(loader, inner, "url %s", error.text);
-        return;
-    }
-    backend->is_tls = gw_str_equal(url.scheme, GW_STR("https"));
-    if (!backend->is_tls && !gw_str_equal(url.scheme, GW_STR("http")))
-        gw_config_fail(loader, inner, "url must begin with http:// or https://");
-    backend->host = url.host;
-    backend->port = url.port != 0 ? url.port : backend->is_tls ? 443 : 80;
-    backend->authority = url.authority;
-    backend->base_path = url.path;
-    while (gw_str_has_suffix(backend->base_path, GW_STR("/")))
-        backend->base_path.len--;
 }
 
 static void fill_backend_tls(struct gw_config_loader *loader, const char *pointer,
@@ -117,7 +91,10 @@ static void fill_backend_tls(struct gw_config_loader *loader, const char *pointe
     tls->client_certificate_pem = gw_config_text(checked, "client_certificate_file");
     tls->client_key_pem = gw_config_text(checked, "client_key_file");
     tls->server_name = gw_config_text(checked, "server_name");
-    if (backend->host.ptr != NULL && !backend->is_tls)
+    bool is_used = backend->target_count == 0 || backend->targets[0].host.ptr == NULL;
+    for (size_t i = 0; i < backend->target_count; i++)
+        is_used |= backend->targets[i].is_tls;
+    if (!is_used)
         gw_config_fail(loader, inner, "tls has no use with an http:// url");
     if ((tls->client_certificate_pem.ptr == NULL) != (tls->client_key_pem.ptr == NULL))
         gw_config_fail(loader, inner,
@@ -142,14 +119,15 @@ static int fill_backend(struct gw_config_loader *loader, const char *name, const
                         struct gw_config_backend *backend)
 {
     char pointer[POINTER_BYTES];
-    struct gw_str probe = gw_config_text(json_object_get(checked, "probe"), "path");
 
     snprintf(pointer, sizeof(pointer), "/backends/%.100s", name);
     backend->name = gw_str_of(name);
-    if (!is_plain_name(backend->name))
+    if (!gw_config_is_plain_name(backend->name))
         gw_config_fail(loader, pointer,
                        "a backend's name has 1 to 64 letters, digits, \"-\" and \"_\"");
-    fill_backend_url(loader, pointer, gw_config_text(checked, "url"), backend);
+    int rc = gw_config_fill_targets(loader, pointer, checked, backend);
+    if (rc != 0)
+        return rc;
     fill_backend_tls(loader, pointer, json_object_get(checked, "tls"), backend);
     backend->connect_timeout_ns = gw_config_number(checked, "connect_timeout");
     backend->first_byte_timeout_ns = gw_config_number(checked, "first_byte_timeout");
@@ -158,15 +136,9 @@ static int fill_backend(struct gw_config_loader *loader, const char *name, const
     backend->max_connections = (unsigned)gw_config_number(checked, "max_connections");
     backend->max_waiting = (unsigned)gw_config_number(checked, "max_waiting");
     backend->send_bearer = json_is_true(json_object_get(checked, "send_bearer"));
-    backend->probe_path = probe;
-    if (probe.ptr != NULL && (!gw_str_has_prefix(probe, GW_STR("/")) || !is_field_value(probe) ||
-                              gw_str_find(probe, ' ') < probe.len)) {
-        char inner[POINTER_BYTES + 16];
-        snprintf(inner, sizeof(inner), "%s/probe/path", pointer);
-        gw_config_fail(loader, inner, "path must begin with \"/\" and hold no space or control");
-    }
-
-    int rc = fill_grants(loader, pointer, json_object_get(checked, "grants"), backend);
+    rc = gw_config_fill_resilience(loader, pointer, checked, backend);
+    if (rc == 0)
+        rc = fill_grants(loader, pointer, json_object_get(checked, "grants"), backend);
     if (rc == 0)
         rc = fill_headers(loader, pointer, json_object_get(checked, "headers"), backend);
     if (rc == 0)

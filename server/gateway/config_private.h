@@ -22,6 +22,23 @@ GW_MUST_CHECK
 int gw_config_fill(struct gw_config_loader *loader);
 GW_MUST_CHECK
 int gw_config_fill_backends(struct gw_config_loader *loader);
+/* What a backend's resilience is made of: targets, retries, health. `pointer` is where the backend
+ * stands in the file. */
+GW_MUST_CHECK
+int gw_config_fill_targets(struct gw_config_loader *loader, const char *pointer,
+                           const json_t *checked, struct gw_config_backend *backend);
+GW_MUST_CHECK
+int gw_config_fill_resilience(struct gw_config_loader *loader, const char *pointer,
+                              const json_t *checked, struct gw_config_backend *backend);
+/* Routes and maintenance, which are lists. */
+GW_MUST_CHECK
+int gw_config_fill_routes(struct gw_config_loader *loader, const char *pointer,
+                          const json_t *checked, struct gw_config_backend *backend);
+GW_MUST_CHECK
+int gw_config_fill_maintenance(struct gw_config_loader *loader, const char *pointer,
+                               const json_t *checked, struct gw_config_backend *backend);
+/* Names of backends and of fields: a token of RFC 9110, section 5.6.2, without its rarer signs. */
+bool gw_config_is_plain_name(struct gw_str name);
 /* `checked` is the backend's `credentials`; its fields must be filled by then. */
 GW_MUST_CHECK
 int gw_config_fill_credentials(struct gw_config_loader *loader, const char *backend_pointer,
@@ -60,6 +77,8 @@ void gw_config_check_names(struct gw_config_loader *loader, const char *pointer,
 /* Members of checked objects. A missing one is a gw_str with ptr NULL, or 0. */
 struct gw_str gw_config_text(const json_t *object, const char *key);
 uint64_t gw_config_number(const json_t *object, const char *key);
+/* RFC 9110, section 5.5, and no white space at the ends. */
+bool gw_config_is_field_value(struct gw_str value);
 /* A list of texts, in the arena; nulls are left out. 0, or -ENOMEM. */
 GW_MUST_CHECK
 int gw_config_texts(struct gw_config *config, const json_t *list, const struct gw_str **out_texts,

@@ -6,6 +6,9 @@
 /* The gateway's own top-level keys. */
 extern const struct gw_option gw_config_options[];
 
+/* Of each backend: config_backend_table.c. */
+extern const struct gw_option gw_config_backend_options[];
+
 /* What may stand under a backend's `credentials`. */
 extern const struct gw_option gw_config_credentials_options[];
 

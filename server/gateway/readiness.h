@@ -1,9 +1,9 @@
 /* Whether this gateway should get traffic: what /readyz says, and why.
  *
  * Looked after on the main thread: Redis is asked and judged (store/health.h), each backend is
- * tried every ten seconds. Draining, Redis, and having no backend at all that answers make the
- * gateway unready. One backend of several that is away is told but does not: one ERP's outage must
- * not take every gateway out of its balancer. */
+ * tried at its interval (gateway/probes.h). Draining, Redis, and having no backend at all that
+ * answers make the gateway unready. One backend of several that is away is told but does not: one
+ * ERP's outage must not take every gateway out of its balancer. */
 #pragma once
 
 #include <stdbool.h>

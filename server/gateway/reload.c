@@ -16,6 +16,7 @@
 #include "server/gateway/server_state.h"
 #include "server/http/problem.h"
 #include "server/net/http_client.h"
+#include "server/upstream/upstreams.h"
 
 #define DAY_NS (UINT64_C(86400) * GW_NS_PER_SECOND)
 
@@ -65,26 +66,33 @@ static void make_current(struct gw_server *server, struct gw_snapshot *snapshot)
 static bool check_backends(struct gw_server *server, const struct gw_snapshot *snapshot,
                            struct gw_diagnostics *diagnostics)
 {
+    struct gw_upstreams upstreams;
     bool is_good = true;
 
+    gw_upstreams_init(&upstreams, &server->main_worker);
     for (size_t i = 0; i < snapshot->backend_count; i++) {
         struct gw_backend backend = {0};
         struct gw_error error = {0};
-        if (gw_backend_init(&backend, &server->main_worker, &snapshot->backends[i], &error) != 0) {
+        if (gw_backend_init(&backend, &upstreams, &snapshot->backends[i], &error) != 0) {
             is_good = false;
             gw_diagnostics_add(diagnostics, GW_SEVERITY_ERROR, server->options.config_path, 0, 0,
                                "%s", error.text);
         }
         gw_backend_finish(&backend);
     }
+    gw_upstreams_finish(&upstreams);
     return is_good;
 }
 
 static void name_metrics(struct gw_server *server, struct gw_snapshot *snapshot)
 {
-    for (size_t i = 0; i < snapshot->backend_count; i++)
-        snapshot->backend_metrics[i] =
-            gw_backend_metrics_get(&server->backend_metrics, snapshot->backends[i].name);
+    for (size_t i = 0; i < snapshot->backend_count; i++) {
+        struct gw_backend_config *backend = &snapshot->backends[i];
+        snapshot->backend_metrics[i] = gw_backend_board_get(&server->backend_board, backend->name);
+        for (size_t at = 0; at < backend->target_count; at++)
+            backend->targets[at].mark = gw_backend_board_get_mark(
+                &server->backend_board, backend->name, backend->targets[at].url);
+    }
 
     for (size_t i = 0; i < snapshot->service_count; i++) {
         struct gw_service *service = &snapshot->services[i];
@@ -308,6 +316,8 @@ static void warn_of_restart(struct gw_server *server, const struct gw_config *ne
     const struct gw_config *now = server->current->config;
     bool is_same = next->listener_count == now->listener_count && next->workers == now->workers &&
                    gw_str_equal(next->state_dir, now->state_dir) &&
+                   gw_str_equal(next->audit_file, now->audit_file) &&
+                   gw_str_equal(next->audit_key, now->audit_key) &&
                    gw_str_equal(next->admin.at.text, now->admin.at.text) &&
                    next->admin.tls.is_on == now->admin.tls.is_on &&
                    next->redis.kind == now->redis.kind;
@@ -316,7 +326,7 @@ static void warn_of_restart(struct gw_server *server, const struct gw_config *ne
         is_same = gw_str_equal(next->listeners[i].at.text, now->listeners[i].at.text) &&
                   next->listeners[i].tls.is_on == now->listeners[i].tls.is_on;
     if (!is_same)
-        gw_log_warn("listeners, admin, workers, redis or state_dir have changed: "
+        gw_log_warn("listeners, admin, workers, redis, audit or state_dir have changed: "
                     "that takes effect with a restart");
 }
 

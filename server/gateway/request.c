@@ -238,8 +238,8 @@ void gw_request_forward(struct gw_exchange *ex)
     const struct gw_backend *backend = &ex->view->backends[service->backend];
     struct gw_str target = make_target(ex, service->operation);
 
-    if (backend->origin == NULL || target.ptr == NULL) {
-        gw_problem_set(ex, backend->origin == NULL ? "backend-unreachable" : "overloaded", NULL);
+    if (backend->upstreams == NULL || target.ptr == NULL) {
+        gw_problem_set(ex, backend->upstreams == NULL ? "backend-unreachable" : "overloaded", NULL);
         gw_chain_response_set(ex);
         return;
     }

@@ -8,6 +8,7 @@
 
 #include "server/core/clock.h"
 #include "server/core/log.h"
+#include "server/crypto/random.h"
 #include "server/gateway/admin.h"
 #include "server/gateway/admin_record.h"
 #include "server/gateway/backend_metrics.h"
@@ -150,6 +151,7 @@ static int start_redis(struct gw_server *server, struct gw_error *error)
     }
     if (rc != 0)
         return rc;
+    gw_random_hex(server->instance, GW_INSTANCE_BYTES);
     gw_redis_setup_init(&server->redis_setup, &config->redis, server->private_redis);
     rc = gw_redis_access_open(&server->redis, server->loop, &server->redis_setup, error);
     server->main_worker.redis = server->redis.redis;
@@ -174,6 +176,7 @@ static int start_worker(struct gw_server *server, size_t index, int (*fds)[GW_MA
         .access_log = server->access_log,
         .index = (unsigned)index,
         .count = config->workers,
+        .instance = gw_str_of(server->instance),
         .on_event = on_worker_event,
         .on_event_self = server,
     };
@@ -299,7 +302,7 @@ static void finish(struct gw_server *server)
         gw_signal_destroy(server->signals[i]);
     gw_async_destroy(server->wake);
     gw_loop_destroy(server->loop);
-    gw_backend_metrics_free(server->backend_metrics);
+    gw_backend_board_finish(&server->backend_board);
     gw_metrics_destroy(server->metrics); /* NULL if nothing was loaded */
 }
 

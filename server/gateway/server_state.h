@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "server/filter/worker.h"
+#include "server/gateway/backend_metrics.h"
 #include "server/gateway/redis_setup.h"
 #include "server/gateway/server.h"
 #include "server/gateway/snapshot.h"
@@ -15,12 +16,12 @@
 #include "server/observe/metrics.h"
 
 #define GW_MAX_SNAPSHOTS 4
-#define GW_MAX_WORKERS 64 /* as in the table of the configuration */
+#define GW_MAX_WORKERS 64   /* as in the table of the configuration */
+#define GW_INSTANCE_BYTES 8 /* random ones */
 
 struct gw_admin;
 struct gw_admin_act;
 struct gw_audit;
-struct gw_backend_metrics;
 struct gw_http_client;
 struct gw_private_redis;
 struct gw_readiness;
@@ -62,11 +63,12 @@ struct gw_server {
     struct gw_worker_thread *workers[GW_MAX_WORKERS];
     size_t worker_count;
     struct gw_metrics *metrics; /* a shard per worker, and one for the main thread */
-    struct gw_backend_metrics *backend_metrics;
+    struct gw_backend_board backend_board;
     struct gw_access_log *access_log;
     struct gw_audit *audit;                 /* NULL: off */
     struct gw_private_redis *private_redis; /* NULL: one is configured */
     struct gw_redis_setup redis_setup;
+    char instance[2 * GW_INSTANCE_BYTES + 1]; /* names this process in the fleet */
     struct gw_redis_access redis; /* the main thread's own connection */
     struct gw_records *records;   /* keys, revocations, consumers */
 

@@ -84,9 +84,66 @@ static int load_contracts(struct loading *loading)
 
 /* --- backends --- */
 
+static struct gw_http_origin_config origin_of(const struct gw_config_backend *from,
+                                              const struct gw_config_target *target)
+{
+    struct gw_http_origin_config origin = {
+        .host = target->host,
+        .port = target->port,
+        .is_tls = target->is_tls,
+        .max_connections = from->max_connections,
+        .max_waiting = from->max_waiting,
+        .idle_ns = from->idle_timeout_ns,
+        .connect_ns = from->connect_timeout_ns,
+    };
+
+    if (!target->is_tls)
+        return origin;
+    origin.ca_pem = from->tls.ca_pem;
+    origin.client_cert_pem = from->tls.client_certificate_pem;
+    origin.client_key_pem = from->tls.client_key_pem;
+    origin.server_name = from->tls.server_name;
+    return origin;
+}
+
+static int make_backend(struct gw_arena *arena, const struct gw_config_backend *from,
+                        struct gw_backend_config *backend)
+{
+    struct gw_field *fields = gw_arena_calloc(arena, from->header_count + 1, sizeof(*fields));
+    struct gw_target_config *targets =
+        gw_arena_calloc(arena, from->target_count + 1, sizeof(*targets));
+
+    if (fields == NULL || targets == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < from->header_count; i++)
+        fields[i] = (struct gw_field){from->headers[i].name, from->headers[i].value};
+    for (size_t i = 0; i < from->target_count; i++)
+        targets[i] = (struct gw_target_config){
+            .url = from->targets[i].url,
+            .origin = origin_of(from, &from->targets[i]),
+            .authority = from->targets[i].authority,
+            .base_path = from->targets[i].base_path,
+            .weight = from->targets[i].weight,
+            .pools = from->targets[i].pools,
+        };
+    *backend = from->resilience;
+    backend->name = from->name;
+    backend->targets = targets;
+    backend->target_count = from->target_count;
+    backend->fields = fields;
+    backend->field_count = from->header_count;
+    backend->first_byte_ns = from->first_byte_timeout_ns;
+    backend->total_ns = from->total_timeout_ns;
+    backend->idle_ns = from->idle_timeout_ns;
+    backend->sends_bearer = from->send_bearer;
+    backend->credentials = from->credentials;
+    return 0;
+}
+
 static int make_backends(struct gw_snapshot *snapshot)
 {
     const struct gw_config *config = snapshot->config;
+    int rc = 0;
 
     snapshot->backend_count = config->backend_count;
     snapshot->backends =
@@ -95,41 +152,9 @@ static int make_backends(struct gw_snapshot *snapshot)
                                                 sizeof(*snapshot->backend_metrics));
     if (snapshot->backends == NULL || snapshot->backend_metrics == NULL)
         return -ENOMEM;
-    for (size_t i = 0; i < config->backend_count; i++) {
-        const struct gw_config_backend *from = &config->backends[i];
-        struct gw_field *fields =
-            gw_arena_calloc(&snapshot->arena, from->header_count + 1, sizeof(*fields));
-        if (fields == NULL)
-            return -ENOMEM;
-        for (size_t at = 0; at < from->header_count; at++)
-            fields[at] = (struct gw_field){from->headers[at].name, from->headers[at].value};
-        snapshot->backends[i] = (struct gw_backend_config){
-            .name = from->name,
-            .origin =
-                {
-                    .host = from->host,
-                    .port = from->port,
-                    .is_tls = from->is_tls,
-                    .ca_pem = from->tls.ca_pem,
-                    .client_cert_pem = from->tls.client_certificate_pem,
-                    .client_key_pem = from->tls.client_key_pem,
-                    .server_name = from->tls.server_name,
-                    .max_connections = from->max_connections,
-                    .max_waiting = from->max_waiting,
-                    .idle_ns = from->idle_timeout_ns,
-                    .connect_ns = from->connect_timeout_ns,
-                },
-            .authority = from->authority,
-            .base_path = from->base_path,
-            .fields = fields,
-            .field_count = from->header_count,
-            .first_byte_ns = from->first_byte_timeout_ns,
-            .total_ns = from->total_timeout_ns,
-            .sends_bearer = from->send_bearer,
-            .credentials = from->credentials,
-        };
-    }
-    return 0;
+    for (size_t i = 0; rc == 0 && i < config->backend_count; i++)
+        rc = make_backend(&snapshot->arena, &config->backends[i], &snapshot->backends[i]);
+    return rc;
 }
 
 /* --- life --- */

@@ -30,13 +30,25 @@ struct gw_view *gw_view_create(struct gw_snapshot *snapshot, struct gw_policy_se
     return view;
 }
 
-void gw_view_adopt(struct gw_view *view, struct gw_worker *worker)
+static const struct gw_backend *find_backend(const struct gw_view *view, struct gw_str name)
+{
+    for (size_t i = 0; i < view->snapshot->backend_count; i++) {
+        if (gw_str_equal(view->snapshot->backends[i].name, name))
+            return &view->backends[i];
+    }
+    return NULL;
+}
+
+void gw_view_adopt(struct gw_view *view, struct gw_upstreams *upstreams)
 {
     for (size_t i = 0; i < view->snapshot->backend_count; i++) {
         struct gw_error error = {0};
-        if (gw_backend_init(&view->backends[i], worker, &view->snapshot->backends[i], &error) != 0)
+        if (gw_backend_init(&view->backends[i], upstreams, &view->snapshot->backends[i], &error) !=
+            0)
             gw_log_error("%s", error.text);
     }
+    for (size_t i = 0; i < view->snapshot->backend_count; i++)
+        view->backends[i].mirror = find_backend(view, view->snapshot->backends[i].mirror.backend);
 }
 
 void gw_view_destroy(struct gw_view *view)

@@ -21,9 +21,9 @@ GW_MUST_CHECK
 struct gw_view *gw_view_create(struct gw_snapshot *snapshot, struct gw_policy_set *policies,
                                void (*end)(struct gw_exchange *ex));
 
-/* On the worker's thread: connects the backends to its client. A backend that cannot be set up is
- * logged, and answers 502. */
-void gw_view_adopt(struct gw_view *view, struct gw_worker *worker);
+/* On the worker's thread: connects the backends to its upstreams. A backend that cannot be set up
+ * is logged, and answers 502. */
+void gw_view_adopt(struct gw_view *view, struct gw_upstreams *upstreams);
 
 /* NULL is safe. On the worker's thread once adopted. */
 void gw_view_destroy(struct gw_view *view);

@@ -13,6 +13,7 @@
 #include "server/filter/worker.h"
 #include "server/gateway/backend_metrics.h"
 #include "server/gateway/errand.h"
+#include "server/gateway/redis_metrics.h"
 #include "server/gateway/redis_setup.h"
 #include "server/gateway/request.h"
 #include "server/gateway/trust.h"
@@ -22,9 +23,11 @@
 #include "server/net/loop.h"
 #include "server/observe/access_log.h"
 #include "server/observe/metrics.h"
+#include "server/store/fleet.h"
 #include "server/store/record_change.h"
 #include "server/store/record_set.h"
 #include "server/store/redis.h"
+#include "server/upstream/upstreams.h"
 
 #define TICK_NS (100 * GW_NS_PER_MS)
 #define EXCHANGE_MAX_BYTES (8 * 1024 * 1024)
@@ -38,6 +41,7 @@ struct gw_worker_thread {
     size_t listener_count;
     struct gw_exchange_pool pool;
     struct gw_redis_access redis;
+    struct gw_upstreams upstreams;
     struct gw_record_access record_access;
     struct gw_record_set records;
     struct gw_check *check;
@@ -52,6 +56,7 @@ struct gw_worker_thread {
     _Atomic(struct gw_view *) inbox;
     _Atomic(struct gw_errand_part *) errands; /* the newest first */
     atomic_bool must_drain, must_stop, is_empty, has_redis;
+    struct gw_redis_metrics redis_metrics;
 };
 
 static void notify(struct gw_worker_thread *worker)
@@ -88,7 +93,7 @@ static void adopt(struct gw_worker_thread *worker, struct gw_view *view)
 {
     struct gw_view *old = worker->requests.view;
 
-    gw_view_adopt(view, &worker->requests.worker);
+    gw_view_adopt(view, &worker->upstreams);
     pass_on_trust(worker, view->snapshot);
     worker->requests.view = view;
     retire_view(worker, old);
@@ -120,12 +125,10 @@ static void publish_backends(struct gw_worker_thread *worker)
     const struct gw_view *view = worker->requests.view;
 
     for (size_t i = 0; view != NULL && i < view->snapshot->backend_count; i++) {
-        struct gw_http_origin_stats stats;
-        if (view->backends[i].origin == NULL)
+        if (view->backends[i].upstreams == NULL)
             continue;
-        gw_http_origin_get_stats(view->backends[i].origin, &stats);
         gw_backend_metrics_publish(view->snapshot->backend_metrics[i],
-                                   worker->requests.worker.metrics, &stats);
+                                   worker->requests.worker.metrics, &view->backends[i]);
     }
 }
 
@@ -150,8 +153,11 @@ static void publish_state(struct gw_worker_thread *worker)
     gw_metrics_set(metrics, &gw_worker_redis_commands, redis.commands);
     gw_metrics_set(metrics, &gw_worker_redis_timeouts, redis.timeouts);
     gw_metrics_set(metrics, &gw_worker_redis_disconnects, redis.disconnects);
+    gw_redis_metrics_publish(&worker->redis_metrics, worker->requests.worker.redis, metrics);
     bool is_up = gw_redis_is_up(worker->requests.worker.redis);
     gw_metrics_set(metrics, &gw_worker_redis_up, is_up);
+    if (worker->requests.worker.index == 0) /* the shards are summed */
+        gw_metrics_set(metrics, &gw_worker_fleet, gw_fleet_get_size(worker->requests.worker.fleet));
     if (atomic_exchange_explicit(&worker->has_redis, is_up, memory_order_relaxed) != is_up)
         gw_log(is_up ? GW_LOG_INFO : GW_LOG_WARN, "worker %u: Redis is %s%s%s",
                worker->requests.worker.index, is_up ? "up" : "away", is_up ? "" : ": ",
@@ -222,8 +228,10 @@ static void finish(struct gw_worker_thread *worker)
     gw_view_destroy(worker->requests.view);
     worker->requests.view = NULL;
     gw_worker_send_off(&worker->requests.worker);
+    gw_upstreams_finish(&worker->upstreams);
     gw_timer_stop(&worker->tick);
     gw_check_destroy(worker->check);
+    gw_fleet_destroy(worker->requests.worker.fleet);
     gw_record_access_close(&worker->record_access);
     gw_redis_access_close(&worker->redis);
     gw_http_client_destroy(worker->requests.worker.http);
@@ -383,6 +391,8 @@ static int set_up(struct gw_worker_thread *worker, const struct gw_worker_setup 
     if (rc != 0)
         return gw_error_set(error, rc, "cannot create a worker's wake-up");
     rc = gw_http_client_create(worker->loop, &public->http, error);
+    if (rc == 0)
+        gw_upstreams_init(&worker->upstreams, public);
     if (rc == 0 && forbid_own_addresses(worker, setup) != 0)
         rc = gw_error_set(error, -ENOMEM, "too many listeners to keep backends away from");
     if (rc == 0)
@@ -390,6 +400,11 @@ static int set_up(struct gw_worker_thread *worker, const struct gw_worker_setup 
     if (rc == 0)
         rc = gw_redis_access_open(&worker->redis, worker->loop, setup->redis, error);
     public->redis = worker->redis.redis;
+    if (rc == 0) {
+        public->fleet = gw_fleet_create(worker->loop, public->redis, setup->instance);
+        if (public->fleet == NULL)
+            rc = gw_error_set(error, -ENOMEM, "out of memory");
+    }
     if (rc == 0)
         rc = gw_record_access_open(&worker->record_access, worker->loop, setup->redis,
                                    public->redis, error);

@@ -27,6 +27,7 @@ struct gw_worker_setup {
     struct gw_metrics *metrics;
     struct gw_access_log *access_log; /* may be NULL */
     unsigned index, count;
+    struct gw_str instance; /* names this process in the fleet */
     /* Any thread: a view was adopted or retired, or the worker has become empty while draining. */
     void (*on_event)(void *self);
     void *on_event_self;

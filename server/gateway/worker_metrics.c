@@ -16,3 +16,5 @@ const struct gw_metric gw_worker_redis_timeouts = {
     "millgate_redis_timeouts_total", "Commands that Redis did not answer in time.", NULL, false};
 const struct gw_metric gw_worker_redis_disconnects = {
     "millgate_redis_disconnects_total", "Connections to Redis that were lost.", NULL, false};
+const struct gw_metric gw_worker_fleet = {
+    "millgate_fleet_instances", "Gateways on this Redis: the most seen in 5 minutes.", NULL, true};

@@ -10,3 +10,4 @@ extern const struct gw_metric gw_worker_redis_up;
 extern const struct gw_metric gw_worker_redis_commands;
 extern const struct gw_metric gw_worker_redis_timeouts;
 extern const struct gw_metric gw_worker_redis_disconnects;
+extern const struct gw_metric gw_worker_fleet;

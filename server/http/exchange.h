@@ -121,6 +121,8 @@ struct gw_exchange_record {
     const char *problem;  /* the problem's type, or NULL */
     struct gw_str detail; /* for the operator's eyes only */
     struct gw_str backend;
+    struct gw_str target; /* of the backend: the last that was asked */
+    uint32_t attempts;    /* requests that were made of this one */
     uint64_t policies_ns;       /* when the request filters were through; 0: they were not */
     uint64_t upstream_start_ns; /* 0: nothing was sent */
     uint64_t upstream_head_ns;
@@ -175,6 +177,7 @@ struct gw_exchange {
     struct gw_str preflight_allow; /* then: the methods of its path */
 
     enum gw_exchange_state state;
+    bool is_keyed;   /* its effect has a key: a backend that deduplicates may be asked again */
     bool must_close; /* the connection must not be used again after the response */
 
     /* --- the engine's part: read and written by exchange.c, filter/chain.c and the transport ---

@@ -152,19 +152,10 @@ static int on_certificate(gnutls_session_t session, const struct gnutls_cert_ret
     return 0;
 }
 
-static int have_no_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st *about,
-                               gnutls_pcert_st **out_chain, unsigned *out_count,
-                               gnutls_ocsp_data_st **out_ocsp, unsigned *out_ocsp_count,
-                               gnutls_privkey_t *out_key, unsigned *out_flags)
-{
-    (void)session, (void)about, (void)out_chain, (void)out_count, (void)out_ocsp;
-    (void)out_ocsp_count, (void)out_key, (void)out_flags;
-    return -1;
-}
-
 void *gw_tls_no_certificate(void)
 {
-    gnutls_certificate_retrieve_function3 *function = have_no_certificate;
+    /* Which has none for a session that was not begun here. */
+    gnutls_certificate_retrieve_function3 *function = on_certificate;
     void *address;
 
     memcpy(&address, &function, sizeof(address)); /* libmicrohttpd's options are data pointers */
@@ -397,8 +388,8 @@ static int at_pair(struct gw_error *error, int rc, size_t index, const char *mem
 static int add_pair(struct gw_server_tls *tls, const struct gw_server_tls_pair *from,
                     struct gw_error *error)
 {
-    size_t index = tls->pair_count;
-    struct pair *pair = &tls->pairs[tls->pair_count++];
+    size_t index = tls->pair_count++;
+    struct pair *pair = &tls->pairs[index];
     int rc = at_pair(error, read_chain(pair, from->certificate_pem, error), index, "certificate");
 
     if (rc == 0)
@@ -411,8 +402,7 @@ static int add_pair(struct gw_server_tls *tls, const struct gw_server_tls_pair *
 static int read_client_trust(struct gw_server_tls *tls, const struct gw_server_tls_config *config,
                              struct gw_error *error)
 {
-    gnutls_datum_t ca = datum_of(config->client_ca_pem);
-    gnutls_datum_t crl = datum_of(config->client_crl_pem);
+    gnutls_datum_t ca = datum_of(config->client_ca_pem), crl = datum_of(config->client_crl_pem);
 
     if (config->client_certificates == GW_CLIENT_CERTIFICATES_NONE)
         return 0;

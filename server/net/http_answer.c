@@ -340,7 +340,7 @@ static ssize_t on_receive_end(struct gw_http_call *call, ssize_t status)
         http_call_watch(call, true);
         return -EAGAIN;
     }
-    if (status == 0 && call->framing == GW_HTTP_BY_CLOSE) {
+    if (status == 0 && call->framing == GW_HTTP_BY_CLOSE && !call->is_reset) {
         call->is_over = true;
         http_call_finish(call);
         return 0;

@@ -44,15 +44,12 @@ static void count_failure(struct gw_http_call *call)
 
 void http_call_fail(struct gw_http_call *call, enum gw_http_failure failure, const char *detail)
 {
-    void (*on_failure)(void *, enum gw_http_failure, const char *) = call->events.on_failure;
-    void *self = call->self;
-
     count_failure(call);
     detach(call);
     if (call->connection != NULL)
         http_pool_put(call, false);
+    call->events.on_failure(call->self, failure, detail);
     drop_call(call);
-    on_failure(self, failure, detail);
 }
 
 void http_call_fail_soon(struct gw_http_call *call, enum gw_http_failure failure,
@@ -264,9 +261,16 @@ static size_t unsent(const struct gw_http_call *call)
     return (call->is_held ? call->head_len : call->out.len) - call->out_sent;
 }
 
-/* Sends `pieces` behind what is still unsent, as far as the socket takes them; the rest is kept. A
- * broken connection is not reported here: what the peer said before it broke is still to be read,
- * and reading tells of the breach as well. */
+/* A broken connection is not reported by who writes: what the peer said before it broke is still to
+ * be read. But the kernel tells of a reset once, here, and then lets reads end as if the peer had
+ * closed in order, though bytes were lost. Where it had closed before, the write says EPIPE. */
+static void note_breach(struct gw_http_call *call, int status)
+{
+    call->is_reset |= status != -EPIPE;
+    http_call_drop_body(call);
+}
+
+/* Sends `pieces` behind what is still unsent, as far as the socket takes them; the rest is kept. */
 static void send_pieces(struct gw_http_call *call, const struct iovec *pieces, int piece_count)
 {
     struct iovec all[4] = {{call->out.ptr + call->out_sent, unsent(call)}};
@@ -282,7 +286,7 @@ static void send_pieces(struct gw_http_call *call, const struct iovec *pieces, i
         ssize_t status =
             gw_stream_write(call->connection->stream, all + skip, sent_count + 1 - skip);
         if (status < 0) {
-            http_call_drop_body(call);
+            note_breach(call, (int)status);
             return;
         }
         taken = (size_t)status;
@@ -328,7 +332,7 @@ static ssize_t give_uncopied(struct gw_http_call *call, const char *bytes, size_
     ssize_t taken = gw_stream_write(call->connection->stream, &piece, 1);
 
     if (taken < 0) {
-        http_call_drop_body(call);
+        note_breach(call, (int)taken);
         return (ssize_t)len;
     }
     call->was_sent |= taken > 0;

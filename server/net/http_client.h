@@ -166,7 +166,8 @@ void gw_http_call_cancel(struct gw_http_call *call);
  * same as cancel. No callback comes. NULL is safe. */
 void gw_http_call_leave(struct gw_http_call *call);
 
-/* Whether any byte of the request has been handed to the network. */
+/* Whether any byte of the request has been handed to the network. May also be asked within
+ * on_failure, as the times may: whether a request can be repeated depends on it. */
 bool gw_http_call_was_sent(const struct gw_http_call *call);
 
 /* When the connection was ready, the request sent, the head received (loop's clock; 0: not yet). */

@@ -64,8 +64,9 @@ struct http_connection {
     struct gw_http_origin *origin;
     struct gw_stream *stream;
     struct gw_http_call *call; /* NULL: opening or idle */
-    uint64_t idle_since_ns;
-    bool is_open, is_used; /* used: has carried a whole exchange */
+    uint64_t idle_since_ns;    /* on the loop's clock */
+    uint64_t idle_from_ns;     /* the same moment, exactly */
+    bool is_open, is_used;     /* used: has carried a whole exchange */
 };
 
 /* What the call's deadline is for. */
@@ -102,6 +103,7 @@ struct gw_http_call {
     bool is_held;         /* until 100 (Continue) */
     bool is_body_dropped; /* the peer does not want the rest */
     bool wants_writable, was_sent;
+    bool is_reset; /* a write told so, and no read will: the end that it sees is none */
 
     /* the answer */
     struct http_input *input;

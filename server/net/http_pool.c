@@ -1,8 +1,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "server/core/clock.h"
 #include "server/net/http_client_parts.h"
 #include "server/net/stream.h"
+
+#define TRUSTED_NS (10 * GW_NS_PER_MS) /* idle for so long, a connection is not asked again */
 
 static void serve(struct gw_http_origin *origin);
 
@@ -66,6 +69,7 @@ static void make_idle(struct http_connection *connection)
     gw_list_prepend(&origin->idle, &connection->node);
     origin->idle_count++;
     connection->idle_since_ns = gw_loop_now_ns(origin->client->loop);
+    connection->idle_from_ns = gw_clock_monotonic_ns();
     gw_stream_set_reading(connection->stream, true); /* readable means: the peer leaves */
     if (origin->idle_timer.due_ms == 0)
         gw_timer_start(origin->client->loop, &origin->idle_timer, origin->config.idle_ns,
@@ -129,16 +133,31 @@ static void on_open(void *self)
     }
 }
 
+/* Closed by the peer, or it spoke unasked: of no use either way, and what it said would be taken
+ * for the next answer. TLS reads for itself, too. */
+static bool has_spoken(struct http_connection *connection)
+{
+    char unasked;
+
+    return gw_stream_read(connection->stream, &unasked, 1) != -EAGAIN;
+}
+
+/* The loop tells when an idle connection speaks, but not before its next turn, and the read that
+ * ended the last answer saw that nothing was behind it. Under load, turns are short and connections
+ * go from hand to hand: asking each time would cost a system call for each request. */
+static bool is_unwatched(const struct http_connection *connection)
+{
+    return gw_clock_monotonic_ns() - connection->idle_from_ns > TRUSTED_NS;
+}
+
 static void on_readable(void *self)
 {
     struct http_connection *connection = self;
-    char unasked;
 
     if (connection->call != NULL)
         http_answer_on_readable(connection->call);
-    else if (gw_stream_read(connection->stream, &unasked, 1) !=
-             -EAGAIN)           /* TLS reads for itself, too */
-        close_idle(connection); /* closed by the peer, or it spoke unasked: of no use either way */
+    else if (has_spoken(connection))
+        close_idle(connection);
 }
 
 static void on_writable(void *self)
@@ -227,10 +246,14 @@ int http_pool_get(struct gw_http_call *call)
 {
     struct gw_http_origin *origin = call->origin;
 
-    if (!gw_list_is_empty(&origin->idle)) {
+    while (!gw_list_is_empty(&origin->idle)) {
         struct http_connection *connection =
             GW_LIST_ITEM(origin->idle.next, struct http_connection, node);
 
+        if (is_unwatched(connection) && has_spoken(connection)) {
+            close_idle(connection);
+            continue;
+        }
         gw_list_remove(&connection->node);
         gw_list_append(&origin->busy, &connection->node);
         origin->idle_count--;

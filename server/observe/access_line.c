@@ -95,6 +95,9 @@ void gw_access_line_append(struct gw_buf *out, struct gw_access_clock *clock,
     if (record->policies_ns > 0)
         append_ms_member(out, ",\"policies_ms\":", record->policies_ns - ex->now_ns);
     append_text_member(out, ",\"backend\":\"", record->backend);
+    append_text_member(out, ",\"target\":\"", record->target);
+    if (record->attempts > 0)
+        append_number_member(out, ",\"attempts\":", record->attempts);
     if (record->upstream_status > 0)
         append_number_member(out, ",\"upstream_status\":", (uint64_t)record->upstream_status);
     if (record->upstream_head_ns > 0)

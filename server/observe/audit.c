@@ -76,17 +76,18 @@ static int append(struct gw_audit *audit, struct gw_str text, bool must_sync)
     return rc;
 }
 
-static int write_line(struct gw_audit *audit, struct gw_audit_line *line, bool must_sync)
+static int write_line(struct gw_audit *audit, const struct gw_audit_line *said, bool must_sync)
 {
+    struct gw_audit_line line = *said;
     char hash[GW_AUDIT_HASH_LEN + 1];
     char time_text[32];
 
-    line->seq = audit->seq + 1;
-    line->time = print_time(time_text);
-    line->instance = gw_str_of(audit->instance);
-    line->prev = gw_str_of(audit->head);
+    line.seq = audit->seq + 1;
+    line.time = print_time(time_text);
+    line.instance = gw_str_of(audit->instance);
+    line.prev = gw_str_of(audit->head);
     gw_buf_clear(&audit->line);
-    int rc = gw_audit_line_print(line, audit->key, &audit->line, hash);
+    int rc = gw_audit_line_print(&line, audit->key, &audit->line, hash);
     if (rc == 0)
         rc = append(audit, gw_buf_str(&audit->line), must_sync);
     if (rc != 0)

@@ -7,7 +7,7 @@
 #include "server/core/map.h"
 #include "server/observe/metric_labels.h"
 
-#define SLOT_COUNT 4096 /* a power of two; most are for backends, of which there may be 256 */
+#define SLOT_COUNT 16384 /* a power of two; most are for 256 backends, 1,024 targets */
 #define ROUTES_PER_CHUNK 64
 #define CHUNK_COUNT (GW_METRICS_MAX_ROUTES / ROUTES_PER_CHUNK)
 
@@ -109,10 +109,33 @@ struct gw_metrics_shard *gw_metrics_get_shard(struct gw_metrics *metrics, size_t
     return &metrics->shards[index];
 }
 
+static size_t first_place(const struct gw_metric *metric)
+{
+    return ((uintptr_t)metric >> 4) * 0x9e3779b1u & (SLOT_COUNT - 1);
+}
+
+/* For another thread: the metric's slot, or NULL if this shard has not used it yet. */
+static const struct slot *look_up(const struct gw_metrics_shard *shard,
+                                  const struct gw_metric *metric)
+{
+    size_t at = first_place(metric);
+
+    for (size_t tries = 0; tries < SLOT_COUNT; tries++) {
+        const struct slot *slot = &shard->slots[at];
+        const struct gw_metric *here = atomic_load_explicit(&slot->metric, memory_order_acquire);
+        if (here == metric)
+            return slot;
+        if (here == NULL)
+            return NULL;
+        at = (at + 1) & (SLOT_COUNT - 1);
+    }
+    return NULL;
+}
+
 /* The metric's slot, taken on first use; NULL when all are taken (then nothing is counted). */
 static struct slot *find_slot(struct gw_metrics_shard *shard, const struct gw_metric *metric)
 {
-    size_t at = ((uintptr_t)metric >> 4) * 0x9e3779b1u & (SLOT_COUNT - 1);
+    size_t at = first_place(metric);
 
     for (size_t tries = 0; tries < SLOT_COUNT; tries++) {
         struct slot *slot = &shard->slots[at];
@@ -236,11 +259,9 @@ static uint64_t sum_metric(const struct gw_metrics *metrics, const struct gw_met
     uint64_t sum = 0;
 
     for (size_t i = 0; i < metrics->shard_count; i++) {
-        for (size_t at = 0; at < SLOT_COUNT; at++) {
-            const struct slot *slot = &metrics->shards[i].slots[at];
-            if (atomic_load_explicit(&slot->metric, memory_order_acquire) == metric)
-                sum += cell_get(&slot->value);
-        }
+        const struct slot *slot = look_up(&metrics->shards[i], metric);
+        if (slot != NULL)
+            sum += cell_get(&slot->value);
     }
     return sum;
 }
@@ -267,9 +288,9 @@ static size_t collect_metrics(const struct gw_metrics *metrics, const struct gw_
             const struct gw_metric *metric =
                 atomic_load_explicit(&metrics->shards[i].slots[at].metric, memory_order_acquire);
             size_t known = 0;
-            while (known < count && out[known] != metric)
+            while (metric != NULL && known < i && look_up(&metrics->shards[known], metric) == NULL)
                 known++;
-            if (metric != NULL && known == count && count < capacity)
+            if (metric != NULL && known == i && count < capacity)
                 out[count++] = metric;
         }
     }

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,8 +53,8 @@ struct gw_record_writer *gw_record_writer_create(const struct gw_record_writer_c
     gw_list_init(&writer->writes);
     snprintf(writer->replicas, sizeof(writer->replicas), "%u", config->min_replicas);
     /* Never 0: that would be for ever. */
-    snprintf(writer->wait_ms, sizeof(writer->wait_ms), "%llu",
-             (unsigned long long)(writer->config.replica_ns / GW_NS_PER_MS + 1));
+    uint64_t wait_ms = writer->config.replica_ns / GW_NS_PER_MS + 1;
+    snprintf(writer->wait_ms, sizeof(writer->wait_ms), "%" PRIu64, wait_ms);
     return writer;
 }
 

@@ -4,22 +4,16 @@
 
 #include "server/core/clock.h"
 #include "server/filter/chain.h"
+#include "server/filter/worker.h"
 #include "server/http/problem.h"
 #include "server/upstream/proxy_fields.h"
+#include "server/upstream/proxy_private.h"
+#include "server/upstream/retry.h"
+#include "server/upstream/upstreams.h"
 
 #define WHOLE_BODY_BYTES                                                     \
     (64 * 1024) /* an answer that is there already is copied up to this size \
                  */
-
-struct proxy {
-    struct gw_exchange *ex;
-    const struct gw_backend *backend;
-    struct gw_str target;
-    struct gw_credentials_waiter waiter; /* before the call */
-    uint64_t credentials_number;         /* of those that were shown; 0: none that change */
-    struct gw_http_call *call;           /* NULL once it has ended */
-    bool has_failed;                     /* after the head: the body is cut short */
-};
 
 /* What a caller is told when the backend gives no usable answer. */
 static const struct {
@@ -42,14 +36,6 @@ static bool is_safe(enum gw_method method)
     return method == GW_METHOD_GET || method == GW_METHOD_HEAD || method == GW_METHOD_OPTIONS;
 }
 
-static void cancel(void *self)
-{
-    struct proxy *proxy = self;
-
-    gw_http_call_cancel(proxy->call);
-    proxy->call = NULL;
-}
-
 /* With the end of the exchange: a read that nobody waits for ends, a write that was sent does not.
  */
 static void leave(void *self)
@@ -57,11 +43,32 @@ static void leave(void *self)
     struct proxy *proxy = self;
 
     gw_credentials_waiter_stop(&proxy->waiter);
-    if (is_safe(proxy->ex->request.method))
-        gw_http_call_cancel(proxy->call);
+    if (!is_safe(proxy->ex->request.method)) {
+        gw_http_call_leave(proxy->current->call);
+        proxy->current->call = NULL;
+    }
+    proxy_try_cancel_all(proxy);
+    gw_bulkhead_leave(&proxy->place);
+    gw_mirror_give_up(proxy->mirror);
+    proxy->mirror = NULL;
+}
+
+/* Nothing more is wanted of the backend. */
+static void depart(struct proxy *proxy, bool is_whole)
+{
+    gw_bulkhead_leave(&proxy->place);
+    if (is_whole)
+        gw_mirror_end(proxy->mirror, proxy->ex->record.upstream_status);
     else
-        gw_http_call_leave(proxy->call);
-    proxy->call = NULL;
+        gw_mirror_give_up(proxy->mirror);
+    proxy->mirror = NULL;
+}
+
+void proxy_refuse(struct proxy *proxy, const char *problem, const char *detail, uint64_t retry_ns)
+{
+    depart(proxy, false);
+    gw_exchange_reject(proxy->ex, problem, detail, retry_ns);
+    gw_chain_response_set(proxy->ex);
 }
 
 /* --- the answer's body --- */
@@ -70,16 +77,21 @@ static ssize_t read_answer(struct proxy *proxy, char *out, size_t capacity)
 {
     if (proxy->has_failed)
         return -EPIPE;
-    if (proxy->call == NULL)
+    struct proxy_try *attempt = proxy->current;
+    if (attempt->call == NULL)
         return 0;
-    ssize_t count = gw_http_call_read(proxy->call, out, capacity);
+    ssize_t count = gw_http_call_read(attempt->call, out, capacity);
     if (count == -EAGAIN)
         return count;
     if (count < 0) { /* the call would tell of its failure later: the exchange may be gone then */
-        cancel(proxy);
+        proxy_try_cancel(attempt);
         proxy->has_failed = true;
+        depart(proxy, false);
     } else if (count == 0) {
-        proxy->call = NULL;
+        proxy_try_end(attempt);
+        depart(proxy, true);
+    } else if (proxy->mirror != NULL) {
+        gw_mirror_feed(proxy->mirror, out, (size_t)count);
     }
     return count;
 }
@@ -122,15 +134,14 @@ static bool take_whole(struct proxy *proxy, const struct gw_http_answer_head *he
 static void refuse_unauthorised(struct proxy *proxy)
 {
     gw_credentials_refused(proxy->backend->credentials, proxy->credentials_number);
-    cancel(proxy);
+    proxy_try_cancel(proxy->current);
     proxy->ex->record.detail = GW_STR("the backend refused our credentials");
-    gw_problem_set(proxy->ex, "bad-gateway", "The backend refused the gateway's credentials.");
-    gw_chain_response_set(proxy->ex);
+    proxy_refuse(proxy, "bad-gateway", "The backend refused the gateway's credentials.", 0);
 }
 
-static void on_head(void *self, const struct gw_http_answer_head *head)
+/* The answer that the caller gets. */
+static void accept(struct proxy *proxy, const struct gw_http_answer_head *head)
 {
-    struct proxy *proxy = self;
     struct gw_exchange *ex = proxy->ex;
 
     ex->record.upstream_head_ns = gw_clock_monotonic_ns();
@@ -142,9 +153,8 @@ static void on_head(void *self, const struct gw_http_answer_head *head)
     ex->response.status = head->status;
     int rc = gw_proxy_response_fields(ex, head->fields, head->field_count);
     if (rc != 0) {
-        cancel(proxy);
-        gw_problem_set(ex, rc == -ENOMEM ? "overloaded" : "bad-gateway", NULL);
-        gw_chain_response_set(ex);
+        proxy_try_cancel(proxy->current);
+        proxy_refuse(proxy, rc == -ENOMEM ? "overloaded" : "bad-gateway", NULL, 0);
         return;
     }
     if (head->is_complete && head->body_bytes == 0)
@@ -157,168 +167,197 @@ static void on_head(void *self, const struct gw_http_answer_head *head)
     gw_chain_response_set(ex);
 }
 
+static void note_throttling(struct proxy *proxy, const struct gw_http_answer_head *head)
+{
+    const struct gw_str *retry_after =
+        gw_field_find(head->fields, head->field_count, GW_STR("retry-after"));
+
+    if (retry_after != NULL)
+        gw_throttle_note(proxy->backend->state, &proxy->backend->config->throttle, head->status,
+                         *retry_after, gw_clock_realtime_ns() / GW_NS_PER_SECOND);
+}
+
+/* Whether the answer is not passed on, as another may be better. */
+static bool is_passed_over(struct proxy_try *attempt, int status)
+{
+    struct proxy_try *other = proxy_try_other(attempt);
+
+    if (status < 500)
+        return false;
+    if (other == NULL)
+        return proxy_try_again(attempt->proxy, gw_retry_reason_of_status(status), true);
+    attempt->proxy->current = other;
+    return true;
+}
+
+static void on_head(void *self, const struct gw_http_answer_head *head)
+{
+    struct proxy_try *attempt = self;
+    struct proxy *proxy = attempt->proxy;
+
+    proxy_try_report(attempt, head->status >= 500 ? GW_TARGET_FAILURE : GW_TARGET_SUCCESS);
+    if (head->status == 429 || head->status == 503)
+        note_throttling(proxy, head);
+    if (is_passed_over(attempt, head->status)) {
+        proxy_try_cancel(attempt);
+        return;
+    }
+    gw_timer_stop(&proxy->timer);
+    if (proxy_try_other(attempt) != NULL) {
+        proxy->backend->state->stats.hedges_won += attempt == &proxy->tries[1];
+        proxy_try_cancel(proxy_try_other(attempt));
+    }
+    proxy->current = attempt;
+    proxy->ex->record.target = attempt->url;
+    accept(proxy, head);
+}
+
 static void on_readable(void *self)
 {
-    struct proxy *proxy = self;
-    gw_exchange_source_ready(proxy->ex);
+    struct proxy_try *attempt = self;
+
+    gw_exchange_source_ready(attempt->proxy->ex);
 }
 
 static void on_writable(void *self)
 {
-    struct proxy *proxy = self;
-    gw_exchange_sink_ready(proxy->ex);
+    struct proxy_try *attempt = self;
+
+    gw_exchange_sink_ready(attempt->proxy->ex);
+}
+
+static bool is_fault_of_target(enum gw_http_failure failure)
+{
+    return failure != GW_HTTP_OVERLOADED && failure != GW_HTTP_NO_MEMORY;
 }
 
 static void on_failure(void *self, enum gw_http_failure failure, const char *detail)
 {
-    struct proxy *proxy = self;
+    struct proxy_try *attempt = self;
+    struct proxy *proxy = attempt->proxy;
     struct gw_exchange *ex = proxy->ex;
+    bool was_sent = gw_http_call_was_sent(attempt->call);
 
-    proxy->call = NULL;
+    proxy_try_report(attempt, is_fault_of_target(failure) ? GW_TARGET_FAILURE : GW_TARGET_UNKNOWN);
+    struct proxy_try *other = proxy_try_other(attempt);
+    proxy_try_end(attempt);
+    if (other != NULL) { /* a hedge: there is still one to wait for */
+        proxy->current = other;
+        return;
+    }
     ex->record.detail = gw_arena_copy(&ex->arena, gw_str_of(detail));
     if (ex->state == GW_EXCHANGE_DECIDING && ex->record.upstream_status == 0) {
-        gw_problem_set(ex, failure_problems[failure].problem, failure_problems[failure].detail);
-        gw_chain_response_set(ex);
+        if (!proxy_try_again(proxy, gw_retry_reason_of_failure(failure, was_sent), was_sent))
+            proxy_refuse(proxy, failure_problems[failure].problem, failure_problems[failure].detail,
+                         0);
         return;
     }
     proxy->has_failed = true;
+    depart(proxy, false);
     ex->record.problem = failure_problems[failure].problem;
     gw_exchange_source_ready(ex);
 }
 
-static const struct gw_http_call_events proxy_events = {
+const struct gw_http_call_events proxy_events = {
     .on_head = on_head,
     .on_readable = on_readable,
     .on_writable = on_writable,
     .on_failure = on_failure,
 };
 
-/* --- the request's body --- */
-
-static size_t sink_write(void *self, const char *bytes, size_t len)
-{
-    struct proxy *proxy = self;
-    ssize_t count = proxy->call == NULL ? 0 : gw_http_call_write(proxy->call, bytes, len);
-
-    if (count <= 0)
-        return 0;
-    gw_chain_tap_request(proxy->ex, gw_str_from(bytes, (size_t)count));
-    return (size_t)count;
-}
-
-static void sink_end(void *self)
-{
-    struct proxy *proxy = self;
-
-    gw_chain_tap_request(proxy->ex, GW_STR(""));
-    if (proxy->call != NULL)
-        gw_http_call_end(proxy->call);
-}
-
-/* The backend has seen part of a body that will not be completed: its connection is closed. */
-static void sink_overflow(void *self)
-{
-    struct proxy *proxy = self;
-
-    cancel(proxy);
-    proxy->has_failed = true;
-    if (proxy->ex->state != GW_EXCHANGE_DECIDING || proxy->ex->record.upstream_status != 0)
-        return; /* the answer came first, and filters may have it: its body is cut short */
-    gw_problem_set(proxy->ex, "body-too-large", NULL);
-    gw_chain_response_set(proxy->ex);
-}
-
-static const struct gw_body_sink proxy_sink = {
-    .write = sink_write,
-    .end = sink_end,
-    .overflow = sink_overflow,
-};
-
 /* --- start --- */
 
-/* Returns 0, or a negative errno; the problem is the caller's to set. */
-static int start_call(struct proxy *proxy, struct gw_str authorization)
+/* What every try has in common. */
+static int prepare(struct proxy *proxy)
 {
     struct gw_exchange *ex = proxy->ex;
     const struct gw_backend_config *config = proxy->backend->config;
-    struct gw_field *fields = gw_arena_alloc(&ex->arena, GW_MAX_PROXY_FIELDS * sizeof(*fields));
-    struct gw_http_request request = {
+    struct gw_field *fields =
+        gw_arena_alloc(&ex->arena, gw_proxy_fields_room(ex, config) * sizeof(*fields));
+
+    if (fields == NULL)
+        return -ENOMEM;
+    proxy->fields = fields;
+    proxy->request = (struct gw_http_request){
         .method = ex->request.method_name,
-        .target = gw_arena_printf(&ex->arena, "%.*s%.*s", GW_STR_ARG(config->base_path),
-                                  GW_STR_ARG(proxy->target)),
-        .host = config->authority,
         .fields = fields,
-        .body_bytes = ex->is_body_ended ? (int64_t)ex->preread.len : ex->request.body_bytes,
-        .body = ex->preread,
+        .body_bytes = ex->request.body_bytes,
         .is_replayable = is_safe(ex->request.method) && ex->request.body_bytes == 0,
         .first_byte_ns = config->first_byte_ns,
         .total_ns = config->total_ns,
         .idle_ns = config->idle_ns,
     };
-
-    if (fields == NULL || request.target.ptr == NULL)
-        return -ENOMEM;
-    int rc = gw_proxy_request_fields(ex, config, fields, &request.field_count);
-    if (rc == 0 && authorization.len > 0)
-        fields[request.field_count++] = (struct gw_field){GW_STR("Authorization"), authorization};
-    if (rc == 0)
-        rc = gw_http_call_start(proxy->backend->origin, &request, &proxy_events, proxy,
-                                &proxy->call);
-    return rc;
+    if (config->total_ns > 0)
+        proxy->deadline_ns = gw_loop_now_ns(ex->worker->loop) + config->total_ns;
+    return gw_proxy_request_fields(ex, config, fields, &proxy->request.field_count);
 }
 
-static void go(struct proxy *proxy, struct gw_str authorization)
+void proxy_launch(struct proxy *proxy)
 {
     struct gw_exchange *ex = proxy->ex;
-    int rc;
+    const struct gw_backend_config *config = proxy->backend->config;
 
-    if (ex->is_body_over) { /* the limit was broken while the policies ran */
-        gw_problem_set(ex, "body-too-large", NULL);
-        gw_chain_response_set(ex);
+    if (ex->is_body_over) { /* the limit was broken while the policies ran, or in the queue */
+        proxy_refuse(proxy, "body-too-large", NULL, 0);
         return;
     }
-    rc = start_call(proxy, authorization);
-    if (rc != 0) {
-        gw_problem_set(ex, rc == -ENOMEM ? "overloaded" : "malformed-request", NULL);
-        gw_chain_response_set(ex);
-        return;
-    }
-    if (ex->preread.len > 0)
-        gw_chain_tap_request(ex, ex->preread);
-    if (ex->is_body_ended || ex->request.body_bytes == 0) { /* the body went with the head */
-        gw_chain_tap_request(ex, GW_STR(""));
-        return;
-    }
-    ex->preread = GW_STR("");
-    ex->preread_capacity = 0;
-    gw_exchange_set_sink(ex, &proxy_sink, proxy);
+    proxy->is_request_ended = ex->is_body_ended || ex->request.body_bytes == 0;
+    proxy->kept = (struct proxy_kept){.bytes = (char *)(uintptr_t)ex->preread.ptr,
+                                      .len = ex->preread.len,
+                                      .capacity = ex->preread.len,
+                                      .is_whole = true};
+    proxy->is_repeatable =
+        config->retry.attempts > 1 &&
+        (gw_retry_is_idempotent(ex->request.method) || (ex->is_keyed && config->deduplicates));
+    if (config->route_count > 0)
+        proxy->scope.pool = gw_route_choose(config->routes, config->route_count, ex,
+                                            &proxy->backend->upstreams->random);
+    proxy_try_first(proxy);
 }
 
 static void refuse_without_credentials(struct proxy *proxy, bool is_crowded)
 {
-    struct gw_exchange *ex = proxy->ex;
+    proxy->ex->record.detail = is_crowded ? GW_STR("too many wait for the backend's token")
+                                          : GW_STR("there is no token for the backend");
+    proxy_refuse(proxy, is_crowded ? "overloaded" : "unavailable",
+                 "The gateway has no credentials for the backend now.",
+                 gw_credentials_retry_ns(proxy->backend->credentials));
+}
 
-    ex->record.detail = is_crowded ? GW_STR("too many wait for the backend's token")
-                                   : GW_STR("there is no token for the backend");
-    (void)gw_exchange_reject(ex, is_crowded ? "overloaded" : "unavailable",
-                             "The gateway has no credentials for the backend now.",
-                             gw_credentials_retry_ns(proxy->backend->credentials));
-    gw_chain_response_set(ex);
+/* A try may come when the value is another one already: it is copied. */
+static bool show_credentials(struct proxy *proxy, const struct gw_credentials_value *value)
+{
+    struct gw_str text = gw_arena_copy(&proxy->ex->arena, value->text);
+
+    proxy->credentials_number = value->number;
+    proxy->fields[proxy->request.field_count++] = (struct gw_field){GW_STR("Authorization"), text};
+    return text.ptr != NULL;
 }
 
 /* With our credentials for the backend, now or when they are there. */
 static void go_with_credentials(struct proxy *proxy)
 {
     struct gw_credentials_value value = {.number = 0};
-    enum gw_credentials_state state = GW_CREDENTIALS_READY;
 
-    if (proxy->backend->credentials != NULL)
-        state = gw_credentials_get(proxy->backend->credentials, &proxy->waiter, &value);
-    if (state == GW_CREDENTIALS_READY) {
-        proxy->credentials_number = value.number;
-        go(proxy, value.text);
-    } else if (state != GW_CREDENTIALS_WAIT) {
-        refuse_without_credentials(proxy, state == GW_CREDENTIALS_CROWDED);
+    if (proxy->backend->credentials == NULL) {
+        proxy_gate_enter(proxy);
+        return;
+    }
+    switch (gw_credentials_get(proxy->backend->credentials, &proxy->waiter, &value)) {
+    case GW_CREDENTIALS_READY:
+        if (show_credentials(proxy, &value))
+            proxy_gate_enter(proxy);
+        else
+            proxy_refuse(proxy, "overloaded", NULL, 0);
+        break;
+    case GW_CREDENTIALS_WAIT:
+        break;
+    case GW_CREDENTIALS_ABSENT:
+        refuse_without_credentials(proxy, false);
+        break;
+    case GW_CREDENTIALS_CROWDED:
+        refuse_without_credentials(proxy, true);
+        break;
     }
 }
 
@@ -330,19 +369,23 @@ static void on_credentials(struct gw_credentials_waiter *waiter)
 void gw_proxy_start(struct gw_exchange *ex, const struct gw_backend *backend, struct gw_str target)
 {
     struct proxy *proxy = gw_arena_calloc(&ex->arena, 1, sizeof(*proxy));
+    int rc = proxy == NULL ? -ENOMEM : gw_arena_defer(&ex->arena, leave, proxy);
 
     ex->record.backend = backend->config->name;
     ex->record.upstream_start_ns = gw_clock_monotonic_ns();
-    if (proxy != NULL) {
+    if (rc == 0) {
         proxy->ex = ex;
         proxy->backend = backend;
-        proxy->target = target;
-        proxy->waiter.on_news = on_credentials;
+        proxy->path = target;
+        proxy->current = &proxy->tries[0];
+        rc = prepare(proxy);
     }
-    if (proxy == NULL || gw_arena_defer(&ex->arena, leave, proxy) != 0) {
+    if (rc != 0) {
         gw_problem_set(ex, "overloaded", NULL);
         gw_chain_response_set(ex);
         return;
     }
-    go_with_credentials(proxy);
+    proxy->waiter.on_news = on_credentials;
+    if (proxy_gate_passes(proxy))
+        go_with_credentials(proxy);
 }

@@ -91,6 +91,11 @@ static int add_own(struct gw_exchange *ex, struct gw_field *out, size_t *count)
     return 0;
 }
 
+size_t gw_proxy_fields_room(const struct gw_exchange *ex, const struct gw_backend_config *backend)
+{
+    return ex->request.field_count + backend->field_count + GW_MAX_OWN_FIELDS;
+}
+
 int gw_proxy_request_fields(struct gw_exchange *ex, const struct gw_backend_config *backend,
                             struct gw_field *out, size_t *out_count)
 {

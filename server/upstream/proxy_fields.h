@@ -4,11 +4,15 @@
 #include "server/http/exchange.h"
 #include "server/upstream/backend.h"
 
-/* Fills `out` (room for GW_MAX_PROXY_FIELDS) with the fields of the request to the backend. Returns
- * 0, or -ENOMEM. */
 #define GW_MAX_OWN_FIELDS \
     6 /* Via, Forwarded, X-Request-Id, traceparent, tracestate; Authorization */
 #define GW_MAX_PROXY_FIELDS (GW_MAX_REQUEST_FIELDS + GW_MAX_BACKEND_FIELDS + GW_MAX_OWN_FIELDS)
+
+/* How many fields the request to the backend has at the most, with an Authorization of ours. */
+size_t gw_proxy_fields_room(const struct gw_exchange *ex, const struct gw_backend_config *backend);
+
+/* Fills `out` (with that room, never more than GW_MAX_PROXY_FIELDS) with the fields of the request
+ * to the backend. Returns 0, or -ENOMEM. */
 GW_MUST_CHECK
 int gw_proxy_request_fields(struct gw_exchange *ex, const struct gw_backend_config *backend,
                             struct gw_field *out, size_t *out_count);

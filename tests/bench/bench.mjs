@@ -1,6 +1,7 @@
 // script/bench [SECTION...] [--pairs N] [--seconds S]
+// script/bench limits --accuracy
 //
-// Sections: proxy policy tokens storm latency memory routes identity flood, or all (the default). Ratios are medians
+// Sections: proxy policy limits tokens storm latency memory routes identity flood, or all (the default). Ratios are medians
 // over pairs of runs taken in turn; the bars are judged by the reader, never by a test.
 
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,22 +17,25 @@ import * as sections from './sections.mjs';
 import { stopAll } from './targets.mjs';
 
 const SECTIONS = { ...sections, flood, identity };
-const NAMES = ['proxy', 'policy', 'tokens', 'storm', 'latency', 'memory', 'routes', 'identity', 'flood'];
+const NAMES = ['proxy', 'policy', 'limits', 'tokens', 'storm', 'latency', 'memory', 'routes', 'identity', 'flood'];
 
 function readArguments() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { pairs: { type: 'string', default: '7' }, seconds: { type: 'string', default: '3' } },
+    options: {
+      pairs: { type: 'string', default: '7' }, seconds: { type: 'string', default: '3' },
+      accuracy: { type: 'boolean', default: false },
+    },
   });
   const names = positionals.length === 0 || positionals.includes('all') ? NAMES : positionals;
   const unknown = names.filter((name) => !NAMES.includes(name));
   const pairs = Number(values.pairs);
   const seconds = Number(values.seconds);
   if (unknown.length || !Number.isInteger(pairs) || pairs < 1 || !Number.isInteger(seconds) || seconds < 1) {
-    process.stderr.write(`usage: script/bench [${NAMES.join('|')}|all]... [--pairs N] [--seconds S]\n`);
+    process.stderr.write(`usage: script/bench [${NAMES.join('|')}|all]... [--pairs N] [--seconds S] [--accuracy]\n`);
     process.exit(2);
   }
-  return { names, pairs, seconds };
+  return { names, pairs, seconds, isAccuracy: values.accuracy };
 }
 
 async function runSection(name, options) {
@@ -48,12 +52,12 @@ async function runSection(name, options) {
 }
 
 async function main() {
-  const { names, pairs, seconds } = readArguments();
+  const { names, pairs, seconds, isAccuracy } = readArguments();
   const hasGateway = Boolean(process.env.MILLGATE_BIN) && existsSync(process.env.MILLGATE_BIN);
   const results = { taken: new Date().toISOString(), pairs, seconds, cpu: cpus()[0].model, cores: cpus().length };
   process.stdout.write(`# Benchmark: ${results.cores} x ${results.cpu}, ${pairs} pairs of ${seconds} s\n`);
   if (!hasGateway) process.stdout.write('\nNo program at MILLGATE_BIN: baselines only.\n');
-  for (const name of names) results[name] = await runSection(name, { pairs, seconds, hasGateway });
+  for (const name of names) results[name] = await runSection(name, { pairs, seconds, hasGateway, isAccuracy });
   const folder = fileURLToPath(new URL('../../build/bench/', import.meta.url));
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "policies/rate_limit/script.h"
+#include "policies/rate_limit/take.h"
 #include "server/core/clock.h"
 #include "server/net/loop.h"
 #include "server/store/private_redis.h"
@@ -18,14 +18,15 @@
 struct bench {
     struct gw_loop *loop;
     struct gw_redis *redis;
+    const char *name; /* of the plan */
+    const struct plan_group *group;
     unsigned to_send, to_come, failures;
 };
 
 /* One of those under way: when it is answered, it asks again. */
 struct asker {
     struct bench *bench;
-    struct gw_redis_eval eval;
-    struct gw_str key, args[2];
+    struct take_args args;
     char key_text[64];
     unsigned subject;
 };
@@ -40,14 +41,16 @@ static void ask(struct asker *asker)
         return;
     bench->to_send--;
     asker->subject = (asker->subject + MAX_DEPTH) % SUBJECTS;
-    int len = snprintf(asker->key_text, sizeof(asker->key_text), "millgate:rl:{issuer/%u}:standard",
-                       asker->subject);
-    asker->key = gw_str_from(asker->key_text, (size_t)len);
-    asker->args[0] = GW_STR("16000");
-    asker->args[1] = GW_STR("16000000");
-    asker->eval = (struct gw_redis_eval){&rate_limit_script, &asker->key, 1,
-                                         asker->args,        2,           GW_NS_PER_SECOND * 10};
-    if (gw_redis_eval(bench->redis, &asker->eval, on_answer, asker, NULL) != 0) {
+    int len = snprintf(asker->key_text, sizeof(asker->key_text), "millgate:rl:{issuer/%u}:%s",
+                       asker->subject, bench->name);
+    const struct take_question question = {.group = bench->group,
+                                           .key = gw_str_from(asker->key_text, (size_t)len),
+                                           .holder = GW_STR("bench"),
+                                           .weight = 1,
+                                           .want = 1,
+                                           .timeout_ns = GW_NS_PER_SECOND * 10};
+    take_args_fill(&asker->args, &question);
+    if (gw_redis_eval(bench->redis, &asker->args.eval, on_answer, asker, NULL) != 0) {
         bench->failures++;
         bench->to_come--;
     }
@@ -57,7 +60,7 @@ static void on_answer(void *self, int rc, const struct gw_reply *reply)
 {
     struct asker *asker = self;
 
-    asker->bench->failures += rc != 0 || reply->type != GW_REPLY_INTEGER;
+    asker->bench->failures += rc != 0 || reply->type != GW_REPLY_ARRAY;
     asker->bench->to_come--;
     ask(asker);
 }
@@ -94,8 +97,8 @@ static void run(struct bench *bench, pid_t redis_pid, unsigned depth, unsigned d
     static struct asker askers[MAX_DEPTH];
     struct gw_redis_stats before, after;
 
-    *bench = (struct bench){
-        .loop = bench->loop, .redis = bench->redis, .to_send = decisions, .to_come = decisions};
+    bench->to_send = bench->to_come = decisions;
+    bench->failures = 0;
     gw_redis_get_stats(bench->redis, &before);
     double own_us = own_cpu_us();
     double redis_us = cpu_us_of(redis_pid);
@@ -108,11 +111,27 @@ static void run(struct bench *bench, pid_t redis_pid, unsigned depth, unsigned d
     own_us = own_cpu_us() - own_us;
     redis_us = cpu_us_of(redis_pid) - redis_us;
     gw_redis_get_stats(bench->redis, &after);
-    printf("%3u under way: client %5.2f us, redis %5.2f us per decision; %4.1f in a write; %u "
-           "failed\n",
-           depth, own_us / decisions, redis_us / decisions,
-           (double)(after.commands - before.commands) / (double)(after.writes - before.writes),
-           bench->failures);
+    printf(
+        "%-10s %3u under way: client %5.2f us, redis %5.2f us per decision; %4.1f in a write; %u "
+        "failed\n",
+        bench->name, depth, own_us / decisions, redis_us / decisions,
+        (double)(after.commands - before.commands) / (double)(after.writes - before.writes),
+        bench->failures);
+}
+
+static const char plans[] =
+    "{\"rate\":{\"limit\":6000000,\"burst\":6000000},\"window\":{\"limit\":6000000},"
+    "\"three\":{\"limits\":{\"second\":{\"limit\":100000,\"window\":1000000000,\"burst\":1000},"
+    "\"minute\":{\"limit\":6000000},\"month\":{\"quota\":1000000000}}}}";
+
+static void run_plan(struct bench *bench, const struct plan_table *table, const char *name,
+                     pid_t redis_pid, unsigned decisions)
+{
+    bench->name = name;
+    bench->group = &plan_table_find(table, gw_str_of(name))->groups[0];
+    run(bench, redis_pid, 1, decisions / 10 + 1);
+    run(bench, redis_pid, 4, decisions / 4 + 1);
+    run(bench, redis_pid, 64, decisions);
 }
 
 int main(int argc, char **argv)
@@ -136,10 +155,17 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     while (!gw_redis_is_up(bench.redis))
         gw_loop_turn(bench.loop, 10);
-    run(&bench, gw_private_redis_get_pid(own), 64, 1000); /* the script is known from here on */
-    run(&bench, gw_private_redis_get_pid(own), 1, decisions / 10 + 1);
-    run(&bench, gw_private_redis_get_pid(own), 4, decisions / 4 + 1);
-    run(&bench, gw_private_redis_get_pid(own), 64, decisions);
+    json_t *section = json_loads(plans, 0, NULL);
+    struct plan_table table;
+    if (section == NULL || plan_table_init(&table, section, &error) != 0)
+        return EXIT_FAILURE;
+    pid_t redis_pid = gw_private_redis_get_pid(own);
+    run_plan(&bench, &table, "rate", redis_pid, 1000); /* the script is known from here on */
+    run_plan(&bench, &table, "rate", redis_pid, decisions);
+    run_plan(&bench, &table, "window", redis_pid, decisions);
+    run_plan(&bench, &table, "three", redis_pid, decisions);
+    plan_table_finish(&table);
+    json_decref(section);
     gw_redis_destroy(bench.redis);
     gw_private_redis_stop(own);
     gw_loop_destroy(bench.loop);

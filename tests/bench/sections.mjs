@@ -11,16 +11,18 @@ import { cpuMicros, interleave, measure, median, memoryMiB, spread, summarize } 
 import { table, verdict } from './report.mjs';
 import { startHaproxyPlain, startHaproxyPolicy, startNginxProxy, startUpstream } from './targets.mjs';
 
+export { limits } from './limits.mjs';
+
 const LIMIT = 10; // of the storm's plan, per minute
 const NEW_TOKENS = 20_000; // per run of the row in which each token is new
 const NEW_SECONDS = 2; // in which most of them are used; wrk waits to the end of it
 
 /** Everything the sections share, started once. */
-export async function makeStage({ dir, pairs, seconds, tokens, hasGateway }) {
+export async function makeStage({ dir, tokens, ...options }) {
   const bodyPath = join(dir, 'order.json');
   writeFileSync(bodyPath, orderBody());
-  const stage = { dir, pairs, seconds, tokens, hasGateway, bodyPath, upstream: await startUpstream(dir) };
-  if (hasGateway) stage.redis = await startRedis({ dir: join(dir, 'redis'), socket: true });
+  const stage = { ...options, dir, tokens, bodyPath, upstream: await startUpstream(dir) };
+  if (options.hasGateway) stage.redis = await startRedis({ dir: join(dir, 'redis'), socket: true });
   return stage;
 }
 

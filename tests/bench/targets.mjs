@@ -85,14 +85,23 @@ export async function startUpstream(dir) {
   return startNginx(dir, 'upstream', server, port);
 }
 
-export async function startNginxProxy(dir, upstream) {
+export async function startNginxProxy(dir, upstream, { name = 'nginx', zone = '', rule = '' } = {}) {
   const port = await freePort();
-  const log = join(dir, 'nginx-access.log');
-  const target = await startNginx(dir, 'nginx', `access_log ${log} combined;
+  const log = join(dir, `${name}-access.log`);
+  const target = await startNginx(dir, name, `access_log ${log} combined; ${zone}
     upstream up { server 127.0.0.1:${upstream.port}; keepalive 128; keepalive_requests 1000000000; }
     server { listen 127.0.0.1:${port} backlog=4096;
-      location / { proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ""; } }`, port);
+      location / { ${rule} proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ""; } }`, port);
   return { ...target, url: `http://127.0.0.1:${port}/system/bench/v1/item`, before: emptied(log) };
+}
+
+/** limit_req per address: a leaky bucket in shared memory, never full. */
+export function startNginxLimit(dir, upstream) {
+  return startNginxProxy(dir, upstream, {
+    name: 'nginx+limit_req',
+    zone: 'limit_req_zone $binary_remote_addr zone=callers:10m rate=1000000r/s;',
+    rule: 'limit_req zone=callers burst=1000000 nodelay;',
+  });
 }
 
 function haproxyConfig({ dir, port, upstream, rules, tables, socket }) {
@@ -135,6 +144,15 @@ async function startHaproxy(dir, upstream, { name, rules = '', tables = '' }) {
 
 export function startHaproxyPlain(dir, upstream) {
   return startHaproxy(dir, upstream, { name: 'haproxy' });
+}
+
+/** A stick table per address. */
+export function startHaproxyLimit(dir, upstream) {
+  const rules = `    http-request track-sc0 src table callers
+    http-request deny deny_status 429 if { sc_http_req_rate(0,callers) gt 1000000000 }`;
+  const tables = `backend callers
+    stick-table type ip size 100k expire 120s store http_req_rate(60s)`;
+  return startHaproxy(dir, upstream, { name: 'haproxy+stick', rules, tables });
 }
 
 function jwtRules(keyPath) {

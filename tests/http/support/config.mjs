@@ -69,7 +69,7 @@ function plainPaths(names) {
 
 const PLAIN = ['mirror', 'echo', 'stream', 'count', 'status', 'conditional', 'interim', 'trailers', 'hop',
   'slow', 'drip', 'hold', 'early', 'die', 'die-chunked', 'die-before', 'die-in-upload', 'big-head',
-  'malformed', 'malformed-chunk', 'surplus'];
+  'malformed', 'malformed-chunk', 'surplus', 'throttled', 'sluggish', 'whoami'];
 
 const integer = { type: 'integer', minimum: 1, maximum: 100 };
 
@@ -133,7 +133,7 @@ export function gatewayConfig({ dir, issuer, peerUrl, options = {} }) {
     admin: { address: '127.0.0.1:0', token: { issuers: ['dev'], scope: ADMIN_SCOPE }, ...options.admin },
     workers,
     state_dir: options.stateDir ?? join(dir, 'state'),
-    ...(redis ? { redis: { url: redis } } : {}),
+    ...(redis ? { redis: typeof redis === 'string' ? { url: redis } : redis } : {}),
     access_log: join(dir, 'access.log'),
     contracts: [join(dir, 'contracts')],
     backends: {

@@ -126,6 +126,23 @@ export const behaviours = {
     else json(connection, code, { status: code });
   },
 
+  async throttled(request, connection) {
+    await request.complete;
+    json(connection, request.number('code', 429), {}, [['Retry-After', request.number('seconds', 1)]]);
+  },
+
+  // As the test has set the peer: `delayMs` and `failsWith`.
+  async sluggish(request, connection) {
+    await request.complete;
+    await sleep(connection.peer.delayMs ?? 0);
+    json(connection, connection.peer.failsWith ?? 200, {});
+  },
+
+  async whoami(request, connection) {
+    await request.complete;
+    json(connection, 200, { port: connection.peer.port });
+  },
+
   async conditional(request, connection) {
     if (request.header('if-none-match') === '"one"')
       connection.write(head(304, [['ETag', '"one"']]));

@@ -9,6 +9,7 @@
 
 #include "policies/jwt/jwt.h"
 #include "server/contract/operation.h"
+#include "server/filter/chain.h"
 #include "server/filter/worker.h"
 #include "server/net/loop.h"
 #include "server/observe/metrics.h"
@@ -67,7 +68,23 @@ static int teardown(void **state)
     return 0;
 }
 
-/* The status, 0 for "may pass"; *out_retry is Retry-After. */
+static bool has_passed, was_held_back;
+
+static void on_passed(struct gw_exchange *ex)
+{
+    (void)ex;
+    has_passed = true;
+}
+
+static void on_wake(struct gw_exchange *ex)
+{
+    (void)ex;
+}
+
+static const struct gw_exchange_io io = {.wake = on_wake};
+
+/* The status, 0 for "may pass"; *out_retry is Retry-After. The client leaves when the answer is
+ * held back. */
 static int ask(const char *peer, const char *token, int *out_retry)
 {
     const struct gw_security_scheme schemes[] = {{.name = GW_STR("plant")},
@@ -83,11 +100,19 @@ static int ask(const char *peer, const char *token, int *out_retry)
     gw_arena_init(&ex.arena, 4096, 1 << 20);
     struct gw_str value = gw_arena_printf(&ex.arena, "Bearer %s", token);
     assert_int_equal(gw_request_add_field(&ex, GW_STR("Authorization"), value), 0);
-    enum gw_verdict verdict = gw_jwt.on_request(policy, &ex);
+    const struct gw_chain chain = {
+        .links = {{.type = &gw_jwt, .self = policy}}, .count = 1, .end = on_passed};
+    ex.io = &io;
+    has_passed = was_held_back = false;
+    gw_chain_run(&chain, &ex);
+    if (!has_passed && ex.state == GW_EXCHANGE_DECIDING) {
+        was_held_back = true;
+        ex.cancel(ex.cancel_self, &ex);
+    }
     const struct gw_str *retry = gw_response_field(&ex, GW_STR("Retry-After"));
     if (out_retry != NULL)
         *out_retry = retry == NULL ? 0 : (int)strtol(retry->ptr, NULL, 10);
-    int status = verdict == GW_NEXT ? 0 : ex.response.status;
+    int status = has_passed ? 0 : ex.response.status;
     gw_arena_finish(&ex.arena);
     return status;
 }
@@ -187,6 +212,33 @@ static void test_many_forged_tokens_are_budgeted(void **state)
     free(cold);
 }
 
+#define HELD "millgate_jwt_refusals_held_back_total"
+
+/* Whatever they are refused for: beyond the rate, answers come late. */
+static void test_refusals_beyond_the_rate_are_held_back(void **state)
+{
+    char *good = make(&plant, 0);
+
+    (void)state;
+    for (int i = 0; i < BURST; i++) {
+        assert_int_equal(ask("10.0.0.1", "x", NULL), 401);
+        assert_false(was_held_back);
+    }
+    for (int i = 0; i < 50; i++) {
+        assert_int_equal(ask("10.0.0.1", "x", NULL), 401);
+        assert_true(was_held_back);
+    }
+    assert_int_equal(metric(HELD), 50);
+    assert_int_equal(ask("10.0.0.1", good, NULL), 0); /* a good one is not */
+    assert_int_equal(ask("10.0.0.2", "x", NULL), 401);
+    assert_false(was_held_back);
+
+    now_ns += S / PER_SECOND; /* what was held back is no debt */
+    assert_int_equal(ask("10.0.0.1", "x", NULL), 401);
+    assert_false(was_held_back);
+    free(good);
+}
+
 /* Many clients behind one address, all of them good. */
 static void test_good_tokens_cost_no_budget(void **state)
 {
@@ -236,6 +288,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         POLICY_TEST(test_one_forged_token_costs_once),
         POLICY_TEST(test_many_forged_tokens_are_budgeted),
+        POLICY_TEST(test_refusals_beyond_the_rate_are_held_back),
         POLICY_TEST(test_good_tokens_cost_no_budget),
         POLICY_TEST(test_two_issuers_of_one_name),
         POLICY_TEST(test_other_refusals_cost_no_budget),

@@ -62,30 +62,30 @@ static void test_a_burst_then_evenly(void **state)
 
     (void)state;
     for (uint64_t i = 0; i < 5; i++) {
-        struct gcra_decision decision = gcra_take(&full_at, &rate, now);
+        struct limit_answer decision = gcra_take(&full_at, &rate, 1, now);
         assert_true(decision.is_admitted);
         assert_int_equal(decision.remaining, 4 - i);
         /* Until all is regained; with the last one gone, until there is one. */
         assert_int_equal(decision.reset_ns, i < 4 ? (i + 1) * SECOND_NS / 10 : SECOND_NS / 10);
     }
     uint64_t before = full_at;
-    struct gcra_decision decision = gcra_take(&full_at, &rate, now);
+    struct limit_answer decision = gcra_take(&full_at, &rate, 1, now);
     assert_false(decision.is_admitted);
     assert_int_equal(decision.remaining, 0);
     assert_int_equal(decision.reset_ns, SECOND_NS / 10);
     assert_int_equal(full_at, before);
 
     now += SECOND / 10 - 1; /* a tick too early */
-    decision = gcra_take(&full_at, &rate, now);
+    decision = gcra_take(&full_at, &rate, 1, now);
     assert_false(decision.is_admitted);
     assert_int_equal(decision.reset_ns, 63);
     now += 1;
-    assert_true(gcra_take(&full_at, &rate, now).is_admitted);
-    assert_false(gcra_take(&full_at, &rate, now).is_admitted);
+    assert_true(gcra_take(&full_at, &rate, 1, now).is_admitted);
+    assert_false(gcra_take(&full_at, &rate, 1, now).is_admitted);
     now += 100 * SECOND; /* a pause gives a burst, not more */
     for (int i = 0; i < 5; i++)
-        assert_true(gcra_take(&full_at, &rate, now).is_admitted);
-    assert_false(gcra_take(&full_at, &rate, now).is_admitted);
+        assert_true(gcra_take(&full_at, &rate, 1, now).is_admitted);
+    assert_false(gcra_take(&full_at, &rate, 1, now).is_admitted);
 }
 
 /* In any stretch of time no more than burst + limit * time/window pass, and no fewer if asked. */
@@ -104,7 +104,7 @@ static void test_the_rate_over_time(void **state)
         uint64_t pause = rate.step_ticks / 10; /* ten times the limit */
 
         for (uint64_t now = SECOND; now < SECOND + span; now += pause)
-            admitted += gcra_take(&full_at, &rate, now).is_admitted;
+            admitted += gcra_take(&full_at, &rate, 1, now).is_admitted;
         uint64_t expected = plans[i].burst + plans[i].limit;
         assert_true(admitted <= expected + expected / 250 + 1);
         assert_true(admitted + expected / 250 + 2 >= expected);
@@ -118,20 +118,41 @@ static void test_odd_clocks(void **state)
 
     (void)state;
     for (int i = 0; i < 5; i++)
-        assert_true(gcra_take(&full_at, &rate, 10000 * SECOND).is_admitted);
+        assert_true(gcra_take(&full_at, &rate, 1, 10000 * SECOND).is_admitted);
     /* It steps back by an hour: nobody is shut out for an hour. */
-    struct gcra_decision decision = gcra_take(&full_at, &rate, 10000 * SECOND - 3600 * SECOND);
+    struct limit_answer decision = gcra_take(&full_at, &rate, 1, 10000 * SECOND - 3600 * SECOND);
     assert_false(decision.is_admitted);
     assert_int_equal(decision.reset_ns, SECOND_NS / 10);
     /* The limit is lowered: what was owed is at most the new burst. */
     const struct gcra_rate lower = rate_of(1, 1, 1);
     full_at = 10100 * SECOND;
-    decision = gcra_take(&full_at, &lower, 10000 * SECOND);
+    decision = gcra_take(&full_at, &lower, 1, 10000 * SECOND);
     assert_int_equal(decision.reset_ns, SECOND_NS);
-    /* A script's answer for a larger room than ours. */
-    decision = gcra_decide(&lower, (int64_t)(50 * SECOND));
-    assert_true(decision.is_admitted);
-    assert_int_equal(decision.remaining, 0);
+}
+
+static void test_weights(void **state)
+{
+    const struct gcra_rate rate = rate_of(10, 1, 5);
+    uint64_t now = 1000 * SECOND;
+    uint64_t full_at = 0;
+
+    (void)state;
+    struct limit_answer answer = gcra_take(&full_at, &rate, 3, now);
+    assert_true(answer.is_admitted);
+    assert_int_equal(answer.remaining, 2);
+    answer = gcra_take(&full_at, &rate, 3, now);
+    assert_false(answer.is_admitted);
+    assert_int_equal(answer.remaining, 2);
+    assert_int_equal(answer.reset_ns, SECOND_NS / 10);
+    assert_int_equal(gcra_owed(full_at, &rate, now), 3);
+    assert_int_equal(gcra_owed(full_at, &rate, now + SECOND / 20), 3); /* a part counts whole */
+    assert_int_equal(gcra_owed(full_at, &rate, now + SECOND / 10), 2);
+    assert_true(gcra_take(&full_at, &rate, 2, now).is_admitted);
+    answer = gcra_take(&full_at, &rate, 6, now + 100 * SECOND); /* never */
+    assert_false(answer.is_admitted);
+    assert_int_equal(answer.reset_ns, SECOND_NS / 2);
+    answer = gcra_take(&full_at, &rate, UINT64_MAX, now + 100 * SECOND);
+    assert_false(answer.is_admitted);
 }
 
 static void test_ticks(void **state)
@@ -152,6 +173,7 @@ int main(void)
         cmocka_unit_test(test_a_burst_then_evenly),
         cmocka_unit_test(test_the_rate_over_time),
         cmocka_unit_test(test_odd_clocks),
+        cmocka_unit_test(test_weights),
         cmocka_unit_test(test_ticks),
     };
 

@@ -24,7 +24,7 @@ static int load(const char *json, struct plan_table *table, struct gw_error *err
     return rc;
 }
 
-static void test_plans(void **state)
+static void test_short_plans(void **state)
 {
     struct plan_table table;
     struct gw_error error;
@@ -37,16 +37,64 @@ static void test_plans(void **state)
     const struct plan *plan = plan_table_find(&table, GW_STR("standard"));
     assert_non_null(plan);
     assert_true(gw_str_equal(plan->policy, GW_STR("\"standard\";q=100;w=60")));
-    assert_int_equal(plan->burst, 100);
-    assert_int_equal(plan->rate.room_ticks, 60 * GCRA_TICKS_PER_SECOND);
+    assert_int_equal(plan->limits[0].kind, LIMIT_WINDOW);
+    assert_true(gw_str_equal(plan->limits[0].args[0], GW_STR("w:standard")));
+    assert_true(gw_str_equal(plan->limits[0].args[2], GW_STR("60000000")));
+    assert_true(gw_str_equal(plan->limits[0].args[3], GW_STR("1")));
+    assert_int_equal(plan->group_count, 1);
+    assert_true(plan->groups[0].is_leased);
+    assert_int_equal(plan->groups[0].lease_max, 1);
+    assert_true(gw_str_equal(plan->groups[0].leases_max, GW_STR("10")));
     plan = plan_table_find(&table, GW_STR("bulk.v2"));
     assert_true(gw_str_equal(plan->policy, GW_STR("\"bulk.v2\";q=1000;w=10;burst=50")));
-    assert_true(gw_str_equal(plan->step, GW_STR("160000")));
-    assert_true(gw_str_equal(plan->room, GW_STR("8000000")));
+    assert_int_equal(plan->limits[0].kind, LIMIT_RATE);
+    assert_true(gw_str_equal(plan->limits[0].args[1], GW_STR("160000")));
+    assert_true(gw_str_equal(plan->limits[0].args[2], GW_STR("8000000")));
+    assert_false(plan->groups[0].is_leased); /* 50 at once are too few */
     assert_null(plan_table_find(&table, GW_STR("Standard")));
     assert_null(plan_table_find(&table, GW_STR("")));
     plan_table_finish(&table);
 }
+
+static void test_several_limits(void **state)
+{
+    struct plan_table table;
+    struct gw_error error;
+
+    (void)state;
+    assert_int_equal(
+        load("{\"supplier\":{\"limits\":{"
+             "\"second\":{\"limit\":200,\"window\":1000000000,\"burst\":150},"
+             "\"minute\":{\"limit\":6000},"
+             "\"month\":{\"quota\":10000,\"zone\":\"+01:00\",\"scope\":\"claim:tenant\"},"
+             "\"day\":{\"quota\":500,\"per\":\"day\",\"scope\":\"claim:tenant\"},"
+             "\"slots\":{\"concurrent\":10,\"scope\":\"api\"},"
+             "\"all\":{\"limit\":100000,\"scope\":\"plan\",\"mode\":\"exact\"}}}}",
+             &table, &error),
+        0);
+    const struct plan *plan = plan_table_find(&table, GW_STR("supplier"));
+    assert_int_equal(plan->limit_count, 6);
+    assert_int_equal(plan->group_count, 4);
+    assert_int_equal(table.max_limits, 2);
+    assert_true(gw_str_equal(plan->policy,
+                             GW_STR("\"supplier.second\";q=200;w=1;burst=150, "
+                                    "\"supplier.minute\";q=6000;w=60, \"supplier.month\";q=10000, "
+                                    "\"supplier.day\";q=500;w=86400, "
+                                    "\"supplier.slots\";q=10;qu=\"concurrent-requests\", "
+                                    "\"supplier.all\";q=100000;w=60")));
+    assert_int_equal(plan->groups[0].limit_count, 2);
+    assert_true(plan->groups[0].is_leased);
+    assert_int_equal(plan->groups[0].lease_max, 1); /* 1 % of the smaller one */
+    assert_int_equal(plan->groups[1].scope.kind, SCOPE_CLAIM);
+    assert_true(gw_str_equal(plan->groups[1].scope.claim, GW_STR("tenant")));
+    assert_false(plan->groups[1].is_leased);
+    assert_true(gw_str_equal(plan->groups[1].limits[0]->args[3], GW_STR("3600")));
+    assert_ptr_equal(plan->groups[2].slots, plan->groups[2].limits[0]);
+    assert_false(plan->groups[3].is_leased); /* exact by configuration */
+    plan_table_finish(&table);
+}
+
+#define LIMITS(text) "{\"a\":{\"limits\":{" text "}}}"
 
 static void test_bad_plans(void **state)
 {
@@ -62,6 +110,15 @@ static void test_bad_plans(void **state)
         "{\"a\":{\"limit\":1,\"window\":1500000000}}",
         "{\"a\":{\"limit\":1,\"window\":86400000000000,\"burst\":1000000}}",
         "{\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\":{\"limit\":1}}",
+        "{\"a\":{\"limits\":{}}}",
+        "{\"a\":{\"limit\":1,\"limits\":{\"b\":{\"limit\":1}}}}",
+        LIMITS("\"b c\":{\"limit\":1}"),
+        LIMITS("\"b\":{}"),
+        LIMITS("\"b\":{\"limit\":1,\"quota\":1}"),
+        LIMITS("\"b\":{\"quota\":1,\"zone\":\"Mars\"}"),
+        LIMITS("\"b\":{\"limit\":1,\"scope\":\"claim:\"}"),
+        LIMITS("\"b\":{\"limit\":1,\"scope\":\"galaxy\"}"),
+        LIMITS("\"b\":{\"concurrent\":1},\"c\":{\"concurrent\":2}"),
     };
 
     (void)state;
@@ -72,23 +129,6 @@ static void test_bad_plans(void **state)
         assert_true(error.text[0] != '\0');
         assert_true(strncmp(error.where, "/plans", 6) == 0);
     }
-}
-
-static void test_shares(void **state)
-{
-    struct plan_table table;
-    struct gw_error error;
-
-    (void)state;
-    assert_int_equal(load("{\"a\":{\"limit\":100,\"burst\":10}}", &table, &error), 0);
-    const struct plan *plan = plan_table_find(&table, GW_STR("a"));
-    struct gcra_rate rate = plan_share(plan, 3); /* 33 a minute, 3 at once */
-    assert_int_equal(rate.room_ticks, rate.step_ticks * 3);
-    assert_int_equal(rate.step_ticks, 60 * GCRA_TICKS_PER_SECOND / 33);
-    rate = plan_share(plan, 1000); /* at least one */
-    assert_int_equal(rate.step_ticks, 60 * GCRA_TICKS_PER_SECOND);
-    assert_int_equal(rate.room_ticks, rate.step_ticks);
-    plan_table_finish(&table);
 }
 
 /* The draft's own lines: a plan with the same numbers is written in the same way. */
@@ -136,9 +176,9 @@ static void test_the_drafts_examples(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plans),
+        cmocka_unit_test(test_short_plans),
+        cmocka_unit_test(test_several_limits),
         cmocka_unit_test(test_bad_plans),
-        cmocka_unit_test(test_shares),
         cmocka_unit_test(test_the_drafts_examples),
     };
 

@@ -13,124 +13,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policies/rate_limit/gcra.h"
-#include "policies/rate_limit/script.h"
-#include "server/contract/operation.h"
 #include "server/core/clock.h"
-#include "server/filter/chain.h"
-#include "server/filter/worker.h"
-#include "tests/unit/support/redis_rig.h"
+#include "tests/unit/support/limit_rig.h"
 
 /* 100 at once, then one a minute: what a slow test machine regains meanwhile does not count. */
-#define PLANS                                                             \
-    "{\"hundred\":{\"limit\":60,\"window\":3600000000000,\"burst\":100}," \
-    "\"one\":{\"limit\":1,\"window\":3600000000000},"                     \
+#define PLANS                                                                                \
+    "{\"hundred\":{\"limit\":60,\"window\":3600000000000,\"burst\":100,\"mode\":\"exact\"}," \
+    "\"one\":{\"limit\":1,\"window\":3600000000000},"                                        \
     "\"quick\":{\"limit\":20,\"window\":1000000000,\"burst\":1}}"
 
-static struct redis_rig rig; /* the loop, the server and the first worker's connection */
-static struct gw_exchange_pool pool;
-static struct gw_operation operation;
-
-struct instance { /* one worker of one gateway */
-    struct gw_worker worker;
-    struct gw_chain chain;
-    json_t *config;
-    void *limit;
-};
-
-static struct instance first;
-
-static void end_of_chain(struct gw_exchange *ex)
-{
-    ex->response.status = 200;
-    assert_int_equal(gw_response_add_field(ex, GW_STR("RateLimit"), GW_STR("upstream's")), 0);
-    gw_chain_response_set(ex);
-}
-
-static void instance_start(struct instance *instance, struct gw_redis *redis, const char *timeout)
-{
-    struct gw_error error;
-    json_error_t place;
-
-    *instance = (struct instance){0};
-    instance->config = json_pack_ex(
-        &place, 0, "{s:o, s:I, s:i, s:i, s:I, s:i}", "plans", json_loads(PLANS, 0, NULL),
-        "redis_timeout", (json_int_t)strtoll(timeout, NULL, 10) * 1000000, "instances", 2,
-        "breaker_failures", 5, "breaker_pause", (json_int_t)200000000, "local_subjects", 100);
-    assert_non_null(instance->config);
-    assert_int_equal(gw_rate_limit.create(instance->config, &instance->limit, &error), 0);
-    instance->worker = (struct gw_worker){.loop = rig.loop, .redis = redis, .count = 2};
-    instance->chain = (struct gw_chain){
-        .links = {{&gw_rate_limit, instance->limit}}, .count = 1, .end = end_of_chain};
-}
-
-static void instance_stop(struct instance *instance)
-{
-    gw_rate_limit.destroy(instance->limit);
-    json_decref(instance->config);
-}
+static struct limit_rig rig;
 
 static int setup(void **state)
 {
     (void)state;
-    redis_rig_start(&rig, NULL);
-    redis_rig_connect(&rig, NULL);
-    redis_rig_wait_up(&rig);
-    gw_exchange_pool_init(&pool, 1000, 1024 * 1024);
-    operation = (struct gw_operation){.plan = GW_STR_INIT("hundred")};
-    instance_start(&first, rig.redis, "5000");
+    limit_rig_start(&rig, PLANS, "hundred");
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    instance_stop(&first);
-    gw_exchange_pool_finish(&pool);
-    redis_rig_stop(&rig);
+    limit_rig_stop(&rig);
     return 0;
 }
 
-static struct gw_exchange *begin(struct instance *instance, const char *consumer, const char *peer)
+static int ask(const char *consumer, const char *peer)
 {
-    struct gw_exchange *ex = gw_exchange_take(&pool);
-
-    assert_non_null(ex);
-    ex->worker = &instance->worker;
-    ex->operation = &operation;
-    ex->identity.consumer = gw_str_of(consumer);
-    ex->request.peer = gw_str_of(peer);
-    gw_chain_run(&instance->chain, ex);
-    return ex;
-}
-
-static void await(const struct gw_exchange *ex)
-{
-    if (ex->worker->redis != NULL)
-        gw_redis_flush(ex->worker->redis); /* a turn would wait first */
-    for (int i = 0; i < 1000 && ex->state == GW_EXCHANGE_DECIDING; i++)
-        gw_loop_turn(rig.loop, 10);
-    assert_int_equal(ex->state, GW_EXCHANGE_RESPONDING);
-}
-
-/* One request from beginning to end: its status. */
-static int ask(struct instance *instance, const char *consumer, const char *peer)
-{
-    struct gw_exchange *ex = begin(instance, consumer, peer);
-
-    await(ex);
-    int status = ex->response.status;
-    gw_exchange_give_back(&pool, ex);
-    return status;
-}
-
-static const char *field(const struct gw_exchange *ex, const char *name, char out[128])
-{
-    const struct gw_str *value = gw_response_field(ex, gw_str_of(name));
-
-    snprintf(out, 128, "%.*s", value != NULL ? (int)value->len : 4,
-             value != NULL ? value->ptr : "none");
-    return out;
+    return limit_rig_ask(&rig, &rig.first, consumer, peer);
 }
 
 static unsigned count_fields(const struct gw_exchange *ex, const char *name)
@@ -144,110 +54,114 @@ static unsigned count_fields(const struct gw_exchange *ex, const char *name)
 
 static void test_exact_over_two_connections(void **state)
 {
-    struct redis_rig other = {.loop = rig.loop, .server = rig.server};
+    struct redis_rig other = {.loop = rig.redis.loop, .server = rig.redis.server};
     struct gw_exchange *exchanges[300];
-    struct instance second;
+    struct limit_worker second;
     unsigned admitted = 0;
     unsigned refused = 0;
 
     (void)state;
     redis_rig_connect(&other, NULL);
     redis_rig_wait_up(&other);
-    instance_start(&second, other.redis, "5000");
+    limit_worker_start(&rig, &second, other.redis, 5000);
     for (size_t i = 0; i < 300; i++)
-        exchanges[i] = begin(i % 2 == 0 ? &first : &second, "issuer/ann", "192.0.2.1");
+        exchanges[i] =
+            limit_rig_begin(&rig, i % 2 == 0 ? &rig.first : &second, "issuer/ann", "192.0.2.1");
     for (size_t i = 0; i < 300; i++) {
-        await(exchanges[i]);
+        limit_rig_await(&rig, exchanges[i]);
         admitted += exchanges[i]->response.status == 200;
         refused += exchanges[i]->response.status == 429;
-        gw_exchange_give_back(&pool, exchanges[i]);
+        gw_exchange_give_back(&rig.pool, exchanges[i]);
     }
     assert_int_equal(admitted, 100);
     assert_int_equal(refused, 200);
-    instance_stop(&second);
+    limit_worker_stop(&second);
     gw_redis_destroy(other.redis);
 }
 
 static void test_what_the_caller_is_told(void **state)
 {
-    struct gw_exchange *ex = begin(&first, "issuer/ann", "");
-    char text[128];
+    struct gw_exchange *ex = limit_rig_begin(&rig, &rig.first, "issuer/ann", "");
+    char text[256];
 
     (void)state;
-    await(ex);
+    limit_rig_await(&rig, ex);
     assert_int_equal(ex->response.status, 200);
-    assert_string_equal(field(ex, "RateLimit-Policy", text), "\"hundred\";q=60;w=3600;burst=100");
-    assert_string_equal(field(ex, "RateLimit", text), "\"hundred\";r=99;t=60");
+    assert_string_equal(limit_rig_field(ex, "RateLimit-Policy", text),
+                        "\"hundred\";q=60;w=3600;burst=100");
+    assert_string_equal(limit_rig_field(ex, "RateLimit", text), "\"hundred\";r=99;t=60");
     assert_int_equal(count_fields(ex, "RateLimit"), 1);
-    assert_string_equal(field(ex, "Retry-After", text), "none");
-    assert_string_equal(field(ex, "X-RateLimit-Limit", text), "none");
-    gw_exchange_give_back(&pool, ex);
+    assert_string_equal(limit_rig_field(ex, "Retry-After", text), "none");
+    assert_string_equal(limit_rig_field(ex, "X-RateLimit-Limit", text), "none");
+    gw_exchange_give_back(&rig.pool, ex);
 
-    operation.plan = GW_STR("one");
-    ex = begin(&first, "issuer/ann", "");
-    await(ex);
+    rig.operation.plan = GW_STR("one");
+    ex = limit_rig_begin(&rig, &rig.first, "issuer/ann", "");
+    limit_rig_await(&rig, ex);
     assert_int_equal(ex->response.status, 200);
-    assert_string_equal(field(ex, "RateLimit", text), "\"one\";r=0;t=3600");
-    gw_exchange_give_back(&pool, ex);
+    assert_string_equal(limit_rig_field(ex, "RateLimit", text), "\"one\";r=0;t=3600");
+    gw_exchange_give_back(&rig.pool, ex);
 
-    ex = begin(&first, "issuer/ann", "");
-    await(ex);
+    ex = limit_rig_begin(&rig, &rig.first, "issuer/ann", "");
+    limit_rig_await(&rig, ex);
     assert_int_equal(ex->response.status, 429);
-    assert_string_equal(field(ex, "RateLimit-Policy", text), "\"one\";q=1;w=3600");
-    assert_string_equal(field(ex, "RateLimit", text), "\"one\";r=0;t=3600");
-    assert_string_equal(field(ex, "Retry-After", text), "3600");
-    assert_string_equal(field(ex, "Content-Type", text), "application/problem+json");
+    assert_string_equal(limit_rig_field(ex, "RateLimit-Policy", text), "\"one\";q=1;w=3600");
+    assert_string_equal(limit_rig_field(ex, "RateLimit", text), "\"one\";r=0;t=3600");
+    assert_string_equal(limit_rig_field(ex, "Retry-After", text), "3600");
+    assert_string_equal(limit_rig_field(ex, "Content-Type", text), "application/problem+json");
     assert_non_null(strstr(ex->response.body.ptr, "/problems/rate-limited"));
-    gw_exchange_give_back(&pool, ex);
+    gw_exchange_give_back(&rig.pool, ex);
 }
 
 static void test_what_redis_keeps(void **state)
 {
-    char text[128];
+    char text[256];
 
     (void)state;
-    assert_int_equal(ask(&first, "issuer/ann", "192.0.2.1"), 200);
-    assert_int_equal(ask(&first, "", "192.0.2.1"), 200);
-    redis_server_ask(&rig.server, "DBSIZE", text, sizeof(text));
+    assert_int_equal(ask("issuer/ann", "192.0.2.1"), 200);
+    assert_int_equal(ask("", "192.0.2.1"), 200);
+    redis_server_ask(&rig.redis.server, "DBSIZE", text, sizeof(text));
     assert_string_equal(text, ":2");
-    redis_server_ask(&rig.server, "PTTL millgate:rl:{issuer/ann}:hundred", text, sizeof(text));
-    long ttl_ms = strtol(text + 1, NULL, 10); /* one request of one a minute */
-    assert_true(ttl_ms > 50 * 1000 && ttl_ms <= 60 * 1000);
-    redis_server_ask(&rig.server, "PTTL millgate:rl:ip:{192.0.2.1}:hundred", text, sizeof(text));
+    redis_server_ask(&rig.redis.server, "PTTL millgate:rl:{issuer/ann}:hundred", text,
+                     sizeof(text));
+    long ttl_ms = strtol(text + 1, NULL, 10); /* 100 of one a minute, and once more */
+    assert_true(ttl_ms > 11900 * 1000 && ttl_ms <= 12000 * 1000);
+    redis_server_ask(&rig.redis.server, "PTTL millgate:rl:ip:{192.0.2.1}:hundred", text,
+                     sizeof(text));
     ttl_ms = strtol(text + 1, NULL, 10);
-    assert_true(ttl_ms > 50 * 1000 && ttl_ms <= 60 * 1000);
+    assert_true(ttl_ms > 11900 * 1000 && ttl_ms <= 12000 * 1000);
 }
 
 static void test_who_shares_a_limit(void **state)
 {
     (void)state;
-    operation.plan = GW_STR("one");
-    assert_int_equal(ask(&first, "issuer/ann", "192.0.2.1"), 200);
-    assert_int_equal(ask(&first, "issuer/ann", "192.0.2.2"), 429);
-    assert_int_equal(ask(&first, "issuer/bob", "192.0.2.1"), 200);
-    assert_int_equal(ask(&first, "other/ann", "192.0.2.1"), 200);
-    assert_int_equal(ask(&first, "", "192.0.2.1"), 200);
-    assert_int_equal(ask(&first, "", "192.0.2.1"), 429);
-    assert_int_equal(ask(&first, "", "192.0.2.2"), 200);
-    assert_int_equal(ask(&first, "192.0.2.3", ""), 200); /* a consumer named like an address */
-    assert_int_equal(ask(&first, "", "192.0.2.3"), 200);
-    assert_int_equal(ask(&first, "", "2001:db8::1"), 200); /* one network, one subject */
-    assert_int_equal(ask(&first, "", "2001:db8::2"), 429);
-    assert_int_equal(ask(&first, "", "2001:db8:0:1::2"), 200);
-    operation.plan = GW_STR("hundred");
-    assert_int_equal(ask(&first, "issuer/ann", "192.0.2.1"), 200);
+    rig.operation.plan = GW_STR("one");
+    assert_int_equal(ask("issuer/ann", "192.0.2.1"), 200);
+    assert_int_equal(ask("issuer/ann", "192.0.2.2"), 429);
+    assert_int_equal(ask("issuer/bob", "192.0.2.1"), 200);
+    assert_int_equal(ask("other/ann", "192.0.2.1"), 200);
+    assert_int_equal(ask("", "192.0.2.1"), 200);
+    assert_int_equal(ask("", "192.0.2.1"), 429);
+    assert_int_equal(ask("", "192.0.2.2"), 200);
+    assert_int_equal(ask("192.0.2.3", ""), 200); /* a consumer named like an address */
+    assert_int_equal(ask("", "192.0.2.3"), 200);
+    assert_int_equal(ask("", "2001:db8::1"), 200); /* one network, one subject */
+    assert_int_equal(ask("", "2001:db8::2"), 429);
+    assert_int_equal(ask("", "2001:db8:0:1::2"), 200);
+    rig.operation.plan = GW_STR("hundred");
+    assert_int_equal(ask("issuer/ann", "192.0.2.1"), 200);
 }
 
 static void test_no_plan_and_an_unknown_one(void **state)
 {
     (void)state;
-    operation.plan = GW_STR("");
-    struct gw_exchange *ex = begin(&first, "issuer/ann", "");
+    rig.operation.plan = GW_STR("");
+    struct gw_exchange *ex = limit_rig_begin(&rig, &rig.first, "issuer/ann", "");
     assert_int_equal(ex->response.status, 200);
     assert_int_equal(count_fields(ex, "RateLimit-Policy"), 0);
-    gw_exchange_give_back(&pool, ex);
-    operation.plan = GW_STR("gold");
-    assert_int_equal(ask(&first, "issuer/ann", ""), 500);
+    gw_exchange_give_back(&rig.pool, ex);
+    rig.operation.plan = GW_STR("gold");
+    assert_int_equal(ask("issuer/ann", ""), 500);
 }
 
 static void test_what_is_regained(void **state)
@@ -255,10 +169,10 @@ static void test_what_is_regained(void **state)
     unsigned admitted = 0;
 
     (void)state;
-    operation.plan = GW_STR("quick"); /* one each 50 ms */
+    rig.operation.plan = GW_STR("quick"); /* one each 50 ms */
     uint64_t from_ns = gw_clock_monotonic_ns();
     while (gw_clock_monotonic_ns() - from_ns < GW_NS_PER_SECOND)
-        admitted += ask(&first, "issuer/ann", "") == 200;
+        admitted += ask("issuer/ann", "") == 200;
     uint64_t passed_ns = gw_clock_monotonic_ns() - from_ns;
     assert_true(admitted <= 1 + passed_ns / (50 * GW_NS_PER_MS));
     assert_true(admitted >= 10); /* not a measure: they come back at all */
@@ -271,59 +185,59 @@ static void test_the_local_share(void **state)
     unsigned admitted = 0;
 
     (void)state;
-    redis_server_kill(&rig.server);
-    while (gw_redis_get_state(rig.redis) != GW_REDIS_DOWN)
-        gw_loop_turn(rig.loop, 1);
+    redis_server_kill(&rig.redis.server);
+    while (gw_redis_get_state(rig.redis.redis) != GW_REDIS_DOWN)
+        gw_loop_turn(rig.redis.loop, 1);
     /* 100 at once, among 2 instances of 2 workers. */
     for (int i = 0; i < 60; i++)
-        admitted += ask(&first, "issuer/ann", "") == 200;
+        admitted += ask("issuer/ann", "") == 200;
     assert_int_equal(admitted, 25);
-    operation.plan = GW_STR("one"); /* at least one */
-    assert_int_equal(ask(&first, "issuer/ann", ""), 200);
-    assert_int_equal(ask(&first, "issuer/ann", ""), 429);
+    rig.operation.plan = GW_STR("one"); /* at least one */
+    assert_int_equal(ask("issuer/ann", ""), 200);
+    assert_int_equal(ask("issuer/ann", ""), 429);
 
-    redis_server_restart(&rig.server);
-    redis_rig_wait_up(&rig);
-    redis_rig_turn_for(&rig, 250); /* the breaker's pause */
+    redis_server_restart(&rig.redis.server);
+    redis_rig_wait_up(&rig.redis);
+    redis_rig_turn_for(&rig.redis, 250); /* the breaker's pause */
     for (int i = 0; i < 3; i++)
-        ask(&first, "issuer/cid", "");
+        ask("issuer/cid", "");
     char text[64];
-    redis_server_ask(&rig.server, "EXISTS millgate:rl:{issuer/cid}:one", text, sizeof(text));
+    redis_server_ask(&rig.redis.server, "EXISTS millgate:rl:{issuer/cid}:one", text, sizeof(text));
     assert_string_equal(text, ":1");
 }
 
 static void test_a_stopped_redis_is_not_waited_for(void **state)
 {
-    struct instance hasty;
+    struct limit_worker hasty;
     unsigned waited = 0;
 
     (void)state;
-    instance_start(&hasty, rig.redis, "20");
-    redis_server_signal(&rig.server, SIGSTOP);
+    limit_worker_start(&rig, &hasty, rig.redis.redis, 20);
+    redis_server_signal(&rig.redis.server, SIGSTOP);
     for (int i = 0; i < 20; i++) {
-        struct gw_exchange *ex = begin(&hasty, "issuer/ann", "");
+        struct gw_exchange *ex = limit_rig_begin(&rig, &hasty, "issuer/ann", "");
         waited += ex->state == GW_EXCHANGE_DECIDING;
-        await(ex);
+        limit_rig_await(&rig, ex);
         assert_int_equal(ex->response.status, 200);
-        gw_exchange_give_back(&pool, ex);
+        gw_exchange_give_back(&rig.pool, ex);
     }
     /* Five failures open the breaker; on a slow machine a probe may have been due. */
     assert_true(waited >= 5 && waited <= 7);
 
     /* After the pause one request tries, the others do not wait for it. */
-    redis_rig_turn_for(&rig, 250);
-    struct gw_exchange *probe = begin(&hasty, "issuer/ann", "");
+    redis_rig_turn_for(&rig.redis, 250);
+    struct gw_exchange *probe = limit_rig_begin(&rig, &hasty, "issuer/ann", "");
     assert_int_equal(probe->state, GW_EXCHANGE_DECIDING);
-    struct gw_exchange *other = begin(&hasty, "issuer/ann", "");
+    struct gw_exchange *other = limit_rig_begin(&rig, &hasty, "issuer/ann", "");
     assert_int_equal(other->state, GW_EXCHANGE_RESPONDING);
-    await(probe);
-    gw_exchange_give_back(&pool, probe);
-    gw_exchange_give_back(&pool, other);
+    limit_rig_await(&rig, probe);
+    gw_exchange_give_back(&rig.pool, probe);
+    gw_exchange_give_back(&rig.pool, other);
 
-    redis_server_signal(&rig.server, SIGCONT);
-    redis_rig_wait_up(&rig);
-    redis_rig_turn_for(&rig, 250);
-    instance_stop(&hasty);
+    redis_server_signal(&rig.redis.server, SIGCONT);
+    redis_rig_wait_up(&rig.redis);
+    redis_rig_turn_for(&rig.redis, 250);
+    limit_worker_stop(&hasty);
 }
 
 static void test_an_error_of_redis_counts_as_away(void **state)
@@ -331,79 +245,33 @@ static void test_an_error_of_redis_counts_as_away(void **state)
     char text[64];
 
     (void)state;
-    redis_server_ask(&rig.server, "LPUSH millgate:rl:{issuer/ann}:hundred x", text, sizeof(text));
+    redis_server_ask(&rig.redis.server, "LPUSH millgate:rl:{issuer/ann}:hundred x", text,
+                     sizeof(text));
     for (int i = 0; i < 25; i++)
-        assert_int_equal(ask(&first, "issuer/ann", ""), 200);
-    assert_int_equal(ask(&first, "issuer/ann", ""), 429);
+        assert_int_equal(ask("issuer/ann", ""), 200);
+    assert_int_equal(ask("issuer/ann", ""), 429);
 }
 
 static void test_the_client_leaves(void **state)
 {
     (void)state;
-    redis_server_signal(&rig.server, SIGSTOP);
-    struct gw_exchange *ex = begin(&first, "issuer/ann", "");
-    redis_rig_turn_for(&rig, 10);
+    redis_server_signal(&rig.redis.server, SIGSTOP);
+    struct gw_exchange *ex = limit_rig_begin(&rig, &rig.first, "issuer/ann", "");
+    redis_rig_turn_for(&rig.redis, 10);
     assert_int_equal(ex->state, GW_EXCHANGE_DECIDING);
     gw_exchange_abandon(ex);
     assert_int_equal(ex->state, GW_EXCHANGE_GONE);
-    gw_exchange_give_back(&pool, ex);
-    redis_server_signal(&rig.server, SIGCONT);
-    redis_rig_turn_for(&rig, 50); /* the late answer finds nobody */
-    assert_int_equal(ask(&first, "issuer/ann", ""), 200);
-}
-
-/* --- the two arithmetics --- */
-
-/* Both answer the same for 2,000 requests at random times: the script with its clock replaced. */
-static void test_script_and_core_agree(void **state)
-{
-    static char source[2048];
-    static const char clock_line[] = "redis.call('TIME')";
-    const char *at = strstr(rate_limit_script.source.ptr, clock_line);
-    struct gcra_rate rate;
-    uint64_t full_at = 0;
-    uint64_t now_us = UINT64_C(1800000000000000);
-    uint64_t random = 12345;
-
-    (void)state;
-    assert_non_null(at);
-    int len = snprintf(source, sizeof(source), "%.*s{tonumber(ARGV[3]), tonumber(ARGV[4])}%s",
-                       (int)(at - rate_limit_script.source.ptr), rate_limit_script.source.ptr,
-                       at + strlen(clock_line));
-    const struct gw_script script = {"test", {source, (size_t)len}};
-    assert_int_equal(gcra_rate_init(7, GW_NS_PER_SECOND, 5, &rate), 0);
-    for (int i = 0; i < 2000; i++) {
-        struct redis_outcome outcome = {0};
-        char step[24], room[24], seconds[24], micros[24];
-        struct gw_str key = GW_STR("k");
-
-        random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
-        now_us += (random >> 33) % 250000;
-        snprintf(step, sizeof(step), "%llu", (unsigned long long)rate.step_ticks);
-        snprintf(room, sizeof(room), "%llu", (unsigned long long)rate.room_ticks);
-        snprintf(seconds, sizeof(seconds), "%llu", (unsigned long long)(now_us / 1000000));
-        snprintf(micros, sizeof(micros), "%llu", (unsigned long long)(now_us % 1000000));
-        struct gw_str args[] = {gw_str_of(step), gw_str_of(room), gw_str_of(seconds),
-                                gw_str_of(micros)};
-        struct gw_redis_eval eval = {&script, &key, 1, args, 4, 0};
-        assert_int_equal(gw_redis_eval(rig.redis, &eval, redis_rig_on_reply, &outcome, NULL), 0);
-        redis_rig_await(&rig, &outcome);
-        assert_int_equal(outcome.type, GW_REPLY_INTEGER);
-
-        uint64_t now_ticks = (now_us - UINT64_C(1760000000000000)) * 16;
-        struct gcra_decision expected = gcra_take(&full_at, &rate, now_ticks);
-        struct gcra_decision got = gcra_decide(&rate, outcome.integer);
-        assert_int_equal(got.is_admitted, expected.is_admitted);
-        assert_int_equal(got.remaining, expected.remaining);
-        assert_int_equal(got.reset_ns, expected.reset_ns);
-    }
+    gw_exchange_give_back(&rig.pool, ex);
+    redis_server_signal(&rig.redis.server, SIGCONT);
+    redis_rig_turn_for(&rig.redis, 50); /* the late answer finds nobody */
+    assert_int_equal(ask("issuer/ann", ""), 200);
 }
 
 static void test_bad_configuration(void **state)
 {
     void *self = NULL;
     struct gw_error error;
-    json_t *config = json_deep_copy(first.config);
+    json_t *config = json_deep_copy(rig.first.config);
 
     (void)state;
     json_t *plan = json_object_get(json_object_get(config, "plans"), "quick");
@@ -428,7 +296,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_stopped_redis_is_not_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_error_of_redis_counts_as_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_client_leaves, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_script_and_core_agree, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_configuration, setup, teardown),
     };
 

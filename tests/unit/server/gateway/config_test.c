@@ -213,23 +213,23 @@ static void all_keys_are_taken(void **state)
 
     const struct gw_config_backend *erp = gw_config_backend_find(config, GW_STR("erp"));
     assert_non_null(erp);
-    assert_true(erp->is_tls);
-    assert_str(erp->host, "erp.example");
-    assert_int_equal(erp->port, 8443);
-    assert_str(erp->authority, "erp.example:8443");
-    assert_str(erp->base_path, "/odata/v4");
+    assert_true(erp->targets[0].is_tls);
+    assert_str(erp->targets[0].host, "erp.example");
+    assert_int_equal(erp->targets[0].port, 8443);
+    assert_str(erp->targets[0].authority, "erp.example:8443");
+    assert_str(erp->targets[0].base_path, "/odata/v4");
     assert_str(erp->tls.server_name, "inner.example");
     assert_str(erp->headers[0].name, "X-Api-Key");
     assert_str(erp->headers[0].value, "hush");
     assert_true(erp->send_bearer);
     assert_int_equal(erp->total_timeout_ns, 0);
-    assert_str(erp->probe_path, "/health");
+    assert_str(erp->resilience.probe.path, "/health");
     assert_true(gw_grant_matches_any(erp->grants, erp->grant_count, GW_STR("/process/x")));
     assert_false(gw_grant_matches_any(erp->grants, erp->grant_count, GW_STR("/system/mes")));
     const struct gw_config_backend *plain = gw_config_backend_find(config, GW_STR("plain"));
-    assert_str(plain->host, "::1");
-    assert_int_equal(plain->port, 80);
-    assert_str(plain->base_path, "");
+    assert_str(plain->targets[0].host, "::1");
+    assert_int_equal(plain->targets[0].port, 80);
+    assert_str(plain->targets[0].base_path, "");
     assert_null(gw_config_backend_find(config, GW_STR("none")));
     gw_config_destroy(config);
 }

@@ -204,6 +204,46 @@ static void test_dead_idle_connection_is_noticed(void **state)
     peer_stop(&peer);
 }
 
+/* The first connection speaks on behind its answer, later and unasked. */
+static void play_talkative(struct peer *peer, int fd, unsigned index)
+{
+    char head[8192];
+
+    while (peer_read_head(fd, head, sizeof(head)) > 0) {
+        peer_send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        if (index > 0)
+            continue;
+        peer_sleep_ms(50);
+        peer_send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison");
+        atomic_fetch_add(&peer->requests, 1);
+    }
+}
+
+/* The loop has had no turn in which to see it. */
+static void test_what_came_unasked_answers_nobody(void **state)
+{
+    struct gw_http_request request = caller_get();
+    struct caller first, second;
+    struct peer peer;
+    struct bench bench;
+
+    (void)state;
+    peer_start(&peer, play_talkative, NULL);
+    bench_open(&bench);
+    bench_set_port(&bench, peer.port);
+    caller_run(&first, &bench, &request);
+    for (int waits = 0; atomic_load(&peer.requests) == 0 && waits < 2000; waits++)
+        peer_sleep_ms(5);
+    caller_run(&second, &bench, &request);
+    assert_answer(&first, 200, "ok");
+    assert_answer(&second, 200, "ok");
+    assert_int_equal(peer.accepted, 2);
+    caller_finish(&first);
+    caller_finish(&second);
+    bench_close(&bench);
+    peer_stop(&peer);
+}
+
 /* The first connection answers once, and dies when the second request has arrived. */
 static void play_stale(struct peer *peer, int fd, unsigned index)
 {
@@ -454,6 +494,7 @@ int main(void)
         cmocka_unit_test(test_connection_is_kept),
         cmocka_unit_test(test_dead_idle_connection_is_noticed),
         cmocka_unit_test(test_stale_connection),
+        cmocka_unit_test(test_what_came_unasked_answers_nobody),
         cmocka_unit_test(test_many_calls_through_two_connections),
         cmocka_unit_test(test_too_many_waiting),
         cmocka_unit_test(test_idle_connection_ages),

@@ -81,10 +81,13 @@ static void await(const struct outcome *outcome)
     assert_int_equal(outcome->ends, 1);
 }
 
-static void create_writer(unsigned min_replicas)
+#define PATIENT_NS (4 * GW_NS_PER_SECOND) /* the machine may be busy; below the client's stall_ns \
+                                           */
+
+static void create_writer(unsigned min_replicas, uint64_t replica_ns)
 {
-    const struct gw_record_writer_config config = {.redis = rig.redis,
-                                                   .min_replicas = min_replicas};
+    const struct gw_record_writer_config config = {
+        .redis = rig.redis, .min_replicas = min_replicas, .replica_ns = replica_ns};
 
     gw_record_writer_destroy(writer);
     writer = gw_record_writer_create(&config);
@@ -97,7 +100,7 @@ static int setup_alone(void **state)
     redis_rig_start(&rig, NULL);
     redis_rig_connect(&rig, NULL);
     redis_rig_wait_up(&rig);
-    create_writer(0);
+    create_writer(0, 0);
     return 0;
 }
 
@@ -140,7 +143,7 @@ static int setup_pair(void **state)
     redis_rig_connect(&rig, NULL);
     redis_rig_wait_up(&rig);
     await_replica();
-    create_writer(1);
+    create_writer(1, PATIENT_NS);
     return 0;
 }
 
@@ -246,6 +249,7 @@ static void a_replica_that_is_away_fails_the_write(void **state)
     struct outcome outcome, behind;
 
     (void)state;
+    create_writer(1, 300 * GW_NS_PER_MS);
     redis_server_signal(&replica, SIGSTOP);
     assert_int_equal(start(&outcome, &set_script, &value), 0);
     while (outcome.replies == 0)
@@ -257,6 +261,7 @@ static void a_replica_that_is_away_fails_the_write(void **state)
     await(&behind);
     assert_int_equal(behind.rc, 0); /* it changed nothing */
     redis_server_signal(&replica, SIGCONT);
+    create_writer(1, PATIENT_NS);
     assert_int_equal(start(&outcome, &set_script, &value), 0);
     await(&outcome);
     assert_int_equal(outcome.rc, 0);
