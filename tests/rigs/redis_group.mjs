@@ -24,15 +24,16 @@ async function until(probe, what, deadlineMs = 40_000) {
   }
 }
 
-class Node {
-  constructor({ dir, port, isSentinel = false }) {
-    Object.assign(this, { dir, port, isSentinel, address: { host: '127.0.0.1', port } });
-    this.name = `127.0.0.1:${port}`;
+export class Node {
+  constructor({ dir, port, host = '127.0.0.1', isSentinel = false }) {
+    Object.assign(this, { dir, port, host, isSentinel, address: { host, port } });
+    this.name = `${host}:${port}`;
+    this.url = `redis://${this.name}`;
   }
 
   write(lines) {
     mkdirSync(this.dir, { recursive: true });
-    const own = [`port ${this.port}`, 'bind 127.0.0.1', `dir ${this.dir}`, `logfile ${join(this.dir, 'redis.log')}`];
+    const own = [`port ${this.port}`, `bind ${this.host}`, `dir ${this.dir}`, `logfile ${join(this.dir, 'redis.log')}`];
     writeFileSync(join(this.dir, 'redis.conf'), [...own, ...lines, ''].join('\n'));
     return this;
   }
