@@ -59,6 +59,7 @@ struct gw_config_listener {
     size_t pool_bytes; /* memory of one connection */
     const struct gw_cidr *proxies;
     size_t proxy_count;
+    bool needs_proxy_header;          /* from those, and only they may come */
     bool takes_client_cert;           /* RFC 9440, from those */
     struct gw_str client_cert_ca_pem; /* verifies it; not given: the proxy did */
 };
@@ -128,7 +129,9 @@ struct gw_config_backend {
     size_t grant_count;
     struct gw_config_tls_client tls;
     uint64_t connect_timeout_ns, first_byte_timeout_ns, total_timeout_ns, idle_timeout_ns;
-    unsigned max_connections, max_waiting;  /* of one worker */
+    unsigned max_connections, max_waiting; /* of one worker */
+    unsigned max_websockets;               /* of those connections */
+    uint64_t websocket_idle_ns, websocket_total_ns;
     const struct gw_config_header *headers; /* added to each request; values are secrets */
     size_t header_count;
     struct gw_credentials_config credentials; /* ours for it */

@@ -22,6 +22,28 @@ static const struct gw_option tls_client_options[] = {
     {0},
 };
 
+static const struct gw_option websocket_options[] = {
+    {.name = "max",
+     .type = GW_INT,
+     .min = 1,
+     .max = 65535,
+     .value = "128",
+     .help = "Open ones of one worker, out of max_connections; further ones are answered 503."},
+    {.name = "idle_timeout",
+     .type = GW_DURATION,
+     .min = SECOND,
+     .max = DAY,
+     .value = "5m",
+     .help = "The longest silence of both sides."},
+    {.name = "total_timeout",
+     .type = GW_DURATION,
+     .min = 0,
+     .max = 30 * DAY,
+     .value = "0",
+     .help = "The longest life of one; 0 sets none. It ends with the caller's token in any case."},
+    {0},
+};
+
 static const struct gw_option target_options[] = {
     {.name = "url",
      .type = GW_STRING,
@@ -241,7 +263,7 @@ static const struct gw_option retry_options[] = {
      .value = "[connect, reset]",
      .help = "What is tried again: `connect`, `reset`, `timeout`, `\"502\"`, `\"503\"`, `\"504\"`. "
              "Once a byte has left, only GET, HEAD, OPTIONS, PUT, DELETE, and keyed requests to a "
-             "backend that `deduplicates`."},
+             "backend whose `effects` are of class A."},
     {.name = "backoff",
      .type = GW_DURATION,
      .min = 0,
@@ -366,6 +388,11 @@ const struct gw_option gw_config_backend_options[] = {
      .value = "1024",
      .help =
          "Requests of one worker that may wait for a connection; further ones are answered 503."},
+    {.name = "websocket",
+     .type = GW_OBJECT,
+     .fields = websocket_options,
+     .value = "{}",
+     .help = "For operations that switch to WebSocket."},
     {.name = "headers",
      .type = GW_MAP,
      .max = 32,
@@ -447,10 +474,9 @@ const struct gw_option gw_config_backend_options[] = {
      .fields = maintenance_options,
      .value = "[]",
      .help = "When the backend is not called: calls are answered 503 with Retry-After."},
-    {.name = "deduplicates",
-     .type = GW_BOOL,
-     .value = "false",
-     .help = "The backend performs a request with a key that it has seen only once (effects of "
-             "class A): keyed requests of all methods may be tried again."},
+    {.name = "effects",
+     .type = GW_OBJECT,
+     .fields = gw_config_effects_options,
+     .help = "What sending a write twice does; if left out, perhaps a second effect."},
     {0},
 };

@@ -43,6 +43,9 @@ bool gw_config_is_plain_name(struct gw_str name);
 GW_MUST_CHECK
 int gw_config_fill_credentials(struct gw_config_loader *loader, const char *backend_pointer,
                                const json_t *checked, struct gw_config_backend *backend);
+/* `checked` is the backend's `effects`, or NULL. */
+void gw_config_fill_effects(struct gw_config_loader *loader, const char *backend_pointer,
+                            const json_t *checked, struct gw_effect *effect);
 GW_MUST_CHECK
 int gw_config_fill_floor(struct gw_config_loader *loader);
 GW_MUST_CHECK

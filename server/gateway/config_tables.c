@@ -107,6 +107,13 @@ static const struct gw_option listener_options[] = {
      .max = 256,
      .value = "[]",
      .help = "Addresses and networks (10.0.0.0/8) of the balancers whose word counts."},
+    {.name = "proxy_protocol",
+     .type = GW_ENUM,
+     .words = "off v1_v2",
+     .value = "off",
+     .help = "v1_v2: every connection begins with a header of the PROXY protocol, version 1 or 2, "
+             "which tells the client's address; it must come from trusted_proxies, and all others "
+             "are closed."},
     {.name = "client_certificate_header",
      .type = GW_BOOL,
      .value = "false",

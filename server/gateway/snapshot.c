@@ -93,6 +93,7 @@ static struct gw_http_origin_config origin_of(const struct gw_config_backend *fr
         .is_tls = target->is_tls,
         .max_connections = from->max_connections,
         .max_waiting = from->max_waiting,
+        .max_upgraded = from->max_websockets,
         .idle_ns = from->idle_timeout_ns,
         .connect_ns = from->connect_timeout_ns,
     };
@@ -135,6 +136,8 @@ static int make_backend(struct gw_arena *arena, const struct gw_config_backend *
     backend->first_byte_ns = from->first_byte_timeout_ns;
     backend->total_ns = from->total_timeout_ns;
     backend->idle_ns = from->idle_timeout_ns;
+    backend->websocket_idle_ns = from->websocket_idle_ns;
+    backend->websocket_total_ns = from->websocket_total_ns;
     backend->sends_bearer = from->send_bearer;
     backend->credentials = from->credentials;
     return 0;

@@ -108,6 +108,7 @@ static void sweep_retired(struct gw_worker_thread *worker)
     for (struct gw_list *node = worker->retired.next; node != &worker->retired; node = next) {
         struct gw_view *view = GW_LIST_ITEM(node, struct gw_view, node);
         next = node->next;
+        has_freed = gw_view_let_go(view) || has_freed;
         if (view->exchange_count > 0)
             continue;
         gw_list_remove(node);
@@ -143,10 +144,12 @@ static void publish_state(struct gw_worker_thread *worker)
         sum.connections += stats.connections;
         sum.exchanges += stats.exchanges;
         sum.suspended += stats.suspended;
+        sum.tunnels += stats.tunnels;
     }
     gw_metrics_set(metrics, &gw_worker_connections, sum.connections);
     gw_metrics_set(metrics, &gw_worker_exchanges, sum.exchanges);
     gw_metrics_set(metrics, &gw_worker_suspended, sum.suspended);
+    gw_metrics_set(metrics, &gw_worker_websockets, sum.tunnels);
 
     struct gw_redis_stats redis;
     gw_redis_get_stats(worker->requests.worker.redis, &redis);
@@ -340,6 +343,7 @@ static int add_listeners(struct gw_worker_thread *worker, const struct gw_worker
             .handler = &gw_request_handler,
             .handler_self = &worker->requests,
             .trust = &setup->snapshot->trust[i],
+            .needs_proxy_header = from->needs_proxy_header,
             .max_connections = from->max_connections / setup->count + 1,
             .pool_bytes = from->pool_bytes,
             .head_timeout_ns = from->head_timeout_ns,

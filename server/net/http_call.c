@@ -31,6 +31,7 @@ static void drop_call(struct gw_http_call *call)
     struct gw_http_origin *origin = call->origin;
 
     gw_list_remove(&call->live);
+    origin->upgrade_count -= call->asks_websocket;
     http_call_give(origin->client, call);
     origin->call_count--;
     http_origin_reap(origin);
@@ -194,6 +195,8 @@ static enum http_wait wanted_wait(const struct gw_http_call *call, uint64_t *out
         *out_ns = CONTINUE_NS;
         return HTTP_WAIT_CONTINUE;
     }
+    if (call->is_upgraded) /* who asked for it keeps the time */
+        return HTTP_WAIT_NONE;
     *out_ns = call->idle_ns;
     if (call->has_head)
         return call->wants_readable ? HTTP_WAIT_BODY : HTTP_WAIT_NONE;
@@ -466,8 +469,9 @@ int gw_http_call_start(struct gw_http_origin *origin, const struct gw_http_reque
                        struct gw_http_call **out_call)
 {
     struct gw_http_client *client = origin->client;
+    if (request->asks_websocket && origin->upgrade_count >= origin->config.max_upgraded)
+        return -EBUSY;
     struct gw_http_call *call = http_call_take(client);
-
     if (call == NULL)
         return -ENOMEM;
     call->out.max_bytes = MAX_HEAD_BYTES + MAX_CHUNK_BYTES + CHUNK_FRAME_BYTES + request->body.len;
@@ -481,6 +485,8 @@ int gw_http_call_start(struct gw_http_origin *origin, const struct gw_http_reque
     call->self = self;
     call->times.started_ns = gw_loop_now_ns(client->loop);
     read_request(call, request);
+    call->asks_websocket = request->asks_websocket;
+    origin->upgrade_count += call->asks_websocket;
     origin->call_count++;
     origin->stats.calls++;
     if (request->total_ns != 0)
@@ -491,6 +497,13 @@ int gw_http_call_start(struct gw_http_origin *origin, const struct gw_http_reque
     send_first(call, request->body);
     *out_call = call;
     return 0;
+}
+
+void gw_http_call_hand_over(struct gw_http_call *call, const struct gw_http_call_events *events,
+                            void *self)
+{
+    call->events = *events;
+    call->self = self;
 }
 
 bool gw_http_call_was_sent(const struct gw_http_call *call)

@@ -50,6 +50,7 @@ struct gw_http_origin {
     struct gw_tls *tls;
     struct gw_str authority; /* the Host field; owned */
     unsigned references, call_count;
+    unsigned upgrade_count; /* of the calls: those that ask to upgrade, or have */
 
     struct gw_list idle;    /* connections, the last used first */
     struct gw_list busy;    /* connections that open or carry a call */
@@ -108,6 +109,7 @@ struct gw_http_call {
     /* the answer */
     struct http_input *input;
     bool has_head, is_persistent, is_over, wants_readable;
+    bool asks_websocket, is_upgraded;
     bool may_have_more; /* the last read took as much as it had room for */
     unsigned interim_count;
     enum gw_http_framing framing;

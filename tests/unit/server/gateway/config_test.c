@@ -174,6 +174,7 @@ static const char full_text[] =
     "    send_bearer: true\n"
     "    total_timeout: 0s\n"
     "    probe: {path: /health}\n"
+    "    effects: {class: A, key_header: Repeatability-Request-ID, bare_key: true}\n"
     "  plain: {url: 'http://[::1]'}\n"
     "floor: {anonymous: [/experience/*], default_plan: basic}\n"
     "issuers: {dev: {url: 'https://issuer.example', key: hush}}\n"
@@ -224,12 +225,16 @@ static void all_keys_are_taken(void **state)
     assert_true(erp->send_bearer);
     assert_int_equal(erp->total_timeout_ns, 0);
     assert_str(erp->resilience.probe.path, "/health");
+    assert_int_equal(erp->resilience.effect.class, GW_EFFECT_KEYED);
+    assert_str(erp->resilience.effect.key_field, "Repeatability-Request-ID");
+    assert_true(erp->resilience.effect.is_key_bare);
     assert_true(gw_grant_matches_any(erp->grants, erp->grant_count, GW_STR("/process/x")));
     assert_false(gw_grant_matches_any(erp->grants, erp->grant_count, GW_STR("/system/mes")));
     const struct gw_config_backend *plain = gw_config_backend_find(config, GW_STR("plain"));
     assert_str(plain->targets[0].host, "::1");
     assert_int_equal(plain->targets[0].port, 80);
     assert_str(plain->targets[0].base_path, "");
+    assert_int_equal(plain->resilience.effect.class, GW_EFFECT_UNKNOWN);
     assert_null(gw_config_backend_find(config, GW_STR("none")));
     gw_config_destroy(config);
 }
@@ -262,8 +267,8 @@ static void a_policy_s_reason_gets_its_line(void **state)
     gw_config_report_policy(config, &config->policies[0], &error, &diagnostics);
     snprintf(error.where, sizeof(error.where), "/issuers/dev/key");
     gw_config_report_policy(config, &config->policies[0], &error, &diagnostics);
-    assert_int_equal(diagnostics.findings[0].line, 29);
-    assert_int_equal(diagnostics.findings[1].line, 27);
+    assert_int_equal(diagnostics.findings[0].line, 30);
+    assert_int_equal(diagnostics.findings[1].line, 28);
     assert_string_equal(diagnostics.findings[1].text, "gate: is wrong");
     gw_diagnostics_finish(&diagnostics);
     gw_config_destroy(config);
@@ -358,6 +363,9 @@ static void mistakes_are_told(void **state)
         {GOOD "redis: {url: 'redis://h', username: u}", "a username needs a password"},
         {GOOD "contracts: [none.yaml]", "2:13: error: cannot read"},
         {GOOD "backends: {a: {url: 'ftp://h'}}", "url must begin with http://"},
+        {GOOD "backends: {a: {url: 'http://h', effects: {class: E}}}", "One of: A B C D"},
+        {GOOD "backends: {a: {url: 'http://h', effects: {key_header: 'a b'}}}",
+         "\"a b\" is no name of a field"},
         {GOOD "backends: {a: {url: 'http://h:0'}}", "has no valid host and port"},
         {GOOD "backends: {a: {url: 'http://'}}", "has no valid host and port"},
         {GOOD "backends: {a: {url: 'http://h/?q'}}", "has a path with a byte"},
