@@ -2,13 +2,15 @@
 // of it every request is decided in time, and no more is admitted than is stated.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { startCluster } from '../rigs/redis_group.mjs';
-import { PATIENT } from './support/config.mjs';
+import { PATIENT, peerContract } from './support/config.mjs';
 import { play, startFleet } from './support/fleet.mjs';
-import { eventually, makeFolder, peerPath } from './support/harness.mjs';
+import { assertProblem, eventually, makeFolder, peerPath, send } from './support/harness.mjs';
 
 const grants = ['/system/*'];
 const path = peerPath('mirror');
@@ -66,6 +68,26 @@ async function moveSlot(cluster, key, { pause }) {
   for (const node of [to, from]) assert.match(await node.command('CLUSTER', 'SETSLOT', slot, 'NODE', toId), /OK/);
   await pause();
   return { from, to, count: keys.length };
+}
+
+/** A backend that counts what it executes. */
+async function startShop(t) {
+  const executions = new Map();
+  const server = http.createServer(async (request, response) => {
+    const pieces = [];
+    for await (const piece of request) pieces.push(piece);
+    if (request.method !== 'POST') return void response.end(); // the gateway asks whether we are there
+    const { n } = JSON.parse(Buffer.concat(pieces));
+    executions.set(n, (executions.get(n) ?? 0) + 1);
+    response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify({ n, count: executions.get(n) }));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return { executions, url: `http://127.0.0.1:${server.address().port}` };
 }
 
 describe('redis cluster', () => {
@@ -137,5 +159,48 @@ describe('redis cluster', () => {
       assert.ok(redis.problems.every((problem) => problem.node === node.name), JSON.stringify(redis.problems));
       return !ready && names.includes('redis-evicts') && names.includes('redis-not-append-only');
     }, 'it is named', 90_000);
+  });
+
+  test('keyed writes while a primary dies: done once, or 503; what was answered is answered again', async (t) => {
+    const cluster = await startCluster({ dir: makeFolder() });
+    t.after(() => cluster.stop());
+    const shop = await startShop(t);
+    const operation = { operationId: 'order', responses: { default: { description: 'Any.' } }, requestBody: { content: { '*/*': {} } } };
+    const fleet = await startFleet(t, {
+      count: 2, redis: { config: { ...cluster.config, min_replicas: 1, replica_timeout: '500ms' } },
+      contracts: { 'shop.v1.yaml': peerContract({ name: 'shop', backend: 'shop', paths: { '/orders': { post: operation } } }) },
+      config: {
+        backends: { shop: { url: shop.url, grants } },
+        policies: [...PATIENT, { idempotency: { redis_timeout: '1s' } }],
+      },
+    });
+    const headers = { ...fleet.headers('buyer'), 'content-type': 'application/json' };
+    const order = (n) => send({
+      port: fleet.gateways[n % 2].port, method: 'POST', path: '/system/shop/v1/orders', body: JSON.stringify({ n }),
+      headers: { ...headers, 'idempotency-key': `"order-${n}"` },
+    });
+    const first = await order(0);
+    assert.equal(first.status, 201, first.text);
+
+    const [victim] = cluster.nodes;
+    const answers = new Map([[0, first]]);
+    for (let n = 1; n <= 120; n++) {
+      if (n === 20) await victim.stop();
+      const answer = await order(n);
+      if (answer.status === 201) answers.set(n, answer);
+      else assertProblem(answer, 503);
+      await sleep(30);
+    }
+    assert.ok(answers.size > 60 && answers.size < 121, `${answers.size}`); // the other shards go on
+
+    await victim.start(); // as a replica, which its shard needs
+    await areReady(fleet, 'every record has its replica again');
+    for (const [n, before] of answers) {
+      const again = await order(n);
+      assert.equal(again.status, 201, again.text);
+      assert.equal(again.text, before.text);
+    }
+    for (let n = 1; n <= 120; n++) assert.ok((shop.executions.get(n) ?? 0) <= 1, `order ${n}`);
+    assert.equal((await order(1000)).status, 201);
   });
 });
