@@ -13,6 +13,7 @@
 #include "server/filter/worker.h"
 #include "server/gateway/backend_metrics.h"
 #include "server/gateway/errand.h"
+#include "server/gateway/redis_metrics.h"
 #include "server/gateway/redis_setup.h"
 #include "server/gateway/request.h"
 #include "server/gateway/trust.h"
@@ -55,6 +56,7 @@ struct gw_worker_thread {
     _Atomic(struct gw_view *) inbox;
     _Atomic(struct gw_errand_part *) errands; /* the newest first */
     atomic_bool must_drain, must_stop, is_empty, has_redis;
+    struct gw_redis_metrics redis_metrics;
 };
 
 static void notify(struct gw_worker_thread *worker)
@@ -154,6 +156,7 @@ static void publish_state(struct gw_worker_thread *worker)
     gw_metrics_set(metrics, &gw_worker_redis_commands, redis.commands);
     gw_metrics_set(metrics, &gw_worker_redis_timeouts, redis.timeouts);
     gw_metrics_set(metrics, &gw_worker_redis_disconnects, redis.disconnects);
+    gw_redis_metrics_publish(&worker->redis_metrics, worker->requests.worker.redis, metrics);
     bool is_up = gw_redis_is_up(worker->requests.worker.redis);
     gw_metrics_set(metrics, &gw_worker_redis_up, is_up);
     if (worker->requests.worker.index == 0) /* the shards are summed */

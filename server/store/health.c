@@ -146,14 +146,9 @@ struct gw_redis_health {
     struct gw_redis_problems found;       /* by the last one */
     struct gw_redis_problems unreachable; /* filled when it is asked for */
     bool is_answered;                     /* there was a round */
+    uint64_t due_ns;                      /* of the next one */
+    uint64_t connects;                    /* made, when it was asked last */
 };
-
-/* Without the word that all labels begin with. */
-static const char *node_of(const struct gw_redis *server)
-{
-    const char *label = gw_redis_get_label(server);
-    return strncmp(label, "redis ", 6) == 0 ? label + 6 : label;
-}
 
 /* Said once when it begins, not with each question. */
 static void log_changes(const struct gw_redis_problems *before,
@@ -170,21 +165,22 @@ static void log_changes(const struct gw_redis_problems *before,
     }
 }
 
-static void begin_round(struct gw_timer *timer);
+static void on_tick(struct gw_timer *timer);
 
 static void end_round(struct gw_redis_health *health)
 {
     log_changes(&health->found, &health->next);
     health->found = health->next;
     health->is_answered = true;
-    gw_timer_start(health->loop, &health->timer,
-                   health->found.count == 0 ? health->needs.period_ns : SOON_NS, begin_round);
+    uint64_t pause_ns = health->found.count == 0 ? health->needs.period_ns : SOON_NS;
+    health->due_ns = gw_loop_now_ns(health->loop) + pause_ns;
+    gw_timer_start(health->loop, &health->timer, pause_ns < SOON_NS ? pause_ns : SOON_NS, on_tick);
 }
 
 static void add_unreachable(struct gw_redis_problems *problems, const struct gw_redis *server,
                             const char *reason)
 {
-    const struct judgement judgement = {.node = node_of(server), .problems = problems};
+    const struct judgement judgement = {.node = gw_redis_get_address(server), .problems = problems};
 
     add(&judgement, "redis-unreachable", "%s", reason[0] != '\0' ? reason : "not connected yet");
 }
@@ -198,7 +194,8 @@ static void on_info(void *self, int rc, const struct gw_reply *reply)
 
     health->call = NULL;
     if (server != NULL && rc == 0 && reply->type == GW_REPLY_STRING)
-        gw_redis_health_judge(&health->needs, node_of(server), reply->text, &health->next);
+        gw_redis_health_judge(&health->needs, gw_redis_get_address(server), reply->text,
+                              &health->next);
     else if (server != NULL)
         add_unreachable(&health->next, server,
                         rc == 0 ? "it does not answer INFO" : "it does not answer in time");
@@ -222,10 +219,25 @@ static void ask_next(struct gw_redis_health *health)
     end_round(health);
 }
 
-static void begin_round(struct gw_timer *timer)
+static uint64_t count_connects(const struct gw_redis *redis)
+{
+    struct gw_redis_stats stats;
+
+    gw_redis_get_stats(redis, &stats);
+    return stats.connects;
+}
+
+/* A new connection may be one to another server, or to the same with other settings. */
+static void on_tick(struct gw_timer *timer)
 {
     struct gw_redis_health *health = GW_CONTAINER_OF(timer, struct gw_redis_health, timer);
+    uint64_t connects = count_connects(health->redis);
 
+    if (gw_loop_now_ns(health->loop) < health->due_ns && connects == health->connects) {
+        gw_timer_start(health->loop, timer, SOON_NS, on_tick);
+        return;
+    }
+    health->connects = connects;
     health->index = 0;
     health->next.count = 0;
     ask_next(health);
@@ -243,7 +255,7 @@ struct gw_redis_health *gw_redis_health_create(struct gw_loop *loop, struct gw_r
     health->needs = *needs;
     if (health->needs.period_ns == 0)
         health->needs.period_ns = PERIOD_NS;
-    begin_round(&health->timer);
+    on_tick(&health->timer);
     return health;
 }
 

@@ -1,8 +1,8 @@
 /* Is this Redis fit to keep what we trust it with? For /readyz.
  *
- * Every server of it (each node of a cluster that keeps slots) is asked at start, each minute, and
- * each second while something is wrong; what INFO says is judged by a pure function. Belongs to the
- * loop's thread. */
+ * Every server of it (each node of a cluster that keeps slots) is asked at start, when there is a
+ * new connection, each minute, and each second while something is wrong; what INFO says is judged
+ * by a pure function. Belongs to the loop's thread. */
 #pragma once
 
 #include <stdbool.h>

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "server/core/clock.h"
 #include "server/store/cluster.h"
@@ -69,6 +70,8 @@ static int copy_strings(struct gw_redis *redis)
     return nodes != NULL ? 0 : -ENOMEM;
 }
 
+#define LABEL "redis "
+
 void gw_redis_set_label(struct gw_redis *redis)
 {
     const struct gw_redis_config *config = &redis->config;
@@ -76,13 +79,13 @@ void gw_redis_set_label(struct gw_redis *redis)
     size_t capacity = sizeof(redis->label);
 
     if (config->unix_path.len > 0)
-        snprintf(out, capacity, "redis %.*s", GW_STR_ARG(config->unix_path));
+        snprintf(out, capacity, LABEL "%.*s", GW_STR_ARG(config->unix_path));
     else if (config->node_count > 0 && config->primary_name.len == 0)
-        snprintf(out, capacity, "redis cluster");
+        snprintf(out, capacity, LABEL "cluster");
     else if (config->host.len > 0)
-        snprintf(out, capacity, "redis %.*s:%u", GW_STR_ARG(config->host), config->port);
+        snprintf(out, capacity, LABEL "%.*s:%u", GW_STR_ARG(config->host), config->port);
     else
-        snprintf(out, capacity, "redis %.*s (by Sentinel)", GW_STR_ARG(config->primary_name));
+        snprintf(out, capacity, LABEL "%.*s (by Sentinel)", GW_STR_ARG(config->primary_name));
 }
 
 int gw_redis_create(struct gw_loop *loop, const struct gw_redis_config *config,
@@ -193,4 +196,9 @@ struct gw_redis *gw_redis_get_answering(struct gw_redis *redis)
 const char *gw_redis_get_label(const struct gw_redis *redis)
 {
     return redis->label;
+}
+
+const char *gw_redis_get_address(const struct gw_redis *redis)
+{
+    return redis->label + strlen(LABEL);
 }

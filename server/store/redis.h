@@ -149,3 +149,5 @@ struct gw_redis *gw_redis_get_answering(struct gw_redis *redis);
 
 /* Who it is, for logs and operators: "redis 127.0.0.1:6379". Valid until the next turn. */
 const char *gw_redis_get_label(const struct gw_redis *redis);
+/* The same without the word redis. */
+const char *gw_redis_get_address(const struct gw_redis *redis);

@@ -171,6 +171,17 @@ static void switch_protocols(struct proxy *proxy, const struct gw_http_answer_he
     gw_chain_response_set(proxy->ex);
 }
 
+/* Server-sent events (HTML standard, "text/event-stream"): its answer is not late, it lasts. */
+static bool is_event_stream(const struct gw_http_answer_head *head)
+{
+    const struct gw_str *type =
+        gw_field_find(head->fields, head->field_count, GW_STR("content-type"));
+
+    return type != NULL &&
+           gw_str_equal_nocase(gw_str_trim(gw_str_from(type->ptr, gw_str_find(*type, ';'))),
+                               GW_STR("text/event-stream"));
+}
+
 /* The answer that the caller gets. */
 static void accept(struct proxy *proxy, const struct gw_http_answer_head *head)
 {
@@ -194,6 +205,9 @@ static void accept(struct proxy *proxy, const struct gw_http_answer_head *head)
         proxy_refuse(proxy, rc == -ENOMEM ? "overloaded" : "bad-gateway", NULL, 0);
         return;
     }
+    if (!head->is_complete && is_event_stream(head))
+        gw_http_call_prolong(proxy->current->call, proxy->backend->config->event_stream_idle_ns,
+                             proxy->backend->config->event_stream_total_ns);
     if (head->is_complete && head->body_bytes == 0)
         ex->response.body_bytes = head->declared_bytes; /* of HEAD and 304 */
     if (!take_whole(proxy, head)) {

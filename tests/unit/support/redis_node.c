@@ -129,16 +129,15 @@ void redis_node_ask(const struct redis_node *node, const char *line, char *out, 
 
     out[0] = '\0';
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    int line_len = snprintf(text, sizeof(text), "%s\r\nQUIT\r\n", line);
+    int line_len = snprintf(text, sizeof(text), "%s\r\n", line);
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
         send(fd, text, (size_t)line_len, MSG_NOSIGNAL) == line_len) {
+        shutdown(fd, SHUT_WR); /* a sentinel knows no QUIT */
         while (got > 0 && len < capacity - 1) {
             got = recv(fd, out + len, capacity - 1 - len, 0);
             len += got > 0 ? (size_t)got : 0;
-            out[len] = '\0';
-            if (len >= 5 && strcmp(out + len - 5, "+OK\r\n") == 0 && len > 5)
-                break; /* QUIT's */
         }
+        out[len] = '\0';
     }
     close(fd);
 }
