@@ -151,10 +151,12 @@ function sum(text, name) {
 
 async function becomesQuiet(gw) {
   const names = ['millgate_exchanges', 'millgate_connections', 'millgate_exchanges_suspended'];
+  let now;
   await eventually(async () => {
     const { text } = await send({ port: gw.adminPort, path: '/metrics' });
-    return names.every((name) => sum(text, name) === 0);
-  }, 'exchanges and connections end', 20_000);
+    now = names.map((name) => sum(text, name));
+    return now.every((value) => value === 0);
+  }, 'exchanges and connections end', 20_000).catch((error) => assert.fail(`${error.message}: ${names} are ${now}`));
 }
 
 function cpuTicks(pid) {
