@@ -172,16 +172,15 @@ async function isIdle(gw) {
   assert.ok(seconds < (isSanitized ? 1 : 0.5), `${seconds} s of CPU in 2 s without a request`);
 }
 
+/** Each worker comes back in its own time; then every one of many must be served. */
 async function servesEverybody(chaos, random) {
   for (const kind of HONEST) {
+    let inRow = 0;
     await eventually(async () => {
       const answer = await chaos.ask(await chaos.make(kind, random, { what: 'mirror' }));
-      return answer?.status === 200;
-    }, `${kind} is served again`, 15_000);
-    for (let i = 0; i < 5; i++) {
-      const answer = await chaos.ask(await chaos.make(kind, random, { what: 'mirror' }));
-      assert.equal(answer?.status, 200, `${kind}: ${JSON.stringify(answer)}`);
-    }
+      inRow = answer?.status === 200 ? inRow + 1 : 0;
+      return inRow === 12;
+    }, `${kind} is served again`, 25_000);
   }
 }
 
