@@ -27,6 +27,8 @@ millgate_require(hiredis 0.14 libhiredis-dev)
 millgate_require(libuv 1.44 libuv1-dev)
 millgate_require(libpcre2-8 10.40 libpcre2-dev)
 millgate_require(libidn2 2.3 libidn2-dev)
+millgate_require(zlib 1.2.11 zlib1g-dev)
+millgate_require(libzstd 1.5 libzstd-dev)
 
 if(BUILD_TESTING)
   pkg_check_modules(CMOCKA IMPORTED_TARGET GLOBAL QUIET cmocka>=1.1.5)

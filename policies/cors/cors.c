@@ -320,9 +320,28 @@ static enum gw_verdict answer_preflight(const struct cors *cors, struct gw_excha
     return rc == 0 ? GW_STOP : GW_FAIL;
 }
 
+/* A browser lets any page open a WebSocket, with its cookies, and shows it what comes: nobody but
+ * the server checks the origin (RFC 6455, section 10.2). Programs send none. */
+static bool is_foreign_websocket(const struct cors *cors, const struct gw_exchange *ex)
+{
+    const struct gw_str *origin = gw_request_field(ex, GW_STR("Origin"));
+    bool is_covered = false;
+
+    for (size_t i = 0; i < cors->rule_count; i++) {
+        is_covered = is_covered || covers(&cors->rules[i], ex);
+        if (origin != NULL && covers(&cors->rules[i], ex) && allows(&cors->rules[i], *origin))
+            return false;
+    }
+    return is_covered && origin != NULL;
+}
+
 static enum gw_verdict cors_on_request(void *self, struct gw_exchange *ex)
 {
-    return ex->is_preflight ? answer_preflight(self, ex) : GW_NEXT;
+    if (ex->is_preflight)
+        return answer_preflight(self, ex);
+    if (ex->request.wants_websocket && is_foreign_websocket(self, ex))
+        return gw_exchange_reject(ex, "forbidden", "This origin may not open the WebSocket.", 0);
+    return GW_NEXT;
 }
 
 /* A backend knows nothing of who may call the gateway. */

@@ -191,6 +191,30 @@ static void read_parts(struct contract_loading *loading, const struct gw_place *
     operation->backend_parts = parts;
 }
 
+/* The nearest of the three that says it. */
+void contract_read_keying(struct contract_loading *loading, const struct gw_place *extensions,
+                          size_t count, struct gw_operation *operation)
+{
+    static const struct gw_str words[] = {GW_STR_INIT("off"), GW_STR_INIT("optional"),
+                                          GW_STR_INIT("required")};
+    static const enum gw_keying keyings[] = {GW_KEYING_OFF, GW_KEYING_OPTIONAL, GW_KEYING_REQUIRED};
+
+    for (size_t i = 0; i < count && operation->keying == GW_KEYING_UNSAID; i++) {
+        struct gw_place place = gw_place_member(&extensions[i], "idempotency");
+        struct gw_str word = gw_str_of(json_string_value(place.value));
+        struct gw_similar similar;
+        for (size_t at = 0; at < GW_COUNT_OF(words); at++) {
+            if (gw_str_equal(word, words[at]))
+                operation->keying = keyings[at];
+        }
+        if (json_is_string(place.value) && !is_one_of(word, words, GW_COUNT_OF(words), &similar)) {
+            contract_error(loading, &place, "idempotency is off, optional or required%s%.*s%s",
+                           CONTRACT_DID_YOU_MEAN(similar.best));
+            return;
+        }
+    }
+}
+
 void contract_read_operation_extension(struct contract_loading *loading,
                                        const struct gw_place *place,
                                        const struct gw_path_template *path,
@@ -202,6 +226,7 @@ void contract_read_operation_extension(struct contract_loading *loading,
     struct gw_place plan = gw_place_member(&extension, "plan");
     struct gw_place max_body = gw_place_member(&extension, "max_body");
     struct gw_place weight = gw_place_member(&extension, "weight");
+    struct gw_place websocket = gw_place_member(&extension, "websocket");
     struct gw_path_template template = *path;
     struct gw_error error;
 
@@ -231,4 +256,7 @@ void contract_read_operation_extension(struct contract_loading *loading,
     else if (json_is_real(max_body.value))
         contract_error(loading, &max_body, "a size is a whole number");
     operation->weight = read_weight(loading, &weight);
+    operation->is_websocket = json_is_true(websocket.value);
+    if (operation->is_websocket && operation->method != GW_METHOD_GET)
+        contract_error(loading, &websocket, "a WebSocket begins with GET (RFC 6455)");
 }

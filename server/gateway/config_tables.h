@@ -9,5 +9,14 @@ extern const struct gw_option gw_config_options[];
 /* Of each backend: config_backend_table.c. */
 extern const struct gw_option gw_config_backend_options[];
 
+/* Of its `websocket` and `event_stream`: config_streams.c. */
+extern const struct gw_option gw_config_websocket_options[], gw_config_event_stream_options[];
+
 /* What may stand under a backend's `credentials`. */
 extern const struct gw_option gw_config_credentials_options[];
+
+/* What may stand under a backend's `effects`. */
+extern const struct gw_option gw_config_effects_options[];
+
+/* The section `redis`. */
+extern const struct gw_option gw_config_redis_options[];

@@ -286,10 +286,9 @@ static void print_target(const struct probe *probe, struct gw_buf *out, uint64_t
 static void print_maintenance(const struct gw_backend_config *backend, struct gw_buf *out)
 {
     uint64_t now_s = gw_clock_realtime_ns() / GW_NS_PER_SECOND;
-    uint64_t end_s =
-        backend == NULL
-            ? 0
-            : gw_schedule_end(backend->maintenance, backend->maintenance_count, now_s);
+    uint64_t end_s = backend == NULL
+                         ? 0
+                         : gw_schedule_end(backend->maintenance, backend->maintenance_count, now_s);
 
     if (end_s > 0)
         gw_buf_printf(out, ",\"maintenance_seconds_left\":%llu",

@@ -13,6 +13,7 @@
 #include "server/observe/metrics.h"
 #include "server/observe/trace.h"
 #include "server/upstream/proxy.h"
+#include "server/upstream/tunnel.h"
 
 /* --- identifiers --- */
 
@@ -106,7 +107,10 @@ static void enter(struct gw_exchange *ex, const struct gw_service *service,
     ex->operation = operation;
     ex->api = operation->api;
     ex->service = service;
+    ex->effect = &ex->view->snapshot->backends[service->backend].effect;
+    ex->backend = &ex->view->snapshot->backends[service->backend];
     ex->record.route = operation->route;
+    ex->request.wants_websocket = ex->request.wants_websocket && operation->is_websocket;
     ex->record.route_number = service->metric;
     ex->path_parameter_count = match->parameter_count;
     memcpy(ex->path_parameters, match->parameters,
@@ -191,11 +195,41 @@ static void finish(void *self, struct gw_exchange *ex)
     gw_metrics_exchange(owner->worker.metrics, ex->record.route_number, status,
                         end_ns - ex->now_ns);
     gw_access_log_write(owner->access_log, ex, end_ns);
-    if (ex->view != NULL)
+    if (ex->view != NULL) {
         ex->view->exchange_count--;
+        ex->view->detached_count -= ex->is_detached;
+    }
 }
 
-const struct gw_exchange_handler gw_request_handler = {.begin = begin, .finish = finish};
+/* A tunnel may last for days: it must not keep a snapshot that long. What the log needs of it is
+ * copied; no filter of the chain is called any more, but what one has deferred to the exchange's
+ * end still needs its instance. */
+static void detach(void *self, struct gw_exchange *ex)
+{
+    struct gw_exchange_record *record = &ex->record;
+    struct gw_identity *identity = &ex->identity;
+    struct gw_str *const texts[] = {&record->route,      &record->backend,   &record->target,
+                                    &identity->consumer, &identity->subject, &identity->issuer,
+                                    &identity->plan};
+
+    (void)self;
+    for (size_t i = 0; i < GW_COUNT_OF(texts); i++) {
+        if (texts[i]->len > 0)
+            *texts[i] = gw_arena_copy(&ex->arena, *texts[i]); /* without memory it is not logged */
+    }
+    identity->claim_names = NULL;
+    identity->claim_name_count = 0;
+    ex->credential_count = 0;
+    ex->api = NULL;
+    ex->operation = NULL;
+    ex->service = NULL;
+    ex->chain_run = NULL;
+    ex->is_detached = true;
+    ex->view->detached_count++;
+}
+
+const struct gw_exchange_handler gw_request_handler = {
+    .begin = begin, .finish = finish, .detach = detach};
 
 /* --- the backend --- */
 
@@ -240,6 +274,10 @@ void gw_request_forward(struct gw_exchange *ex)
 
     if (backend->upstreams == NULL || target.ptr == NULL) {
         gw_problem_set(ex, backend->upstreams == NULL ? "backend-unreachable" : "overloaded", NULL);
+        gw_chain_response_set(ex);
+        return;
+    }
+    if (service->operation->is_websocket && !gw_tunnel_is_asked_well(ex)) {
         gw_chain_response_set(ex);
         return;
     }

@@ -93,6 +93,7 @@ static struct gw_http_origin_config origin_of(const struct gw_config_backend *fr
         .is_tls = target->is_tls,
         .max_connections = from->max_connections,
         .max_waiting = from->max_waiting,
+        .max_upgraded = from->max_websockets,
         .idle_ns = from->idle_timeout_ns,
         .connect_ns = from->connect_timeout_ns,
     };

@@ -51,14 +51,24 @@ void gw_view_adopt(struct gw_view *view, struct gw_upstreams *upstreams)
         view->backends[i].mirror = find_backend(view, view->snapshot->backends[i].mirror.backend);
 }
 
+bool gw_view_let_go(struct gw_view *view)
+{
+    if (view->snapshot == NULL || view->exchange_count > view->detached_count)
+        return false;
+    for (size_t i = 0; i < view->snapshot->backend_count; i++)
+        gw_backend_finish(&view->backends[i]);
+    gw_snapshot_release(view->snapshot);
+    view->snapshot = NULL;
+    return true;
+}
+
 void gw_view_destroy(struct gw_view *view)
 {
     if (view == NULL)
         return;
-    for (size_t i = 0; i < view->snapshot->backend_count; i++)
-        gw_backend_finish(&view->backends[i]);
+    view->detached_count = view->exchange_count; /* nobody needs it any more */
+    (void)gw_view_let_go(view);
     gw_policy_set_release(&view->policies);
-    gw_snapshot_release(view->snapshot);
     free(view->backends);
     free(view);
 }

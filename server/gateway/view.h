@@ -9,11 +9,12 @@
 
 struct gw_view {
     struct gw_list node;          /* among a worker's retired views */
-    struct gw_snapshot *snapshot; /* a reference */
+    struct gw_snapshot *snapshot; /* a reference; NULL: let go */
     struct gw_policy_set policies;
     struct gw_chain chain;
     struct gw_backend *backends; /* in the order of snapshot->backends */
     size_t exchange_count;
+    size_t detached_count; /* of them: those that need the policies only */
 };
 
 /* Takes over the set and a reference to the snapshot. NULL without memory (nothing is taken). */
@@ -24,6 +25,10 @@ struct gw_view *gw_view_create(struct gw_snapshot *snapshot, struct gw_policy_se
 /* On the worker's thread: connects the backends to its upstreams. A backend that cannot be set up
  * is logged, and answers 502. */
 void gw_view_adopt(struct gw_view *view, struct gw_upstreams *upstreams);
+
+/* Of a view that no new exchange will get: gives up the snapshot and its backends, if all exchanges
+ * left are detached. Returns whether it did. */
+bool gw_view_let_go(struct gw_view *view);
 
 /* NULL is safe. On the worker's thread once adopted. */
 void gw_view_destroy(struct gw_view *view);

@@ -8,6 +8,8 @@ const struct gw_metric gw_worker_exchanges = {"millgate_exchanges", "Requests un
                                               true};
 const struct gw_metric gw_worker_suspended = {"millgate_exchanges_suspended",
                                               "Client connections that wait for long.", NULL, true};
+const struct gw_metric gw_worker_websockets = {"millgate_websockets", "Open WebSockets.", NULL,
+                                               true};
 const struct gw_metric gw_worker_redis_up = {
     "millgate_redis_up", "Workers whose connection to Redis is up.", NULL, true};
 const struct gw_metric gw_worker_redis_commands = {"millgate_redis_commands_total",

@@ -124,6 +124,11 @@ enum MHD_Result gw_connection_answer(struct gw_connection *connection)
 {
     struct gw_exchange *ex = connection->ex;
 
+    if (ex->response.tunnel != NULL) {
+        if (gw_connection_begin_tunnel(connection))
+            return MHD_YES;
+        gw_problem_set(ex, "overloaded", NULL);
+    }
     if (!has_room(connection) && ex->record.upstream_status != 0)
         gw_problem_set(ex, "bad-gateway", "The backend's answer has too large a head.");
     if (!has_room(connection)) {

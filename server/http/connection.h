@@ -4,6 +4,7 @@
 #include <microhttpd.h>
 
 #include "server/core/list.h"
+#include "server/http/acceptor.h"
 #include "server/http/exchange.h"
 #include "server/http/linger.h"
 #include "server/http/listener.h"
@@ -18,8 +19,10 @@ enum gw_phase {
     GW_PHASE_DRAIN,  /* answered already: the rest of the upload is thrown away */
     GW_PHASE_WAIT,   /* the request is complete, the response is awaited */
     GW_PHASE_ANSWER, /* the response is with libmicrohttpd */
+    GW_PHASE_TUNNEL, /* the protocol is switched: bytes pass both ways */
 };
 
+struct gw_connection_tunnel;
 struct gw_metric;
 
 struct gw_connection {
@@ -37,6 +40,7 @@ struct gw_connection {
     bool is_half;         /* idle, but part of a head has come */
     bool is_begun;        /* the handler has seen ex */
     bool has_served;      /* a request has ended on it */
+    bool has_left;        /* the client, and what it asked for goes on */
     bool is_shut;         /* its fd was shut down by us */
     bool is_cut;          /* and its exchange was abandoned */
     bool is_answered_raw; /* the answer went past the library, see gw_connection_answer_raw() */
@@ -49,10 +53,11 @@ struct gw_connection {
     size_t head_bytes; /* of the library's pool, taken by the request's head */
     uint64_t idle_since_ns;
     struct gw_tls_connection tls;
-    void *tls_session;         /* the library's */
-    struct gw_str certificate; /* the client's, DER, verified; ours to free */
-    bool has_certificate;      /* it has been looked for */
-    const char *target;        /* where the target lay in the library's buffer */
+    void *tls_session;                   /* the library's */
+    struct gw_str certificate;           /* the client's, DER, verified; ours to free */
+    bool has_certificate;                /* it has been looked for */
+    const char *target;                  /* where the target lay in the library's buffer */
+    struct gw_connection_tunnel *tunnel; /* in that phase; else NULL */
     char peer[46];
 };
 
@@ -68,10 +73,12 @@ struct gw_listener {
     struct gw_list connections;
     struct gw_list waiting;
     struct gw_linger linger;
+    struct gw_acceptor acceptor; /* zeroed where the library accepts */
     size_t connection_count;
     size_t waiting_count;
     size_t suspended_count;
     size_t exchange_count;
+    size_t tunnel_count;
     bool must_run;
     bool has_progress; /* a callback of the last run moved something */
     bool is_draining;
@@ -88,6 +95,10 @@ void gw_connection_on_completed(void *self, struct MHD_Connection *mhd, void **r
 void gw_connection_on_change(void *self, struct MHD_Connection *mhd, void **connection_self,
                              enum MHD_ConnectionNotificationCode change);
 
+/* Its exchange goes on to its end though the client has left: what the request's strings point into
+ * is the connection's, so that stays until then. */
+bool gw_connection_must_stay(const struct gw_connection *connection);
+
 void gw_connection_suspend(struct gw_connection *connection);
 void gw_connection_resume(struct gw_connection *connection);
 
@@ -99,6 +110,8 @@ void gw_connection_cut(struct gw_connection *connection, const struct gw_metric 
 
 void gw_connection_count(struct gw_connection *connection, const struct gw_metric *metric);
 
+/* What a draining listener gives a first request to come. */
+#define GW_DRAIN_GRACE_NS GW_NS_PER_SECOND
 /* How often an upload is looked at. */
 #define GW_BODY_TICK_NS (5 * GW_NS_PER_SECOND)
 /* (Re)starts the connection's one deadline. */
@@ -139,5 +152,26 @@ bool gw_connection_answer_raw(struct gw_connection *connection);
 /* The upload behind a refusal has had its time or bytes: answers raw and lingers for another
  * second, or cuts the connection (false). */
 bool gw_connection_end_drain(struct gw_connection *connection);
+
+/* --- a connection whose protocol is switched: connection_tunnel.c --- */
+
+/* Switches it, for an exchange whose response has a tunnel. False: there is no memory, or the head
+ * is too large. */
+GW_MUST_CHECK
+bool gw_connection_begin_tunnel(struct gw_connection *connection);
+
+/* Moves what there is to move; the tunnel may be gone then. */
+void gw_connection_pump(struct gw_connection *connection);
+
+/* Says Close to the client with that status code (RFC 6455, section 7.4) as soon as no frame is cut
+ * by it, and ends the tunnel when the client has answered or has not in time. */
+void gw_connection_close_tunnel(struct gw_connection *connection, uint16_t code);
+void gw_connection_drain_tunnel(struct gw_connection *connection); /* the same: going away */
+
+/* Its deadlines: the token's end, silence, its whole life. */
+void gw_connection_tick_tunnel(struct gw_connection *connection);
+
+/* At once; the exchange ends with the library's next run. Safe without a tunnel. */
+void gw_connection_end_tunnel(struct gw_connection *connection);
 
 extern const struct gw_exchange_io gw_connection_io;

@@ -1,6 +1,7 @@
 /* From the head that libmicrohttpd has parsed to the exchange's request. */
 #include "server/http/connection.h"
 #include "server/http/request_head.h"
+#include "server/http/websocket.h"
 
 #define MIN_ANSWER_HEAD 1024
 #define POOL_RECORD_BYTES 64 /* of libmicrohttpd, for a field */
@@ -88,5 +89,7 @@ const char *gw_connection_read_head(struct gw_connection *connection, const char
         flaw = gw_request_framing_flaw(request, connection->is_http_1_0);
     if (flaw == NULL)
         flaw = gw_connection_read_certificate(connection);
+    request->wants_websocket =
+        flaw == NULL && !connection->is_http_1_0 && gw_websocket_is_asked(request);
     return flaw;
 }

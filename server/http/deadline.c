@@ -125,6 +125,9 @@ void gw_connection_on_deadline(struct gw_timer *timer)
     case GW_PHASE_ANSWER:
         on_answer_tick(connection);
         break;
+    case GW_PHASE_TUNNEL:
+        gw_connection_tick_tunnel(connection);
+        break;
     case GW_PHASE_HELD:
     case GW_PHASE_WAIT:
         break; /* the upstream's and the policies' own deadlines hold */

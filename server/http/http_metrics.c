@@ -14,6 +14,12 @@ const struct gw_metric gw_http_malformed = {
     .name = "millgate_malformed_requests_total",
     .help = "Requests refused because they are not well-formed HTTP/1.1.",
 };
+const struct gw_metric gw_http_untrusted_peers = {CUT_NAME, CUT_HELP, "reason=\"untrusted-peer\"",
+                                                  false};
+const struct gw_metric gw_http_bad_proxy_headers = {CUT_NAME, CUT_HELP,
+                                                    "reason=\"bad-proxy-header\"", false};
+const struct gw_metric gw_http_slow_proxy_headers = {CUT_NAME, CUT_HELP,
+                                                     "reason=\"slow-proxy-header\"", false};
 const struct gw_metric gw_http_slow_heads = {CUT_NAME, CUT_HELP, "reason=\"slow-head\"", false};
 const struct gw_metric gw_http_slow_uploads = {CUT_NAME, CUT_HELP, "reason=\"slow-upload\"", false};
 const struct gw_metric gw_http_slow_readers = {CUT_NAME, CUT_HELP, "reason=\"slow-reader\"", false};
@@ -25,6 +31,10 @@ const struct gw_metric gw_http_refused = {CUT_NAME, CUT_HELP, "reason=\"too-many
 const struct gw_metric gw_http_client_left = {CUT_NAME, CUT_HELP, "reason=\"client-left\"", false};
 const struct gw_metric gw_http_expired_streams = {CUT_NAME, CUT_HELP, "reason=\"token-expired\"",
                                                   false};
+const struct gw_metric gw_http_idle_tunnels = {CUT_NAME, CUT_HELP, "reason=\"websocket-idle\"",
+                                               false};
+const struct gw_metric gw_http_old_tunnels = {CUT_NAME, CUT_HELP, "reason=\"websocket-old\"",
+                                              false};
 const struct gw_metric gw_http_certificate_absent = {CERTIFICATE_NAME, CERTIFICATE_HELP,
                                                      "reason=\"absent\"", false};
 const struct gw_metric gw_http_certificate_untrusted = {CERTIFICATE_NAME, CERTIFICATE_HELP,

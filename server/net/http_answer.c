@@ -129,6 +129,17 @@ static void describe(struct gw_http_call *call, struct gw_http_answer_head *out_
             call->framing == GW_HTTP_BY_LENGTH ? (int64_t)call->left : GW_HTTP_CHUNKED;
 }
 
+/* From now on both sides speak the other protocol. What is in the input already is of it. */
+static void switch_protocols(struct gw_http_call *call)
+{
+    call->is_upgraded = true;
+    call->framing = GW_HTTP_BY_CLOSE;
+    call->is_persistent = false;
+    call->body_left = UINT64_MAX;
+    call->is_given = false;
+    gw_timer_stop(&call->total_timer);
+}
+
 static void take_head(struct gw_http_call *call, size_t head_bytes)
 {
     const struct gw_http_head *head = &call->input->parser.head;
@@ -140,12 +151,22 @@ static void take_head(struct gw_http_call *call, size_t head_bytes)
     call->framing = gw_http_head_framing(head, call->is_to_head);
     call->is_persistent = head->is_persistent;
     call->left = call->framing == GW_HTTP_BY_LENGTH ? head->length : 0;
+    if (head->status == 101)
+        switch_protocols(call);
     /* RFC 9112 section 9.5: an early refusal; RFC 9110 section 10.1.1: no 100 will come. */
     if (!call->is_sent && (head->status >= 300 || call->is_held))
         http_call_drop_body(call);
     describe(call, &answer);
     http_call_watch(call, true);
     call->events.on_head(call->self, &answer);
+}
+
+static bool is_switched(const struct gw_http_call *call)
+{
+    const struct gw_http_head *head = &call->input->parser.head;
+
+    return head->status == 101 && call->asks_websocket && call->is_sent &&
+           gw_str_equal_nocase(head->upgrade, GW_STR("websocket"));
 }
 
 /* Returns whether the call still waits for its head and may go on with what is buffered. */
@@ -155,7 +176,7 @@ static bool take_interim(struct gw_http_call *call, size_t head_bytes)
 
     if (status == 101 || call->interim_count == MAX_INTERIM) {
         http_call_fail(call, GW_HTTP_MALFORMED,
-                       status == 101 ? "the peer switches protocols, unasked"
+                       status == 101 ? "the peer switches to a protocol that was not asked for"
                                      : "too many interim answers");
         return false;
     }
@@ -181,7 +202,7 @@ static void parse_head(struct gw_http_call *call)
         }
         if (len == 0)
             return;
-        if (call->input->parser.head.status >= 200) {
+        if (call->input->parser.head.status >= 200 || is_switched(call)) {
             take_head(call, (size_t)len);
             return;
         }

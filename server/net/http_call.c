@@ -31,6 +31,7 @@ static void drop_call(struct gw_http_call *call)
     struct gw_http_origin *origin = call->origin;
 
     gw_list_remove(&call->live);
+    origin->upgrade_count -= call->asks_websocket;
     http_call_give(origin->client, call);
     origin->call_count--;
     http_origin_reap(origin);
@@ -92,50 +93,6 @@ void gw_http_call_cancel(struct gw_http_call *call)
     drop_call(call);
 }
 
-/* --- a call whose caller has left --- */
-
-static void drop_answer(void *self)
-{
-    struct gw_http_call *call = self;
-    char dropped[4096];
-
-    while (gw_http_call_read(call, dropped, sizeof(dropped)) > 0)
-        continue; /* at 0 the call is gone, at -EAGAIN on_readable follows, at -EPIPE on_failure */
-}
-
-static void drop_answer_from_head(void *self, const struct gw_http_answer_head *head)
-{
-    (void)head;
-    drop_answer(self);
-}
-
-static void drop_failure(void *self, enum gw_http_failure failure, const char *detail)
-{
-    (void)self;
-    (void)failure;
-    (void)detail;
-}
-
-void gw_http_call_leave(struct gw_http_call *call)
-{
-    static const struct gw_http_call_events events = {
-        .on_head = drop_answer_from_head,
-        .on_readable = drop_answer,
-        .on_failure = drop_failure,
-    };
-
-    if (call == NULL)
-        return;
-    if (!call->is_sent || call->wait == HTTP_WAIT_REPORT) {
-        gw_http_call_cancel(call);
-        return;
-    }
-    call->events = events;
-    call->self = call;
-    if (call->has_head)
-        drop_answer(call);
-}
-
 /* --- deadlines --- */
 
 static const struct {
@@ -194,6 +151,8 @@ static enum http_wait wanted_wait(const struct gw_http_call *call, uint64_t *out
         *out_ns = CONTINUE_NS;
         return HTTP_WAIT_CONTINUE;
     }
+    if (call->is_upgraded) /* who asked for it keeps the time */
+        return HTTP_WAIT_NONE;
     *out_ns = call->idle_ns;
     if (call->has_head)
         return call->wants_readable ? HTTP_WAIT_BODY : HTTP_WAIT_NONE;
@@ -466,8 +425,9 @@ int gw_http_call_start(struct gw_http_origin *origin, const struct gw_http_reque
                        struct gw_http_call **out_call)
 {
     struct gw_http_client *client = origin->client;
+    if (request->asks_websocket && origin->upgrade_count >= origin->config.max_upgraded)
+        return -EBUSY;
     struct gw_http_call *call = http_call_take(client);
-
     if (call == NULL)
         return -ENOMEM;
     call->out.max_bytes = MAX_HEAD_BYTES + MAX_CHUNK_BYTES + CHUNK_FRAME_BYTES + request->body.len;
@@ -481,6 +441,8 @@ int gw_http_call_start(struct gw_http_origin *origin, const struct gw_http_reque
     call->self = self;
     call->times.started_ns = gw_loop_now_ns(client->loop);
     read_request(call, request);
+    call->asks_websocket = request->asks_websocket;
+    origin->upgrade_count += call->asks_websocket;
     origin->call_count++;
     origin->stats.calls++;
     if (request->total_ns != 0)
@@ -491,6 +453,16 @@ int gw_http_call_start(struct gw_http_origin *origin, const struct gw_http_reque
     send_first(call, request->body);
     *out_call = call;
     return 0;
+}
+
+void gw_http_call_prolong(struct gw_http_call *call, uint64_t idle_ns, uint64_t total_ns)
+{
+    call->idle_ns = idle_ns;
+    if (total_ns != 0)
+        gw_timer_start(call->origin->client->loop, &call->total_timer, total_ns, on_total_timer);
+    else
+        gw_timer_stop(&call->total_timer);
+    http_call_watch(call, true);
 }
 
 bool gw_http_call_was_sent(const struct gw_http_call *call)

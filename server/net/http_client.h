@@ -57,6 +57,7 @@ struct gw_http_origin_config {
     uint64_t idle_ns;         /* an idle connection is closed after; 0: 30 s */
     uint64_t connect_ns;      /* name look-up, connect and TLS together, and the longest wait
                                  for a connection; 0: 5 s */
+    unsigned max_upgraded;    /* of max_connections: calls that ask to upgrade; 0: 256 */
 };
 
 /* Takes a reference; the strings are copied. Fails with a reason (a certificate that cannot be
@@ -84,6 +85,7 @@ struct gw_http_request {
     struct gw_str host;            /* the Host field; empty: the origin's authority */
     const struct gw_field *fields; /* end-to-end fields only; borrowed during the start call */
     size_t field_count;
+    bool asks_websocket;    /* asks to switch to that protocol (RFC 6455); without a body */
     int64_t body_bytes;     /* what will be written in all, or GW_HTTP_CHUNKED */
     struct gw_str body;     /* what is at hand already: written with the head, copied if need be */
     bool expects_continue;  /* send Expect, hold the body up to 1 s for the 100 */
@@ -96,7 +98,7 @@ struct gw_http_request {
 };
 
 struct gw_http_answer_head {
-    int status; /* 200 to 599 */
+    int status; /* 200 to 599; 101: the protocol asked for is spoken from now on */
     struct gw_str reason;
     const struct gw_field *fields; /* end-to-end ones; valid during on_head */
     size_t field_count;
@@ -122,7 +124,9 @@ const char *gw_http_failure_name(enum gw_http_failure failure);
 
 /* All but on_head and on_failure may be NULL. `self` is the caller's own. */
 struct gw_http_call_events {
-    /* The final head is here. The body may be read from now on, also from within. */
+    /* The final head is here. The body may be read from now on, also from within. After 101 the
+     * body is what the peer sends in the new protocol, and what is written goes to it as it is; no
+     * deadline of the call holds any more. */
     void (*on_head)(void *self, const struct gw_http_answer_head *head);
     /* gw_http_call_read() has bytes, or the end, again after it said -EAGAIN. */
     void (*on_readable)(void *self);
@@ -133,8 +137,9 @@ struct gw_http_call_events {
     void (*on_failure)(void *self, enum gw_http_failure failure, const char *detail);
 };
 
-/* Starts a call. Returns 0; -ENOMEM, or -EINVAL for a request that cannot be written as one
- * unambiguous message (control bytes, a method or name that is no token, white space in target). */
+/* Starts a call. Returns 0; -ENOMEM, -EBUSY (max_upgraded reached), or -EINVAL for a request that
+ * cannot be written as one unambiguous message (control bytes, a method or name that is no token,
+ * white space in target). */
 GW_MUST_CHECK
 int gw_http_call_start(struct gw_http_origin *origin, const struct gw_http_request *request,
                        const struct gw_http_call_events *events, void *self,
@@ -165,6 +170,14 @@ void gw_http_call_cancel(struct gw_http_call *call);
  * dropped within the call's deadlines: an effect that is under way is not broken off. Otherwise the
  * same as cancel. No callback comes. NULL is safe. */
 void gw_http_call_leave(struct gw_http_call *call);
+
+/* Once the head is there: other limits for the rest of the answer. `total_ns` counts from now; 0:
+ * no limit. */
+void gw_http_call_prolong(struct gw_http_call *call, uint64_t idle_ns, uint64_t total_ns);
+
+/* From now on another is told of the call's events. */
+void gw_http_call_hand_over(struct gw_http_call *call, const struct gw_http_call_events *events,
+                            void *self);
 
 /* Whether any byte of the request has been handed to the network. May also be asked within
  * on_failure, as the times may: whether a request can be repeated depends on it. */

@@ -1,7 +1,7 @@
 /* What the files of the HTTP client share: http_client.c (the client and its recycled memory),
  * http_origin.c (configuration), http_pool.c (connections and who waits for them), http_call.c (the
- * request), http_answer.c (the answer), http_guard.c (forbidden addresses), http_head.c (the
- * writer).
+ * request), http_handover.c (calls that are passed on), http_answer.c (the answer), http_guard.c
+ * (forbidden addresses), http_head.c (the writer).
  *
  *     call --waits in--> origin --opens--> connection --carries--> call
  */
@@ -50,6 +50,7 @@ struct gw_http_origin {
     struct gw_tls *tls;
     struct gw_str authority; /* the Host field; owned */
     unsigned references, call_count;
+    unsigned upgrade_count; /* of the calls: those that ask to upgrade, or have */
 
     struct gw_list idle;    /* connections, the last used first */
     struct gw_list busy;    /* connections that open or carry a call */
@@ -108,6 +109,7 @@ struct gw_http_call {
     /* the answer */
     struct http_input *input;
     bool has_head, is_persistent, is_over, wants_readable;
+    bool asks_websocket, is_upgraded;
     bool may_have_more; /* the last read took as much as it had room for */
     unsigned interim_count;
     enum gw_http_framing framing;

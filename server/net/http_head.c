@@ -57,6 +57,8 @@ static bool is_writable(const struct gw_http_request *request)
     if (!gw_http_is_token(request->method) || gw_str_equal(request->method, GW_STR("CONNECT")) ||
         !is_target(request->target) || !is_host(request->host))
         return false;
+    if (request->asks_websocket && request->body_bytes != 0)
+        return false;
     if (request->body_bytes < GW_HTTP_CHUNKED ||
         (request->body_bytes >= 0 && (uint64_t)request->body_bytes < request->body.len))
         return false;
@@ -129,6 +131,8 @@ int http_head_write(struct gw_buf *out, const struct gw_http_request *request,
         at = put(at, GW_STR("\r\n"));
     }
     at = put_framing(at, request);
+    if (request->asks_websocket)
+        at = put(at, GW_STR("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
     at = put(at, GW_STR("\r\n"));
     out->len += (size_t)(at - begin);
     return 0;

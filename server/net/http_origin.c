@@ -10,6 +10,7 @@
 
 #define DEFAULT_CONNECTIONS 1024
 #define DEFAULT_WAITING 1024
+#define DEFAULT_UPGRADED 256
 #define DEFAULT_IDLE_NS (30 * GW_NS_PER_SECOND)
 #define DEFAULT_CONNECT_NS (5 * GW_NS_PER_SECOND)
 
@@ -21,6 +22,8 @@ static struct gw_http_origin_config with_defaults(const struct gw_http_origin_co
         full.max_connections = DEFAULT_CONNECTIONS;
     if (full.max_waiting == 0)
         full.max_waiting = DEFAULT_WAITING;
+    if (full.max_upgraded == 0)
+        full.max_upgraded = DEFAULT_UPGRADED;
     if (full.idle_ns == 0)
         full.idle_ns = DEFAULT_IDLE_NS;
     if (full.connect_ns == 0)
@@ -36,7 +39,8 @@ static bool is_same(const struct gw_http_origin_config *a, const struct gw_http_
            gw_str_equal(a->client_key_pem, b->client_key_pem) &&
            gw_str_equal(a->server_name, b->server_name) &&
            a->max_connections == b->max_connections && a->max_waiting == b->max_waiting &&
-           a->idle_ns == b->idle_ns && a->connect_ns == b->connect_ns;
+           a->max_upgraded == b->max_upgraded && a->idle_ns == b->idle_ns &&
+           a->connect_ns == b->connect_ns;
 }
 
 /* In place: on return the string is owned, or empty without memory. */

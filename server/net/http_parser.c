@@ -78,7 +78,7 @@ static const char *take_connection(struct gw_http_head_parser *parser, struct gw
     return NULL;
 }
 
-enum role { END_TO_END, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, DROPPED };
+enum role { END_TO_END, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, UPGRADE, DROPPED };
 
 /* By length first: nearly all names are done with after one comparison. */
 static enum role role_of(struct gw_str name)
@@ -89,7 +89,7 @@ static enum role role_of(struct gw_str name)
     } known[] = {
         {GW_STR_INIT("TE"), DROPPED},
         {GW_STR_INIT("Trailer"), DROPPED},
-        {GW_STR_INIT("Upgrade"), DROPPED},
+        {GW_STR_INIT("Upgrade"), UPGRADE},
         {GW_STR_INIT("Connection"), CONNECTION},
         {GW_STR_INIT("Keep-Alive"), DROPPED},
         {GW_STR_INIT("Content-Length"), CONTENT_LENGTH},
@@ -124,6 +124,9 @@ static const char *take_field(struct gw_http_head_parser *parser, struct gw_str 
         /* Kept until the end: which fields it names can be told only when all are there. */
         head->fields[head->field_count++] = (struct gw_field){name, value};
         return take_connection(parser, value);
+    case UPGRADE:
+        head->upgrade = value;
+        break;
     case DROPPED:
         break;
     }

@@ -33,6 +33,7 @@ struct gw_http_head {
     bool has_length, is_chunked; /* as declared, whether or not a body follows */
     uint64_t length;             /* Content-Length, when has_length */
     struct gw_str reason;
+    struct gw_str upgrade; /* the last Upgrade field; empty: none */
     size_t field_count;
     /* End-to-end ones: without Content-Length, Transfer-Encoding, Trailer and the hop-by-hop
      * fields, also those that Connection names (RFC 9110, section 7.6.1). */

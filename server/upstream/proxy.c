@@ -9,6 +9,7 @@
 #include "server/upstream/proxy_fields.h"
 #include "server/upstream/proxy_private.h"
 #include "server/upstream/retry.h"
+#include "server/upstream/tunnel.h"
 #include "server/upstream/upstreams.h"
 
 #define WHOLE_BODY_BYTES                                                     \
@@ -73,6 +74,19 @@ void proxy_refuse(struct proxy *proxy, const char *problem, const char *detail, 
 
 /* --- the answer's body --- */
 
+/* The last byte of a known length is the end: nobody asks what comes behind it. */
+static void mirror_answer(struct proxy *proxy, const char *bytes, size_t len)
+{
+    if (proxy->mirror == NULL)
+        return;
+    gw_mirror_feed(proxy->mirror, bytes, len);
+    proxy->left_bytes -= (int64_t)len;
+    if (proxy->left_bytes == 0) {
+        gw_mirror_end(proxy->mirror, proxy->ex->record.upstream_status);
+        proxy->mirror = NULL;
+    }
+}
+
 static ssize_t read_answer(struct proxy *proxy, char *out, size_t capacity)
 {
     if (proxy->has_failed)
@@ -90,8 +104,8 @@ static ssize_t read_answer(struct proxy *proxy, char *out, size_t capacity)
     } else if (count == 0) {
         proxy_try_end(attempt);
         depart(proxy, true);
-    } else if (proxy->mirror != NULL) {
-        gw_mirror_feed(proxy->mirror, out, (size_t)count);
+    } else {
+        mirror_answer(proxy, out, (size_t)count);
     }
     return count;
 }
@@ -139,6 +153,35 @@ static void refuse_unauthorised(struct proxy *proxy)
     proxy_refuse(proxy, "bad-gateway", "The backend refused the gateway's credentials.", 0);
 }
 
+/* The call is the tunnel's from now on, and none of the proxy's limits holds any more. */
+static void switch_protocols(struct proxy *proxy, const struct gw_http_answer_head *head)
+{
+    const struct gw_backend_config *config = proxy->backend->config;
+    struct gw_tunnel_limits limits = {config->websocket_idle_ns, config->websocket_total_ns};
+    int rc = gw_tunnel_open(proxy->ex, proxy->current->call, proxy->websocket_key, head, limits);
+
+    if (rc != 0) {
+        proxy_try_cancel(proxy->current);
+        proxy_refuse(proxy, rc == -ENOMEM ? "overloaded" : "bad-gateway",
+                     rc == -EBADMSG ? "The backend's handshake does not fit." : NULL, 0);
+        return;
+    }
+    proxy_try_end(proxy->current);
+    depart(proxy, true);
+    gw_chain_response_set(proxy->ex);
+}
+
+/* Server-sent events (HTML standard, "text/event-stream"): its answer is not late, it lasts. */
+static bool is_event_stream(const struct gw_http_answer_head *head)
+{
+    const struct gw_str *type =
+        gw_field_find(head->fields, head->field_count, GW_STR("content-type"));
+
+    return type != NULL &&
+           gw_str_equal_nocase(gw_str_trim(gw_str_from(type->ptr, gw_str_find(*type, ';'))),
+                               GW_STR("text/event-stream"));
+}
+
 /* The answer that the caller gets. */
 static void accept(struct proxy *proxy, const struct gw_http_answer_head *head)
 {
@@ -146,8 +189,13 @@ static void accept(struct proxy *proxy, const struct gw_http_answer_head *head)
 
     ex->record.upstream_head_ns = gw_clock_monotonic_ns();
     ex->record.upstream_status = head->status;
+    proxy->left_bytes = head->body_bytes;
     if (head->status == 401 && proxy->backend->credentials != NULL) {
         refuse_unauthorised(proxy);
+        return;
+    }
+    if (head->status == 101) {
+        switch_protocols(proxy, head);
         return;
     }
     ex->response.status = head->status;
@@ -157,6 +205,9 @@ static void accept(struct proxy *proxy, const struct gw_http_answer_head *head)
         proxy_refuse(proxy, rc == -ENOMEM ? "overloaded" : "bad-gateway", NULL, 0);
         return;
     }
+    if (!head->is_complete && is_event_stream(head))
+        gw_http_call_prolong(proxy->current->call, proxy->backend->config->event_stream_idle_ns,
+                             proxy->backend->config->event_stream_total_ns);
     if (head->is_complete && head->body_bytes == 0)
         ex->response.body_bytes = head->declared_bytes; /* of HEAD and 304 */
     if (!take_whole(proxy, head)) {
@@ -195,6 +246,7 @@ static void on_head(void *self, const struct gw_http_answer_head *head)
     struct proxy_try *attempt = self;
     struct proxy *proxy = attempt->proxy;
 
+    proxy->ex->record.was_sent = true;
     proxy_try_report(attempt, head->status >= 500 ? GW_TARGET_FAILURE : GW_TARGET_SUCCESS);
     if (head->status == 429 || head->status == 503)
         note_throttling(proxy, head);
@@ -238,6 +290,7 @@ static void on_failure(void *self, enum gw_http_failure failure, const char *det
     struct gw_exchange *ex = proxy->ex;
     bool was_sent = gw_http_call_was_sent(attempt->call);
 
+    ex->record.was_sent |= was_sent;
     proxy_try_report(attempt, is_fault_of_target(failure) ? GW_TARGET_FAILURE : GW_TARGET_UNKNOWN);
     struct proxy_try *other = proxy_try_other(attempt);
     proxy_try_end(attempt);
@@ -289,7 +342,10 @@ static int prepare(struct proxy *proxy)
     };
     if (config->total_ns > 0)
         proxy->deadline_ns = gw_loop_now_ns(ex->worker->loop) + config->total_ns;
-    return gw_proxy_request_fields(ex, config, fields, &proxy->request.field_count);
+    int rc = gw_proxy_request_fields(ex, config, fields, &proxy->request.field_count);
+    if (rc == 0 && ex->request.wants_websocket)
+        rc = gw_tunnel_ask(ex, &proxy->request, fields, &proxy->websocket_key);
+    return rc;
 }
 
 void proxy_launch(struct proxy *proxy)
@@ -307,8 +363,8 @@ void proxy_launch(struct proxy *proxy)
                                       .capacity = ex->preread.len,
                                       .is_whole = true};
     proxy->is_repeatable =
-        config->retry.attempts > 1 &&
-        (gw_retry_is_idempotent(ex->request.method) || (ex->is_keyed && config->deduplicates));
+        config->retry.attempts > 1 && (gw_retry_is_idempotent(ex->request.method) ||
+                                       (ex->is_keyed && gw_effect_is_repeatable(&config->effect)));
     if (config->route_count > 0)
         proxy->scope.pool = gw_route_choose(config->routes, config->route_count, ex,
                                             &proxy->backend->upstreams->random);

@@ -35,6 +35,8 @@ void proxy_try_end(struct proxy_try *attempt)
 
 void proxy_try_cancel(struct proxy_try *attempt)
 {
+    if (attempt->call != NULL && gw_http_call_was_sent(attempt->call))
+        attempt->proxy->ex->record.was_sent = true;
     gw_http_call_cancel(attempt->call);
     proxy_try_end(attempt);
 }
@@ -108,7 +110,11 @@ static bool try_one(struct proxy *proxy, uint64_t now_ns)
     }
     int rc = start(proxy, proxy->current, choice.index, now_ns);
     if (rc != 0)
-        proxy_refuse(proxy, rc == -ENOMEM ? "overloaded" : "malformed-request", NULL, 0);
+        proxy_refuse(proxy,
+                     rc == -ENOMEM  ? "overloaded"
+                     : rc == -EBUSY ? "backend-overloaded"
+                                    : "malformed-request",
+                     NULL, 0);
     return rc == 0;
 }
 
@@ -135,8 +141,9 @@ static void on_late(struct gw_timer *timer)
 
 static bool can_hedge(const struct proxy *proxy)
 {
-    return proxy->backend->config->hedge_ns > 0 && proxy->ex->request.method == GW_METHOD_GET &&
-           proxy->is_request_ended && proxy->kept.len == 0;
+    return proxy->backend->config->hedge_ns > 0 && !proxy->request.asks_websocket &&
+           proxy->ex->request.method == GW_METHOD_GET && proxy->is_request_ended &&
+           proxy->kept.len == 0;
 }
 
 void proxy_try_first(struct proxy *proxy)
@@ -149,7 +156,7 @@ void proxy_try_first(struct proxy *proxy)
         return;
     if (can_hedge(proxy))
         gw_timer_start(proxy->ex->worker->loop, &proxy->timer, config->hedge_ns, on_late);
-    if (config->mirror.percent > 0)
+    if (config->mirror.percent > 0 && !proxy->request.asks_websocket)
         proxy->mirror = gw_mirror_start(proxy->backend, proxy->ex, proxy->path);
     proxy_body_begin(proxy);
 }

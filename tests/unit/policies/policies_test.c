@@ -31,6 +31,7 @@ static size_t place_of(const char *name)
 static void what_proves_comes_before_what_relies_on_it(void **state)
 {
     (void)state;
+    assert_true(place_of("compression") == 0); /* its answer is the last word on the bytes */
     assert_true(place_of("cors") < place_of("jwt"));
     assert_true(place_of("jwt") < place_of("authorise"));
     assert_true(place_of("client_certificate") < place_of("authorise"));
@@ -38,6 +39,8 @@ static void what_proves_comes_before_what_relies_on_it(void **state)
     assert_true(place_of("authorise") < place_of("rate_limit"));
     assert_true(place_of("rate_limit") < place_of("schema"));
     assert_true(place_of("schema") < place_of("transform"));
+    assert_true(place_of("rate_limit") < place_of("cache")); /* a hit counts */
+    assert_true(place_of("transform") < place_of("cache"));  /* it keys what the backend gets */
 }
 
 static void names_are_unique(void **state)
