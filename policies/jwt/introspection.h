@@ -35,9 +35,9 @@ struct introspection *introspection_open(const struct introspect_config *config,
 void introspection_close(struct introspection *introspection);
 
 enum introspection_state {
-    INTROSPECTION_ACTIVE,
+    INTROSPECTION_UNKNOWN, /* it has to be asked, or could not be: what is not set is never a yes */
     INTROSPECTION_INACTIVE,
-    INTROSPECTION_UNKNOWN, /* it has to be asked, or could not be */
+    INTROSPECTION_ACTIVE,
 };
 
 /* What is known of a token; of an active one what was said, in the arena. `key` is as of

@@ -52,7 +52,10 @@ static bool ask(struct jwt_pending *pending, const struct jwt_issuer *issuer,
         return true;
     switch (introspection_ask(issuer->introspection, &key, &pending->asker)) {
     case INTROSPECTION_WAIT:
+        key_waiter_stop(&pending->key_waiter); /* its time must not end this wait */
         pending->proof.told.issuer = issuer;
+        pending->proof.told.state = INTROSPECTION_UNKNOWN;
+        pending->proof.told.claims = NULL;
         *out_verdict = GW_WAIT;
         return false;
     case INTROSPECTION_CROWDED:

@@ -85,7 +85,7 @@ static void await(struct key_source *source, struct key_waiter *waiter)
     waiter->source = source;
     gw_list_append(&source->waiters, &waiter->node);
     source->waiter_count++;
-    if (!waiter->is_timed)
+    if (!waiter->is_timed || waiter->timer.due_ms == 0) /* stopped by another wait in between */
         gw_timer_start(source->share.worker->loop, &waiter->timer, KEY_SOURCE_WAIT_NS, on_late);
     waiter->is_timed = true;
 }

@@ -191,6 +191,30 @@ static void read_parts(struct contract_loading *loading, const struct gw_place *
     operation->backend_parts = parts;
 }
 
+/* The nearest of the three that says it. */
+void contract_read_keying(struct contract_loading *loading, const struct gw_place *extensions,
+                          size_t count, struct gw_operation *operation)
+{
+    static const struct gw_str words[] = {GW_STR_INIT("off"), GW_STR_INIT("optional"),
+                                          GW_STR_INIT("required")};
+    static const enum gw_keying keyings[] = {GW_KEYING_OFF, GW_KEYING_OPTIONAL, GW_KEYING_REQUIRED};
+
+    for (size_t i = 0; i < count && operation->keying == GW_KEYING_UNSAID; i++) {
+        struct gw_place place = gw_place_member(&extensions[i], "idempotency");
+        struct gw_str word = gw_str_of(json_string_value(place.value));
+        struct gw_similar similar;
+        for (size_t at = 0; at < GW_COUNT_OF(words); at++) {
+            if (gw_str_equal(word, words[at]))
+                operation->keying = keyings[at];
+        }
+        if (json_is_string(place.value) && !is_one_of(word, words, GW_COUNT_OF(words), &similar)) {
+            contract_error(loading, &place, "idempotency is off, optional or required%s%.*s%s",
+                           CONTRACT_DID_YOU_MEAN(similar.best));
+            return;
+        }
+    }
+}
+
 void contract_read_operation_extension(struct contract_loading *loading,
                                        const struct gw_place *place,
                                        const struct gw_path_template *path,

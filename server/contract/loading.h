@@ -126,6 +126,7 @@ enum contract_object {
     CONTRACT_MILLGATE_PATH,
     CONTRACT_MILLGATE_OPERATION,
     CONTRACT_RULE,
+    CONTRACT_CACHE,
     CONTRACT_SERVICE_LEVEL,
 };
 
@@ -148,6 +149,14 @@ void contract_read_operation_extension(struct contract_loading *loading,
                                        const struct gw_place *place,
                                        const struct gw_path_template *path,
                                        struct gw_operation *operation);
+/* x-millgate: idempotency; the operation's own extension first. */
+void contract_read_keying(struct contract_loading *loading, const struct gw_place *extensions,
+                          size_t count, struct gw_operation *operation);
+
+/* cache.c: the nearest of x-millgate: cache at the operation's `place`, its path item, the root. */
+void contract_read_cache(struct contract_loading *loading, const struct gw_place *place,
+                         const struct gw_place *path_extension, const struct gw_path_template *path,
+                         struct gw_operation *operation);
 
 /* security.c: `place` is the list; what it gives is checked against the rules. */
 struct contract_security contract_read_security(struct contract_loading *loading,

@@ -101,6 +101,31 @@ struct gw_path_part {
     size_t parameter;   /* its place in ex->path_parameters, or SIZE_MAX: literal */
 };
 
+/* Whether a request may or must carry an Idempotency-Key. */
+enum gw_keying {
+    GW_KEYING_UNSAID, /* as the policy has it for the method */
+    GW_KEYING_OFF,
+    GW_KEYING_OPTIONAL,
+    GW_KEYING_REQUIRED,
+};
+
+/* A tag of kept answers: literal text and path parameters, put together. */
+struct gw_cache_tag {
+    const struct gw_path_part *parts;
+    size_t part_count;
+};
+
+/* Answers may be kept (x-millgate: cache). */
+struct gw_cache_rule {
+    bool is_shared; /* what one consumer got may be given to another */
+    int64_t ttl_s;  /* where the answer states no lifetime; 0: then it is not kept */
+    int64_t stale_while_revalidate_s, stale_if_error_s; /* where the answer states none */
+    const struct gw_cache_tag *tags;
+    size_t tag_count;
+    const struct gw_str *ignored; /* request fields that make no other answer */
+    size_t ignored_count;
+};
+
 struct gw_operation {
     const struct gw_api *api;
     struct gw_str id;    /* operationId, or "get /path" */
@@ -113,7 +138,8 @@ struct gw_operation {
     const struct gw_path_part *backend_parts; /* the same, ready to be put together */
     size_t backend_part_count;
     struct gw_str plan;
-    uint32_t weight; /* how much of a limit one request uses up; 0: as 1 */
+    uint32_t weight;                   /* how much of a limit one request uses up; 0: as 1 */
+    const struct gw_cache_rule *cache; /* NULL: answers are not kept */
     const struct gw_security_alternative *security;
     size_t security_count;              /* 0: anonymous (the operator allowed it) */
     const struct gw_rule *const *rules; /* all must hold, see rule.h */
@@ -124,6 +150,7 @@ struct gw_operation {
     bool is_body_required;
     const struct gw_media_type *media_types; /* of the request body */
     size_t media_type_count;
+    enum gw_keying keying;                    /* x-millgate: idempotency */
     uint64_t max_body_bytes;                  /* 0: the policy's default */
     const struct gw_response_rule *responses; /* the most exact ones first */
     size_t response_count;
@@ -144,4 +171,5 @@ struct gw_api {
     const struct gw_schema_set *schemas; /* NULL: the document has none */
     const struct gw_operation *operations;
     size_t operation_count;
+    bool keeps_answers; /* of some operation */
 };

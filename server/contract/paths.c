@@ -104,6 +104,16 @@ static void read_rules(struct contract_loading *loading, const struct gw_place *
     contract_apply_rules(loading, place, lists, GW_COUNT_OF(lists), operation);
 }
 
+static void read_keying(struct contract_loading *loading, const struct gw_place *place,
+                        const struct path_item *item, struct gw_operation *operation)
+{
+    const struct gw_place extensions[] = {gw_place_member(place, "x-millgate"),
+                                          item->rules.extension,
+                                          gw_place_member(&loading->root, "x-millgate")};
+
+    contract_read_keying(loading, extensions, GW_COUNT_OF(extensions), operation);
+}
+
 static void read_operation(struct contract_loading *loading, struct path_item *item,
                            const struct gw_place *place, size_t method,
                            struct gw_operation *operation)
@@ -132,6 +142,8 @@ static void read_operation(struct contract_loading *loading, struct path_item *i
     contract_read_responses(loading, &responses, operation);
     read_security(loading, place, operation);
     contract_read_operation_extension(loading, place, &item->path, operation);
+    read_keying(loading, place, item, operation);
+    contract_read_cache(loading, place, &item->rules.extension, &item->path, operation);
     read_rules(loading, place, item, operation);
 }
 

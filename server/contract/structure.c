@@ -140,18 +140,35 @@ static const struct member security_scheme_members[] = {
 };
 
 static const struct member millgate_members[] = {
-    {"namespace", S, REQUIRED}, {"owner", S, REQUIRED},
-    {"contact", S, 0},          {"runbook", S, 0},
-    {"lifecycle", S, 0},        {"plan", S, 0},
-    {"backend", S, 0},          {"service_level", O, 0},
-    {"authorize", L, 0},        {0},
+    {"namespace", S, REQUIRED}, {"owner", S, REQUIRED},  {"contact", S, 0},
+    {"runbook", S, 0},          {"lifecycle", S, 0},     {"plan", S, 0},
+    {"backend", S, 0},          {"service_level", O, 0}, {"authorize", L, 0},
+    {"idempotency", S, 0},      {"cache", O | B, 0},     {0},
 };
 
-static const struct member millgate_path_members[] = {{"authorize", L, 0}, {0}};
+static const struct member millgate_path_members[] = {
+    {"authorize", L, 0},
+    {"idempotency", S, 0},
+    {"cache", O | B, 0},
+    {0},
+};
 
 static const struct member millgate_operation_members[] = {
-    {"backend", S, 0}, {"backend_path", S, 0}, {"plan", S, 0},      {"max_body", S | N, 0},
-    {"weight", N, 0},  {"websocket", B, 0},    {"authorize", L, 0}, {0},
+    {"backend", S, 0},   {"backend_path", S, 0},
+    {"plan", S, 0},      {"max_body", S | N, 0},
+    {"weight", N, 0},    {"websocket", B, 0},
+    {"authorize", L, 0}, {"idempotency", S, 0},
+    {"cache", O | B, 0}, {0},
+};
+
+static const struct member cache_members[] = {
+    {"ttl", S, 0},
+    {"shared", B, 0},
+    {"stale_while_revalidate", S, 0},
+    {"stale_if_error", S, 0},
+    {"tags", L, 0},
+    {"ignore", L, 0},
+    {0},
 };
 
 static const struct member rule_members[] = {{"when", S, REQUIRED}, {"say", S, 0}, {0}};
@@ -181,6 +198,7 @@ static const struct object_type object_types[] = {
     [CONTRACT_RULE] = {"a rule", rule_members, true},
     [CONTRACT_MILLGATE_OPERATION] = {"x-millgate of an operation", millgate_operation_members,
                                      true},
+    [CONTRACT_CACHE] = {"cache", cache_members, true},
     [CONTRACT_SERVICE_LEVEL] = {"service_level", service_level_members, true},
 };
 

@@ -17,6 +17,11 @@ enum direction { TO_UPSTREAM, TO_CLIENT };
 struct gw_response_room {
     char *bytes;
     size_t len, capacity, max_bytes;
+    bool may_stay_streamed;
+    /* Then, of a body that was too large: the rest, behind what is here from `at` on. */
+    size_t at;
+    const struct gw_body_source *rest;
+    void *rest_self;
 };
 
 struct gw_chain_run {
@@ -253,6 +258,47 @@ static ssize_t read_response(struct gw_exchange *ex, struct gw_response_room *ro
     return count;
 }
 
+static ssize_t read_room_and_rest(void *self, char *out, size_t capacity)
+{
+    struct gw_response_room *room = self;
+    size_t count = room->len - room->at;
+
+    if (count == 0)
+        return room->rest->read(room->rest_self, out, capacity);
+    if (count > capacity)
+        count = capacity;
+    memcpy(out, room->bytes + room->at, count);
+    room->at += count;
+    return (ssize_t)count;
+}
+
+static const struct gw_body_source room_and_rest = {.read = read_room_and_rest};
+
+/* What was collected in vain comes first; the source behind it is read as before. */
+static void put_back(struct gw_exchange *ex, struct gw_response_room *room)
+{
+    room->rest = ex->response.source;
+    room->rest_self = ex->response.source_self;
+    ex->response.source = &room_and_rest;
+    ex->response.source_self = room;
+}
+
+/* The body cannot be had whole. */
+static enum gw_verdict give_up_collecting(struct gw_exchange *ex, ssize_t rc)
+{
+    struct gw_chain_run *run = ex->chain_run;
+
+    if (rc == -EMSGSIZE && run->room.may_stay_streamed)
+        put_back(ex, &run->room);
+    else
+        gw_problem_set(ex, "bad-gateway",
+                       rc == -EMSGSIZE ? "The backend's answer is too large to be checked."
+                                       : "The backend's answer is not complete.");
+    if (run->room.may_stay_streamed)
+        return run->then(run->chain->links[run->at].self, ex);
+    return GW_NEXT; /* with this response instead */
+}
+
 static enum gw_verdict collect_response(struct gw_exchange *ex)
 {
     struct gw_chain_run *run = ex->chain_run;
@@ -261,12 +307,8 @@ static enum gw_verdict collect_response(struct gw_exchange *ex)
     if (rc == -EAGAIN)
         return GW_WAIT;
     ex->on_source_ready = NULL;
-    if (rc != 0) {
-        gw_problem_set(ex, "bad-gateway",
-                       rc == -EMSGSIZE ? "The backend's answer is too large to be checked."
-                                       : "The backend's answer is not complete.");
-        return GW_NEXT; /* with this response instead */
-    }
+    if (rc != 0)
+        return give_up_collecting(ex, rc);
     ex->response.source = NULL;
     ex->response.source_self = NULL;
     ex->response.body = gw_str_from(run->room.bytes, run->room.len);
@@ -281,22 +323,34 @@ static void on_source_ready(struct gw_exchange *ex)
         gw_exchange_resume(ex, verdict);
 }
 
-enum gw_verdict gw_exchange_need_response_body(struct gw_exchange *ex, size_t max_bytes,
-                                               enum gw_verdict (*then)(void *self,
-                                                                       struct gw_exchange *ex))
+static enum gw_verdict collect(struct gw_exchange *ex, struct gw_response_room room,
+                               enum gw_verdict (*then)(void *self, struct gw_exchange *ex))
 {
     struct gw_chain_run *run = ex->chain_run;
 
     if (ex->response.source == NULL)
         return then(run->chain->links[run->at].self, ex);
     run->then = then;
-    run->room = (struct gw_response_room){.max_bytes = max_bytes};
-    if (ex->response.body_bytes > 0 && (uint64_t)ex->response.body_bytes > max_bytes) {
-        gw_problem_set(ex, "bad-gateway", "The backend's answer is too large to be checked.");
-        return GW_NEXT;
-    }
+    run->room = room;
+    if (ex->response.body_bytes > 0 && (uint64_t)ex->response.body_bytes > room.max_bytes)
+        return give_up_collecting(ex, -EMSGSIZE);
     ex->on_source_ready = on_source_ready;
     return collect_response(ex);
+}
+
+enum gw_verdict gw_exchange_need_response_body(struct gw_exchange *ex, size_t max_bytes,
+                                               enum gw_verdict (*then)(void *self,
+                                                                       struct gw_exchange *ex))
+{
+    return collect(ex, (struct gw_response_room){.max_bytes = max_bytes}, then);
+}
+
+enum gw_verdict gw_exchange_try_response_body(struct gw_exchange *ex, size_t max_bytes,
+                                              enum gw_verdict (*then)(void *self,
+                                                                      struct gw_exchange *ex))
+{
+    return collect(ex, (struct gw_response_room){.max_bytes = max_bytes, .may_stay_streamed = true},
+                   then);
 }
 
 void gw_exchange_on_cancel(struct gw_exchange *ex,

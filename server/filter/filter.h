@@ -63,6 +63,14 @@ enum gw_verdict gw_exchange_need_response_body(struct gw_exchange *ex, size_t ma
                                                enum gw_verdict (*then)(void *self,
                                                                        struct gw_exchange *ex));
 
+/* The same without a refusal: `then` is called in any case. What is too large stays streamed
+ * (response.source is set, and gives the whole of it); what the backend cut short has been replaced
+ * by a problem, 502. */
+GW_MUST_CHECK
+enum gw_verdict gw_exchange_try_response_body(struct gw_exchange *ex, size_t max_bytes,
+                                              enum gw_verdict (*then)(void *self,
+                                                                      struct gw_exchange *ex));
+
 /* Goes on after the filter that returned GW_WAIT, with the verdict that it now has (not GW_WAIT).
  */
 void gw_exchange_resume(struct gw_exchange *ex, enum gw_verdict verdict);

@@ -1,5 +1,6 @@
 /* The table of all that the admin listener offers, and the answers that need no file of their own.
  */
+#include "server/gateway/admin_cache.h"
 #include "server/gateway/admin_issuers.h"
 #include "server/gateway/admin_record.h"
 #include "server/gateway/admin_route.h"
@@ -76,6 +77,9 @@ const struct gw_admin_route gw_admin_routes[] = {
     {GW_METHOD_GET, "/issuers", gw_admin_issuers_answer, NULL, false, NULL},
     {GW_METHOD_POST, "/issuers/{name}/flush", gw_admin_issuers_flush, NULL, false, "issuer.flush"},
 
+    {GW_METHOD_POST, "/cache/purge", gw_admin_cache_purge, gw_admin_cache_purge_fields, false,
+     "cache.purge"},
+
     {GW_METHOD_GET, "/keys", gw_admin_key_list, NULL, false, NULL},
     {GW_METHOD_POST, "/keys", gw_admin_key_create, gw_admin_key_fields, false, "key.create"},
     {GW_METHOD_GET, "/keys/{id}", gw_admin_key_show, NULL, false, NULL},
@@ -94,5 +98,9 @@ const struct gw_admin_route gw_admin_routes[] = {
     {GW_METHOD_GET, "/consumers/{name}", gw_admin_consumer_show, NULL, false, NULL},
     {GW_METHOD_DELETE, "/consumers/{name}", gw_admin_consumer_remove, NULL, false,
      "consumer.remove"},
+
+    {GW_METHOD_GET, "/idempotency", gw_admin_keyed_show, NULL, false, NULL},
+    {GW_METHOD_POST, "/idempotency/resolve", gw_admin_keyed_resolve, gw_admin_keyed_fields, false,
+     "idempotency.resolve"},
     {0},
 };

@@ -60,6 +60,7 @@ struct gw_config_listener {
     size_t pool_bytes; /* memory of one connection */
     const struct gw_cidr *proxies;
     size_t proxy_count;
+    bool needs_proxy_header;                     /* from those, and only they may come */
     enum gw_client_address_field client_address; /* as those say it */
     bool takes_client_cert;                      /* RFC 9440, from those */
     struct gw_str client_cert_ca_pem;            /* verifies it; not given: the proxy did */
@@ -77,16 +78,30 @@ struct gw_config_admin {
     struct gw_str scope; /* that such a token must have */
 };
 
-enum gw_config_redis_kind { GW_REDIS_PRIVATE, GW_REDIS_TCP, GW_REDIS_TLS, GW_REDIS_UNIX };
+struct gw_redis_address;
+
+enum gw_config_redis_kind {
+    GW_REDIS_PRIVATE,
+    GW_REDIS_TCP,
+    GW_REDIS_TLS,
+    GW_REDIS_UNIX,
+    GW_REDIS_SENTINEL,
+    GW_REDIS_CLUSTER,
+};
 
 struct gw_config_redis {
     enum gw_config_redis_kind kind; /* PRIVATE: none configured, one is started */
     struct gw_str host;             /* without brackets */
     uint16_t port;
-    struct gw_str path; /* of the unix socket */
+    struct gw_str path;                   /* of the unix socket */
+    const struct gw_redis_address *nodes; /* the sentinels, or some of the cluster */
+    size_t node_count;
+    struct gw_str primary_name; /* at the sentinels */
+    struct gw_str sentinel_username, sentinel_password;
     unsigned database;
     struct gw_str username, password;
-    struct gw_str ca_pem;
+    bool is_tls;
+    struct gw_str ca_pem, client_certificate_pem, client_key_pem;
     uint64_t connect_timeout_ns, command_timeout_ns;
     bool must_append;      /* not ready while its append-only file is off */
     unsigned min_replicas; /* that confirm each record; 0: none */

@@ -128,6 +128,17 @@ static int parse_authority(struct gw_str authority, struct gw_config_url *url)
     return parse_literal(url->host, 0, &literal);
 }
 
+int gw_config_peer_parse(struct gw_str text, struct gw_str *out_host, uint16_t *out_port)
+{
+    struct gw_config_url url = {0};
+
+    if (parse_authority(text, &url) != 0 || url.port == 0)
+        return -EINVAL;
+    *out_host = url.host;
+    *out_port = url.port;
+    return 0;
+}
+
 int gw_config_url_parse(struct gw_str text, struct gw_config_url *out_url, struct gw_error *error)
 {
     struct gw_config_url url = {0};

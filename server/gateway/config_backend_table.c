@@ -241,7 +241,7 @@ static const struct gw_option retry_options[] = {
      .value = "[connect, reset]",
      .help = "What is tried again: `connect`, `reset`, `timeout`, `\"502\"`, `\"503\"`, `\"504\"`. "
              "Once a byte has left, only GET, HEAD, OPTIONS, PUT, DELETE, and keyed requests to a "
-             "backend that `deduplicates`."},
+             "backend whose `effects` are of class A."},
     {.name = "backoff",
      .type = GW_DURATION,
      .min = 0,
@@ -457,10 +457,9 @@ const struct gw_option gw_config_backend_options[] = {
      .fields = maintenance_options,
      .value = "[]",
      .help = "When the backend is not called: calls are answered 503 with Retry-After."},
-    {.name = "deduplicates",
-     .type = GW_BOOL,
-     .value = "false",
-     .help = "The backend performs a request with a key that it has seen only once (effects of "
-             "class A): keyed requests of all methods may be tried again."},
+    {.name = "effects",
+     .type = GW_OBJECT,
+     .fields = gw_config_effects_options,
+     .help = "What sending a write twice does; if left out, perhaps a second effect."},
     {0},
 };

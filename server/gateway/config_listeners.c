@@ -104,7 +104,11 @@ static int fill_proxies(struct gw_config_loader *loader, const char *pointer, co
         gw_config_fail(loader, pointer, "client_address needs trusted_proxies");
     listener->takes_client_cert =
         json_is_true(json_object_get(checked, "client_certificate_header"));
+    listener->needs_proxy_header =
+        gw_str_equal(gw_config_text(checked, "proxy_protocol"), GW_STR("v1_v2"));
     listener->client_cert_ca_pem = gw_config_text(checked, "client_certificate_header_ca_file");
+    if (listener->needs_proxy_header && json_array_size(list) == 0)
+        gw_config_fail(loader, pointer, "proxy_protocol needs trusted_proxies");
     if (listener->takes_client_cert && json_array_size(list) == 0)
         gw_config_fail(loader, pointer, "client_certificate_header needs trusted_proxies");
     if (!listener->takes_client_cert && listener->client_cert_ca_pem.ptr != NULL)

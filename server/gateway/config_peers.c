@@ -1,71 +1,10 @@
-/* The systems that the gateway calls: backends and Redis. */
+/* The systems that the gateway calls. */
 #include <errno.h>
 
 #include "server/gateway/config_private.h"
 
 #define MAX_NAME_BYTES 64
 #define POINTER_BYTES 160
-
-/* --- Redis ------------------------------------------------------------------------------------ */
-
-static void fill_redis_url(struct gw_config_loader *loader, struct gw_str text)
-{
-    struct gw_config_redis *redis = &loader->config->redis;
-    struct gw_config_url url;
-    struct gw_error error;
-    uint64_t database = 0;
-
-    if (gw_str_has_prefix(text, GW_STR("unix:"))) {
-        redis->kind = GW_REDIS_UNIX;
-        redis->path = gw_config_path(loader, gw_str_tail(text, 5));
-        if (redis->path.len == 0 || redis->path.len > 107) /* sun_path, with its NUL */
-            gw_config_fail(loader, "/redis/url", "url must name a socket by 1 to 107 bytes");
-        return;
-    }
-    if (gw_config_url_parse(text, &url, &error) != 0) {
-        gw_config_fail(loader, "/redis/url", "url %s", error.text);
-        return;
-    }
-    bool is_tls = gw_str_equal(url.scheme, GW_STR("rediss"));
-    struct gw_str number = gw_str_tail(url.path, url.path.len > 0 ? 1 : 0);
-    if (!is_tls && !gw_str_equal(url.scheme, GW_STR("redis")))
-        gw_config_fail(loader, "/redis/url", "url must begin with redis://, rediss:// or unix:");
-    if (number.len > 0 && (gw_str_to_u64(number, &database) != 0 || database > 65535))
-        gw_config_fail(loader, "/redis/url", "url may only have a database's number as its path");
-    redis->kind = is_tls ? GW_REDIS_TLS : GW_REDIS_TCP;
-    redis->host = url.host;
-    redis->port = url.port != 0 ? url.port : 6379;
-    redis->database = (unsigned)database;
-}
-
-int gw_config_fill_redis(struct gw_config_loader *loader)
-{
-    struct gw_config_redis *redis = &loader->config->redis;
-    const json_t *checked = json_object_get(loader->config->checked, "redis");
-    struct gw_str url = gw_config_text(checked, "url");
-
-    redis->connect_timeout_ns = UINT64_C(2000000000); /* of the private one */
-    redis->command_timeout_ns = UINT64_C(20000000);
-    redis->must_append = true;
-    if (url.ptr == NULL)
-        return 0;
-    fill_redis_url(loader, url);
-    redis->username = gw_config_text(checked, "username");
-    redis->password = gw_config_text(checked, "password");
-    redis->ca_pem = gw_config_text(checked, "ca_file");
-    redis->connect_timeout_ns = gw_config_number(checked, "connect_timeout");
-    redis->command_timeout_ns = gw_config_number(checked, "command_timeout");
-    redis->must_append = !json_is_false(json_object_get(checked, "append_only"));
-    redis->min_replicas = (unsigned)gw_config_number(checked, "min_replicas");
-    redis->replica_timeout_ns = gw_config_number(checked, "replica_timeout");
-    if (redis->username.ptr != NULL && redis->password.ptr == NULL)
-        gw_config_fail(loader, "/redis/username", "a username needs a password");
-    if (redis->ca_pem.ptr != NULL && redis->kind != GW_REDIS_TLS)
-        gw_config_fail(loader, "/redis/ca_file", "ca_file has no use without rediss://");
-    return 0;
-}
-
-/* --- backends --------------------------------------------------------------------------------- */
 
 static bool is_token_byte(char byte)
 {

@@ -43,6 +43,9 @@ bool gw_config_is_plain_name(struct gw_str name);
 GW_MUST_CHECK
 int gw_config_fill_credentials(struct gw_config_loader *loader, const char *backend_pointer,
                                const json_t *checked, struct gw_config_backend *backend);
+/* `checked` is the backend's `effects`, or NULL. */
+void gw_config_fill_effects(struct gw_config_loader *loader, const char *backend_pointer,
+                            const json_t *checked, struct gw_effect *effect);
 GW_MUST_CHECK
 int gw_config_fill_floor(struct gw_config_loader *loader);
 GW_MUST_CHECK
@@ -93,6 +96,10 @@ struct gw_str gw_config_path(struct gw_config_loader *loader, struct gw_str path
 /* "127.0.0.1:8080", "[::]:0", "*:80". Returns 0, or -EINVAL. The text is borrowed. */
 GW_MUST_CHECK
 int gw_config_address_parse(struct gw_str text, struct gw_config_address *out_address);
+
+/* "redis-1.example:6379", "[::1]:26379". The host is borrowed, without brackets. 0, or -EINVAL. */
+GW_MUST_CHECK
+int gw_config_peer_parse(struct gw_str text, struct gw_str *out_host, uint16_t *out_port);
 
 /* scheme://host[:port][/path] without user, query and fragment. All parts are borrowed. */
 struct gw_config_url {

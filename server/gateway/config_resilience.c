@@ -200,7 +200,7 @@ int gw_config_fill_resilience(struct gw_config_loader *loader, const char *point
     struct gw_backend_config *rules = &backend->resilience;
 
     rules->slow_start_ns = gw_config_number(checked, "slow_start");
-    rules->deduplicates = json_is_true(json_object_get(checked, "deduplicates"));
+    gw_config_fill_effects(loader, pointer, json_object_get(checked, "effects"), &rules->effect);
     rules->deadline_field = gw_config_text(loader->config->checked, "request_timeout_field");
     fill_health(checked, rules);
     fill_retry(loader, pointer, json_object_get(checked, "retry"), &rules->retry);

@@ -114,6 +114,13 @@ static const struct gw_option listener_options[] = {
      .help = "Where the client's address stands: in the connection, or in what trusted proxies say "
              "in Forwarded (RFC 7239) or X-Forwarded-For. They must write that field themselves, "
              "or add to it at its end."},
+    {.name = "proxy_protocol",
+     .type = GW_ENUM,
+     .words = "off v1_v2",
+     .value = "off",
+     .help = "v1_v2: every connection begins with a header of the PROXY protocol, version 1 or 2, "
+             "which tells the client's address; it must come from trusted_proxies, and all others "
+             "are closed."},
     {.name = "client_certificate_header",
      .type = GW_BOOL,
      .value = "false",
@@ -165,51 +172,6 @@ static const struct gw_option admin_options[] = {
      .fields = token_options,
      .help = "Which tokens open /config, /reload and all else that is not health or metrics; none "
              "if left out."},
-    {0},
-};
-
-static const struct gw_option redis_options[] = {
-    {.name = "url",
-     .type = GW_STRING,
-     .min = 1,
-     .max = 512,
-     .flags = GW_OPTION_REQUIRED,
-     .help = "redis://host:port/database, rediss:// for TLS, or unix:/path."},
-    {.name = "username", .type = GW_STRING, .min = 1, .max = 256, .help = "The ACL user."},
-    {.name = "password", .type = GW_SECRET, .min = 1, .max = 1024, .help = "Its password."},
-    {.name = "ca_file",
-     .type = GW_FILE,
-     .help = "Trusted for rediss:// instead of the system's authorities, PEM."},
-    {.name = "connect_timeout",
-     .type = GW_DURATION,
-     .min = 10 * MS,
-     .max = 60 * SECOND,
-     .value = "2s",
-     .help = "The longest time for connection, TLS and login together."},
-    {.name = "command_timeout",
-     .type = GW_DURATION,
-     .min = MS,
-     .max = 10 * SECOND,
-     .value = "20ms",
-     .help = "The deadline of one command on the request path."},
-    {.name = "append_only",
-     .type = GW_BOOL,
-     .value = "true",
-     .help = "Not ready while that Redis keeps no append-only file. false accepts that its restart "
-             "loses keys, revocations and all other records."},
-    {.name = "min_replicas",
-     .type = GW_INT,
-     .min = 0,
-     .max = 16,
-     .value = "0",
-     .help = "Replicas that must confirm each record (WAIT) before it counts; with fewer connected "
-             "the gateway is not ready."},
-    {.name = "replica_timeout",
-     .type = GW_DURATION,
-     .min = 10 * MS,
-     .max = 5 * SECOND,
-     .value = "500ms",
-     .help = "How long they may take."},
     {0},
 };
 
@@ -338,7 +300,7 @@ const struct gw_option gw_config_options[] = {
      .help = "The record of what administrators do: see `millgate audit verify`."},
     {.name = "redis",
      .type = GW_OBJECT,
-     .fields = redis_options,
+     .fields = gw_config_redis_options,
      .help = "The Redis of a fleet; if left out, a private one is started in `state_dir`."},
     {.name = "contracts",
      .type = GW_LIST,

@@ -41,12 +41,14 @@ static void print_configuration(const struct gw_server *server, struct gw_buf *o
 static void print_redis(const struct gw_server *server, const struct gw_redis_problems *problems,
                         struct gw_buf *out)
 {
-    gw_buf_printf(out, ",\"redis\":{\"state\":\"%s\",", problems->count == 0 ? "up" : "down");
+    gw_buf_printf(out, ",\"redis\":{\"state\":\"%s\",", gw_redis_is_fit(problems) ? "up" : "down");
     gw_buf_printf(out, "\"workers_connected\":%zu,\"workers\":%zu,\"problems\":[",
                   count_workers_with_redis(server), server->worker_count);
     for (size_t i = 0; i < problems->count; i++) {
-        gw_buf_printf(out, "%s{\"name\":\"%s\",\"reason\":\"", i == 0 ? "" : ",",
+        gw_buf_printf(out, "%s{\"name\":\"%s\",\"node\":\"", i == 0 ? "" : ",",
                       problems->items[i].name);
+        gw_buf_append_json(out, gw_str_of(problems->items[i].node));
+        gw_buf_append_text(out, "\",\"reason\":\"");
         gw_buf_append_json(out, gw_str_of(problems->items[i].text));
         gw_buf_append_text(out, "\"}");
     }
@@ -57,7 +59,7 @@ bool gw_readiness_has_redis(struct gw_readiness *readiness)
 {
     const struct gw_server *server = readiness->server;
 
-    return gw_redis_health_get(readiness->redis)->count == 0 &&
+    return gw_redis_is_fit(gw_redis_health_get(readiness->redis)) &&
            count_workers_with_redis(server) == server->worker_count;
 }
 
@@ -97,7 +99,9 @@ int gw_readiness_create(struct gw_server *server, struct gw_readiness **out_read
     readiness->server = server;
     const struct gw_config_redis *config = &server->current->config->redis;
     const struct gw_redis_needs needs = {.must_append = config->must_append,
-                                         .min_replicas = config->min_replicas};
+                                         .min_replicas = config->min_replicas,
+                                         .wants_replica = config->kind == GW_REDIS_SENTINEL ||
+                                                          config->kind == GW_REDIS_CLUSTER};
     readiness->redis = gw_redis_health_create(server->loop, server->redis.redis, &needs);
     readiness->probes = gw_probes_create(server);
     if (readiness->redis == NULL || readiness->probes == NULL) {

@@ -4,7 +4,6 @@
 
 #include "server/core/clock.h"
 #include "server/net/resolver.h"
-#include "server/net/tls.h"
 #include "server/store/private_redis.h"
 
 void gw_redis_setup_init(struct gw_redis_setup *setup, const struct gw_config_redis *config,
@@ -18,13 +17,22 @@ void gw_redis_setup_init(struct gw_redis_setup *setup, const struct gw_config_re
             .unix_path = config->path,
             .host = config->host,
             .port = config->port,
+            .nodes = config->nodes,
+            .node_count = config->node_count,
+            .primary_name = config->primary_name,
+            .sentinel_user = config->sentinel_username,
+            .sentinel_password = config->sentinel_password,
             .user = config->username,
             .password = config->password,
             .database = config->database,
         };
-        setup->needs_resolver = config->kind == GW_REDIS_TCP || config->kind == GW_REDIS_TLS;
-        setup->needs_tls = config->kind == GW_REDIS_TLS;
-        setup->ca_pem = config->ca_pem;
+        setup->needs_resolver = config->kind != GW_REDIS_UNIX;
+        setup->needs_tls = config->is_tls;
+        setup->tls = (struct gw_tls_config){
+            .ca_pem = config->ca_pem,
+            .client_cert_pem = config->client_certificate_pem,
+            .client_key_pem = config->client_key_pem,
+        };
         setup->min_replicas = config->min_replicas;
         setup->replica_timeout_ns = config->replica_timeout_ns;
     }
@@ -43,10 +51,8 @@ int gw_redis_access_open(struct gw_redis_access *link, struct gw_loop *loop,
         rc = gw_resolver_create(loop, &link->resolver);
     if (rc != 0)
         gw_error_set(error, rc, "cannot resolve names: out of memory");
-    if (rc == 0 && setup->needs_tls) {
-        const struct gw_tls_config tls = {.ca_pem = setup->ca_pem};
-        rc = gw_tls_create(&tls, &link->tls, error);
-    }
+    if (rc == 0 && setup->needs_tls)
+        rc = gw_tls_create(&setup->tls, &link->tls, error);
     config.resolver = link->resolver;
     config.tls = link->tls;
     if (rc == 0)

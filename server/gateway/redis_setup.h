@@ -4,6 +4,7 @@
 #include "server/core/attr.h"
 #include "server/core/error.h"
 #include "server/gateway/config.h"
+#include "server/net/tls.h"
 #include "server/store/record.h"
 #include "server/store/redis.h"
 
@@ -14,7 +15,7 @@ struct gw_private_redis;
 struct gw_redis_setup {
     struct gw_redis_config client; /* without resolver and tls, which belong to a loop */
     bool needs_resolver, needs_tls;
-    struct gw_str ca_pem;
+    struct gw_tls_config tls;
     unsigned min_replicas; /* of records; then they have a connection of their own */
     uint64_t replica_timeout_ns;
 };

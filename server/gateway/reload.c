@@ -324,7 +324,8 @@ static void warn_of_restart(struct gw_server *server, const struct gw_config *ne
 
     for (size_t i = 0; is_same && i < next->listener_count; i++)
         is_same = gw_str_equal(next->listeners[i].at.text, now->listeners[i].at.text) &&
-                  next->listeners[i].tls.is_on == now->listeners[i].tls.is_on;
+                  next->listeners[i].tls.is_on == now->listeners[i].tls.is_on &&
+                  next->listeners[i].needs_proxy_header == now->listeners[i].needs_proxy_header;
     if (!is_same)
         gw_log_warn("listeners, admin, workers, redis, audit or state_dir have changed: "
                     "that takes effect with a restart");

@@ -107,6 +107,8 @@ static void enter(struct gw_exchange *ex, const struct gw_service *service,
     ex->operation = operation;
     ex->api = operation->api;
     ex->service = service;
+    ex->effect = &ex->view->snapshot->backends[service->backend].effect;
+    ex->backend = &ex->view->snapshot->backends[service->backend];
     ex->record.route = operation->route;
     ex->request.wants_websocket = ex->request.wants_websocket && operation->is_websocket;
     ex->record.route_number = service->metric;

@@ -102,6 +102,26 @@ static void check_provers(struct gw_config *config, const struct needs *needs,
     }
 }
 
+/* Answers that are kept are given to whoever comes that far, and told apart by what the backend
+ * would be asked: nothing that decides about either may come later. */
+static void check_cache(struct gw_config *config, struct gw_diagnostics *diagnostics)
+{
+    static const char *const before[] = {GW_AUTHORISE_POLICY, "headers", "transform"};
+    bool has_cache = false;
+
+    for (size_t i = 0; i < config->policy_count; i++) {
+        const char *name = config->policies[i].type->name;
+        has_cache = has_cache || strcmp(name, "cache") == 0;
+        for (size_t k = 0; has_cache && k < GW_COUNT_OF(before); k++) {
+            if (strcmp(name, before[k]) == 0)
+                gw_config_report(config, config->policies[i].pointer, diagnostics,
+                                 "the policy cache must stand behind %s: it would give answers "
+                                 "to others",
+                                 name);
+        }
+    }
+}
+
 /* What proves a credential is found by the name alone. */
 static void check_names(struct gw_config *config, struct gw_diagnostics *diagnostics)
 {
@@ -131,6 +151,7 @@ void gw_gateway_check_security(struct gw_config *config, struct gw_contract *con
     if (config->is_faulty)
         return;
     check_names(config, diagnostics);
+    check_cache(config, diagnostics);
     const struct needs needs = find_needs(contracts, contract_count);
     if (needs.any == NULL)
         return;

@@ -288,6 +288,7 @@ static void finish(struct gw_server *server)
     gw_timer_stop(&server->certificates);
     gw_records_destroy(server->records);
     gw_admin_record_drop(server);
+    gw_admin_keyed_drop(server);
     gw_audit_close(server->audit);
     gw_redis_access_close(&server->redis);
     gw_private_redis_stop(server->private_redis);
@@ -316,6 +317,7 @@ int gw_server_run(const struct gw_server_options *options)
     server->options = *options;
     gw_list_init(&server->errands);
     gw_list_init(&server->admin_pending);
+    gw_list_init(&server->keyed_pending);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
     int exit_code = EXIT_FAILURE;

@@ -75,6 +75,7 @@ struct gw_server {
     struct gw_worker main_worker; /* what policies see when they run for the admin listener */
     struct gw_admin *admin;
     struct gw_list admin_pending; /* changes under way, see admin_record.c */
+    struct gw_list keyed_pending; /* the same of admin_keyed.c */
     struct gw_readiness *readiness;
 };
 

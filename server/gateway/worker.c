@@ -13,6 +13,7 @@
 #include "server/filter/worker.h"
 #include "server/gateway/backend_metrics.h"
 #include "server/gateway/errand.h"
+#include "server/gateway/redis_metrics.h"
 #include "server/gateway/redis_setup.h"
 #include "server/gateway/request.h"
 #include "server/gateway/trust.h"
@@ -55,6 +56,7 @@ struct gw_worker_thread {
     _Atomic(struct gw_view *) inbox;
     _Atomic(struct gw_errand_part *) errands; /* the newest first */
     atomic_bool must_drain, must_stop, is_empty, has_redis;
+    struct gw_redis_metrics redis_metrics;
 };
 
 static void notify(struct gw_worker_thread *worker)
@@ -154,6 +156,7 @@ static void publish_state(struct gw_worker_thread *worker)
     gw_metrics_set(metrics, &gw_worker_redis_commands, redis.commands);
     gw_metrics_set(metrics, &gw_worker_redis_timeouts, redis.timeouts);
     gw_metrics_set(metrics, &gw_worker_redis_disconnects, redis.disconnects);
+    gw_redis_metrics_publish(&worker->redis_metrics, worker->requests.worker.redis, metrics);
     bool is_up = gw_redis_is_up(worker->requests.worker.redis);
     gw_metrics_set(metrics, &gw_worker_redis_up, is_up);
     if (worker->requests.worker.index == 0) /* the shards are summed */
@@ -340,6 +343,7 @@ static int add_listeners(struct gw_worker_thread *worker, const struct gw_worker
             .handler = &gw_request_handler,
             .handler_self = &worker->requests,
             .trust = &setup->snapshot->trust[i],
+            .needs_proxy_header = from->needs_proxy_header,
             .max_connections = from->max_connections / setup->count + 1,
             .pool_bytes = from->pool_bytes,
             .head_timeout_ns = from->head_timeout_ns,

@@ -86,12 +86,33 @@ static void on_wake(struct gw_exchange *ex)
         gw_connection_pump(connection);
         return;
     }
+    if (ex->state == GW_EXCHANGE_RESPONDING && connection->has_left) {
+        gw_connection_cut(connection, &gw_http_client_left);
+        return;
+    }
     if (ex->state == GW_EXCHANGE_RESPONDING && connection->phase == GW_PHASE_BODY)
         start_drain(connection);
     gw_connection_resume(connection);
 }
 
-const struct gw_exchange_io gw_connection_io = {.wake = on_wake};
+/* A suspended connection is not looked at by the library, which would give up one that was reset.
+ */
+static void on_must_finish(struct gw_exchange *ex)
+{
+    struct gw_connection *connection = ex->io_self;
+
+    if (connection->phase == GW_PHASE_WAIT && !connection->is_in_callback)
+        gw_connection_suspend(connection);
+}
+
+const struct gw_exchange_io gw_connection_io = {.wake = on_wake, .must_finish = on_must_finish};
+
+bool gw_connection_must_stay(const struct gw_connection *connection)
+{
+    const struct gw_exchange *ex = connection->ex;
+
+    return ex != NULL && ex->must_finish && ex->state == GW_EXCHANGE_DECIDING;
+}
 
 /* Dissolving the association sends a reset at once: an orderly end would look like the answer's. */
 static void reset(int fd)
@@ -288,7 +309,9 @@ static enum MHD_Result await_response(struct gw_connection *connection)
     }
     if (ex->state == GW_EXCHANGE_GONE)
         return MHD_NO;
-    if (gw_list_is_empty(&connection->wait_node)) {
+    if (gw_connection_must_stay(connection)) {
+        gw_connection_suspend(connection);
+    } else if (gw_list_is_empty(&connection->wait_node)) {
         gw_list_init(&connection->wait_node);
         gw_list_append(&listener->waiting, &connection->wait_node);
         listener->waiting_count++;
@@ -391,8 +414,9 @@ static struct gw_connection *open_connection(struct gw_listener *listener,
     connection->listener = listener;
     connection->mhd = mhd;
     connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    const struct sockaddr *address =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    const struct sockaddr *address = listener->acceptor.told;
+    if (address == NULL)
+        address = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
     socklen_t address_len = address->sa_family == AF_INET6  ? sizeof(struct sockaddr_in6)
                             : address->sa_family == AF_INET ? sizeof(struct sockaddr_in)
                                                             : 0;
@@ -405,6 +429,8 @@ static struct gw_connection *open_connection(struct gw_listener *listener,
     listener->connection_count++;
     gw_connection_open_tls(connection);
     gw_connection_start_idle(connection);
+    if (listener->is_draining)
+        gw_connection_start_deadline(connection, GW_DRAIN_GRACE_NS);
     return connection;
 }
 

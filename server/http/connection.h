@@ -4,6 +4,7 @@
 #include <microhttpd.h>
 
 #include "server/core/list.h"
+#include "server/http/acceptor.h"
 #include "server/http/exchange.h"
 #include "server/http/linger.h"
 #include "server/http/listener.h"
@@ -39,6 +40,7 @@ struct gw_connection {
     bool is_half;         /* idle, but part of a head has come */
     bool is_begun;        /* the handler has seen ex */
     bool has_served;      /* a request has ended on it */
+    bool has_left;        /* the client, and what it asked for goes on */
     bool is_shut;         /* its fd was shut down by us */
     bool is_cut;          /* and its exchange was abandoned */
     bool is_answered_raw; /* the answer went past the library, see gw_connection_answer_raw() */
@@ -71,6 +73,7 @@ struct gw_listener {
     struct gw_list connections;
     struct gw_list waiting;
     struct gw_linger linger;
+    struct gw_acceptor acceptor; /* zeroed where the library accepts */
     size_t connection_count;
     size_t waiting_count;
     size_t suspended_count;
@@ -92,6 +95,10 @@ void gw_connection_on_completed(void *self, struct MHD_Connection *mhd, void **r
 void gw_connection_on_change(void *self, struct MHD_Connection *mhd, void **connection_self,
                              enum MHD_ConnectionNotificationCode change);
 
+/* Its exchange goes on to its end though the client has left: what the request's strings point into
+ * is the connection's, so that stays until then. */
+bool gw_connection_must_stay(const struct gw_connection *connection);
+
 void gw_connection_suspend(struct gw_connection *connection);
 void gw_connection_resume(struct gw_connection *connection);
 
@@ -103,6 +110,8 @@ void gw_connection_cut(struct gw_connection *connection, const struct gw_metric 
 
 void gw_connection_count(struct gw_connection *connection, const struct gw_metric *metric);
 
+/* What a draining listener gives a first request to come. */
+#define GW_DRAIN_GRACE_NS GW_NS_PER_SECOND
 /* How often an upload is looked at. */
 #define GW_BODY_TICK_NS (5 * GW_NS_PER_SECOND)
 /* (Re)starts the connection's one deadline. */

@@ -120,6 +120,13 @@ struct gw_identity *gw_exchange_add_credential(struct gw_exchange *ex)
     return credential;
 }
 
+void gw_exchange_must_finish(struct gw_exchange *ex)
+{
+    ex->must_finish = true;
+    if (ex->io != NULL && ex->io->must_finish != NULL)
+        ex->io->must_finish(ex);
+}
+
 void gw_response_clear(struct gw_exchange *ex)
 {
     ex->response = (struct gw_response){.fields = ex->response.fields};

@@ -18,7 +18,9 @@
 #include "server/net/http_field.h"
 
 struct gw_api;
+struct gw_backend_config;
 struct gw_chain_run;
+struct gw_effect;
 struct gw_exchange;
 struct gw_operation;
 struct gw_service;
@@ -134,12 +136,14 @@ struct gw_exchange_record {
     const char *problem;  /* the problem's type, or NULL */
     struct gw_str detail; /* for the operator's eyes only */
     struct gw_str backend;
-    struct gw_str target;       /* of the backend: the last that was asked */
-    uint32_t attempts;          /* requests that were made of this one */
-    uint64_t policies_ns;       /* when the request filters were through; 0: they were not */
-    uint64_t upstream_start_ns; /* 0: nothing was sent */
+    struct gw_str idempotency_key; /* as the client gave it; printable */
+    struct gw_str target;          /* of the backend: the last that was asked */
+    uint32_t attempts;             /* requests that were made of this one */
+    uint64_t policies_ns;          /* when the request filters were through; 0: they were not */
+    uint64_t upstream_start_ns;    /* 0: nothing was sent */
     uint64_t upstream_head_ns;
     int upstream_status;     /* 0: none came */
+    bool was_sent;           /* a byte of it has left to the backend */
     uint64_t request_bytes;  /* of the body */
     uint64_t response_bytes; /* of the body */
 };
@@ -148,6 +152,8 @@ struct gw_exchange_record {
 struct gw_exchange_io {
     /* Something has changed: a response is set, or its source or sink has become ready. */
     void (*wake)(struct gw_exchange *ex);
+    /* It goes on to its end whether or not the client leaves. May be NULL. */
+    void (*must_finish)(struct gw_exchange *ex);
 };
 
 /* What a whole program does with exchanges; see gateway/. */
@@ -180,9 +186,11 @@ struct gw_exchange {
     size_t credential_count;
     struct gw_identity identity; /* what counts of them: set when all is proved that must be */
     struct gw_exchange_record record;
-    const struct gw_api *api;             /* NULL until routed */
-    const struct gw_operation *operation; /* NULL until routed */
-    const struct gw_service *service;     /* how it is fulfilled; NULL until routed */
+    const struct gw_api *api;                /* NULL until routed */
+    const struct gw_operation *operation;    /* NULL until routed */
+    const struct gw_service *service;        /* how it is fulfilled; NULL until routed */
+    const struct gw_backend_config *backend; /* that fulfils it; NULL until routed */
+    const struct gw_effect *effect;          /* what a write does there; NULL: nothing is known */
     struct gw_str
         path_parameters[GW_MAX_PATH_PARAMETERS]; /* as received, in the template's order */
     size_t path_parameter_count;
@@ -192,8 +200,9 @@ struct gw_exchange {
     struct gw_str preflight_allow; /* then: the methods of its path */
 
     enum gw_exchange_state state;
-    bool is_keyed;   /* its effect has a key: a backend that deduplicates may be asked again */
-    bool must_close; /* the connection must not be used again after the response */
+    bool is_keyed;    /* its effect has a key: a backend that deduplicates may be asked again */
+    bool must_finish; /* see gw_exchange_must_finish() */
+    bool must_close;  /* the connection must not be used again after the response */
 
     /* --- the engine's part: read and written by exchange.c, filter/chain.c and the transport ---
      */
@@ -241,6 +250,10 @@ const struct gw_str *gw_response_field(const struct gw_exchange *ex, struct gw_s
  */
 GW_MUST_CHECK
 struct gw_identity *gw_exchange_add_credential(struct gw_exchange *ex);
+
+/* From now on the client's leaving does not end the exchange before its response is set: a write
+ * that was sent, say, whose answer is to be recorded. The whole body must be there. */
+void gw_exchange_must_finish(struct gw_exchange *ex);
 
 /* Forgets status, fields and body, to set another response instead. */
 void gw_response_clear(struct gw_exchange *ex);

@@ -14,6 +14,12 @@ const struct gw_metric gw_http_malformed = {
     .name = "millgate_malformed_requests_total",
     .help = "Requests refused because they are not well-formed HTTP/1.1.",
 };
+const struct gw_metric gw_http_untrusted_peers = {CUT_NAME, CUT_HELP, "reason=\"untrusted-peer\"",
+                                                  false};
+const struct gw_metric gw_http_bad_proxy_headers = {CUT_NAME, CUT_HELP,
+                                                    "reason=\"bad-proxy-header\"", false};
+const struct gw_metric gw_http_slow_proxy_headers = {CUT_NAME, CUT_HELP,
+                                                     "reason=\"slow-proxy-header\"", false};
 const struct gw_metric gw_http_slow_heads = {CUT_NAME, CUT_HELP, "reason=\"slow-head\"", false};
 const struct gw_metric gw_http_slow_uploads = {CUT_NAME, CUT_HELP, "reason=\"slow-upload\"", false};
 const struct gw_metric gw_http_slow_readers = {CUT_NAME, CUT_HELP, "reason=\"slow-reader\"", false};

@@ -7,6 +7,8 @@ extern const struct gw_metric gw_http_malformed;
 extern const struct gw_metric gw_http_certificate_absent, gw_http_certificate_untrusted,
     gw_http_certificate_expired, gw_http_certificate_revoked, gw_http_certificate_unfit,
     gw_http_certificate_field_refused;
+extern const struct gw_metric gw_http_untrusted_peers, gw_http_bad_proxy_headers,
+    gw_http_slow_proxy_headers;
 extern const struct gw_metric gw_http_slow_heads;
 extern const struct gw_metric gw_http_slow_uploads;
 extern const struct gw_metric gw_http_slow_readers;

@@ -19,7 +19,6 @@
 #define PATIENCE_COUNT 100
 #define SWEEP_NS (200 * GW_NS_PER_MS)
 #define MAX_RUNS_PER_TURN 16
-#define DRAIN_GRACE_NS GW_NS_PER_SECOND
 
 static void on_ready(void *self, int events)
 {
@@ -80,6 +79,7 @@ static void on_check(void *self)
         MHD_run(listener->daemon);
     } while (++runs < MAX_RUNS_PER_TURN && has_more(listener));
     mind_the_waiting(listener);
+    gw_acceptor_mind(listener);
     if (runs == MAX_RUNS_PER_TURN && has_more(listener))
         listener->must_run = true;
     if (listener->must_run) /* also when one request's end has woken another */
@@ -106,7 +106,11 @@ static void look_at(struct gw_connection **connections, size_t count)
     if (poll(fds, count, 0) <= 0)
         return;
     for (size_t i = 0; i < count; i++) {
-        if (fds[i].revents != 0)
+        if (fds[i].revents == 0)
+            continue;
+        if (gw_connection_must_stay(connections[i]))
+            connections[i]->has_left = true;
+        else
             gw_connection_cut(connections[i], &gw_http_client_left);
     }
 }
@@ -119,6 +123,7 @@ static void on_sweep(struct gw_timer *timer)
 
     gw_timer_start(listener->config.loop, timer, SWEEP_NS, on_sweep);
     gw_linger_sweep(&listener->linger);
+    gw_acceptor_mind(listener);
     if (listener->suspended_count == 0)
         return;
     for (struct gw_list *node = listener->connections.next; node != &listener->connections;
@@ -157,7 +162,6 @@ static struct MHD_Daemon *start_daemon(struct gw_listener *listener)
     unsigned idle_s = (unsigned)(longest_ns / GW_NS_PER_SECOND) + 2;
     bool has_tls = gw_listener_has_tls(listener);
     struct MHD_OptionItem options[] = {
-        {MHD_OPTION_LISTEN_SOCKET, config->fd, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)config->max_connections, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)config->pool_bytes, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)idle_s, NULL},
@@ -170,12 +174,18 @@ static struct MHD_Daemon *start_daemon(struct gw_listener *listener)
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)gw_tls_closed_priorities},
         {MHD_OPTION_END, 0, NULL},
     };
+    struct MHD_OptionItem socket[] = {
+        {config->needs_proxy_header ? MHD_OPTION_END : MHD_OPTION_LISTEN_SOCKET, config->fd, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
 
     if (has_tls)
         flags |= MHD_USE_TLS;
+    if (config->needs_proxy_header)
+        flags |= MHD_USE_NO_LISTEN_SOCKET;
     return MHD_start_daemon(flags, 0, NULL, NULL, gw_connection_on_request, listener,
-                            MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_ARRAY,
-                            options, MHD_OPTION_END);
+                            MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_ARRAY, socket,
+                            MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 
 int gw_listener_create(const struct gw_listener_config *config, struct gw_listener **out_listener,
@@ -194,6 +204,8 @@ int gw_listener_create(const struct gw_listener_config *config, struct gw_listen
     gw_list_init(&listener->waiting);
     listener->daemon = start_daemon(listener);
     if (listener->daemon == NULL) {
+        if (config->needs_proxy_header)
+            close(config->fd);
         gw_server_tls_release(listener->trust.tls);
         free(listener);
         return gw_error_set(error, -EINVAL, "cannot start the HTTP server");
@@ -204,6 +216,8 @@ int gw_listener_create(const struct gw_listener_config *config, struct gw_listen
         rc = gw_check_create(config->loop, on_check, listener, &listener->check);
     if (rc == 0)
         rc = gw_async_create(config->loop, on_again, listener, &listener->again);
+    if (rc == 0 && config->needs_proxy_header)
+        rc = gw_acceptor_init(listener);
     if (rc != 0) {
         gw_listener_destroy(listener);
         return gw_error_set(error, rc, "cannot watch the HTTP server's sockets");
@@ -228,6 +242,8 @@ void gw_listener_set_trust(struct gw_listener *listener, const struct gw_listene
     listener->trust = *trust;
     gw_server_tls_retain(trust->tls);
     gw_server_tls_release(before);
+    if (listener->config.needs_proxy_header && gw_acceptor_follow_trust(listener) != 0)
+        gw_log_error("out of memory: trusted_proxies of before stay in force");
 }
 
 bool gw_listener_has_tls(const struct gw_listener *listener)
@@ -236,24 +252,28 @@ bool gw_listener_has_tls(const struct gw_listener *listener)
 }
 
 /* Connections that the kernel has completed already are served, not reset. */
-static void accept_queued(struct gw_listener *listener)
+static void stop_accepting(struct gw_listener *listener)
 {
     struct pollfd queue = {.fd = listener->config.fd, .events = POLLIN};
 
+    if (listener->config.needs_proxy_header) {
+        gw_acceptor_drain(listener, GW_DRAIN_GRACE_NS);
+        return;
+    }
     for (unsigned i = 0; i < 1000 && poll(&queue, 1, 0) > 0; i++)
         MHD_run(listener->daemon);
+    MHD_socket fd = MHD_quiesce_daemon(listener->daemon);
+    if (fd != MHD_INVALID_SOCKET)
+        close(fd);
+    listener->config.fd = -1;
 }
 
 void gw_listener_drain(struct gw_listener *listener)
 {
     if (listener->is_draining)
         return;
-    accept_queued(listener);
+    stop_accepting(listener);
     listener->is_draining = true;
-    MHD_socket fd = MHD_quiesce_daemon(listener->daemon);
-    if (fd != MHD_INVALID_SOCKET)
-        close(fd);
-    listener->config.fd = -1;
     for (struct gw_list *node = listener->connections.next; node != &listener->connections;
          node = node->next) {
         struct gw_connection *connection = GW_LIST_ITEM(node, struct gw_connection, all_node);
@@ -262,7 +282,7 @@ void gw_listener_drain(struct gw_listener *listener)
         else if (connection->ex == NULL && connection->has_served)
             gw_connection_cut(connection, NULL);
         else if (connection->ex == NULL) /* its first request may be on its way */
-            gw_timer_start(listener->config.loop, &connection->deadline, DRAIN_GRACE_NS,
+            gw_timer_start(listener->config.loop, &connection->deadline, GW_DRAIN_GRACE_NS,
                            gw_connection_on_deadline);
     }
     listener->must_run = true;
@@ -271,13 +291,13 @@ void gw_listener_drain(struct gw_listener *listener)
 
 bool gw_listener_is_empty(const struct gw_listener *listener)
 {
-    return listener->connection_count == 0;
+    return listener->connection_count + listener->acceptor.arrival_count == 0;
 }
 
 void gw_listener_get_stats(const struct gw_listener *listener, struct gw_listener_stats *out_stats)
 {
     *out_stats = (struct gw_listener_stats){
-        .connections = listener->connection_count,
+        .connections = listener->connection_count + listener->acceptor.arrival_count,
         .exchanges = listener->exchange_count,
         .waiting = listener->waiting_count,
         .suspended = listener->suspended_count,
@@ -289,6 +309,7 @@ void gw_listener_destroy(struct gw_listener *listener)
 {
     if (listener == NULL)
         return;
+    gw_acceptor_finish(listener);
     /* Stopping the library with suspended connections is undefined: cut and resume all first. */
     for (struct gw_list *node = listener->connections.next; node != &listener->connections;
          node = node->next)

@@ -41,6 +41,9 @@ struct gw_listener_config {
     const struct gw_exchange_handler *handler;
     void *handler_self;
     const struct gw_listener_trust *trust; /* NULL: plain HTTP, and no proxies; see set_trust */
+    /* Connections are taken from the trusted proxies only, and begin with a header of the PROXY
+     * protocol, version 1 or 2: the address it tells is the peer. */
+    bool needs_proxy_header;
     size_t max_connections;
     size_t pool_bytes;         /* the library's memory per connection: request and response head */
     uint64_t head_timeout_ns;  /* from the first byte of a head to its end */

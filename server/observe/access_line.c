@@ -85,6 +85,7 @@ void gw_access_line_append(struct gw_buf *out, struct gw_access_clock *clock,
     append_text_member(out, ",\"path\":\"", ex->request.path);
     append_text_member(out, ",\"route\":\"", record->route);
     append_text_member(out, ",\"consumer\":\"", ex->identity.consumer);
+    append_text_member(out, ",\"idempotency_key\":\"", record->idempotency_key);
     append_number_member(out, ",\"status\":", (uint64_t)ex->response.status);
     if (!was_answered)
         gw_buf_append_text(out, ",\"aborted\":true");

@@ -14,18 +14,39 @@
 #define SOON_NS GW_NS_PER_SECOND /* while something is wrong */
 #define TIMEOUT_NS GW_NS_PER_SECOND
 
+/* What is being judged, and where findings go. */
+struct judgement {
+    const struct gw_redis_needs *needs;
+    const char *node;
+    struct gw_redis_problems *problems;
+};
+
+/* NULL at the maximum. */
 GW_PRINTF(3, 4)
-static void add(struct gw_redis_problems *problems, const char *name, const char *format, ...)
+static struct gw_redis_problem *add(const struct judgement *judgement, const char *name,
+                                    const char *format, ...)
 {
+    struct gw_redis_problems *problems = judgement->problems;
     va_list args;
 
     if (problems->count == GW_REDIS_MAX_PROBLEMS)
-        return;
+        return NULL;
     struct gw_redis_problem *problem = &problems->items[problems->count++];
-    problem->name = name;
+    *problem = (struct gw_redis_problem){.name = name};
+    snprintf(problem->node, sizeof(problem->node), "%s", judgement->node);
     va_start(args, format);
     vsnprintf(problem->text, sizeof(problem->text), format, args);
     va_end(args);
+    return problem;
+}
+
+bool gw_redis_is_fit(const struct gw_redis_problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        if (!problems->items[i].is_minor)
+            return false;
+    }
+    return true;
 }
 
 /* The value of `name` in INFO's lines ("name:value\r\n"); ptr NULL if it is not there. */
@@ -52,56 +73,64 @@ static uint64_t find_number(struct gw_str info, const char *name)
     return gw_str_to_u64(find_value(info, name), &number) == 0 ? number : 0;
 }
 
-static void judge_memory(struct gw_str info, struct gw_redis_problems *problems)
+static void judge_memory(const struct judgement *judgement, struct gw_str info)
 {
     struct gw_str policy = find_value(info, "maxmemory_policy");
     uint64_t used = find_number(info, "used_memory");
     uint64_t max = find_number(info, "maxmemory");
 
     if (!gw_str_equal(policy, GW_STR("noeviction")))
-        add(problems, "redis-evicts",
+        add(judgement, "redis-evicts",
             "maxmemory-policy is %.*s: Redis may drop limits and records; it must be noeviction",
             GW_STR_ARG(policy));
     if (max > 0 && used >= max)
-        add(problems, "redis-full", "maxmemory is reached (%llu of %llu bytes): writes are refused",
+        add(judgement, "redis-full",
+            "maxmemory is reached (%llu of %llu bytes): writes are refused",
             (unsigned long long)used, (unsigned long long)max);
 }
 
-static void judge_file(const struct gw_redis_needs *needs, struct gw_str info,
-                       struct gw_redis_problems *problems)
+static void judge_file(const struct judgement *judgement, struct gw_str info)
 {
     struct gw_str status = find_value(info, "aof_last_write_status");
 
     if (find_number(info, "loading") != 0)
-        add(problems, "redis-loading", "Redis is still reading its data");
-    if (needs->must_append && find_number(info, "aof_enabled") == 0)
-        add(problems, "redis-not-append-only",
+        add(judgement, "redis-loading", "Redis is still reading its data");
+    if (judgement->needs->must_append && find_number(info, "aof_enabled") == 0)
+        add(judgement, "redis-not-append-only",
             "appendonly is off: a restart of Redis would lose records");
     if (status.len > 0 && !gw_str_equal(status, GW_STR("ok")))
-        add(problems, "redis-write-error", "Redis cannot write its append-only file");
+        add(judgement, "redis-write-error", "Redis cannot write its append-only file");
 }
 
-static void judge_replication(const struct gw_redis_needs *needs, struct gw_str info,
-                              struct gw_redis_problems *problems)
+static void judge_replication(const struct judgement *judgement, struct gw_str info)
 {
+    const struct gw_redis_needs *needs = judgement->needs;
+    struct gw_redis_problem *problem;
     struct gw_str role = find_value(info, "role");
     uint64_t replicas = find_number(info, "connected_slaves");
 
     if (!gw_str_equal(role, GW_STR("master")))
-        add(problems, "redis-not-primary", "its role is %.*s: it takes no writes",
+        add(judgement, "redis-not-primary", "its role is %.*s: it takes no writes",
             GW_STR_ARG(role));
     else if (replicas < needs->min_replicas)
-        add(problems, "redis-too-few-replicas", "%llu replicas are connected, %u are needed",
+        add(judgement, "redis-too-few-replicas", "%llu replicas are connected, %u are needed",
             (unsigned long long)replicas, needs->min_replicas);
+    else if (replicas == 0 && needs->wants_replica) {
+        problem =
+            add(judgement, "redis-no-replica", "it has no replica: if it dies, nothing takes over");
+        if (problem != NULL)
+            problem->is_minor = true;
+    }
 }
 
-void gw_redis_health_judge(const struct gw_redis_needs *needs, struct gw_str info,
-                           struct gw_redis_problems *out_problems)
+void gw_redis_health_judge(const struct gw_redis_needs *needs, const char *node, struct gw_str info,
+                           struct gw_redis_problems *problems)
 {
-    out_problems->count = 0;
-    judge_memory(info, out_problems);
-    judge_file(needs, info, out_problems);
-    judge_replication(needs, info, out_problems);
+    const struct judgement judgement = {needs, node, problems};
+
+    judge_memory(&judgement, info);
+    judge_file(&judgement, info);
+    judge_replication(&judgement, info);
 }
 
 /* --- asking --- */
@@ -112,56 +141,106 @@ struct gw_redis_health {
     struct gw_redis_needs needs;
     struct gw_timer timer;
     struct gw_redis_call *call;
-    struct gw_redis_problems found;       /* by the last answer */
+    size_t index;                         /* of the server that is being asked */
+    struct gw_redis_problems next;        /* found in this round */
+    struct gw_redis_problems found;       /* by the last one */
     struct gw_redis_problems unreachable; /* filled when it is asked for */
-    bool is_answered;                     /* the last question was */
+    bool is_answered;                     /* there was a round */
+    uint64_t due_ns;                      /* of the next one */
+    uint64_t connects;                    /* made, when it was asked last */
 };
-
-static void ask(struct gw_timer *timer);
-
-static void ask_again(struct gw_redis_health *health)
-{
-    bool is_well = health->is_answered && health->found.count == 0;
-    gw_timer_start(health->loop, &health->timer, is_well ? health->needs.period_ns : SOON_NS, ask);
-}
 
 /* Said once when it begins, not with each question. */
 static void log_changes(const struct gw_redis_problems *before,
                         const struct gw_redis_problems *after)
 {
     for (size_t i = 0; i < after->count; i++) {
+        const struct gw_redis_problem *problem = &after->items[i];
         bool is_known = false;
         for (size_t j = 0; j < before->count; j++)
-            is_known |= before->items[j].name == after->items[i].name;
+            is_known |= before->items[j].name == problem->name &&
+                        strcmp(before->items[j].node, problem->node) == 0;
         if (!is_known)
-            gw_log_warn("%s: %s", after->items[i].name, after->items[i].text);
+            gw_log_warn("%s: redis %s: %s", problem->name, problem->node, problem->text);
     }
 }
+
+static void on_tick(struct gw_timer *timer);
+
+static void end_round(struct gw_redis_health *health)
+{
+    log_changes(&health->found, &health->next);
+    health->found = health->next;
+    health->is_answered = true;
+    uint64_t pause_ns = health->found.count == 0 ? health->needs.period_ns : SOON_NS;
+    health->due_ns = gw_loop_now_ns(health->loop) + pause_ns;
+    gw_timer_start(health->loop, &health->timer, pause_ns < SOON_NS ? pause_ns : SOON_NS, on_tick);
+}
+
+static void add_unreachable(struct gw_redis_problems *problems, const struct gw_redis *server,
+                            const char *reason)
+{
+    const struct judgement judgement = {.node = gw_redis_get_address(server), .problems = problems};
+
+    add(&judgement, "redis-unreachable", "%s", reason[0] != '\0' ? reason : "not connected yet");
+}
+
+static void ask_next(struct gw_redis_health *health);
 
 static void on_info(void *self, int rc, const struct gw_reply *reply)
 {
     struct gw_redis_health *health = self;
-    struct gw_redis_problems before = health->found;
+    struct gw_redis *server = gw_redis_get_node(health->redis, health->index++);
 
     health->call = NULL;
-    health->is_answered = rc == 0 && reply->type == GW_REPLY_STRING;
-    if (health->is_answered) {
-        gw_redis_health_judge(&health->needs, reply->text, &health->found);
-        log_changes(&before, &health->found);
-    }
-    ask_again(health);
+    if (server != NULL && rc == 0 && reply->type == GW_REPLY_STRING)
+        gw_redis_health_judge(&health->needs, gw_redis_get_address(server), reply->text,
+                              &health->next);
+    else if (server != NULL)
+        add_unreachable(&health->next, server,
+                        rc == 0 ? "it does not answer INFO" : "it does not answer in time");
+    ask_next(health);
 }
 
-static void ask(struct gw_timer *timer)
+/* One server after the other. */
+static void ask_next(struct gw_redis_health *health)
 {
-    struct gw_redis_health *health = GW_CONTAINER_OF(timer, struct gw_redis_health, timer);
     const struct gw_str word = GW_STR("INFO");
     const struct gw_redis_command command = {&word, 1, TIMEOUT_NS};
 
-    if (gw_redis_send(health->redis, &command, on_info, health, &health->call) != 0) {
-        health->is_answered = false;
-        ask_again(health);
+    for (; health->index < gw_redis_count_nodes(health->redis); health->index++) {
+        struct gw_redis *server = gw_redis_get_node(health->redis, health->index);
+        if (server == NULL)
+            continue;
+        if (gw_redis_send(server, &command, on_info, health, &health->call) == 0)
+            return;
+        add_unreachable(&health->next, server, gw_redis_get_reason(server));
     }
+    end_round(health);
+}
+
+static uint64_t count_connects(const struct gw_redis *redis)
+{
+    struct gw_redis_stats stats;
+
+    gw_redis_get_stats(redis, &stats);
+    return stats.connects;
+}
+
+/* A new connection may be one to another server, or to the same with other settings. */
+static void on_tick(struct gw_timer *timer)
+{
+    struct gw_redis_health *health = GW_CONTAINER_OF(timer, struct gw_redis_health, timer);
+    uint64_t connects = count_connects(health->redis);
+
+    if (gw_loop_now_ns(health->loop) < health->due_ns && connects == health->connects) {
+        gw_timer_start(health->loop, timer, SOON_NS, on_tick);
+        return;
+    }
+    health->connects = connects;
+    health->index = 0;
+    health->next.count = 0;
+    ask_next(health);
 }
 
 struct gw_redis_health *gw_redis_health_create(struct gw_loop *loop, struct gw_redis *redis,
@@ -176,7 +255,7 @@ struct gw_redis_health *gw_redis_health_create(struct gw_loop *loop, struct gw_r
     health->needs = *needs;
     if (health->needs.period_ns == 0)
         health->needs.period_ns = PERIOD_NS;
-    ask(&health->timer);
+    on_tick(&health->timer);
     return health;
 }
 
@@ -192,13 +271,18 @@ void gw_redis_health_destroy(struct gw_redis_health *health)
 
 const struct gw_redis_problems *gw_redis_health_get(struct gw_redis_health *health)
 {
-    if (gw_redis_is_up(health->redis) && health->is_answered)
+    struct gw_redis *redis = health->redis;
+
+    if (gw_redis_is_up(redis) && health->is_answered)
         return &health->found;
     health->unreachable.count = 0;
-    const char *reason = gw_redis_get_reason(health->redis);
-    add(&health->unreachable, "redis-unreachable", "%s",
-        gw_redis_is_up(health->redis) ? "Redis does not answer"
-        : reason[0] != '\0'           ? reason
-                                      : "not connected yet");
+    for (size_t i = 0; i < gw_redis_count_nodes(redis); i++) {
+        const struct gw_redis *server = gw_redis_get_node(redis, i);
+        if (server != NULL && !gw_redis_is_up(server))
+            add_unreachable(&health->unreachable, server, gw_redis_get_reason(server));
+    }
+    if (health->unreachable.count == 0)
+        add_unreachable(&health->unreachable, redis,
+                        gw_redis_is_up(redis) ? "not asked yet" : gw_redis_get_reason(redis));
     return &health->unreachable;
 }

@@ -1,6 +1,7 @@
 /* Is this Redis fit to keep what we trust it with? For /readyz.
  *
- * Asked at start, each minute, and each second while something is wrong; what INFO says is judged
+ * Every server of it (each node of a cluster that keeps slots) is asked at start, when there is a
+ * new connection, each minute, and each second while something is wrong; what INFO says is judged
  * by a pure function. Belongs to the loop's thread. */
 #pragma once
 
@@ -15,11 +16,13 @@ struct gw_loop;
 struct gw_redis;
 struct gw_redis_health;
 
-#define GW_REDIS_MAX_PROBLEMS 8
+#define GW_REDIS_MAX_PROBLEMS 16
 
 struct gw_redis_problem {
     const char *name; /* "redis-evicts": stable, for machines */
+    char node[96];    /* whose; "127.0.0.1:6379" */
     char text[200];   /* for a human */
+    bool is_minor;    /* to be told, and no reason to be given no traffic */
 };
 
 struct gw_redis_problems {
@@ -30,12 +33,16 @@ struct gw_redis_problems {
 struct gw_redis_needs {
     bool must_append;      /* records are kept there: append-only file */
     unsigned min_replicas; /* of them connected */
+    bool wants_replica;    /* one is there to take over; having none is minor */
     uint64_t period_ns;    /* 0: a minute */
 };
 
-/* `info` is the reply to INFO. Pure. */
-void gw_redis_health_judge(const struct gw_redis_needs *needs, struct gw_str info,
-                           struct gw_redis_problems *out_problems);
+/* Adds what is wrong with a server; `info` is its reply to INFO. Pure. */
+void gw_redis_health_judge(const struct gw_redis_needs *needs, const char *node, struct gw_str info,
+                           struct gw_redis_problems *problems);
+
+/* Whether what is wrong is minor, all of it. */
+bool gw_redis_is_fit(const struct gw_redis_problems *problems);
 
 /* Watches `redis` (borrowed; must outlive it). NULL without memory. */
 GW_MUST_CHECK
@@ -43,6 +50,6 @@ struct gw_redis_health *gw_redis_health_create(struct gw_loop *loop, struct gw_r
                                                const struct gw_redis_needs *needs);
 void gw_redis_health_destroy(struct gw_redis_health *health); /* NULL is safe */
 
-/* What is wrong now: nothing when count is 0. Before the first answer, and without a connection,
+/* What is wrong now. Before the first answer, and without a connection,
  * that Redis is unreachable. Valid until the next turn. */
 const struct gw_redis_problems *gw_redis_health_get(struct gw_redis_health *health);

@@ -1,5 +1,6 @@
 #include "server/store/record.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,25 +13,44 @@
 #define SCRIPT_NS (250 * GW_NS_PER_MS)
 #define SLACK_NS (250 * GW_NS_PER_MS) /* of the client over the server's own deadline */
 
+/* What waits for the replicas of one primary; of a cluster there may be many. */
+struct lane {
+    struct gw_record_writer *writer;
+    struct gw_redis *primary;
+    struct gw_list answered;    /* by it: the WAIT under way is theirs, too */
+    struct gw_redis_call *wait; /* NULL: the lane is free */
+};
+
 struct gw_record_writer {
     struct gw_record_writer_config config;
-    struct gw_list writes;   /* under way, the script not yet answered */
-    struct gw_list answered; /* by the primary: the WAIT under way is theirs, too */
-    struct gw_redis_call *wait;
+    struct gw_list writes; /* under way, the script not yet answered */
+    struct lane *lanes;
+    size_t lane_count;
+    unsigned waits;                 /* lanes that are not free */
     char replicas[12], wait_ms[24]; /* the words of WAIT */
 };
 
 struct gw_record_writer *gw_record_writer_create(const struct gw_record_writer_config *config)
 {
     struct gw_record_writer *writer = calloc(1, sizeof(*writer));
+    size_t lane_count = gw_redis_count_nodes(config->redis);
+    struct lane *lanes = calloc(lane_count, sizeof(*lanes));
 
-    if (writer == NULL)
+    if (writer == NULL || lanes == NULL) {
+        free(writer);
+        free(lanes);
         return NULL;
+    }
+    writer->lanes = lanes;
+    writer->lane_count = lane_count;
+    for (size_t i = 0; i < lane_count; i++) {
+        lanes[i].writer = writer;
+        gw_list_init(&lanes[i].answered);
+    }
     writer->config = *config;
     if (writer->config.replica_ns == 0)
         writer->config.replica_ns = REPLICA_NS;
     gw_list_init(&writer->writes);
-    gw_list_init(&writer->answered);
     snprintf(writer->replicas, sizeof(writer->replicas), "%u", config->min_replicas);
     /* Never 0: that would be for ever. */
     uint64_t wait_ms = writer->config.replica_ns / GW_NS_PER_MS + 1;
@@ -53,10 +73,14 @@ void gw_record_writer_destroy(struct gw_record_writer *writer)
         return;
     while (!gw_list_is_empty(&writer->writes))
         take_off(GW_LIST_ITEM(writer->writes.next, struct gw_record_write, node));
-    while (!gw_list_is_empty(&writer->answered))
-        take_off(GW_LIST_ITEM(writer->answered.next, struct gw_record_write, node));
-    if (writer->wait != NULL)
-        gw_redis_cancel(writer->wait);
+    for (size_t i = 0; i < writer->lane_count; i++) {
+        struct lane *lane = &writer->lanes[i];
+        while (!gw_list_is_empty(&lane->answered))
+            take_off(GW_LIST_ITEM(lane->answered.next, struct gw_record_write, node));
+        if (lane->wait != NULL)
+            gw_redis_cancel(lane->wait);
+    }
+    free(writer->lanes);
     free(writer);
 }
 
@@ -68,13 +92,13 @@ static void end(struct gw_record_write *write, int rc)
 
 /* Callbacks may start and stop writes, and so change the list: it is emptied from its front, but
  * only of those that are in it now. */
-static void end_answered(struct gw_record_writer *writer, int rc)
+static void end_answered(struct lane *lane, int rc)
 {
     struct gw_list ending;
     struct gw_list *node;
 
     gw_list_init(&ending);
-    while ((node = gw_list_take(&writer->answered)) != NULL)
+    while ((node = gw_list_take(&lane->answered)) != NULL)
         gw_list_append(&ending, node);
     while (!gw_list_is_empty(&ending))
         end(GW_LIST_ITEM(ending.next, struct gw_record_write, node), rc);
@@ -85,29 +109,52 @@ static void end_answered(struct gw_record_writer *writer, int rc)
  * and that was sent again is answered, and waited for, behind it. */
 static void on_wait(void *self, int rc, const struct gw_reply *reply)
 {
-    struct gw_record_writer *writer = self;
+    struct lane *lane = self;
+    struct gw_record_writer *writer = lane->writer;
 
-    writer->wait = NULL;
+    lane->wait = NULL;
+    writer->waits--;
     if (rc == 0 && reply->type != GW_REPLY_INTEGER)
         rc = -EPROTO;
     else if (rc == 0 && reply->integer < (int64_t)writer->config.min_replicas)
         rc = -EREMOTEIO;
-    end_answered(writer, rc);
+    end_answered(lane, rc);
 }
 
-static void wait_for_replicas(struct gw_record_writer *writer)
+/* The lane of the primary that has just answered; a free one if it has none. */
+static struct lane *find_lane(struct gw_record_writer *writer)
 {
+    struct gw_redis *primary = gw_redis_get_answering(writer->config.redis);
+    struct lane *unused = NULL;
+
+    for (size_t i = 0; i < writer->lane_count; i++) {
+        struct lane *lane = &writer->lanes[i];
+        if (lane->wait != NULL && lane->primary == primary)
+            return lane;
+        if (lane->wait == NULL)
+            unused = lane;
+    }
+    assert(unused != NULL); /* there is one for each node */
+    unused->primary = primary;
+    return unused;
+}
+
+static void wait_for_replicas(struct lane *lane)
+{
+    struct gw_record_writer *writer = lane->writer;
     const struct gw_str words[] = {GW_STR("WAIT"), gw_str_of(writer->replicas),
                                    gw_str_of(writer->wait_ms)};
     const struct gw_redis_command command = {words, GW_COUNT_OF(words),
                                              writer->config.replica_ns + SLACK_NS};
 
-    if (writer->wait != NULL)
+    if (lane->wait != NULL)
         return;
-    int rc = gw_redis_send(writer->config.redis, &command, on_wait, writer, &writer->wait);
-    if (rc != 0) {
-        writer->wait = NULL;
-        end_answered(writer, rc);
+    int rc = gw_redis_send(lane->primary, &command, on_wait, lane, &lane->wait);
+    if (rc == 0) {
+        writer->waits++;
+    } else {
+        lane->wait = NULL;
+        end_answered(lane, rc);
     }
 }
 
@@ -127,9 +174,10 @@ static void on_answer(void *self, int rc, const struct gw_reply *reply)
         end(write, 0);
         return;
     }
+    struct lane *lane = find_lane(writer);
     gw_list_remove(&write->node);
-    gw_list_append(&writer->answered, &write->node);
-    wait_for_replicas(writer);
+    gw_list_append(&lane->answered, &write->node);
+    wait_for_replicas(lane);
 }
 
 int gw_record_write_start(struct gw_record_writer *writer, struct gw_record_write *write,
@@ -140,7 +188,7 @@ int gw_record_write_start(struct gw_record_writer *writer, struct gw_record_writ
     write->eval = *eval;
     if (eval->timeout_ns == 0)
         write->eval.timeout_ns = SCRIPT_NS;
-    if (writer->wait != NULL) /* it stands behind that */
+    if (writer->waits > 0) /* it may stand behind one */
         write->eval.timeout_ns += writer->config.replica_ns;
     int rc = gw_redis_eval(writer->config.redis, &write->eval, on_answer, write, &write->call);
     if (rc != 0) {

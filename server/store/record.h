@@ -8,7 +8,8 @@
  *
  * WAIT blocks its connection, so a writer that waits has one of its own; writes gather behind one
  * WAIT (a group commit): under load a write costs at most two round trips to the replicas, however
- * many there are. A fail-over to a replica that did not confirm can still lose it.
+ * many there are; in a cluster, each primary is waited for by itself. A fail-over to a replica that
+ * did not confirm can still lose it.
  *
  * Belongs to the loop's thread. Nothing is allocated by a write. */
 #pragma once

@@ -25,11 +25,25 @@ struct gw_redis_call; /* one command on its way */
 struct gw_resolver;
 struct gw_tls;
 
-/* Strings are copied. A number left 0 takes the default. */
+#define GW_REDIS_HOST_BYTES 256 /* with its NUL */
+
+struct gw_redis_address {
+    struct gw_str host; /* name or address, without brackets */
+    uint16_t port;
+};
+
+/* Strings are copied. A number left 0 takes the default. Who is meant: a unix socket, or a host and
+ * port, or nodes: with a primary's name they are sentinels, without they are some of a cluster's.
+ * In a cluster a command's key is its first argument, a script's keys are of one slot, and the
+ * database is 0. */
 struct gw_redis_config {
     struct gw_str unix_path; /* or: */
     struct gw_str host;
     uint16_t port; /* 6379 */
+    const struct gw_redis_address *nodes;
+    size_t node_count;
+    struct gw_str primary_name;                     /* of Sentinel's "master" */
+    struct gw_str sentinel_user, sentinel_password; /* as user and password, for the sentinels */
     struct gw_resolver
         *resolver;             /* for names; NULL: addresses only. Borrowed for life, as tls is */
     struct gw_tls *tls;        /* NULL: plain TCP */
@@ -67,6 +81,7 @@ struct gw_redis_stats {
     uint64_t disconnects; /* connections lost, or given up, after they were up */
     uint64_t failed_connects;
     uint64_t script_loads; /* scripts sent because Redis did not have them */
+    uint64_t redirections; /* of a cluster: commands that went on to another node */
     size_t pending;        /* now: not yet answered */
     size_t queued_bytes;   /* now: not yet taken by the kernel */
 };
@@ -122,3 +137,17 @@ void gw_redis_get_stats(const struct gw_redis *redis, struct gw_redis_stats *out
 
 /* Why the connection was last lost or not made; "" if it never was. Valid until the next turn. */
 const char *gw_redis_get_reason(const struct gw_redis *redis);
+
+/* The servers themselves: the nodes of a cluster that keep slots, or the one there is. NULL at an
+ * index that is not used. Valid until the next turn. */
+size_t gw_redis_count_nodes(const struct gw_redis *redis);
+struct gw_redis *gw_redis_get_node(struct gw_redis *redis, size_t index);
+
+/* Within a callback with a reply: the client of the server that answered, for what must be said to
+ * the same one (WAIT). It is there as long as a command is under way on it. */
+struct gw_redis *gw_redis_get_answering(struct gw_redis *redis);
+
+/* Who it is, for logs and operators: "redis 127.0.0.1:6379". Valid until the next turn. */
+const char *gw_redis_get_label(const struct gw_redis *redis);
+/* The same without the word redis. */
+const char *gw_redis_get_address(const struct gw_redis *redis);

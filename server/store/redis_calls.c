@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "server/store/cluster.h"
 #include "server/store/resp.h"
 
 #define CALLS_PER_BLOCK 32
@@ -63,6 +64,10 @@ static void abandon(struct gw_redis_call *call)
 
 void gw_redis_cancel(struct gw_redis_call *call)
 {
+    if (call->redis->cluster != NULL) {
+        gw_cluster_cancel(call);
+        return;
+    }
     call->redis->stats.cancelled++;
     abandon(call);
 }
@@ -172,8 +177,11 @@ int gw_redis_send(struct gw_redis *redis, const struct gw_redis_command *command
                   void *self, struct gw_redis_call **out_call)
 {
     struct gw_redis_draft draft;
-    int rc = gw_redis_begin(redis, &draft);
+    int rc;
 
+    if (redis->cluster != NULL)
+        return gw_cluster_send(redis->cluster, command, fn, self, out_call);
+    rc = gw_redis_begin(redis, &draft);
     if (rc == 0) {
         draft.call->fn = fn;
         draft.call->self = self;
@@ -183,6 +191,25 @@ int gw_redis_send(struct gw_redis *redis, const struct gw_redis_command *command
     if (rc != 0)
         redis->stats.refused++;
     else if (out_call != NULL)
+        *out_call = draft.call;
+    return rc;
+}
+
+int gw_redis_send_bytes(struct gw_redis *redis, const struct gw_redis_bytes *bytes, gw_redis_fn *fn,
+                        void *self, struct gw_redis_call **out_call)
+{
+    struct gw_redis_draft draft;
+    int rc = gw_redis_begin(redis, &draft);
+
+    if (rc == 0) {
+        draft.call->fn = fn;
+        draft.call->self = self;
+        gw_buf_append_str(draft.buf, bytes->text);
+        rc = gw_redis_commit(redis, &draft, bytes->timeout_ns);
+    }
+    if (rc != 0)
+        redis->stats.refused++;
+    else
         *out_call = draft.call;
     return rc;
 }
@@ -225,7 +252,11 @@ bool gw_redis_take_reply(struct gw_redis *redis, const struct gw_reply *reply)
     } else if (call->eval == NULL || reply->type != GW_REPLY_ERROR ||
                !gw_str_has_prefix(reply->text, GW_STR("NOSCRIPT")) ||
                !gw_redis_send_source(redis, call)) {
+        bool is_demoted = redis->sentinel != NULL && reply->type == GW_REPLY_ERROR &&
+                          gw_str_has_prefix(reply->text, GW_STR("READONLY"));
         finish_call(call, 0, reply);
+        if (is_demoted)
+            gw_redis_link_break(redis, "it is not a primary any more");
     }
     return true;
 }

@@ -52,6 +52,8 @@ static void set_down(struct gw_redis *redis)
     else
         redis->stats.failed_connects++;
     retry_later(redis);
+    if (redis->sentinel != NULL)
+        gw_sentinel_hurry(redis->sentinel);
     gw_redis_fail_calls(redis); /* looks at written_bytes */
     gw_buf_clear(&redis->out);
     gw_buf_clear(&redis->waiting_bytes);
@@ -215,6 +217,19 @@ static void on_greeting(void *self, int rc, const struct gw_reply *reply)
         set_up(redis);
 }
 
+/* Whoever the sentinels name may have stopped to be one. */
+static void on_role(void *self, int rc, const struct gw_reply *reply)
+{
+    struct gw_redis *redis = self;
+
+    if (rc != 0 || redis->is_broken)
+        return;
+    if (reply->type == GW_REPLY_ERROR)
+        gw_redis_link_break(redis, "it does not tell its role: %.*s", GW_STR_ARG(reply->text));
+    else if (reply->count == 0 || !gw_str_equal(reply->items[0].text, GW_STR("master")))
+        gw_redis_link_break(redis, "it is not a primary");
+}
+
 /* An ACL may forbid to set a name; we can do without. */
 static void on_named(void *self, int rc, const struct gw_reply *reply)
 {
@@ -227,6 +242,7 @@ static int greet(struct gw_redis *redis)
     struct gw_str user = config->user.len > 0 ? config->user : GW_STR("default");
     struct gw_str auth[] = {GW_STR("AUTH"), user, config->password};
     struct gw_str name[] = {GW_STR("CLIENT"), GW_STR("SETNAME"), config->client_name};
+    struct gw_str role[] = {GW_STR("ROLE")};
     struct gw_str ping[] = {GW_STR("PING")};
     char digits[16];
     snprintf(digits, sizeof(digits), "%u", config->database);
@@ -244,6 +260,8 @@ static int greet(struct gw_redis *redis)
     }
     if (rc == 0 && config->client_name.len > 0)
         rc = gw_redis_send_own(redis, name, 3, on_named, redis);
+    if (rc == 0 && redis->sentinel != NULL)
+        rc = gw_redis_send_own(redis, role, 1, on_role, redis);
     if (rc == 0)
         rc = gw_redis_send_own(redis, ping, 1, on_greeting, redis);
     return rc;
@@ -304,4 +322,18 @@ void gw_redis_link_open(struct gw_redis *redis)
     /* A little later than the stream's own deadline, which knows more about the reason. */
     gw_timer_start(redis->loop, &redis->connect,
                    config->connect_timeout_ns + config->connect_timeout_ns / 8, on_connect_timeout);
+}
+
+void gw_redis_link_move(struct gw_redis *redis, struct gw_str host, uint16_t port)
+{
+    if (gw_str_equal(redis->config.host, host) && redis->config.port == port)
+        return;
+    gw_redis_link_break(redis, "the primary is at %.*s:%u now", GW_STR_ARG(host), port);
+    snprintf(redis->host, sizeof(redis->host), "%.*s", GW_STR_ARG(host));
+    redis->config.host = gw_str_of(redis->host);
+    redis->config.port = port;
+    gw_redis_set_label(redis);
+    gw_timer_stop(&redis->retry);
+    redis->backoff_ms = 0;
+    gw_redis_link_open(redis);
 }

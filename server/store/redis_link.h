@@ -8,6 +8,7 @@
 #include "server/net/loop.h"
 #include "server/net/stream.h"
 #include "server/store/redis.h"
+#include "server/store/sentinel.h"
 
 #define GW_REDIS_MAX_SCRIPTS 64
 #define GW_REDIS_SHA_BYTES 40
@@ -38,9 +39,12 @@ struct gw_redis_call {
 
 struct gw_redis {
     struct gw_loop *loop;
-    struct gw_redis_config config; /* its strings lie in memory */
-    struct gw_arena memory;        /* also of the calls */
-    char label[160];               /* for the log */
+    struct gw_redis_config config;        /* its strings lie in memory */
+    struct gw_arena memory;               /* also of the calls */
+    struct gw_cluster *cluster;           /* that does all the work; else NULL */
+    struct gw_sentinel *sentinel;         /* that says where the primary is; else NULL */
+    char host[GW_REDIS_HOST_BYTES];       /* that it has named */
+    char label[GW_REDIS_HOST_BYTES + 32]; /* for the log */
     char reason[320];
 
     enum gw_redis_state state;
@@ -70,6 +74,10 @@ struct gw_redis {
     struct gw_redis_stats stats;
 };
 
+/* --- redis.c --- */
+
+void gw_redis_set_label(struct gw_redis *redis);
+
 /* --- redis_calls.c --- */
 
 /* A command that is being written, and what the buffer was when the writing began. */
@@ -85,6 +93,15 @@ GW_MUST_CHECK
 int gw_redis_begin(struct gw_redis *redis, struct gw_redis_draft *draft);
 GW_MUST_CHECK
 int gw_redis_commit(struct gw_redis *redis, struct gw_redis_draft *draft, uint64_t timeout_ns);
+
+/* A command that was put into bytes already. As gw_redis_send(). */
+struct gw_redis_bytes {
+    struct gw_str text;
+    uint64_t timeout_ns;
+};
+GW_MUST_CHECK
+int gw_redis_send_bytes(struct gw_redis *redis, const struct gw_redis_bytes *bytes, gw_redis_fn *fn,
+                        void *self, struct gw_redis_call **out_call);
 
 /* `bytes` of `call` were appended to out. */
 void gw_redis_put_sent(struct gw_redis *redis, struct gw_redis_call *call, size_t bytes);
@@ -106,11 +123,19 @@ void gw_redis_fail_calls(struct gw_redis *redis);
 GW_MUST_CHECK
 bool gw_redis_send_source(struct gw_redis *redis, struct gw_redis_call *call);
 
+/* As gw_redis_eval(), with the source in any case: one command for sure. */
+GW_MUST_CHECK
+int gw_redis_eval_source(struct gw_redis *redis, const struct gw_redis_eval *eval, gw_redis_fn *fn,
+                         void *self, struct gw_redis_call **out_call);
+
 /* --- redis_link.c --- */
 
 void gw_redis_link_open(struct gw_redis *redis);
 /* Closes, says why, and tries again later. */
 GW_PRINTF(2, 3) void gw_redis_link_break(struct gw_redis *redis, const char *format, ...);
+/* The primary is there now: the connection to another one is closed. Not from a callback of this
+ * client's calls. */
+void gw_redis_link_move(struct gw_redis *redis, struct gw_str host, uint16_t port);
 void gw_redis_link_flush(struct gw_redis *redis);
 void gw_redis_link_read(struct gw_redis *redis);
 /* Watches the oldest call in sent. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "server/store/cluster.h"
 #include "server/store/resp.h"
 
 static struct gw_redis_script *find_script(struct gw_redis *redis, const struct gw_script *script)
@@ -53,27 +54,56 @@ static void append_eval(struct gw_buf *buf, const struct gw_redis_eval *eval, co
         gw_resp_append_word(buf, eval->args[i]);
 }
 
-int gw_redis_eval(struct gw_redis *redis, const struct gw_redis_eval *eval, gw_redis_fn *fn,
-                  void *self, struct gw_redis_call **out_call)
+/* The caller sets fn and self of the call. `sha` is NULL: with the source. */
+static int send_eval(struct gw_redis *redis, const struct gw_redis_eval *eval, const char *sha,
+                     struct gw_redis_call **out_call)
 {
-    struct gw_redis_script *entry = find_script(redis, eval->script);
-    bool has_sha = entry != NULL && entry->has_sha;
     struct gw_redis_draft draft;
-
-    if (entry != NULL && !has_sha)
-        load_script(redis, entry);
     int rc = gw_redis_begin(redis, &draft);
+
     if (rc == 0) {
-        draft.call->fn = fn;
-        draft.call->self = self;
-        draft.call->eval = has_sha ? eval : NULL;
-        append_eval(draft.buf, eval, has_sha ? entry->sha : NULL);
+        draft.call->eval = sha != NULL ? eval : NULL;
+        append_eval(draft.buf, eval, sha);
         rc = gw_redis_commit(redis, &draft, eval->timeout_ns);
     }
     if (rc != 0)
         redis->stats.refused++;
-    else if (out_call != NULL)
+    else
         *out_call = draft.call;
+    return rc;
+}
+
+int gw_redis_eval(struct gw_redis *redis, const struct gw_redis_eval *eval, gw_redis_fn *fn,
+                  void *self, struct gw_redis_call **out_call)
+{
+    struct gw_redis_script *entry;
+    struct gw_redis_call *call;
+
+    if (redis->cluster != NULL)
+        return gw_cluster_eval(redis->cluster, eval, fn, self, out_call);
+    entry = find_script(redis, eval->script);
+    bool has_sha = entry != NULL && entry->has_sha;
+    if (entry != NULL && !has_sha)
+        load_script(redis, entry);
+    int rc = send_eval(redis, eval, has_sha ? entry->sha : NULL, &call);
+    if (rc != 0)
+        return rc;
+    call->fn = fn;
+    call->self = self;
+    if (out_call != NULL)
+        *out_call = call;
+    return 0;
+}
+
+int gw_redis_eval_source(struct gw_redis *redis, const struct gw_redis_eval *eval, gw_redis_fn *fn,
+                         void *self, struct gw_redis_call **out_call)
+{
+    int rc = send_eval(redis, eval, NULL, out_call);
+
+    if (rc == 0) {
+        (*out_call)->fn = fn;
+        (*out_call)->self = self;
+    }
     return rc;
 }
 

@@ -11,6 +11,7 @@
 #include "server/net/http_client.h"
 #include "server/upstream/bulkhead.h"
 #include "server/upstream/credentials.h"
+#include "server/upstream/effect.h"
 #include "server/upstream/mirror.h"
 #include "server/upstream/outlier.h"
 #include "server/upstream/retry.h"
@@ -62,7 +63,7 @@ struct gw_backend_config {
     uint64_t event_stream_idle_ns, event_stream_total_ns; /* likewise */
     bool sends_bearer;                        /* the caller's Authorization goes on to it */
     struct gw_credentials_config credentials; /* ours for it */
-    bool deduplicates; /* it knows the keys that it has seen: a keyed request may be sent again */
+    struct gw_effect effect;                  /* of writes */
     uint64_t slow_start_ns;
     struct gw_outlier_rule outlier;
     struct gw_breaker_rule breaker;

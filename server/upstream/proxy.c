@@ -74,6 +74,19 @@ void proxy_refuse(struct proxy *proxy, const char *problem, const char *detail, 
 
 /* --- the answer's body --- */
 
+/* The last byte of a known length is the end: nobody asks what comes behind it. */
+static void mirror_answer(struct proxy *proxy, const char *bytes, size_t len)
+{
+    if (proxy->mirror == NULL)
+        return;
+    gw_mirror_feed(proxy->mirror, bytes, len);
+    proxy->left_bytes -= (int64_t)len;
+    if (proxy->left_bytes == 0) {
+        gw_mirror_end(proxy->mirror, proxy->ex->record.upstream_status);
+        proxy->mirror = NULL;
+    }
+}
+
 static ssize_t read_answer(struct proxy *proxy, char *out, size_t capacity)
 {
     if (proxy->has_failed)
@@ -91,8 +104,8 @@ static ssize_t read_answer(struct proxy *proxy, char *out, size_t capacity)
     } else if (count == 0) {
         proxy_try_end(attempt);
         depart(proxy, true);
-    } else if (proxy->mirror != NULL) {
-        gw_mirror_feed(proxy->mirror, out, (size_t)count);
+    } else {
+        mirror_answer(proxy, out, (size_t)count);
     }
     return count;
 }
@@ -176,6 +189,7 @@ static void accept(struct proxy *proxy, const struct gw_http_answer_head *head)
 
     ex->record.upstream_head_ns = gw_clock_monotonic_ns();
     ex->record.upstream_status = head->status;
+    proxy->left_bytes = head->body_bytes;
     if (head->status == 401 && proxy->backend->credentials != NULL) {
         refuse_unauthorised(proxy);
         return;
@@ -232,6 +246,7 @@ static void on_head(void *self, const struct gw_http_answer_head *head)
     struct proxy_try *attempt = self;
     struct proxy *proxy = attempt->proxy;
 
+    proxy->ex->record.was_sent = true;
     proxy_try_report(attempt, head->status >= 500 ? GW_TARGET_FAILURE : GW_TARGET_SUCCESS);
     if (head->status == 429 || head->status == 503)
         note_throttling(proxy, head);
@@ -275,6 +290,7 @@ static void on_failure(void *self, enum gw_http_failure failure, const char *det
     struct gw_exchange *ex = proxy->ex;
     bool was_sent = gw_http_call_was_sent(attempt->call);
 
+    ex->record.was_sent |= was_sent;
     proxy_try_report(attempt, is_fault_of_target(failure) ? GW_TARGET_FAILURE : GW_TARGET_UNKNOWN);
     struct proxy_try *other = proxy_try_other(attempt);
     proxy_try_end(attempt);
@@ -347,8 +363,8 @@ void proxy_launch(struct proxy *proxy)
                                       .capacity = ex->preread.len,
                                       .is_whole = true};
     proxy->is_repeatable =
-        config->retry.attempts > 1 &&
-        (gw_retry_is_idempotent(ex->request.method) || (ex->is_keyed && config->deduplicates));
+        config->retry.attempts > 1 && (gw_retry_is_idempotent(ex->request.method) ||
+                                       (ex->is_keyed && gw_effect_is_repeatable(&config->effect)));
     if (config->route_count > 0)
         proxy->scope.pool = gw_route_choose(config->routes, config->route_count, ex,
                                             &proxy->backend->upstreams->random);

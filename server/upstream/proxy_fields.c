@@ -35,7 +35,7 @@ static const struct gw_str dropped_names[] = {
     GW_STR_INIT("proxy-authorization"),
 };
 
-static bool is_dropped(struct gw_str name)
+bool gw_proxy_drops_field(struct gw_str name)
 {
     for (size_t i = 0; i < GW_COUNT_OF(dropped_names) && dropped_names[i].len <= name.len; i++) {
         if (gw_field_is_alike(name, dropped_names[i]))
@@ -57,7 +57,7 @@ static bool passes(const struct gw_backend_config *backend, struct gw_str name)
 {
     if (is_set_by_operator(backend, name))
         return false;
-    return !is_dropped(name) ||
+    return !gw_proxy_drops_field(name) ||
            (backend->sends_bearer && gw_str_equal_nocase(name, GW_STR("authorization")));
 }
 

@@ -20,3 +20,7 @@ int gw_proxy_request_fields(struct gw_exchange *ex, const struct gw_backend_conf
 /* Copies an answer's fields to the response. Returns 0, -ENOMEM, -ENOSPC or -EINVAL. */
 GW_MUST_CHECK
 int gw_proxy_response_fields(struct gw_exchange *ex, const struct gw_field *fields, size_t count);
+
+/* Whether a request field of that name does not reach a backend as the caller sent it
+ * (Authorization is said to be one, also where a backend gets the caller's). */
+bool gw_proxy_drops_field(struct gw_str name);

@@ -35,6 +35,8 @@ void proxy_try_end(struct proxy_try *attempt)
 
 void proxy_try_cancel(struct proxy_try *attempt)
 {
+    if (attempt->call != NULL && gw_http_call_was_sent(attempt->call))
+        attempt->proxy->ex->record.was_sent = true;
     gw_http_call_cancel(attempt->call);
     proxy_try_end(attempt);
 }

@@ -73,15 +73,21 @@ static bool is_drawn(const struct gw_route_rule *route, const struct gw_exchange
     return gw_balance_below(random, 100) < route->percent;
 }
 
+bool gw_route_is_meant(const struct gw_route_rule *route, struct gw_exchange *ex)
+{
+    size_t held = 0;
+
+    while (held < route->condition_count && holds(ex, &route->conditions[held]))
+        held++;
+    return held == route->condition_count;
+}
+
 uint32_t gw_route_choose(const struct gw_route_rule *routes, size_t count, struct gw_exchange *ex,
                          uint64_t *random)
 {
     for (size_t i = 0; i < count; i++) {
         const struct gw_route_rule *route = &routes[i];
-        size_t held = 0;
-        while (held < route->condition_count && holds(ex, &route->conditions[held]))
-            held++;
-        if (held == route->condition_count && is_drawn(route, ex, random))
+        if (gw_route_is_meant(route, ex) && is_drawn(route, ex, random))
             return (uint32_t)i + 1;
     }
     return 0;

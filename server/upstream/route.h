@@ -29,3 +29,6 @@ struct gw_route_rule {
 /* The first route that takes the request: its place in the list, plus 1; 0: none does. */
 uint32_t gw_route_choose(const struct gw_route_rule *routes, size_t count, struct gw_exchange *ex,
                          uint64_t *random);
+
+/* Whether the request meets the route's conditions, drawn or not. */
+bool gw_route_is_meant(const struct gw_route_rule *route, struct gw_exchange *ex);

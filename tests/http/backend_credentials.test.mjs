@@ -76,7 +76,8 @@ async function metric(gw, name) {
   return line === undefined ? 0 : Number(line.split(' ').at(-1));
 }
 
-describe('tokens for a backend', () => {
+// Most of their time is waiting: side by side they wait together.
+describe('tokens for a backend', { concurrency: 6 }, () => {
   test('one is fetched for many requests, and the caller\'s own never goes there', async (t) => {
     const provider = await startProvider(t);
     const backend = await startBackend(t, provider);

@@ -60,7 +60,9 @@ describe('check', () => {
 
   test('the example of docs/contracts.md', async (t) => {
     const text = readFileSync(new URL('../../docs/contracts.md', import.meta.url), 'utf8');
-    const [contract, operator] = [...text.matchAll(/```yaml\n(.*?)```/gs)].map((match) => match[1]);
+    const blocks = [...text.matchAll(/```yaml\n(.*?)```/gs)].map((match) => match[1]);
+    const contract = blocks.find((block) => block.startsWith('openapi:'));
+    const operator = blocks.find((block) => block.startsWith('backends:'));
     const dir = makeFolder();
     t.after(() => rmSync(dir, { recursive: true }));
     writeFileSync(join(dir, 'system-stock.v1.yaml'), contract);

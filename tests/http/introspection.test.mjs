@@ -80,7 +80,8 @@ function says(answer, status = 200) {
     .end(typeof answer === 'string' ? answer : JSON.stringify(answer));
 }
 
-describe('introspection', () => {
+// Most of their time is waiting: side by side they wait together.
+describe('introspection', { concurrency: 6 }, () => {
   test('an opaque token is asked about once, and is who the provider says', async (t) => {
     const provider = await startProvider(t);
     const gw = await startWith(t, provider, {}, {}, {
@@ -236,31 +237,16 @@ describe('introspection', () => {
     });
   }
 
-  test('a slow provider delays who needs it, for a second', async (t) => {
+  test('the wait for keys does not end the wait for the provider that follows it', async (t) => {
     const provider = await startProvider(t);
-    const gw = await startWith(t, provider, {}, { discovery: true });
-    const [jwt, opaque] = [await provider.token('ES256'), await provider.token(OPAQUE)];
+    const gw = await startWith(t, provider, { always: true, timeout: '5s' }, { discovery: true });
+    const jwt = await provider.token('ES256');
+    provider.delayMs = 250; // twice: discovery, keys; a second is the longest that keys are waited for
+    provider.spoilt[ASKED] = (request, response) => setTimeout(says({ active: true, aud: provider.audience, sub: 'x' }), 1500, request, response);
     await passes(gw, jwt);
-    provider.spoilt[ASKED] = 2500;
-    const waiting = ask(gw, opaque);
-    await passes(gw, jwt);
-    assertProblem(await waiting, 503);
-  });
-
-  test('one client cannot take all places, and its parallel requests with one token take one', async (t) => {
-    const provider = await startProvider(t);
-    provider.spoilt[ASKED] = 600;
-    const gw = await startWith(t, provider);
-    const tokens = await Promise.all(Array.from({ length: 10 }, () => provider.token(OPAQUE)));
-    const answers = await Promise.all(tokens.map((token) => ask(gw, token)));
-    const statuses = answers.map(({ status }) => status).sort();
-    assert.equal(statuses.filter((status) => status === 200).length, QUESTIONS_PER_PEER, statuses.join());
-    for (const answer of answers.filter(({ status }) => status !== 200)) assertProblem(answer, 503);
-    assert.equal(questions(provider), QUESTIONS_PER_PEER);
-    const fresh = await provider.token(OPAQUE);
-    const same = await Promise.all(Array.from({ length: 20 }, () => ask(gw, fresh)));
-    assert.deepEqual([...new Set(same.map(({ status }) => status))], [200]);
-    assert.ok(await metric(gw, 'millgate_jwt_introspections_crowded_total') > 0);
+    provider.spoilt[ASKED] = (request, response) => setTimeout(says({ active: false }), 1500, request, response);
+    const strict = await startWith(t, provider, { always: true, timeout: '5s' }, { discovery: true });
+    await refuses(strict, jwt, /not active/);
   });
 
   test('a client that leaves while it waits harms nobody', async (t) => {
@@ -324,5 +310,35 @@ describe('introspection', () => {
       assert.match(stdout + stderr, expected);
       assert.doesNotMatch(stdout + stderr, /hidden-1/);
     }
+  });
+});
+
+// These fill the machine, or tell the order of answers.
+describe('introspection, one at a time', () => {
+  test('a slow provider delays who needs it, for a second', async (t) => {
+    const provider = await startProvider(t);
+    const gw = await startWith(t, provider, {}, { discovery: true });
+    const [jwt, opaque] = [await provider.token('ES256'), await provider.token(OPAQUE)];
+    await passes(gw, jwt);
+    provider.spoilt[ASKED] = 2500;
+    const waiting = ask(gw, opaque);
+    await passes(gw, jwt);
+    assertProblem(await waiting, 503);
+  });
+
+  test('one client cannot take all places, and its parallel requests with one token take one', async (t) => {
+    const provider = await startProvider(t);
+    provider.spoilt[ASKED] = 600;
+    const gw = await startWith(t, provider);
+    const tokens = await Promise.all(Array.from({ length: 10 }, () => provider.token(OPAQUE)));
+    const answers = await Promise.all(tokens.map((token) => ask(gw, token)));
+    const statuses = answers.map(({ status }) => status).sort();
+    assert.equal(statuses.filter((status) => status === 200).length, QUESTIONS_PER_PEER, statuses.join());
+    for (const answer of answers.filter(({ status }) => status !== 200)) assertProblem(answer, 503);
+    assert.equal(questions(provider), QUESTIONS_PER_PEER);
+    const fresh = await provider.token(OPAQUE);
+    const same = await Promise.all(Array.from({ length: 20 }, () => ask(gw, fresh)));
+    assert.deepEqual([...new Set(same.map(({ status }) => status))], [200]);
+    assert.ok(await metric(gw, 'millgate_jwt_introspections_crowded_total') > 0);
   });
 });

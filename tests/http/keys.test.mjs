@@ -12,7 +12,8 @@ import {
 const REFRESH_MS = 10_000; // the shortest interval that can be configured
 const BURST = 5;
 
-describe('keys from the network', () => {
+// Most of their time is waiting: side by side they wait together.
+describe('keys from the network', { concurrency: 6 }, () => {
   test('discovery, and tokens of four algorithms', async (t) => {
     const provider = await startProvider(t);
     const gw = await startWith(t, provider);
@@ -53,33 +54,6 @@ describe('keys from the network', () => {
     assert.deepEqual(provider.counts, { discovery: 1, jwks: 1 });
   });
 
-  test('rotation under load refuses no valid token', async (t) => {
-    const provider = await startProvider(t);
-    const gw = await startWith(t, provider, { discovery: true }, { workers: 2 });
-    const statuses = {};
-    let isOver = false;
-    const lane = async (alg) => {
-      while (!isOver) {
-        const token = await provider.token(alg);
-        for (let i = 0; i < 5; i++) {
-          const { status } = await ask(gw, token);
-          statuses[status] = (statuses[status] ?? 0) + 1;
-        }
-      }
-    };
-    const lanes = ALGORITHMS.map(lane);
-    for (const alg of ALGORITHMS) {
-      await new Promise((resolve) => setTimeout(resolve, 400));
-      provider.rotate(alg);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 600));
-    isOver = true;
-    await Promise.all(lanes);
-    assert.deepEqual(Object.keys(statuses), ['200'], JSON.stringify(statuses));
-    assert.ok(statuses[200] > 50, `${statuses[200]} requests`);
-    assert.ok(provider.counts.jwks <= 2 * (1 + ALGORITHMS.length), `${provider.counts.jwks} fetches`);
-  });
-
   test('a key published ahead needs no further fetch, a removed one is refused after the next', async (t) => {
     const provider = await startProvider(t);
     const gw = await startWith(t, provider, { discovery: true, refresh_interval: '10s' });
@@ -107,40 +81,6 @@ describe('keys from the network', () => {
     provider.rotate('EdDSA', { drop: true });
     await passes(gw, last); // nobody has looked yet
     await eventually(async () => (await ask(gw, last)).status === 401, 'the timer looks', 2 * REFRESH_MS);
-  });
-
-  test('under load, none is accepted once a fetch has come without its key', async (t) => {
-    const provider = await startProvider(t);
-    const gw = await startWith(t, provider);
-    const old = await provider.token('ES256');
-    const other = await provider.token('RS256');
-    await passes(gw, old);
-    let goneAt = Infinity;
-    let isOver = false;
-    const late = { accepted: 0, refused: 0 };
-    const early = { accepted: 0, refused: 0 };
-    const lane = async () => {
-      while (!isOver) {
-        const sentAt = performance.now();
-        const { status } = await ask(gw, old);
-        assert.ok([200, 401].includes(status), `${status}`);
-        (sentAt > goneAt ? late : early)[status === 200 ? 'accepted' : 'refused']++;
-      }
-    };
-    const valid = async () => {
-      while (!isOver) await passes(gw, other);
-    };
-    const lanes = [lane(), lane(), lane(), valid()];
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    provider.rotate('ES256', { drop: true });
-    await passes(gw, await provider.token('ES256')); // has the keys fetched
-    goneAt = performance.now();
-    await new Promise((resolve) => setTimeout(resolve, 700));
-    isOver = true;
-    await Promise.all(lanes);
-    assert.ok(early.accepted > 10, JSON.stringify(early));
-    assert.ok(late.refused > 10, JSON.stringify(late));
-    assert.equal(late.accepted, 0);
   });
 
   test('the provider does not answer at all', async (t) => {
@@ -217,23 +157,6 @@ describe('keys from the network', () => {
     assert.equal(logged(gw, /too old/), 1);
   });
 
-  test('a slow provider delays by a second, and nobody else', async (t) => {
-    const provider = await startProvider(t);
-    provider.delayMs = 1500;
-    const gw = await startWith(t, provider, { jwks_uri: `${provider.issuer}/jwks` });
-    const token = await provider.token();
-    const started = Date.now();
-    await isUnavailable(gw, token);
-    assert.ok(Date.now() - started >= 900, 'it waited');
-    await eventually(async () => (await ask(gw, token)).status === 200, 'it came');
-
-    let isAnswered = false;
-    const unknown = refuses(gw, withRandomKid(token)).then(() => (isAnswered = true));
-    await passes(gw, token);
-    assert.equal(isAnswered, false, 'the other still waits');
-    await unknown;
-  });
-
   test('a fetch that began before the key was published is no answer', async (t) => {
     const provider = await startProvider(t);
     const gw = await startWith(t, provider);
@@ -247,46 +170,6 @@ describe('keys from the network', () => {
     await passes(gw, await provider.token());
     await other;
     assert.equal(provider.counts.jwks, before + 2);
-  });
-
-  test('at most 4 requests of an address wait, and 256 of an issuer', async (t) => {
-    const provider = await startProvider(t);
-    const gw = await startWith(t, provider, { jwks_uri: `${provider.issuer}/jwks` });
-    const token = await provider.token();
-    await passes(gw, token);
-    provider.delayMs = 2000;
-    const from = (address, count) => {
-      const agent = new http.Agent({ localAddress: address });
-      return Array.from({ length: count }, async () => (await ask(gw, withRandomKid(token), { agent })).status);
-    };
-    const tally = async (answers) => {
-      const counts = {};
-      for (const status of await Promise.all(answers)) counts[status] = (counts[status] ?? 0) + 1;
-      return counts;
-    };
-    assert.deepEqual(await tally(from('127.0.0.2', 10)), { 401: 4, 503: 6 });
-
-    // All must have come before the first has waited its second: a busy machine may need another try.
-    let counts;
-    for (let tries = 0; tries < 3 && counts?.[401] !== 256; tries++) {
-      await eventually(async () => (await fetches(gw, 'unchanged')) === tries + 1, 'the fetch before has ended');
-      const many = tally(Array.from({ length: 70 }, (_, i) => from(`127.0.1.${i + 1}`, 4)).flat());
-      await passes(gw, token);
-      counts = await many;
-    }
-    assert.deepEqual(counts, { 401: 256, 503: 24 });
-    assert.ok(provider.counts.jwks <= 1 + BURST, `${provider.counts.jwks} fetches`);
-  });
-
-  test('before the first set, 64 requests of an address wait', async (t) => {
-    const provider = await startProvider(t);
-    const gw = await startWith(t, provider, { jwks_uri: `${provider.issuer}/jwks` });
-    const token = await provider.token();
-    provider.delayMs = 300;
-    const agent = new http.Agent({ localAddress: '127.0.0.2' });
-    const answers = await Promise.all(Array.from({ length: 64 }, () => ask(gw, token, { agent })));
-    assert.deepEqual([...new Set(answers.map((answer) => answer.status))], [200]);
-    assert.equal(provider.counts.jwks, 1);
   });
 
   test('a client that leaves while it waits is forgotten', async (t) => {
@@ -347,6 +230,127 @@ describe('keys from the network', () => {
     await eventually(async () => (await fetches(gw, 'unchanged')) === 1, 'it is counted');
     provider.rotate('PS256', { drop: true });
     await passes(gw, await provider.token('PS256')); // another ETag
+  });
+});
+
+// These fill the machine, or tell the order of answers.
+describe('keys from the network, one at a time', () => {
+  test('rotation under load refuses no valid token', async (t) => {
+    const provider = await startProvider(t);
+    const gw = await startWith(t, provider, { discovery: true }, { workers: 2 });
+    const statuses = {};
+    let isOver = false;
+    const lane = async (alg) => {
+      while (!isOver) {
+        const token = await provider.token(alg);
+        for (let i = 0; i < 5; i++) {
+          const { status } = await ask(gw, token);
+          statuses[status] = (statuses[status] ?? 0) + 1;
+        }
+      }
+    };
+    const lanes = ALGORITHMS.map(lane);
+    for (const alg of ALGORITHMS) {
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      provider.rotate(alg);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    isOver = true;
+    await Promise.all(lanes);
+    assert.deepEqual(Object.keys(statuses), ['200'], JSON.stringify(statuses));
+    assert.ok(statuses[200] > 50, `${statuses[200]} requests`);
+    assert.ok(provider.counts.jwks <= 2 * (1 + ALGORITHMS.length), `${provider.counts.jwks} fetches`);
+  });
+
+  test('under load, none is accepted once a fetch has come without its key', async (t) => {
+    const provider = await startProvider(t);
+    const gw = await startWith(t, provider);
+    const old = await provider.token('ES256');
+    const other = await provider.token('RS256');
+    await passes(gw, old);
+    let goneAt = Infinity;
+    let isOver = false;
+    const late = { accepted: 0, refused: 0 };
+    const early = { accepted: 0, refused: 0 };
+    const lane = async () => {
+      while (!isOver) {
+        const sentAt = performance.now();
+        const { status } = await ask(gw, old);
+        assert.ok([200, 401].includes(status), `${status}`);
+        (sentAt > goneAt ? late : early)[status === 200 ? 'accepted' : 'refused']++;
+      }
+    };
+    const valid = async () => {
+      while (!isOver) await passes(gw, other);
+    };
+    const lanes = [lane(), lane(), lane(), valid()];
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    provider.rotate('ES256', { drop: true });
+    await passes(gw, await provider.token('ES256')); // has the keys fetched
+    goneAt = performance.now();
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    isOver = true;
+    await Promise.all(lanes);
+    assert.ok(early.accepted > 10, JSON.stringify(early));
+    assert.ok(late.refused > 10, JSON.stringify(late));
+    assert.equal(late.accepted, 0);
+  });
+
+  test('a slow provider delays by a second, and nobody else', async (t) => {
+    const provider = await startProvider(t);
+    provider.delayMs = 1500;
+    const gw = await startWith(t, provider, { jwks_uri: `${provider.issuer}/jwks` });
+    const token = await provider.token();
+    const started = Date.now();
+    await isUnavailable(gw, token);
+    assert.ok(Date.now() - started >= 900, 'it waited');
+    await eventually(async () => (await ask(gw, token)).status === 200, 'it came');
+
+    let isAnswered = false;
+    const unknown = refuses(gw, withRandomKid(token)).then(() => (isAnswered = true));
+    await passes(gw, token);
+    assert.equal(isAnswered, false, 'the other still waits');
+    await unknown;
+  });
+
+  test('at most 4 requests of an address wait, and 256 of an issuer', async (t) => {
+    const provider = await startProvider(t);
+    const gw = await startWith(t, provider, { jwks_uri: `${provider.issuer}/jwks` });
+    const token = await provider.token();
+    await passes(gw, token);
+    provider.delayMs = 2000;
+    const from = (address, count) => {
+      const agent = new http.Agent({ localAddress: address });
+      return Array.from({ length: count }, async () => (await ask(gw, withRandomKid(token), { agent })).status);
+    };
+    const tally = async (answers) => {
+      const counts = {};
+      for (const status of await Promise.all(answers)) counts[status] = (counts[status] ?? 0) + 1;
+      return counts;
+    };
+    assert.deepEqual(await tally(from('127.0.0.2', 10)), { 401: 4, 503: 6 });
+
+    // All must have come before the first has waited its second: a busy machine may need another try.
+    let counts;
+    for (let tries = 0; tries < 3 && counts?.[401] !== 256; tries++) {
+      await eventually(async () => (await fetches(gw, 'unchanged')) === tries + 1, 'the fetch before has ended');
+      const many = tally(Array.from({ length: 70 }, (_, i) => from(`127.0.1.${i + 1}`, 4)).flat());
+      await passes(gw, token);
+      counts = await many;
+    }
+    assert.deepEqual(counts, { 401: 256, 503: 24 });
+    assert.ok(provider.counts.jwks <= 1 + BURST, `${provider.counts.jwks} fetches`);
+  });
+
+  test('before the first set, 64 requests of an address wait', async (t) => {
+    const provider = await startProvider(t);
+    const gw = await startWith(t, provider, { jwks_uri: `${provider.issuer}/jwks` });
+    const token = await provider.token();
+    provider.delayMs = 300;
+    const agent = new http.Agent({ localAddress: '127.0.0.2' });
+    const answers = await Promise.all(Array.from({ length: 64 }, () => ask(gw, token, { agent })));
+    assert.deepEqual([...new Set(answers.map((answer) => answer.status))], [200]);
+    assert.equal(provider.counts.jwks, 1);
   });
 
   test('a flood of kids buys no more fetches than stated, and others are served', async (t) => {

@@ -133,7 +133,7 @@ export function gatewayConfig({ dir, issuer, peerUrl, options = {} }) {
     admin: { address: '127.0.0.1:0', token: { issuers: ['dev'], scope: ADMIN_SCOPE }, ...options.admin },
     workers,
     state_dir: options.stateDir ?? join(dir, 'state'),
-    ...(redis ? { redis: { url: redis } } : {}),
+    ...(redis ? { redis: typeof redis === 'string' ? { url: redis } : redis } : {}),
     access_log: join(dir, 'access.log'),
     contracts: [join(dir, 'contracts')],
     backends: {

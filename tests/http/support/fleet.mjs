@@ -26,7 +26,7 @@ export async function startFleet(t, { count = 4, redis, config, contracts } = {}
   t.after(() => peer.stop());
   const shared = redis ?? (await withRedis(t));
   const gateways = await Promise.all(Array.from({ length: count }, () =>
-    startGateway(t, { issuer, peer, contracts, config: { redis: shared.url, peerUrl: peer.url, ...config } })));
+    startGateway(t, { issuer, peer, contracts, config: { redis: shared.url ?? shared.config, peerUrl: peer.url, ...config } })));
   const headers = (subject, claims) => ({ authorization: `Bearer ${issuer.token({ sub: subject, ...claims })}` });
   return { gateways, redis: shared, issuer, peer, headers };
 }

@@ -40,6 +40,8 @@ static void what_proves_comes_before_what_relies_on_it(void **state)
     assert_true(place_of("authorise") < place_of("rate_limit"));
     assert_true(place_of("rate_limit") < place_of("schema"));
     assert_true(place_of("schema") < place_of("transform"));
+    assert_true(place_of("rate_limit") < place_of("cache")); /* a hit counts */
+    assert_true(place_of("transform") < place_of("cache"));  /* it keys what the backend gets */
 }
 
 static void names_are_unique(void **state)

@@ -273,6 +273,47 @@ static void schemes_that_nothing_proves_are_refused_once(void **state)
     contract_folder_destroy(&folder);
 }
 
+static void the_nearest_word_on_keys_counts(void **state)
+{
+    (void)state;
+    static const char document[] =
+        "openapi: 3.1.0\n"
+        "info: {title: A, version: 1.0.0}\n"
+        "x-millgate: {namespace: /system/erp, owner: x, backend: erp%s}\n"
+        "security: [{corporate: []}]\n"
+        "paths: {/a: {%s post: {responses: {'200': {description: x}}%s}}}\n"
+        "components: {securitySchemes: {corporate: {type: http, scheme: bearer}}}\n";
+    static const struct {
+        const char *root, *path, *operation;
+        enum gw_keying keying;
+    } cases[] = {
+        {"", "", "", GW_KEYING_UNSAID},
+        {", idempotency: required", "", "", GW_KEYING_REQUIRED},
+        {", idempotency: required", "x-millgate: {idempotency: off},", "", GW_KEYING_OFF},
+        {", idempotency: required", "x-millgate: {idempotency: 'off'},",
+         ", x-millgate: {idempotency: optional}", GW_KEYING_OPTIONAL},
+    };
+    struct contract_folder folder;
+    char text[1024];
+
+    contract_folder_create(&folder);
+    for (size_t i = 0; i < GW_COUNT_OF(cases); i++) {
+        snprintf(text, sizeof(text), document, cases[i].root, cases[i].path, cases[i].operation);
+        contract_folder_write(&folder, "o.yaml", text);
+        struct gw_contract *contract = contract_folder_load(&folder, "o.yaml", &strict);
+        if (contract == NULL)
+            fail_msg("%s", folder.findings);
+        assert_int_equal(gw_contract_api(contract)->operations[0].keying, cases[i].keying);
+        gw_contract_release(contract);
+    }
+    snprintf(text, sizeof(text), document, "", "", ", x-millgate: {idempotency: require}");
+    contract_folder_write(&folder, "o.yaml", text);
+    assert_null(contract_folder_load(&folder, "o.yaml", &strict));
+    assert_non_null(strstr(folder.findings, "idempotency is off, optional or required; did you "
+                                            "mean \"required\"?"));
+    contract_folder_destroy(&folder);
+}
+
 /* Each kind's names are looked for among those of its own section. */
 static void schemes_have_kinds(void **state)
 {
@@ -466,6 +507,7 @@ int main(void)
         cmocka_unit_test(a_document_becomes_operations),
         cmocka_unit_test(all_problems_are_told_at_once),
         cmocka_unit_test(schemas_are_compiled_over_files),
+        cmocka_unit_test(the_nearest_word_on_keys_counts),
         cmocka_unit_test(schemes_have_kinds),
         cmocka_unit_test(names_are_looked_for_by_kind),
         cmocka_unit_test(schemes_that_nothing_proves_are_refused_once),

@@ -450,11 +450,121 @@ static void without_memory_it_is_overloaded(void **state)
     assert_answered("", 503);
 }
 
+/* --- bodies of responses that may stay streamed --- */
+
+static const char long_body[] = "0123456789abcdef";
+
+struct pieces {
+    size_t at, piece_bytes;
+    bool is_cut; /* at its end */
+};
+
+static ssize_t read_pieces(void *self, char *out, size_t capacity)
+{
+    struct pieces *pieces = self;
+    size_t count = sizeof(long_body) - 1 - pieces->at;
+
+    if (count == 0)
+        return pieces->is_cut ? -EPIPE : 0;
+    if (count > pieces->piece_bytes)
+        count = pieces->piece_bytes;
+    if (count > capacity)
+        count = capacity;
+    memcpy(out, long_body + pieces->at, count);
+    pieces->at += count;
+    return (ssize_t)count;
+}
+
+static const struct gw_body_source pieces_source = {.read = read_pieces};
+static struct pieces pieces;
+static size_t try_bytes;
+static unsigned tried;
+
+static void end_streamed(struct gw_exchange *there)
+{
+    there->response.status = 200;
+    there->response.source = &pieces_source;
+    there->response.source_self = &pieces;
+    gw_chain_response_set(there);
+}
+
+static enum gw_verdict then_tried(void *self, struct gw_exchange *there)
+{
+    (void)self;
+    (void)there;
+    tried++;
+    return GW_NEXT;
+}
+
+static enum gw_verdict try_response(void *self, struct gw_exchange *there)
+{
+    (void)self;
+    return gw_exchange_try_response_body(there, try_bytes, then_tried);
+}
+
+static const struct gw_filter_type trying_type = {.name = "trying", .on_response = try_response};
+
+static void run_trying(size_t max_bytes, int64_t announced_bytes, bool is_cut)
+{
+    pieces = (struct pieces){.piece_bytes = 3, .is_cut = is_cut};
+    try_bytes = max_bytes;
+    tried = 0;
+    chain.count = 1;
+    chain.links[0] = (struct gw_chain_link){&trying_type, &try_bytes};
+    chain.end = end_streamed;
+    ex->response.body_bytes = announced_bytes;
+    gw_chain_run(&chain, ex);
+    assert_int_equal(tried, 1);
+    assert_int_equal(ex->state, GW_EXCHANGE_RESPONDING);
+}
+
+static void a_body_that_fits_is_collected(void **state)
+{
+    (void)state;
+    run_trying(sizeof(long_body) - 1, -1, false);
+    assert_null(ex->response.source);
+    assert_true(gw_str_equal(ex->response.body, GW_STR(long_body)));
+}
+
+static void a_body_that_does_not_fit_stays_whole(void **state)
+{
+    (void)state;
+    static const int64_t announced[] = {-1, sizeof(long_body) - 1};
+
+    for (size_t i = 0; i < GW_COUNT_OF(announced); i++) {
+        char all[sizeof(long_body)] = "";
+        size_t len = 0;
+        ssize_t count = 1;
+        tear_down(NULL);
+        set_up(NULL);
+        run_trying(7, announced[i], false);
+        assert_non_null(ex->response.source);
+        while (count > 0) {
+            count =
+                ex->response.source->read(ex->response.source_self, all + len, sizeof(all) - len);
+            len += count > 0 ? (size_t)count : 0;
+        }
+        assert_int_equal(count, 0);
+        assert_string_equal(all, long_body);
+    }
+}
+
+static void a_body_that_is_cut_becomes_a_problem(void **state)
+{
+    (void)state;
+    run_trying(100, -1, true);
+    assert_int_equal(ex->response.status, 502);
+    assert_null(ex->response.source);
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(requests_go_forward_and_responses_back),
+        T(a_body_that_fits_is_collected),
+        T(a_body_that_does_not_fit_stays_whole),
+        T(a_body_that_is_cut_becomes_a_problem),
         T(a_chain_may_be_empty),
         T(members_may_be_missing),
         T(a_stop_turns_back),

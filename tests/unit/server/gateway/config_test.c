@@ -12,6 +12,7 @@
 
 #include "server/filter/filter.h"
 #include "server/gateway/config.h"
+#include "server/store/redis.h"
 
 /* --- two policies that share a section ------------------------------------------------------- */
 
@@ -173,6 +174,7 @@ static const char full_text[] =
     "    send_bearer: true\n"
     "    total_timeout: 0s\n"
     "    probe: {path: /health}\n"
+    "    effects: {class: A, key_header: Repeatability-Request-ID, bare_key: true}\n"
     "  plain: {url: 'http://[::1]'}\n"
     "floor: {anonymous: [/experience/*], default_plan: basic}\n"
     "issuers: {dev: {url: 'https://issuer.example', key: hush}}\n"
@@ -223,12 +225,16 @@ static void all_keys_are_taken(void **state)
     assert_true(erp->send_bearer);
     assert_int_equal(erp->total_timeout_ns, 0);
     assert_str(erp->resilience.probe.path, "/health");
+    assert_int_equal(erp->resilience.effect.class, GW_EFFECT_KEYED);
+    assert_str(erp->resilience.effect.key_field, "Repeatability-Request-ID");
+    assert_true(erp->resilience.effect.is_key_bare);
     assert_true(gw_grant_matches_any(erp->grants, erp->grant_count, GW_STR("/process/x")));
     assert_false(gw_grant_matches_any(erp->grants, erp->grant_count, GW_STR("/system/mes")));
     const struct gw_config_backend *plain = gw_config_backend_find(config, GW_STR("plain"));
     assert_str(plain->targets[0].host, "::1");
     assert_int_equal(plain->targets[0].port, 80);
     assert_str(plain->targets[0].base_path, "");
+    assert_int_equal(plain->resilience.effect.class, GW_EFFECT_UNKNOWN);
     assert_null(gw_config_backend_find(config, GW_STR("none")));
     gw_config_destroy(config);
 }
@@ -261,10 +267,38 @@ static void a_policy_s_reason_gets_its_line(void **state)
     gw_config_report_policy(config, &config->policies[0], &error, &diagnostics);
     snprintf(error.where, sizeof(error.where), "/issuers/dev/key");
     gw_config_report_policy(config, &config->policies[0], &error, &diagnostics);
-    assert_int_equal(diagnostics.findings[0].line, 29);
-    assert_int_equal(diagnostics.findings[1].line, 27);
+    assert_int_equal(diagnostics.findings[0].line, 30);
+    assert_int_equal(diagnostics.findings[1].line, 28);
     assert_string_equal(diagnostics.findings[1].text, "gate: is wrong");
     gw_diagnostics_finish(&diagnostics);
+    gw_config_destroy(config);
+}
+
+static void redis_kinds(void **state)
+{
+    struct gw_config *config = load_good("listeners: [{address: 127.0.0.1:0}]\nissuers: {a: {url: x}}\n"
+                                         "redis: {sentinels: ['s1.example:26379', '[::1]:26380'], "
+                                         "master: mill, sentinel_password: shh, database: 3}\n");
+
+    (void)state;
+    assert_int_equal(config->redis.kind, GW_REDIS_SENTINEL);
+    assert_int_equal(config->redis.node_count, 2);
+    assert_str(config->redis.nodes[0].host, "s1.example");
+    assert_str(config->redis.nodes[1].host, "::1");
+    assert_int_equal(config->redis.nodes[1].port, 26380);
+    assert_str(config->redis.primary_name, "mill");
+    assert_str(config->redis.sentinel_password, "shh");
+    assert_int_equal(config->redis.database, 3);
+    assert_false(config->redis.is_tls);
+    gw_config_destroy(config);
+
+    config = load_good("listeners: [{address: 127.0.0.1:0}]\nissuers: {a: {url: x}}\n"
+                       "redis: {cluster: ['127.0.0.1:7000'], tls: true, min_replicas: 1}\n");
+    assert_int_equal(config->redis.kind, GW_REDIS_CLUSTER);
+    assert_int_equal(config->redis.node_count, 1);
+    assert_int_equal(config->redis.nodes[0].port, 7000);
+    assert_true(config->redis.is_tls);
+    assert_null(config->redis.primary_name.ptr);
     gw_config_destroy(config);
 }
 
@@ -317,9 +351,21 @@ static void mistakes_are_told(void **state)
         {GOOD "redis: {url: 'redis://u:p@h'}", "must not hold a user or a password"},
         {GOOD "redis: {url: 'redis://h/x'}", "may only have a database's number"},
         {GOOD "redis: {url: 'redis://h', ca_file: cert.pem}", "ca_file has no use"},
+        {GOOD "redis: {}", "needs one of url, sentinels and cluster"},
+        {GOOD "redis: {url: 'redis://h', sentinels: ['h:1'], master: m}", "needs one of url"},
+        {GOOD "redis: {cluster: ['h:1'], database: 1}", "a cluster has database 0 only"},
+        {GOOD "redis: {cluster: ['h:1'], master: m}", "master has no use"},
+        {GOOD "redis: {cluster: ['h:1'], ca_file: cert.pem}", "ca_file has no use without TLS"},
+        {GOOD "redis: {cluster: ['h:0']}", "must be host:port"},
+        {GOOD "redis: {sentinels: ['h:1']}", "sentinels need master"},
+        {GOOD "redis: {sentinels: ['h'], master: m}", "must be host:port"},
+        {GOOD "redis: {sentinels: ['::1:5'], master: m}", "must be host:port"},
         {GOOD "redis: {url: 'redis://h', username: u}", "a username needs a password"},
         {GOOD "contracts: [none.yaml]", "2:13: error: cannot read"},
         {GOOD "backends: {a: {url: 'ftp://h'}}", "url must begin with http://"},
+        {GOOD "backends: {a: {url: 'http://h', effects: {class: E}}}", "One of: A B C D"},
+        {GOOD "backends: {a: {url: 'http://h', effects: {key_header: 'a b'}}}",
+         "\"a b\" is no name of a field"},
         {GOOD "backends: {a: {url: 'http://h:0'}}", "has no valid host and port"},
         {GOOD "backends: {a: {url: 'http://'}}", "has no valid host and port"},
         {GOOD "backends: {a: {url: 'http://h/?q'}}", "has a path with a byte"},
@@ -423,6 +469,7 @@ int main(void)
         cmocka_unit_test(all_keys_are_taken),
         cmocka_unit_test(policies_get_their_sections),
         cmocka_unit_test(a_policy_s_reason_gets_its_line),
+        cmocka_unit_test(redis_kinds),
         cmocka_unit_test(secrets_are_masked),
         cmocka_unit_test(mistakes_are_told),
         cmocka_unit_test(all_mistakes_are_told_at_once),

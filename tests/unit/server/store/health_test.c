@@ -47,13 +47,30 @@ static void test_judge(void **state)
 
     (void)state;
     for (size_t i = 0; i < GW_COUNT_OF(cases); i++) {
-        struct gw_redis_problems problems;
-        gw_redis_health_judge(&needs, gw_str_of(cases[i].info), &problems);
+        struct gw_redis_problems problems = {0};
+        gw_redis_health_judge(&needs, "h:1", gw_str_of(cases[i].info), &problems);
         if (cases[i].problem == NULL)
             assert_int_equal(problems.count, 0);
         else
             assert_true(has(&problems, cases[i].problem));
+        for (size_t j = 0; j < problems.count; j++)
+            assert_string_equal(problems.items[j].node, "h:1");
+        assert_int_equal(gw_redis_is_fit(&problems), cases[i].problem == NULL);
     }
+}
+
+/* To be told, and no reason to go: a fail-over has just left it like this. */
+static void test_minor(void **state)
+{
+    const struct gw_redis_needs needs = {.wants_replica = true};
+    const char *info = "maxmemory_policy:noeviction\r\nrole:master\r\nconnected_slaves:0\r\n";
+    struct gw_redis_problems problems = {0};
+
+    (void)state;
+    gw_redis_health_judge(&needs, "h:1", gw_str_of(info), &problems);
+    assert_int_equal(problems.count, 1);
+    assert_string_equal(problems.items[0].name, "redis-no-replica");
+    assert_true(gw_redis_is_fit(&problems));
 }
 
 static void wait_for(struct redis_rig *rig, struct gw_redis_health *health, const char *problem)
@@ -100,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_judge),
+        cmocka_unit_test(test_minor),
         cmocka_unit_test(test_a_real_one),
     };
 

@@ -144,11 +144,71 @@ static void test_tls(void **state)
     redis_rig_stop(&rig);
 }
 
+static void read_file(const char *path, char *out, size_t capacity, struct gw_str *out_text)
+{
+    GW_SCOPED(gw_scope_fclose) FILE *file = fopen(path, "r");
+
+    assert_non_null(file);
+    *out_text = gw_str_from(out, fread(out, 1, capacity, file));
+}
+
+/* A Redis that lets nobody in without a certificate of its own CA. */
+static void test_client_certificate(void **state)
+{
+    const char *options[] = {"--tls-port",
+                             port_text[1],
+                             "--tls-cert-file",
+                             cert_path,
+                             "--tls-key-file",
+                             key_path,
+                             "--tls-auth-clients",
+                             "yes",
+                             "--tls-ca-cert-file",
+                             cert_path,
+                             "--bind",
+                             "127.0.0.1",
+                             NULL};
+    struct gw_redis_config config = {.host = GW_STR_INIT("127.0.0.1"), .port = ports[1]};
+    struct gw_tls_config tls_config = {0};
+    struct gw_tls *nameless = NULL;
+    struct redis_outcome outcome;
+    struct gw_error error;
+    struct redis_rig rig;
+    char cert[4096], key[4096];
+    struct gw_str key_pem;
+
+    (void)state;
+    redis_rig_start(&rig, options);
+    read_file(cert_path, cert, sizeof(cert), &tls_config.ca_pem);
+    read_file(key_path, key, sizeof(key), &key_pem);
+    assert_int_equal(gw_tls_create(&tls_config, &nameless, &error), 0);
+    config.tls = nameless;
+    redis_rig_connect(&rig, &config);
+    for (int i = 0; i < 500 && gw_redis_get_reason(rig.redis)[0] == '\0'; i++)
+        gw_loop_turn(rig.loop, 10);
+    assert_false(gw_redis_is_up(rig.redis));
+    assert_true(gw_redis_get_reason(rig.redis)[0] != '\0');
+
+    tls_config.client_cert_pem = tls_config.ca_pem;
+    tls_config.client_key_pem = key_pem;
+    assert_int_equal(gw_tls_create(&tls_config, &config.tls, &error), 0);
+    redis_rig_connect(&rig, &config);
+    redis_rig_wait_up(&rig);
+    redis_rig_ask(&rig, "ECHO known", &outcome);
+    assert_string_equal(outcome.text, "known");
+    gw_redis_destroy(rig.redis);
+    rig.redis = NULL;
+    gw_tls_destroy(config.tls);
+    gw_tls_destroy(nameless);
+    redis_rig_stop(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tcp),
         cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_client_certificate),
     };
 
     if (!redis_server_is_installed()) {
