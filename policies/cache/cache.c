@@ -6,6 +6,7 @@
 #include "policies/cache/visit.h"
 #include "policies/cache/wire.h"
 #include "server/core/clock.h"
+#include "server/http/normal_path.h"
 
 static const struct gw_option cache_options[] = {
     {.name = "max_bytes",
@@ -124,10 +125,15 @@ int64_t cache_now_wall_s(const struct gw_exchange *ex)
     return cache_now_wall_ns(ex) / (int64_t)GW_NS_PER_SECOND;
 }
 
-/* A space stands in no other tag. */
+/* In normal form: another spelling changes the same thing. A space stands in no other tag. */
 struct gw_str cache_path_tag(struct gw_exchange *ex)
 {
-    return gw_arena_printf(&ex->arena, "path %.*s", GW_STR_ARG(ex->request.path));
+    struct gw_normal_path normal;
+    struct gw_str path = ex->request.path;
+
+    if (gw_path_normalize(path, &normal) == 0)
+        path = normal.text;
+    return gw_arena_printf(&ex->arena, "path %.*s", GW_STR_ARG(path));
 }
 
 void cache_visit_end_flight(struct cache_visit *visit, enum cache_wake wake)

@@ -52,7 +52,7 @@ struct cache_entry {
 GW_MUST_CHECK
 struct cache_entry *cache_entry_create(const struct cache_draft *draft);
 struct cache_entry *cache_entry_retain(struct cache_entry *entry);
-void cache_entry_release(void *entry); /* NULL is safe; for gw_arena_defer(), too */
+void cache_entry_release(void *self); /* NULL is safe; for gw_arena_defer(), too */
 
 int64_t cache_entry_age_s(const struct cache_entry *entry, int64_t now_ns);
 

@@ -129,9 +129,8 @@ struct gw_config_backend {
     size_t grant_count;
     struct gw_config_tls_client tls;
     uint64_t connect_timeout_ns, first_byte_timeout_ns, total_timeout_ns, idle_timeout_ns;
-    unsigned max_connections, max_waiting; /* of one worker */
-    unsigned max_websockets;               /* of those connections */
-    uint64_t websocket_idle_ns, websocket_total_ns;
+    unsigned max_connections, max_waiting;  /* of one worker */
+    unsigned max_websockets;                /* of those connections */
     const struct gw_config_header *headers; /* added to each request; values are secrets */
     size_t header_count;
     struct gw_credentials_config credentials; /* ours for it */

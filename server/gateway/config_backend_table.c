@@ -22,28 +22,6 @@ static const struct gw_option tls_client_options[] = {
     {0},
 };
 
-static const struct gw_option websocket_options[] = {
-    {.name = "max",
-     .type = GW_INT,
-     .min = 1,
-     .max = 65535,
-     .value = "128",
-     .help = "Open ones of one worker, out of max_connections; further ones are answered 503."},
-    {.name = "idle_timeout",
-     .type = GW_DURATION,
-     .min = SECOND,
-     .max = DAY,
-     .value = "5m",
-     .help = "The longest silence of both sides."},
-    {.name = "total_timeout",
-     .type = GW_DURATION,
-     .min = 0,
-     .max = 30 * DAY,
-     .value = "0",
-     .help = "The longest life of one; 0 sets none. It ends with the caller's token in any case."},
-    {0},
-};
-
 static const struct gw_option target_options[] = {
     {.name = "url",
      .type = GW_STRING,
@@ -388,9 +366,14 @@ const struct gw_option gw_config_backend_options[] = {
      .value = "1024",
      .help =
          "Requests of one worker that may wait for a connection; further ones are answered 503."},
+    {.name = "event_stream",
+     .type = GW_OBJECT,
+     .fields = gw_config_event_stream_options,
+     .value = "{}",
+     .help = "For answers of text/event-stream, in place of the timeouts above."},
     {.name = "websocket",
      .type = GW_OBJECT,
-     .fields = websocket_options,
+     .fields = gw_config_websocket_options,
      .value = "{}",
      .help = "For operations that switch to WebSocket."},
     {.name = "headers",

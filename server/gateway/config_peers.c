@@ -115,13 +115,6 @@ static int fill_grants(struct gw_config_loader *loader, const char *pointer, con
     return rc;
 }
 
-static void fill_websocket(const json_t *checked, struct gw_config_backend *backend)
-{
-    backend->max_websockets = (unsigned)gw_config_number(checked, "max");
-    backend->websocket_idle_ns = gw_config_number(checked, "idle_timeout");
-    backend->websocket_total_ns = gw_config_number(checked, "total_timeout");
-}
-
 static int fill_backend(struct gw_config_loader *loader, const char *name, const json_t *checked,
                         struct gw_config_backend *backend)
 {
@@ -142,8 +135,8 @@ static int fill_backend(struct gw_config_loader *loader, const char *name, const
     backend->idle_timeout_ns = gw_config_number(checked, "idle_timeout");
     backend->max_connections = (unsigned)gw_config_number(checked, "max_connections");
     backend->max_waiting = (unsigned)gw_config_number(checked, "max_waiting");
-    fill_websocket(json_object_get(checked, "websocket"), backend);
     backend->send_bearer = json_is_true(json_object_get(checked, "send_bearer"));
+    gw_config_fill_streams(checked, backend);
     rc = gw_config_fill_resilience(loader, pointer, checked, backend);
     if (rc == 0)
         rc = fill_grants(loader, pointer, json_object_get(checked, "grants"), backend);

@@ -51,6 +51,9 @@ int gw_config_fill_floor(struct gw_config_loader *loader);
 GW_MUST_CHECK
 int gw_config_fill_redis(struct gw_config_loader *loader);
 
+/* Of WebSockets and event streams. */
+void gw_config_fill_streams(const json_t *checked, struct gw_config_backend *backend);
+
 GW_MUST_CHECK
 int gw_config_fill_listeners(struct gw_config_loader *loader);
 /* A `tls` of a listener or the admin listener, which stands at `pointer`; `checked` may be NULL. */

@@ -9,6 +9,9 @@ extern const struct gw_option gw_config_options[];
 /* Of each backend: config_backend_table.c. */
 extern const struct gw_option gw_config_backend_options[];
 
+/* Of its `websocket` and `event_stream`: config_streams.c. */
+extern const struct gw_option gw_config_websocket_options[], gw_config_event_stream_options[];
+
 /* What may stand under a backend's `credentials`. */
 extern const struct gw_option gw_config_credentials_options[];
 

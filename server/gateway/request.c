@@ -208,8 +208,9 @@ static void detach(void *self, struct gw_exchange *ex)
 {
     struct gw_exchange_record *record = &ex->record;
     struct gw_identity *identity = &ex->identity;
-    struct gw_str *const texts[] = {&record->route,     &record->backend,  &identity->consumer,
-                                    &identity->subject, &identity->issuer, &identity->plan};
+    struct gw_str *const texts[] = {&record->route,      &record->backend,   &record->target,
+                                    &identity->consumer, &identity->subject, &identity->issuer,
+                                    &identity->plan};
 
     (void)self;
     for (size_t i = 0; i < GW_COUNT_OF(texts); i++) {

@@ -136,8 +136,6 @@ static int make_backend(struct gw_arena *arena, const struct gw_config_backend *
     backend->first_byte_ns = from->first_byte_timeout_ns;
     backend->total_ns = from->total_timeout_ns;
     backend->idle_ns = from->idle_timeout_ns;
-    backend->websocket_idle_ns = from->websocket_idle_ns;
-    backend->websocket_total_ns = from->websocket_total_ns;
     backend->sends_bearer = from->send_bearer;
     backend->credentials = from->credentials;
     return 0;

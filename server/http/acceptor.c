@@ -126,9 +126,8 @@ static void on_deadline(struct gw_timer *timer)
 static void admit(struct gw_listener *listener, int fd, const struct gw_address *proxy)
 {
     struct gw_acceptor *acceptor = &listener->acceptor;
-    const struct gw_listener_trust *trust = &listener->trust;
 
-    if (!gw_cidr_any_has(trust->proxies, trust->proxy_count, &proxy->any)) {
+    if (!gw_cidr_any_has(acceptor->proxies, acceptor->proxy_count, &proxy->any)) {
         count(listener, &gw_http_untrusted_peers);
         close(fd);
         return;
@@ -205,11 +204,30 @@ int gw_acceptor_init(struct gw_listener *listener)
     struct gw_acceptor *acceptor = &listener->acceptor;
 
     gw_list_init(&acceptor->arrivals);
-    int rc = gw_poll_create(listener->config.loop, listener->config.fd, on_queued, listener,
+    int rc = gw_acceptor_follow_trust(listener);
+    if (rc == 0)
+        rc = gw_poll_create(listener->config.loop, listener->config.fd, on_queued, listener,
                             &acceptor->poll);
     if (rc == 0)
         gw_poll_set(acceptor->poll, GW_POLL_READ);
     return rc;
+}
+
+int gw_acceptor_follow_trust(struct gw_listener *listener)
+{
+    struct gw_acceptor *acceptor = &listener->acceptor;
+    const struct gw_listener_trust *trust = &listener->trust;
+
+    if (trust->proxy_count == 0)
+        return 0;
+    struct gw_cidr *copy = calloc(trust->proxy_count, sizeof(*copy));
+    if (copy == NULL)
+        return -ENOMEM;
+    memcpy(copy, trust->proxies, trust->proxy_count * sizeof(*copy));
+    free(acceptor->proxies);
+    acceptor->proxies = copy;
+    acceptor->proxy_count = trust->proxy_count;
+    return 0;
 }
 
 void gw_acceptor_mind(struct gw_listener *listener)
@@ -253,4 +271,5 @@ void gw_acceptor_finish(struct gw_listener *listener)
         close_door(listener);
     while (acceptor->arrivals.next != NULL && !gw_list_is_empty(&acceptor->arrivals))
         close(end_arrival(GW_LIST_ITEM(acceptor->arrivals.next, struct arrival, node)));
+    free(acceptor->proxies);
 }

@@ -10,6 +10,7 @@
 #include "server/core/attr.h"
 #include "server/core/list.h"
 
+struct gw_cidr;
 struct gw_listener;
 struct gw_poll;
 struct sockaddr;
@@ -18,6 +19,8 @@ struct gw_acceptor {
     struct gw_poll *poll;    /* on the listening socket; NULL: the library accepts, or nobody */
     struct gw_list arrivals; /* that have not told yet for whom they come */
     size_t arrival_count;
+    struct gw_cidr *proxies; /* who is let in; a copy */
+    size_t proxy_count;
     bool is_paused;              /* until there is room again */
     const struct sockaddr *told; /* while a connection is given to the library: by its header */
 };
@@ -25,6 +28,12 @@ struct gw_acceptor {
 /* Watches the listening socket, which it closes in the end. Returns 0 or -ENOMEM. */
 GW_MUST_CHECK
 int gw_acceptor_init(struct gw_listener *listener);
+
+/* Lets in those whom the listener trusts now. Who has none (a configuration without this listener,
+ * or without the option, which waits for a restart) leaves those of before in place. Returns 0, or
+ * -ENOMEM: nothing has changed. */
+GW_MUST_CHECK
+int gw_acceptor_follow_trust(struct gw_listener *listener);
 
 /* After a connection has gone, or a while: accepts again if that was paused. */
 void gw_acceptor_mind(struct gw_listener *listener);

@@ -242,6 +242,8 @@ void gw_listener_set_trust(struct gw_listener *listener, const struct gw_listene
     listener->trust = *trust;
     gw_server_tls_retain(trust->tls);
     gw_server_tls_release(before);
+    if (listener->config.needs_proxy_header && gw_acceptor_follow_trust(listener) != 0)
+        gw_log_error("out of memory: trusted_proxies of before stay in force");
 }
 
 bool gw_listener_has_tls(const struct gw_listener *listener)

@@ -260,7 +260,7 @@ static uint8_t free_types(const struct schema_node *node)
         return types;
     for (unsigned type = 0; node->sole != NULL && type <= GW_JSON_OBJECT; type++) {
         if (node->sole[type] != node)
-            inner |= node->sole[type]->free & (uint8_t)(1u << type);
+            inner = (uint8_t)(inner | (node->sole[type]->free & 1u << type));
     }
     return types & inner;
 }

@@ -93,50 +93,6 @@ void gw_http_call_cancel(struct gw_http_call *call)
     drop_call(call);
 }
 
-/* --- a call whose caller has left --- */
-
-static void drop_answer(void *self)
-{
-    struct gw_http_call *call = self;
-    char dropped[4096];
-
-    while (gw_http_call_read(call, dropped, sizeof(dropped)) > 0)
-        continue; /* at 0 the call is gone, at -EAGAIN on_readable follows, at -EPIPE on_failure */
-}
-
-static void drop_answer_from_head(void *self, const struct gw_http_answer_head *head)
-{
-    (void)head;
-    drop_answer(self);
-}
-
-static void drop_failure(void *self, enum gw_http_failure failure, const char *detail)
-{
-    (void)self;
-    (void)failure;
-    (void)detail;
-}
-
-void gw_http_call_leave(struct gw_http_call *call)
-{
-    static const struct gw_http_call_events events = {
-        .on_head = drop_answer_from_head,
-        .on_readable = drop_answer,
-        .on_failure = drop_failure,
-    };
-
-    if (call == NULL)
-        return;
-    if (!call->is_sent || call->wait == HTTP_WAIT_REPORT) {
-        gw_http_call_cancel(call);
-        return;
-    }
-    call->events = events;
-    call->self = call;
-    if (call->has_head)
-        drop_answer(call);
-}
-
 /* --- deadlines --- */
 
 static const struct {
@@ -499,11 +455,14 @@ int gw_http_call_start(struct gw_http_origin *origin, const struct gw_http_reque
     return 0;
 }
 
-void gw_http_call_hand_over(struct gw_http_call *call, const struct gw_http_call_events *events,
-                            void *self)
+void gw_http_call_prolong(struct gw_http_call *call, uint64_t idle_ns, uint64_t total_ns)
 {
-    call->events = *events;
-    call->self = self;
+    call->idle_ns = idle_ns;
+    if (total_ns != 0)
+        gw_timer_start(call->origin->client->loop, &call->total_timer, total_ns, on_total_timer);
+    else
+        gw_timer_stop(&call->total_timer);
+    http_call_watch(call, true);
 }
 
 bool gw_http_call_was_sent(const struct gw_http_call *call)

@@ -171,6 +171,10 @@ void gw_http_call_cancel(struct gw_http_call *call);
  * same as cancel. No callback comes. NULL is safe. */
 void gw_http_call_leave(struct gw_http_call *call);
 
+/* Once the head is there: other limits for the rest of the answer. `total_ns` counts from now; 0:
+ * no limit. */
+void gw_http_call_prolong(struct gw_http_call *call, uint64_t idle_ns, uint64_t total_ns);
+
 /* From now on another is told of the call's events. */
 void gw_http_call_hand_over(struct gw_http_call *call, const struct gw_http_call_events *events,
                             void *self);

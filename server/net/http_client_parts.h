@@ -1,7 +1,7 @@
 /* What the files of the HTTP client share: http_client.c (the client and its recycled memory),
  * http_origin.c (configuration), http_pool.c (connections and who waits for them), http_call.c (the
- * request), http_answer.c (the answer), http_guard.c (forbidden addresses), http_head.c (the
- * writer).
+ * request), http_handover.c (calls that are passed on), http_answer.c (the answer), http_guard.c
+ * (forbidden addresses), http_head.c (the writer).
  *
  *     call --waits in--> origin --opens--> connection --carries--> call
  */

@@ -59,7 +59,8 @@ struct gw_backend_config {
     const struct gw_field *fields; /* added to every request, in place of the caller's */
     size_t field_count;
     uint64_t first_byte_ns, total_ns, idle_ns;
-    uint64_t websocket_idle_ns, websocket_total_ns;
+    uint64_t websocket_idle_ns, websocket_total_ns;       /* total: 0 is any */
+    uint64_t event_stream_idle_ns, event_stream_total_ns; /* likewise */
     bool sends_bearer;                        /* the caller's Authorization goes on to it */
     struct gw_credentials_config credentials; /* ours for it */
     struct gw_effect effect;                  /* of writes */

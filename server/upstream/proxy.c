@@ -74,6 +74,19 @@ void proxy_refuse(struct proxy *proxy, const char *problem, const char *detail, 
 
 /* --- the answer's body --- */
 
+/* The last byte of a known length is the end: nobody asks what comes behind it. */
+static void mirror_answer(struct proxy *proxy, const char *bytes, size_t len)
+{
+    if (proxy->mirror == NULL)
+        return;
+    gw_mirror_feed(proxy->mirror, bytes, len);
+    proxy->left_bytes -= (int64_t)len;
+    if (proxy->left_bytes == 0) {
+        gw_mirror_end(proxy->mirror, proxy->ex->record.upstream_status);
+        proxy->mirror = NULL;
+    }
+}
+
 static ssize_t read_answer(struct proxy *proxy, char *out, size_t capacity)
 {
     if (proxy->has_failed)
@@ -91,8 +104,8 @@ static ssize_t read_answer(struct proxy *proxy, char *out, size_t capacity)
     } else if (count == 0) {
         proxy_try_end(attempt);
         depart(proxy, true);
-    } else if (proxy->mirror != NULL) {
-        gw_mirror_feed(proxy->mirror, out, (size_t)count);
+    } else {
+        mirror_answer(proxy, out, (size_t)count);
     }
     return count;
 }
@@ -158,6 +171,17 @@ static void switch_protocols(struct proxy *proxy, const struct gw_http_answer_he
     gw_chain_response_set(proxy->ex);
 }
 
+/* Server-sent events (HTML standard, "text/event-stream"): its answer is not late, it lasts. */
+static bool is_event_stream(const struct gw_http_answer_head *head)
+{
+    const struct gw_str *type =
+        gw_field_find(head->fields, head->field_count, GW_STR("content-type"));
+
+    return type != NULL &&
+           gw_str_equal_nocase(gw_str_trim(gw_str_from(type->ptr, gw_str_find(*type, ';'))),
+                               GW_STR("text/event-stream"));
+}
+
 /* The answer that the caller gets. */
 static void accept(struct proxy *proxy, const struct gw_http_answer_head *head)
 {
@@ -165,6 +189,7 @@ static void accept(struct proxy *proxy, const struct gw_http_answer_head *head)
 
     ex->record.upstream_head_ns = gw_clock_monotonic_ns();
     ex->record.upstream_status = head->status;
+    proxy->left_bytes = head->body_bytes;
     if (head->status == 401 && proxy->backend->credentials != NULL) {
         refuse_unauthorised(proxy);
         return;
@@ -180,6 +205,9 @@ static void accept(struct proxy *proxy, const struct gw_http_answer_head *head)
         proxy_refuse(proxy, rc == -ENOMEM ? "overloaded" : "bad-gateway", NULL, 0);
         return;
     }
+    if (!head->is_complete && is_event_stream(head))
+        gw_http_call_prolong(proxy->current->call, proxy->backend->config->event_stream_idle_ns,
+                             proxy->backend->config->event_stream_total_ns);
     if (head->is_complete && head->body_bytes == 0)
         ex->response.body_bytes = head->declared_bytes; /* of HEAD and 304 */
     if (!take_whole(proxy, head)) {

@@ -40,6 +40,7 @@ struct proxy {
     uint64_t credentials_number;         /* of those that are shown; 0: none that change */
     struct gw_bulkhead_place place;
     struct gw_mirror *mirror;    /* or NULL */
+    int64_t left_bytes;          /* of an answer of known length; not above 0: not known */
     struct gw_str websocket_key; /* of our handshake; empty: none is asked for */
     size_t deadline_at; /* the field that tells the backend how long is left; SIZE_MAX: none */
     struct proxy_kept kept;

@@ -396,6 +396,8 @@ describe('cache', () => {
     for (const who of ['ann', 'bob']) await gw.get(at('own/item?x=1'), { headers: as(who) });
     assert.equal((await gw.post(at('own/item'), {}, { headers: as('cem') })).status, 200);
     for (const who of ['ann', 'bob']) assert.match((await gw.get(at('own/item?x=1'), { headers: as(who) })).headers['cache-status'], /fwd=miss/);
+    await gw.post(at('own/%69tem'), {}); // the same, spelt otherwise
+    assert.match((await gw.get(at('own/item?x=1'), { headers: as('ann') })).headers['cache-status'], /fwd=miss/);
     backend.answers.set('/own/item', (request) => ({ status: request.method === 'POST' ? 409 : 200, headers: { 'cache-control': 'max-age=60' } }));
     await gw.post(at('own/item'), {});
     assert.match((await gw.get(at('own/item?x=1'), { headers: as('ann') })).headers['cache-status'], /hit/);

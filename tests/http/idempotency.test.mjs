@@ -38,7 +38,8 @@ class Shop {
     const query = new URL(request.url, 'http://shop').searchParams;
     const key = request.headers['idempotency-key'];
     this.requests.push({ key, body, headers: request.headers });
-    const what = this.next ?? query.get('do') ?? 'create';
+    let what = this.next ?? query.get('do') ?? 'create';
+    if (what === 'die-once') [what, this.next] = ['die', undefined];
     if (what === 'refuse') return void response.writeHead(503, { 'retry-after': '1' }).end('busy');
     if (what === 'throttle') return void response.writeHead(429).end('slow down');
     if (what === 'fail') return void response.writeHead(500).end('oops');
@@ -508,6 +509,24 @@ describe('idempotency', () => {
     assert.equal(headers['idempotency-key'], undefined);
     await order(gw, '"mine"', { headers: { authorization: `Bearer ${gw.token({ sub: 'another' })}` } });
     assert.notEqual(shop.requests[1].headers['repeatability-request-id'], headers['repeatability-request-id']);
+  });
+
+  test('class A and a retry of the gateway: the caller sees one answer', async (t) => {
+    const { gw, shop } = await start(t, { effects: { class: 'A' }, backend: { retry: { attempts: 3, on: ['reset'], budget: 100 } } });
+    shop.next = 'die-once';
+    const first = await order(gw, '"again"');
+    assert.equal(first.status, 201);
+    assert.equal(shop.requests.length, 2);
+    assert.equal(shop.effects.size, 1);
+    assert.deepEqual((await order(gw, '"again"')).bytes, first.bytes);
+  });
+
+  test('class D is not retried, nor is a request without a key', async (t) => {
+    const { gw, shop } = await start(t, { backend: { retry: { attempts: 3, on: ['reset'], budget: 100 } } });
+    shop.next = 'die';
+    assert.equal((await order(gw, '"once"')).status, 502);
+    assert.equal((await order(gw, undefined)).status, 502);
+    assert.equal(shop.requests.length, 2);
   });
 
   test('it is counted', async (t) => {

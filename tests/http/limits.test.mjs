@@ -29,7 +29,7 @@ function leftOf(answer, name) {
   return { r: Number(found[1]), t: Number(found[2]) };
 }
 
-describe('plans of several limits', () => {
+describe('plans of several limits', { concurrency: 3 }, () => {
   test('all are told, the one that refuses is named, and a refusal charges none', async (t) => {
     const limits = {
       second: { limit: 100, window: '1s', burst: 50 },
@@ -134,7 +134,7 @@ describe('plans of several limits', () => {
   });
 });
 
-describe('what is under way', () => {
+describe('what is under way', { concurrency: 3 }, () => {
   const slots = { slots: { concurrent: 4, slot_ttl: '2s' } };
   const slow = (ms) => peerPath(`slow?ms=${ms}`);
 

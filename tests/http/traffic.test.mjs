@@ -188,7 +188,8 @@ describe('mirrors', () => {
     const compared = (result) => metric(gw, 'millgate_backend_mirrored_total', `result="${result}"`);
     assert.equal((await gw.get(peerPath('stream?bytes=3000'))).bytes.length, 3000);
     assert.equal((await gw.get(peerPath('stream?bytes=50000&framing=chunked'))).bytes.length, 50_000);
-    await eventually(async () => (await compared('same')) === 2, 'two are the same');
+    assert.equal((await gw.get(peerPath('drip?bytes=9&ms=20'))).bytes.length, 9);
+    await eventually(async () => (await compared('same')) === 3, 'three are the same');
     assert.equal((await gw.get(peerPath('whoami'))).status, 200);
     await eventually(async () => (await compared('other-body')) === 1, 'one has another body');
     shadow.failsWith = 500;

@@ -2,7 +2,10 @@
 // connection, and returns when its answer is written.
 
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
+
+/** A pause that does not keep the process: who asked may have left long ago. */
+const sleep = (ms) => setTimeout(ms, undefined, { ref: false });
 
 const PIECE = Buffer.alloc(64 * 1024, '0123456789abcdef');
 

@@ -24,7 +24,10 @@ static const struct gw_option key_options[] = {
 static const struct gw_filter_type token = {.name = "token", .options = token_options};
 static const struct gw_filter_type key = {.name = "key", .options = key_options};
 static const struct gw_filter_type judge = {.name = "authorise"};
-static const struct gw_filter_type *const filters[] = {&token, &key, &judge, NULL};
+static const struct gw_filter_type headers = {.name = "headers"};
+static const struct gw_filter_type cache = {.name = "cache"};
+static const struct gw_filter_type *const filters[] = {&token,   &key,   &judge,
+                                                       &headers, &cache, NULL};
 
 /* --- one configuration with one contract ------------------------------------------------------ */
 
@@ -78,6 +81,12 @@ static const struct {
      "3:11: error: the policy authorise is not in the chain, so nothing would keep GET "
      "/system/erp/v1/a from anybody\n"},
     {"[authorise]", "", "[]", ", x-millgate: {authorize: ['true']}", ""},
+    {"[token, authorise, headers, cache]", "", "[{corporate: []}]", "", ""},
+    {"[cache, token, authorise]", "", "[{corporate: []}]", "",
+     "3:26: error: the policy cache must stand behind authorise: it would give answers to "
+     "others\n"},
+    {"[cache, headers]", "", "[]", "",
+     "3:19: error: the policy cache must stand behind headers: it would give answers to others\n"},
     {"[]", "issuers: {a: {}, b: {}}\napi_keys: {b: {}}", "[]", "",
      "5:15: error: the name \"b\" stands in issuers, too: a contract that uses it could mean "
      "either\n"},
