@@ -415,6 +415,7 @@ static struct gw_connection *open_connection(struct gw_listener *listener,
     connection->mhd = mhd;
     connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     const struct sockaddr *address = listener->acceptor.told;
+    connection->is_told = address != NULL;
     if (address == NULL)
         address = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
     socklen_t address_len = address->sa_family == AF_INET6  ? sizeof(struct sockaddr_in6)

@@ -55,6 +55,7 @@ struct gw_connection {
     struct gw_tls_connection tls;
     void *tls_session;                   /* the library's */
     struct gw_str certificate;           /* the client's, DER, verified; ours to free */
+    bool is_told;                        /* `peer` is by a PROXY header */
     bool has_certificate;                /* it has been looked for */
     const char *target;                  /* where the target lay in the library's buffer */
     struct gw_connection_tunnel *tunnel; /* in that phase; else NULL */

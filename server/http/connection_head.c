@@ -2,6 +2,8 @@
 #include "server/http/connection.h"
 #include "server/http/request_head.h"
 #include "server/http/websocket.h"
+#include "server/net/address.h"
+#include "server/net/cidr.h"
 
 #define MIN_ANSWER_HEAD 1024
 #define POOL_RECORD_BYTES 64 /* of libmicrohttpd, for a field */
@@ -55,14 +57,25 @@ static bool leaves_room(const struct gw_connection *connection)
 
 /* Behind proxies the peer is who they say. Without memory it stays the proxy: limits then count for
  * it, which is on the safe side. */
+/* Whom a PROXY header names has written the fields, whoever passed the bytes on. */
+static bool may_forward(const struct gw_connection *connection)
+{
+    const struct gw_listener_trust *trust = &connection->listener->trust;
+    struct gw_address told;
+
+    if (!connection->is_told)
+        return gw_connection_is_from_proxy(connection);
+    return gw_address_parse(gw_str_of(connection->peer), &told) == 0 &&
+           gw_cidr_any_has(trust->proxies, trust->proxy_count, &told.any);
+}
+
 static void read_client_address(struct gw_connection *connection)
 {
     const struct gw_listener_trust *trust = &connection->listener->trust;
     struct gw_exchange *ex = connection->ex;
     char text[GW_CLIENT_ADDRESS_BYTES];
 
-    if (trust->client_address == GW_CLIENT_ADDRESS_PEER ||
-        !gw_connection_is_from_proxy(connection) ||
+    if (trust->client_address == GW_CLIENT_ADDRESS_PEER || !may_forward(connection) ||
         !gw_client_address_find(&ex->request, trust->client_address, trust->proxies,
                                 trust->proxy_count, text))
         return;

@@ -229,6 +229,13 @@ describe('who may tell', () => {
     }
   });
 
+  test('X-Forwarded-For counts from a trusted proxy only, not from whom the header names', async (t) => {
+    const gw = await startGateway(t, { config: { listeners: [{ ...behind, client_address: 'x-forwarded-for' }] } });
+    const fields = 'X-Forwarded-For: 203.0.113.9\r\n';
+    for (const [header, peer] of [[v1('192.0.2.7'), '192.0.2.7'], [v1('127.0.0.1'), '203.0.113.9'], [local, '203.0.113.9']])
+      assert.equal(await peerOf(gw, await ask(gw, header, { fields })), peer);
+  });
+
   test('limits are those of the address that is told', async (t) => {
     const limits = { own: { limit: 2, window: '1h', mode: 'exact', scope: 'ip' } };
     const gw = await startGateway(t, {
