@@ -10,6 +10,7 @@
 #include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/filter/worker_share.h"
+#include "server/json/shared.h"
 #include "server/net/loop.h"
 #include "server/observe/metrics.h"
 
@@ -326,7 +327,7 @@ static void destroy(struct gw_worker_share *share)
 
     token_cache_destroy(introspection->active);
     token_cache_destroy(introspection->inactive);
-    json_decref((json_t *)introspection->config.options);
+    gw_json_shared_release(introspection->config.options);
     free((char *)introspection->config.name.ptr);
     introspect_config_finish(&introspection->config);
     free(introspection);
@@ -340,7 +341,7 @@ static int copy_config(struct introspection *introspection, const struct introsp
     int rc = introspect_config_init(&introspection->config, gw_str_from(name, config->name.len),
                                     config->options, &unused);
 
-    json_incref((json_t *)config->options);
+    (void)gw_json_shared_hold(config->options);
     return name == NULL ? -ENOMEM : rc;
 }
 

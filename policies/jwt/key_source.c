@@ -7,6 +7,7 @@
 #include "policies/jwt/key_source_private.h"
 #include "server/core/clock.h"
 #include "server/core/log.h"
+#include "server/json/shared.h"
 #include "server/observe/metrics.h"
 
 #define FIRST_RETRY_NS GW_NS_PER_SECOND
@@ -346,7 +347,7 @@ static void destroy(struct gw_worker_share *share)
 
     key_fetch_finish(&source->fetch);
     gw_jwk_set_destroy(source->set);
-    json_decref((json_t *)source->config.options);
+    gw_json_shared_release(source->config.options);
     free((char *)source->config.name.ptr);
     free(source);
 }
@@ -377,7 +378,7 @@ static struct gw_worker_share *create(const void *wanted, struct gw_worker *work
     memcpy(name, config->name.ptr, config->name.len);
     source->config = *config;
     source->config.name = gw_str_from(name, config->name.len);
-    json_incref((json_t *)config->options);
+    (void)gw_json_shared_hold(config->options);
     gw_list_init(&source->waiters);
     key_metrics_init(&source->metrics, worker, config->name);
     key_fetch_init(&source->fetch, &source->config.place, worker, on_fetched);

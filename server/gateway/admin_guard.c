@@ -9,6 +9,7 @@
 #include "server/gateway/security.h"
 #include "server/gateway/server_state.h"
 #include "server/http/problem.h"
+#include "server/json/shared.h"
 
 /* Who is calling, and may they: the policies that decide it, in this order. */
 static const char *const guarding[GW_ADMIN_GUARD_LINKS] = {"jwt", GW_AUTHORISE_POLICY};
@@ -107,7 +108,7 @@ static void destroy(struct gw_admin_guard *guard)
 {
     for (size_t i = 0; i < guard->chain.count; i++) {
         guard->chain.links[i].type->destroy(guard->chain.links[i].self);
-        json_decref(guard->options[i]);
+        gw_json_shared_release(guard->options[i]);
     }
     gw_arena_finish(&guard->arena);
     free(guard);
@@ -204,7 +205,7 @@ static int make_chain(struct gw_admin_guard *guard, struct gw_error *error)
         int rc = policy->type->create(policy->options, &self, error);
         if (rc != 0)
             return gw_error_prefix(error, rc, "admin");
-        guard->options[i] = json_incref(policy->options);
+        guard->options[i] = gw_json_shared_hold(policy->options);
         guard->chain.links[guard->chain.count++] = (struct gw_chain_link){policy->type, self};
     }
     return 0;

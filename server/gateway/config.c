@@ -8,6 +8,7 @@
 #include "server/filter/filter.h"
 #include "server/gateway/config_private.h"
 #include "server/gateway/config_tables.h"
+#include "server/json/shared.h"
 
 #define ARENA_BLOCK_BYTES (16u << 10)
 #define ARENA_MAX_BYTES (64u << 20)
@@ -131,8 +132,8 @@ void gw_config_destroy(struct gw_config *config)
 {
     if (config == NULL)
         return;
-    json_decref(config->chain);
-    json_decref(config->checked);
+    gw_json_shared_release(config->chain);
+    gw_json_shared_release(config->checked);
     gw_document_destroy(config->document);
     gw_arena_finish(&config->arena);
     free(config);

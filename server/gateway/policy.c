@@ -3,13 +3,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "server/json/shared.h"
+
 static void release(struct gw_policy *policy)
 {
     if (atomic_fetch_sub_explicit(&policy->references, 1, memory_order_acq_rel) != 1)
         return;
     if (policy->type->destroy != NULL)
         policy->type->destroy(policy->self);
-    json_decref(policy->options);
+    gw_json_shared_release(policy->options);
     free(policy);
 }
 
@@ -54,11 +56,11 @@ static struct gw_policy *create(const struct gw_config_policy *wanted, struct gw
         return NULL;
     }
     policy->type = wanted->type;
-    policy->options = json_incref((json_t *)wanted->options);
+    policy->options = gw_json_shared_hold(wanted->options);
     atomic_init(&policy->references, 1);
     if (wanted->type->create != NULL &&
         wanted->type->create(policy->options, &policy->self, error) != 0) {
-        json_decref(policy->options);
+        gw_json_shared_release(policy->options);
         free(policy);
         return NULL;
     }
