@@ -62,8 +62,9 @@ static struct gw_str print_claims(struct gw_exchange *ex, const struct gw_x509 *
     gw_buf_append_text(&buf, "\",\"cnf\":{\"x5t#S256\":\"");
     gw_buf_append(&buf, thumbprint, sizeof(thumbprint));
     gw_buf_append_text(&buf, "\"}}");
-    struct gw_str claims =
-        buf.has_failed ? (struct gw_str){0} : gw_arena_copy(&ex->arena, gw_buf_str(&buf));
+    struct gw_str claims = {0};
+    if (!buf.has_failed)
+        claims = gw_arena_copy(&ex->arena, gw_buf_str(&buf));
     gw_buf_finish(&buf);
     return claims;
 }

@@ -132,6 +132,7 @@ static bool read_key(struct options *options)
     options->key_len = fread(options->key, 1, sizeof(options->key), file);
     if (options->key_len > 0 && options->key[options->key_len - 1] == '\n')
         options->key_len--;
+    /* cppcheck-suppress resourceLeak ; its scope closes it */
     return options->key_len > 0 && options->key_len < sizeof(options->key);
 }
 

@@ -69,8 +69,8 @@ struct gw_server {
     struct gw_private_redis *private_redis; /* NULL: one is configured */
     struct gw_redis_setup redis_setup;
     char instance[2 * GW_INSTANCE_BYTES + 1]; /* names this process in the fleet */
-    struct gw_redis_access redis; /* the main thread's own connection */
-    struct gw_records *records;   /* keys, revocations, consumers */
+    struct gw_redis_access redis;             /* the main thread's own connection */
+    struct gw_records *records;               /* keys, revocations, consumers */
 
     struct gw_worker main_worker; /* what policies see when they run for the admin listener */
     struct gw_admin *admin;

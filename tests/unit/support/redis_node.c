@@ -6,8 +6,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <dirent.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,8 +14,9 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include "tests/unit/support/leftovers.h"
 
 #define ROUNDS 1000 /* of 20 ms */
 
@@ -76,12 +75,7 @@ void redis_node_start(struct redis_node *node, const char *lines, int is_sentine
 
 void redis_node_kill(struct redis_node *node)
 {
-    if (node->pid <= 0)
-        return;
-    kill(node->pid, SIGKILL);
-    while (waitpid(node->pid, NULL, 0) < 0 && errno == EINTR)
-        continue;
-    node->pid = 0;
+    leftovers_kill(&node->pid);
 }
 
 void redis_node_signal(struct redis_node *node, int number)
@@ -90,30 +84,10 @@ void redis_node_signal(struct redis_node *node, int number)
     kill(node->pid, number);
 }
 
-static void remove_tree(const char *path)
-{
-    char inner[512];
-    struct dirent *entry;
-    DIR *folder = opendir(path);
-
-    while (folder != NULL && (entry = readdir(folder)) != NULL) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        snprintf(inner, sizeof(inner), "%s/%s", path, entry->d_name);
-        if (unlink(inner) != 0)
-            remove_tree(inner);
-    }
-    if (folder != NULL)
-        closedir(folder);
-    rmdir(path);
-}
-
 void redis_node_finish(struct redis_node *node)
 {
     redis_node_kill(node);
-    if (node->folder[0] != '\0')
-        remove_tree(node->folder);
-    node->folder[0] = '\0';
+    leftovers_remove(node->folder);
 }
 
 void redis_node_ask(const struct redis_node *node, const char *line, char *out, size_t capacity)

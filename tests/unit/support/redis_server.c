@@ -6,8 +6,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,8 +16,9 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include "tests/unit/support/leftovers.h"
 
 #define MAX_OPTIONS 32
 #define START_ROUNDS 1000 /* of 10 ms */
@@ -90,12 +89,7 @@ void redis_server_start(struct redis_server *server, const char *const *options)
 
 void redis_server_kill(struct redis_server *server)
 {
-    if (server->pid <= 0)
-        return;
-    kill(server->pid, SIGKILL);
-    while (waitpid(server->pid, NULL, 0) < 0 && errno == EINTR)
-        continue;
-    server->pid = 0;
+    leftovers_kill(&server->pid);
 }
 
 void redis_server_signal(struct redis_server *server, int number)
@@ -104,30 +98,10 @@ void redis_server_signal(struct redis_server *server, int number)
     kill(server->pid, number);
 }
 
-static void remove_tree(const char *path)
-{
-    char inner[512];
-    struct dirent *entry;
-    DIR *folder = opendir(path);
-
-    while (folder != NULL && (entry = readdir(folder)) != NULL) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        snprintf(inner, sizeof(inner), "%s/%s", path, entry->d_name);
-        if (unlink(inner) != 0)
-            remove_tree(inner);
-    }
-    if (folder != NULL)
-        closedir(folder);
-    rmdir(path);
-}
-
 void redis_server_stop(struct redis_server *server)
 {
     redis_server_kill(server);
-    if (server->folder[0] != '\0')
-        remove_tree(server->folder);
-    server->folder[0] = '\0';
+    leftovers_remove(server->folder);
 }
 
 void redis_server_ask(const struct redis_server *server, const char *line, char *out,

@@ -87,7 +87,7 @@ static enum dpop_verdict judge(const char *header, const char *payload)
 
 static const char *header_with(const char *typ, const char *alg, const char *key)
 {
-    static char header[4096];
+    static char header[4352]; /* room for all that stands around the key */
 
     snprintf(header, sizeof(header), "{\"typ\":\"%s\",\"alg\":\"%s\",\"jwk\":%s}", typ, alg, key);
     return header;

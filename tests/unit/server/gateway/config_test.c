@@ -276,9 +276,10 @@ static void a_policy_s_reason_gets_its_line(void **state)
 
 static void redis_kinds(void **state)
 {
-    struct gw_config *config = load_good("listeners: [{address: 127.0.0.1:0}]\nissuers: {a: {url: x}}\n"
-                                         "redis: {sentinels: ['s1.example:26379', '[::1]:26380'], "
-                                         "master: mill, sentinel_password: shh, database: 3}\n");
+    struct gw_config *config =
+        load_good("listeners: [{address: 127.0.0.1:0}]\nissuers: {a: {url: x}}\n"
+                  "redis: {sentinels: ['s1.example:26379', '[::1]:26380'], "
+                  "master: mill, sentinel_password: shh, database: 3}\n");
 
     (void)state;
     assert_int_equal(config->redis.kind, GW_REDIS_SENTINEL);

@@ -81,8 +81,8 @@ static void await(const struct outcome *outcome)
     assert_int_equal(outcome->ends, 1);
 }
 
-#define PATIENT_NS (4 * GW_NS_PER_SECOND) /* the machine may be busy; below the client's stall_ns \
-                                           */
+/* The machine may be busy; below the client's stall_ns. */
+#define PATIENT_NS (4 * GW_NS_PER_SECOND)
 
 static void create_writer(unsigned min_replicas, uint64_t replica_ns)
 {
