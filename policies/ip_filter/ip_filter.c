@@ -80,7 +80,7 @@ static int read_networks(struct networks *networks, const json_t *texts, const c
 
 static int read_rule(struct rule *rule, size_t index, const json_t *config, struct gw_error *error)
 {
-    char where[32];
+    char where[48];
 
     rule->namespaces = json_object_get(config, "namespaces");
     snprintf(where, sizeof(where), "/rules/%zu/allow", index);
