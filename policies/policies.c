@@ -11,6 +11,7 @@
 #include "policies/cors/cors.h"
 #include "policies/headers/headers.h"
 #include "policies/idempotency/idempotency.h"
+#include "policies/ip_filter/ip_filter.h"
 #include "policies/jwt/jwt.h"
 #include "policies/rate_limit/rate_limit.h"
 #include "policies/schema/schema.h"
@@ -21,6 +22,7 @@
 const struct gw_filter_type *const gw_policies[] = {
     &gw_compression,        //
     &gw_security_headers,   //
+    &gw_ip_filter,          //
     &gw_body_limit,         //
     &gw_cors,               //
     &gw_jwt,                //

@@ -7,7 +7,9 @@
 #include "server/contract/operation.h"
 #include "server/core/clock.h"
 #include "server/core/map.h"
+#include "server/crypto/api_key.h"
 #include "server/filter/worker.h"
+#include "server/http/identity_fields.h"
 #include "server/observe/metrics.h"
 
 #define MAX_SCHEMES 64
@@ -135,6 +137,23 @@ static enum gw_verdict judge(const struct api_key *self, struct gw_exchange *ex,
     return identify(ex, scheme, &known);
 }
 
+/* A key of ours that the operation does not ask for proves nothing here, and is not for its backend
+ * either, which could call others with it. What a backend itself takes for a key passes. */
+static void drop_strays(const struct api_key *self, struct gw_exchange *ex)
+{
+    for (size_t i = 0; i < self->scheme_count; i++) {
+        const struct gw_str header = self->schemes[i].header;
+        bool is_ours = false;
+        for (size_t k = 0; k < ex->request.field_count && !is_ours; k++) {
+            const struct gw_field *field = &ex->request.fields[k];
+            is_ours = gw_field_is_alike(field->name, header) &&
+                      gw_str_has_prefix(gw_str_trim(field->value), GW_STR(GW_API_KEY_PREFIX));
+        }
+        if (is_ours)
+            gw_request_remove_field(ex, header);
+    }
+}
+
 static enum gw_verdict api_key_on_request(void *own, struct gw_exchange *ex)
 {
     const struct api_key *self = own;
@@ -157,6 +176,8 @@ static enum gw_verdict api_key_on_request(void *own, struct gw_exchange *ex)
             verdict = judge(self, ex, scheme);
         }
     }
+    if (verdict == GW_NEXT)
+        drop_strays(self, ex);
     return verdict;
 }
 

@@ -53,28 +53,44 @@ static enum gw_verdict ask_rules(struct gw_exchange *ex)
     return GW_NEXT;
 }
 
-/* What operations have set for the caller comes before what its credential says. */
-static enum gw_verdict ask_consumer(struct gw_exchange *ex)
+/* What operations have set for a caller comes before what its credential says. */
+static enum gw_verdict ask_consumer(struct gw_exchange *ex, const struct gw_identity *credential,
+                                    bool is_caller)
 {
     struct consumer consumer;
 
     if (consumer_find(ex->worker == NULL ? NULL : ex->worker->records, &ex->arena,
-                      ex->identity.consumer, &consumer) != 0)
+                      credential->consumer, &consumer) != 0)
         return gw_exchange_reject(ex, "overloaded", NULL, 0);
     if (consumer.is_disabled) {
         count(ex, &refused_disabled);
         return gw_exchange_reject(ex, "forbidden", "This consumer is disabled.", 0);
     }
-    if (consumer.plan.len > 0)
+    if (is_caller && consumer.plan.len > 0)
         ex->identity.plan = consumer.plan;
     return GW_NEXT;
+}
+
+/* All whose credentials the request stands on, not only the one who counts as the caller. */
+static enum gw_verdict ask_consumers(struct gw_exchange *ex,
+                                     const struct authorise_decision *decision)
+{
+    const struct gw_security_alternative *alternative = decision->alternative;
+    enum gw_verdict verdict = GW_NEXT;
+
+    for (size_t i = 0; i < alternative->scheme_count && verdict == GW_NEXT; i++) {
+        const struct gw_identity *credential =
+            authorise_find(&alternative->schemes[i], ex->credentials, ex->credential_count);
+        verdict = ask_consumer(ex, credential, credential == decision->identity);
+    }
+    return verdict;
 }
 
 static enum gw_verdict allow(struct gw_exchange *ex, const struct authorise_decision *decision)
 {
     ex->identity = *decision->identity;
     ex->identity.expires_at_s = decision->expires_at_s;
-    enum gw_verdict verdict = ask_consumer(ex);
+    enum gw_verdict verdict = ask_consumers(ex, decision);
     return verdict == GW_NEXT ? ask_rules(ex) : verdict;
 }
 

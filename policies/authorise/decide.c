@@ -16,11 +16,12 @@ struct caller {
     size_t count;
 };
 
-static const struct gw_identity *find(const struct caller *caller,
-                                      const struct gw_security_scheme *scheme)
+const struct gw_identity *authorise_find(const struct gw_security_scheme *scheme,
+                                         const struct gw_identity *credentials,
+                                         size_t credential_count)
 {
-    for (size_t i = 0; i < caller->count; i++) {
-        const struct gw_identity *credential = &caller->credentials[i];
+    for (size_t i = 0; i < credential_count; i++) {
+        const struct gw_identity *credential = &credentials[i];
         if (scheme->name.len > 0 && gw_str_equal(credential->issuer, scheme->name))
             return credential;
     }
@@ -41,12 +42,13 @@ static bool has_all_scopes(const struct gw_identity *credential,
 static struct authorise_decision judge(const struct gw_security_alternative *alternative,
                                        const struct caller *caller)
 {
-    struct authorise_decision decision = {.outcome = AUTHORISE_ALLOWED};
+    struct authorise_decision decision = {.outcome = AUTHORISE_ALLOWED, .alternative = alternative};
     bool has_token = false;
 
     for (size_t i = 0; i < alternative->scheme_count; i++) {
         const struct gw_security_scheme *scheme = &alternative->schemes[i];
-        const struct gw_identity *credential = find(caller, scheme);
+        const struct gw_identity *credential =
+            authorise_find(scheme, caller->credentials, caller->count);
         if (credential == NULL)
             return (struct authorise_decision){.outcome = AUTHORISE_UNPROVED};
         if (decision.outcome == AUTHORISE_ALLOWED && !has_all_scopes(credential, scheme)) {

@@ -17,7 +17,8 @@ enum authorise_outcome {
 struct authorise_decision {
     enum authorise_outcome outcome;
     const struct gw_identity
-        *identity;         /* ALLOWED: who counts as the caller, a token's owner first */
+        *identity; /* ALLOWED: who counts as the caller, a token's owner first */
+    const struct gw_security_alternative *alternative; /* ALLOWED: the one that holds */
     uint64_t expires_at_s; /* ALLOWED: when the first of the credentials ends; 0: never */
     const struct gw_security_scheme *scheme; /* SCOPE: whose scopes */
     const struct gw_identity *lacking;       /* SCOPE: the credential that lacks one */
@@ -28,6 +29,11 @@ struct authorise_decision {
 struct authorise_decision authorise_decide(const struct gw_operation *operation,
                                            const struct gw_identity *credentials,
                                            size_t credential_count);
+
+/* The credential for a scheme, or NULL. */
+const struct gw_identity *authorise_find(const struct gw_security_scheme *scheme,
+                                         const struct gw_identity *credentials,
+                                         size_t credential_count);
 
 /* Does the credential have the scope? */
 bool authorise_has_scope(const struct gw_identity *credential, struct gw_str scope);

@@ -413,13 +413,19 @@ static bool is_unsafe(enum gw_method method)
     return method != GW_METHOD_GET && method != GW_METHOD_HEAD && method != GW_METHOD_OPTIONS;
 }
 
+/* Unless the backend said that it did nothing. After a failure nobody knows. */
+static bool may_have_changed(const struct gw_exchange *ex)
+{
+    return ex->record.upstream_start_ns > 0 &&
+           (ex->response.status < 400 || ex->response.status >= 500);
+}
+
 static enum gw_verdict cache_on_response(void *self, struct gw_exchange *ex)
 {
     struct cache *cache = self;
 
     if (!may_be_kept(ex)) {
-        if (ex->api->keeps_answers && is_unsafe(ex->request.method) && ex->response.status >= 200 &&
-            ex->response.status < 400)
+        if (ex->api->keeps_answers && is_unsafe(ex->request.method) && may_have_changed(ex))
             invalidate(cache, ex);
         return GW_NEXT;
     }

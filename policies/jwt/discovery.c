@@ -153,6 +153,10 @@ int discovery_read(struct gw_arena *arena, struct gw_str text, struct gw_str iss
         return gw_error_set(error, -EINVAL, "the metadata is of another issuer");
     if (!read_member(&tape, GW_STR("jwks_uri"), &uri))
         return gw_error_set(error, -EINVAL, "the metadata has no jwks_uri");
+    /* A metadata document must not point the gateway at what listens on its own machine. */
+    if (gw_str_has_prefix_nocase(issuer, GW_STR("https://")) &&
+        !gw_str_has_prefix_nocase(uri, GW_STR("https://")))
+        return gw_error_set(error, -EINVAL, "jwks_uri is not https, as its issuer is");
     *out_jwks_uri = uri;
     return 0;
 }

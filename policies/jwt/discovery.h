@@ -41,7 +41,8 @@ int discovery_url(struct gw_arena *arena, struct gw_str issuer, enum discovery_f
                   struct gw_str *out_url);
 
 /* The jwks_uri of a metadata document, in the arena or the text. Refused if it is not a JSON
- * object, a name stands twice, or its issuer is not exactly the one asked (RFC 8414, section 3.3).
+ * object, a name stands twice, its issuer is not exactly the one asked (RFC 8414, section 3.3), or
+ * an https issuer names keys that are not at https.
  * -EINVAL with a reason, or -ENOMEM. */
 GW_MUST_CHECK
 int discovery_read(struct gw_arena *arena, struct gw_str text, struct gw_str issuer,

@@ -57,9 +57,10 @@ enum jose_verdict revocation_judge(const struct gw_record_set *records, struct g
 
     if (records == NULL || gw_record_set_count(records, KIND) == 0)
         return JOSE_OK;
-    if (jti.len > 0)
-        verdict = judge_by(&question, gw_arena_printf(arena, "revocation:jti:%.*s:%.*s",
-                                                      GW_STR_ARG(issuer), GW_STR_ARG(jti)));
+    if (jti.len > 0) {
+        const struct gw_str parts[] = {GW_STR("revocation:jti:"), issuer, GW_STR(":"), jti};
+        verdict = judge_by(&question, gw_arena_join(arena, parts, GW_COUNT_OF(parts)));
+    }
     if (verdict == JOSE_OK)
         verdict = judge_by(&question, gw_arena_printf(arena, "revocation:subject:%.*s:%.*s",
                                                       GW_STR_ARG(issuer), GW_STR_ARG(subject)));

@@ -99,6 +99,7 @@ bool grant_from_memory(struct grant *grant, bool *out_is_full)
         return true;
     }
     grant->is_granted = true;
+    pin(grant); /* another subject may have to be waited for, and this one be given back then */
     copy_told(grant, now_ns);
     if (!account->is_asking && lease_is_low(&account->lease, now_ns))
         (void)errand_ask_ahead(limiter, account);
@@ -280,6 +281,11 @@ void grant_locally(struct grant *grant, uint64_t wall_ns)
 
 /* --- undoing --- */
 
+void grant_close(struct grant *grant)
+{
+    unpin(grant);
+}
+
 void grant_undo(struct grant *grant)
 {
     struct limiter *limiter = grant->limiter;
@@ -290,12 +296,12 @@ void grant_undo(struct grant *grant)
         if (grant->want > grant->weight)
             grant->account->is_asking = false;
         gw_breaker_cancel(&limiter->breaker);
-        unpin(grant);
     } else if (grant->is_granted && grant->source == GRANT_REDIS) {
         errand_give_back(limiter, grant->group, grant->key, grant->weight, grant->debited_us);
     } else if (grant->is_granted && grant->source == GRANT_MEMORY) {
         lease_put_back(&grant->account->lease, grant->weight, limiter_now_ns(limiter));
     }
+    grant_close(grant);
     if (grant->slot != NULL) {
         slot_release(grant->slot, true);
         grant->slot = NULL;

@@ -38,5 +38,8 @@ bool grant_ask(struct grant *grant, struct take_args *args);
 /* Decides by the local share. */
 void grant_locally(struct grant *grant, uint64_t wall_ns);
 
+/* The question is decided: what was granted stays. */
+void grant_close(struct grant *grant);
+
 /* Another subject refused, or the client left: what this one took is given back. */
 void grant_undo(struct grant *grant);

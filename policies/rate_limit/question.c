@@ -84,6 +84,7 @@ static enum gw_verdict admit(struct question *question)
 {
     for (size_t i = 0; i < question->plan->group_count; i++) {
         struct grant *grant = question->grants[i];
+        grant_close(grant);
         if (grant->slot == NULL)
             continue;
         if (gw_arena_defer(&question->ex->arena, on_exchange_end, grant->slot) != 0) {

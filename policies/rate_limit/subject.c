@@ -86,7 +86,8 @@ static struct gw_str claim_text(struct gw_exchange *ex, struct gw_str name)
 
     if (value.len == 0)
         return GW_STR("");
-    return gw_arena_printf(&ex->arena, "%.*s=%.*s", GW_STR_ARG(name), GW_STR_ARG(value));
+    const struct gw_str parts[] = {name, GW_STR("="), value};
+    return gw_arena_join(&ex->arena, parts, GW_COUNT_OF(parts));
 }
 
 /* Who it is, and under which prefix: without a claim the consumer, without one the address. */

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define ARENA_POISONED 1
@@ -163,6 +164,24 @@ struct gw_str gw_arena_copy(struct gw_arena *arena, struct gw_str text)
         memcpy(copy, text.ptr, text.len);
     copy[text.len] = '\0';
     return gw_str_from(copy, text.len);
+}
+
+struct gw_str gw_arena_join(struct gw_arena *arena, const struct gw_str *parts, size_t count)
+{
+    size_t len = 0, at = 0;
+
+    for (size_t i = 0; i < count; i++)
+        len += parts[i].len;
+    char *text = gw_arena_alloc(arena, len + 1);
+    if (text == NULL)
+        return gw_str_from(NULL, 0);
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].len > 0)
+            memcpy(text + at, parts[i].ptr, parts[i].len);
+        at += parts[i].len;
+    }
+    text[len] = '\0';
+    return gw_str_from(text, len);
 }
 
 struct gw_str gw_arena_vprintf(struct gw_arena *arena, const char *format, va_list args)

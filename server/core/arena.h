@@ -45,6 +45,10 @@ void *gw_arena_calloc(struct gw_arena *arena, size_t count, size_t bytes);
 GW_MUST_CHECK
 struct gw_str gw_arena_copy(struct gw_arena *arena, struct gw_str text);
 
+/* Parts one behind the other, followed by a NUL. Unlike %.*s it does not end at a NUL within, so
+ * that no two of them become the same text. ptr NULL on failure. */
+struct gw_str gw_arena_join(struct gw_arena *arena, const struct gw_str *parts, size_t count);
+
 /* A printed string that ends in NUL; ptr is NULL on failure. */
 GW_MUST_CHECK GW_PRINTF(2, 3) struct gw_str
     gw_arena_printf(struct gw_arena *arena, const char *format, ...);

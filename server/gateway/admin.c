@@ -22,8 +22,8 @@ struct gw_admin {
     struct gw_server *server;
     struct gw_exchange_pool pool;
     struct gw_listener *listeners[2]; /* TCP, unix socket */
-    struct gw_admin_guard guard;
-    char *socket_path; /* as bound: a reload may name another */
+    struct gw_admin_guard *guard;     /* NULL: there was no memory for a new one */
+    char *socket_path;                /* as bound: a reload may name another */
 };
 
 static struct gw_admin *admin_of(const struct gw_exchange *ex)
@@ -70,7 +70,7 @@ static void route(struct gw_admin *admin, struct gw_exchange *ex)
         if (found->is_open || gw_admin_guard_is_local(ex))
             gw_admin_route_run(found, admin->server, ex);
         else
-            gw_admin_guard_authorise(&admin->guard, ex);
+            gw_admin_guard_authorise(admin->guard, ex);
         break;
     }
 }
@@ -80,9 +80,16 @@ static void begin(void *self, struct gw_exchange *ex)
     struct gw_admin *admin = self;
     const char *detail = NULL;
 
-    if (admin->pool.live_count == 1) /* just this one */
-        gw_admin_guard_refresh(&admin->guard);
-    const char *problem = gw_admin_guard_check(&admin->guard, ex, &detail);
+    /* Whoever is on the old one's way goes on there: nobody can keep a new one from coming. */
+    if (admin->guard == NULL || admin->guard->generation != admin->server->generation) {
+        gw_admin_guard_retire(admin->guard);
+        admin->guard = gw_admin_guard_create_anyway(admin->server, on_authorised);
+    }
+    if (admin->guard == NULL) {
+        gw_admin_refuse(ex, "overloaded", NULL);
+        return;
+    }
+    const char *problem = gw_admin_guard_check(admin->guard, ex, &detail);
 
     if (problem != NULL)
         gw_admin_refuse(ex, problem, detail);
@@ -169,7 +176,7 @@ int gw_admin_create(struct gw_server *server, struct gw_admin **out_admin, struc
         return gw_error_set(error, -ENOMEM, "out of memory");
     admin->server = server;
     gw_exchange_pool_init(&admin->pool, 2 * MAX_CONNECTIONS, 1024 * 1024);
-    int rc = gw_admin_guard_init(&admin->guard, server, on_authorised, error);
+    int rc = gw_admin_guard_create(server, on_authorised, &admin->guard, error);
     if (rc == 0)
         rc = open_listeners(admin, error);
     if (rc != 0) {
@@ -200,7 +207,7 @@ void gw_admin_destroy(struct gw_admin *admin)
     if (admin->socket_path != NULL)
         unlink(admin->socket_path);
     free(admin->socket_path);
-    gw_admin_guard_finish(&admin->guard);
+    gw_admin_guard_retire(admin->guard);
     gw_exchange_pool_finish(&admin->pool);
     free(admin);
 }

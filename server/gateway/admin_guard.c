@@ -103,6 +103,33 @@ const char *gw_admin_guard_check(const struct gw_admin_guard *guard, const struc
 
 /* --- who --- */
 
+static void destroy(struct gw_admin_guard *guard)
+{
+    for (size_t i = 0; i < guard->chain.count; i++) {
+        guard->chain.links[i].type->destroy(guard->chain.links[i].self);
+        json_decref(guard->options[i]);
+    }
+    gw_arena_finish(&guard->arena);
+    free(guard);
+}
+
+static void let_go(void *self)
+{
+    struct gw_admin_guard *guard = self;
+
+    if (--guard->users == 0 && guard->is_retired)
+        destroy(guard);
+}
+
+void gw_admin_guard_retire(struct gw_admin_guard *guard)
+{
+    if (guard == NULL)
+        return;
+    guard->is_retired = true;
+    if (guard->users == 0)
+        destroy(guard);
+}
+
 void gw_admin_guard_authorise(struct gw_admin_guard *guard, struct gw_exchange *ex)
 {
     if (guard->chain.count == 0) {
@@ -110,6 +137,12 @@ void gw_admin_guard_authorise(struct gw_admin_guard *guard, struct gw_exchange *
         gw_exchange_respond(ex);
         return;
     }
+    if (gw_arena_defer(&ex->arena, let_go, guard) != 0) {
+        gw_problem_set(ex, "overloaded", NULL);
+        gw_exchange_respond(ex);
+        return;
+    }
+    guard->users++;
     ex->operation = &guard->operation;
     gw_chain_run(&guard->chain, ex);
 }
@@ -177,14 +210,24 @@ static int make_chain(struct gw_admin_guard *guard, struct gw_error *error)
     return 0;
 }
 
-int gw_admin_guard_init(struct gw_admin_guard *guard, struct gw_server *server,
-                        void (*end)(struct gw_exchange *ex), struct gw_error *error)
+static struct gw_admin_guard *make_empty(struct gw_server *server,
+                                         void (*end)(struct gw_exchange *ex))
 {
-    const struct gw_config *config = server->current->config;
+    struct gw_admin_guard *guard = calloc(1, sizeof(*guard));
 
-    *guard = (struct gw_admin_guard){.server = server, .generation = server->generation};
-    gw_arena_init(&guard->arena, 1024, 64 * 1024);
+    if (guard == NULL)
+        return NULL;
+    guard->server = server;
+    guard->generation = server->generation;
     guard->chain.end = end;
+    gw_arena_init(&guard->arena, 1024, 64 * 1024);
+    return guard;
+}
+
+static int fill(struct gw_admin_guard *guard, struct gw_error *error)
+{
+    const struct gw_config *config = guard->server->current->config;
+
     if (config->admin.issuer_count == 0)
         return 0;
     int rc = make_chain(guard, error);
@@ -197,33 +240,28 @@ int gw_admin_guard_init(struct gw_admin_guard *guard, struct gw_server *server,
     return 0;
 }
 
-static void destroy_chain(struct gw_admin_guard *guard)
+int gw_admin_guard_create(struct gw_server *server, void (*end)(struct gw_exchange *ex),
+                          struct gw_admin_guard **out_guard, struct gw_error *error)
 {
-    for (size_t i = 0; i < guard->chain.count; i++) {
-        guard->chain.links[i].type->destroy(guard->chain.links[i].self);
-        json_decref(guard->options[i]);
+    struct gw_admin_guard *guard = make_empty(server, end);
+    int rc = guard == NULL ? gw_error_set(error, -ENOMEM, "out of memory") : fill(guard, error);
+
+    if (rc != 0) {
+        gw_admin_guard_retire(guard);
+        return rc;
     }
-    guard->chain.count = 0;
+    *out_guard = guard;
+    return 0;
 }
 
-void gw_admin_guard_refresh(struct gw_admin_guard *guard)
+struct gw_admin_guard *gw_admin_guard_create_anyway(struct gw_server *server,
+                                                    void (*end)(struct gw_exchange *ex))
 {
-    struct gw_server *server = guard->server;
-    void (*end)(struct gw_exchange *) = guard->chain.end;
+    struct gw_admin_guard *guard;
     struct gw_error error = {0};
 
-    if (guard->generation == server->generation)
-        return;
-    gw_admin_guard_finish(guard);
-    if (gw_admin_guard_init(guard, server, end, &error) != 0) {
-        gw_log_error("%s: changes need the unix socket", error.text);
-        destroy_chain(guard);
-    }
-}
-
-void gw_admin_guard_finish(struct gw_admin_guard *guard)
-{
-    destroy_chain(guard);
-    gw_arena_finish(&guard->arena);
-    *guard = (struct gw_admin_guard){0};
+    if (gw_admin_guard_create(server, end, &guard, &error) == 0)
+        return guard;
+    gw_log_error("%s: changes need the unix socket", error.text);
+    return make_empty(server, end);
 }

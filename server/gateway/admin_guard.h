@@ -15,15 +15,21 @@ struct gw_admin_guard {
     struct gw_operation operation;         /* what the policy is asked: the issuers and the scope */
     struct gw_arena arena;                 /* of what the operation points at */
     uint64_t generation;                   /* of the configuration that it was made from */
+    size_t users;                          /* exchanges that it was asked about */
+    bool is_retired;
 };
 
-/* `end` is called with every exchange whose token was accepted. */
+/* From the server's present configuration; for another one, make another. `end` is called with
+ * every exchange whose token was accepted. */
 GW_MUST_CHECK
-int gw_admin_guard_init(struct gw_admin_guard *guard, struct gw_server *server,
-                        void (*end)(struct gw_exchange *ex), struct gw_error *error);
-/* Takes over a reloaded configuration. Only while no exchange is on the guard's way. */
-void gw_admin_guard_refresh(struct gw_admin_guard *guard);
-void gw_admin_guard_finish(struct gw_admin_guard *guard);
+int gw_admin_guard_create(struct gw_server *server, void (*end)(struct gw_exchange *ex),
+                          struct gw_admin_guard **out_guard, struct gw_error *error);
+/* The same, but what cannot be made lets nobody in; NULL without memory. */
+GW_MUST_CHECK
+struct gw_admin_guard *gw_admin_guard_create_anyway(struct gw_server *server,
+                                                    void (*end)(struct gw_exchange *ex));
+/* It goes with the last exchange that it was asked about. NULL is safe. */
+void gw_admin_guard_retire(struct gw_admin_guard *guard);
 
 /* The rules that hold for every request: NULL, or the problem to refuse it with. */
 const char *gw_admin_guard_check(const struct gw_admin_guard *guard, const struct gw_exchange *ex,

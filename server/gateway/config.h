@@ -20,6 +20,7 @@
 #include "server/core/diagnostic.h"
 #include "server/core/log.h"
 #include "server/core/str.h"
+#include "server/http/client_address.h"
 #include "server/http/tls.h"
 #include "server/json/option.h"
 #include "server/upstream/backend.h"
@@ -59,9 +60,10 @@ struct gw_config_listener {
     size_t pool_bytes; /* memory of one connection */
     const struct gw_cidr *proxies;
     size_t proxy_count;
-    bool needs_proxy_header;          /* from those, and only they may come */
-    bool takes_client_cert;           /* RFC 9440, from those */
-    struct gw_str client_cert_ca_pem; /* verifies it; not given: the proxy did */
+    bool needs_proxy_header;                     /* from those, and only they may come */
+    enum gw_client_address_field client_address; /* as those say it */
+    bool takes_client_cert;                      /* RFC 9440, from those */
+    struct gw_str client_cert_ca_pem;            /* verifies it; not given: the proxy did */
 };
 
 struct gw_config_admin {

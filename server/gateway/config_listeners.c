@@ -95,6 +95,13 @@ static int fill_proxies(struct gw_config_loader *loader, const char *pointer, co
                            "set behind the prefix");
     }
     listener->proxies = proxies;
+    struct gw_str where_from = gw_config_text(checked, "client_address");
+    listener->client_address =
+        gw_str_equal(where_from, GW_STR("forwarded"))         ? GW_CLIENT_ADDRESS_FORWARDED
+        : gw_str_equal(where_from, GW_STR("x-forwarded-for")) ? GW_CLIENT_ADDRESS_X_FORWARDED_FOR
+                                                              : GW_CLIENT_ADDRESS_PEER;
+    if (listener->client_address != GW_CLIENT_ADDRESS_PEER && json_array_size(list) == 0)
+        gw_config_fail(loader, pointer, "client_address needs trusted_proxies");
     listener->takes_client_cert =
         json_is_true(json_object_get(checked, "client_certificate_header"));
     listener->needs_proxy_header =

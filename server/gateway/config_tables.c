@@ -107,6 +107,13 @@ static const struct gw_option listener_options[] = {
      .max = 256,
      .value = "[]",
      .help = "Addresses and networks (10.0.0.0/8) of the balancers whose word counts."},
+    {.name = "client_address",
+     .type = GW_ENUM,
+     .words = "connection forwarded x-forwarded-for",
+     .value = "connection",
+     .help = "Where the client's address stands: in the connection, or in what trusted proxies say "
+             "in Forwarded (RFC 7239) or X-Forwarded-For. They must write that field themselves, "
+             "or add to it at its end."},
     {.name = "proxy_protocol",
      .type = GW_ENUM,
      .words = "off v1_v2",

@@ -50,6 +50,7 @@ static int make_listener(const struct making *making, size_t index)
 
     trust->proxies = from->proxies;
     trust->proxy_count = from->proxy_count;
+    trust->client_address = from->client_address;
     trust->takes_client_cert = from->takes_client_cert;
     snprintf(pointer, sizeof(pointer), "/listeners/%zu/tls", index);
     int rc = make_tls(making, pointer, &from->tls, &trust->tls);

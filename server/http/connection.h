@@ -136,6 +136,7 @@ void gw_connection_open_tls(struct gw_connection *connection);
 void gw_connection_close_tls(struct gw_connection *connection);
 /* Sets the request's client certificate: that of the handshake, or else what a proxy that we trust
  * says of it (RFC 9440). NULL, or what is wrong with that. */
+bool gw_connection_is_from_proxy(const struct gw_connection *connection);
 const char *gw_connection_read_certificate(struct gw_connection *connection);
 extern const char gw_connection_bad_certificate[];
 

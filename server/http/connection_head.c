@@ -53,6 +53,24 @@ static bool leaves_room(const struct gw_connection *connection)
     return connection->head_bytes + reserve <= pool_bytes;
 }
 
+/* Behind proxies the peer is who they say. Without memory it stays the proxy: limits then count for
+ * it, which is on the safe side. */
+static void read_client_address(struct gw_connection *connection)
+{
+    const struct gw_listener_trust *trust = &connection->listener->trust;
+    struct gw_exchange *ex = connection->ex;
+    char text[GW_CLIENT_ADDRESS_BYTES];
+
+    if (trust->client_address == GW_CLIENT_ADDRESS_PEER ||
+        !gw_connection_is_from_proxy(connection) ||
+        !gw_client_address_find(&ex->request, trust->client_address, trust->proxies,
+                                trust->proxy_count, text))
+        return;
+    struct gw_str copy = gw_arena_copy(&ex->arena, gw_str_of(text));
+    if (copy.ptr != NULL)
+        ex->request.peer = copy;
+}
+
 const char *gw_connection_read_head(struct gw_connection *connection, const char *method,
                                     const char *version)
 {
@@ -89,6 +107,8 @@ const char *gw_connection_read_head(struct gw_connection *connection, const char
         flaw = gw_request_framing_flaw(request, connection->is_http_1_0);
     if (flaw == NULL)
         flaw = gw_connection_read_certificate(connection);
+    if (flaw == NULL)
+        read_client_address(connection);
     request->wants_websocket =
         flaw == NULL && !connection->is_http_1_0 && gw_websocket_is_asked(request);
     return flaw;

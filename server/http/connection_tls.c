@@ -88,7 +88,7 @@ static const char *read_field(struct gw_connection *connection)
     return NULL;
 }
 
-static bool is_from_proxy(const struct gw_connection *connection)
+bool gw_connection_is_from_proxy(const struct gw_connection *connection)
 {
     const struct gw_listener_trust *trust = &connection->listener->trust;
     const union MHD_ConnectionInfo *info =
@@ -104,7 +104,7 @@ const char *gw_connection_read_certificate(struct gw_connection *connection)
         return gw_connection_head_too_large;
     connection->ex->request.client_certificate = connection->certificate;
     if (connection->certificate.len > 0 || !connection->listener->trust.takes_client_cert ||
-        !is_from_proxy(connection))
+        !gw_connection_is_from_proxy(connection))
         return NULL;
     return read_field(connection);
 }

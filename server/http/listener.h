@@ -12,6 +12,7 @@
 
 #include "server/core/attr.h"
 #include "server/core/error.h"
+#include "server/http/client_address.h"
 #include "server/http/exchange.h"
 
 struct gw_cidr;
@@ -27,6 +28,7 @@ struct gw_listener_trust {
     struct gw_server_tls *tls;     /* NULL: plain HTTP */
     const struct gw_cidr *proxies; /* the balancers before us */
     size_t proxy_count;
+    enum gw_client_address_field client_address;   /* whose request it is, as they say */
     bool takes_client_cert;                        /* Client-Cert (RFC 9440), from the proxies */
     const struct gw_x509_trust *client_cert_trust; /* verifies what it says; NULL: the proxy did */
 };

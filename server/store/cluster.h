@@ -59,7 +59,7 @@ void gw_cluster_hurry(struct gw_cluster *cluster);
 void gw_cluster_flush(struct gw_cluster *cluster);
 /* Up: all slots are kept by nodes that are up. */
 enum gw_redis_state gw_cluster_get_state(const struct gw_cluster *cluster);
-void gw_cluster_add_stats(const struct gw_cluster *cluster, struct gw_redis_stats *stats);
+void gw_cluster_add_stats(const struct gw_cluster *cluster, struct gw_redis_stats *sum);
 /* Writes what is wrong to the front's reason. */
 void gw_cluster_explain(const struct gw_cluster *cluster);
 

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 
 import { eventually, peerPath, send, startGateway, suiteScope } from './support/harness.mjs';
+import { RawClient } from './support/raw_client.mjs';
 
 const SECRET = 'sesame-0123456789';
 
@@ -74,6 +75,20 @@ describe('admin', () => {
     const answer = await gw.admin('/reload', { method: 'POST', body: '{}', headers: { 'content-type': 'text/plain' } });
     assert.ok(answer.status >= 400 && answer.status < 500, String(answer.status));
     assert.ok((await gw.admin('/reload')).status >= 400, 'GET must not reload');
+  });
+
+  test('who is under way on the admin listener does not keep a change of its token from coming', async (t) => {
+    const gw = await startGateway(t);
+    assert.equal((await gw.admin('/config')).status, 200);
+    const slow = await RawClient.open(gw.adminPort);
+    t.after(() => slow.destroy());
+    slow.send('GET /healthz HTTP/1.1\r\nHost: localhost\r\n');
+    gw.rewriteConfig((config) => (config.admin.token.scope = 'another:scope'));
+    gw.process.kill('SIGHUP');
+    await eventually(() => /reloaded/.test(gw.stderr), 'the reload');
+    assert.equal((await gw.admin('/config')).status, 403);
+    slow.send('\r\n');
+    assert.equal((await slow.response()).status, 200);
   });
 
   test('what is not there is 404', async () => {

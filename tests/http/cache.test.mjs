@@ -401,6 +401,9 @@ describe('cache', () => {
     backend.answers.set('/own/item', (request) => ({ status: request.method === 'POST' ? 409 : 200, headers: { 'cache-control': 'max-age=60' } }));
     await gw.post(at('own/item'), {});
     assert.match((await gw.get(at('own/item?x=1'), { headers: as('ann') })).headers['cache-status'], /hit/);
+    backend.answers.set('/own/item', (request) => ({ status: request.method === 'POST' ? 500 : 200, headers: { 'cache-control': 'max-age=60' } }));
+    await gw.post(at('own/item'), {}); // nobody knows what came of it
+    assert.match((await gw.get(at('own/item?x=1'), { headers: as('ann') })).headers['cache-status'], /fwd=miss/);
   });
 
   test('while one asks, the others get what is a little stale', async () => {

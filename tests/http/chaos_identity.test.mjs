@@ -151,10 +151,12 @@ function sum(text, name) {
 
 async function becomesQuiet(gw) {
   const names = ['millgate_exchanges', 'millgate_connections', 'millgate_exchanges_suspended'];
+  let now;
   await eventually(async () => {
     const { text } = await send({ port: gw.adminPort, path: '/metrics' });
-    return names.every((name) => sum(text, name) === 0);
-  }, 'exchanges and connections end', 20_000);
+    now = names.map((name) => sum(text, name));
+    return now.every((value) => value === 0);
+  }, 'exchanges and connections end', 20_000).catch((error) => assert.fail(`${error.message}: ${names} are ${now}`));
 }
 
 function cpuTicks(pid) {
@@ -170,16 +172,15 @@ async function isIdle(gw) {
   assert.ok(seconds < (isSanitized ? 1 : 0.5), `${seconds} s of CPU in 2 s without a request`);
 }
 
+/** Each worker comes back in its own time; then every one of many must be served. */
 async function servesEverybody(chaos, random) {
   for (const kind of HONEST) {
+    let inRow = 0;
     await eventually(async () => {
       const answer = await chaos.ask(await chaos.make(kind, random, { what: 'mirror' }));
-      return answer?.status === 200;
-    }, `${kind} is served again`, 15_000);
-    for (let i = 0; i < 5; i++) {
-      const answer = await chaos.ask(await chaos.make(kind, random, { what: 'mirror' }));
-      assert.equal(answer?.status, 200, `${kind}: ${JSON.stringify(answer)}`);
-    }
+      inRow = answer?.status === 200 ? inRow + 1 : 0;
+      return inRow === 12;
+    }, `${kind} is served again`, 25_000);
   }
 }
 

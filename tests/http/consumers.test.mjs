@@ -25,10 +25,14 @@ describe('consumers', () => {
       assertProblem(await withKey(gw, key.key), 403);
       assert.equal((await gw.get(peerPath('mirror'))).status, 200); // somebody else
     }
+    // Where both are asked for, it is not enough that the one who counts as the caller is enabled.
+    const mixed = { path: peerPath('echo'), headers: { authorization: `Bearer ${one.token({ sub: 'ann' })}` } };
+    assertProblem(await withKey(one, key.key, mixed), 403);
     const [listed] = (await two.admin('/consumers')).json.items.filter(({ id }) => id === 'partners:acme');
     assert.deepEqual([listed.disabled, listed.note], [true, 'unpaid']);
     assert.equal((await change(two, 'DELETE', '/consumers/partners%3Aacme')).status, 204);
     for (const gw of [one, two]) await eventually(async () => (await withKey(gw, key.key)).status === 200, 'it opens again');
+    assert.equal((await withKey(one, key.key, mixed)).status, 200);
     // The admin listener asks the same.
     await change(one, 'POST', '/consumers/dev:tester', { disabled: true });
     await eventually(async () => (await two.admin('/config')).status === 403, 'refused as administrator');

@@ -50,6 +50,17 @@ describe('API keys', () => {
     twice.destroy();
   });
 
+  test('one that is not asked for does not go upstream either; what is no key of ours does', async () => {
+    const shown = async (field, value) => {
+      const answer = await send({ port: gw.port, path: peerPath('items/latest'), headers: { ...gw.bearer, [field]: value } });
+      assert.equal(answer.status, 200, answer.text);
+      return answer.json.headers.filter(([name]) => /^x.api.key$/.test(name)).map(([, value]) => value);
+    };
+    assert.deepEqual(await shown('X-API-Key', key.key), []);
+    assert.deepEqual(await shown('x_api_key', ` ${key.key}`), []);
+    assert.deepEqual(await shown('X-API-Key', 'of-the-backend'), ['of-the-backend']);
+  });
+
   test('what is wrong with one is not told', async () => {
     const expired = await makeKey(gw, { expires: '1s' });
     const revoked = await makeKey(gw);

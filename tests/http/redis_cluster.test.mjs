@@ -103,7 +103,7 @@ describe('redis cluster', () => {
     assert.equal(passed(results), LIMIT, 'exactly the plan: 240 asked');
     assert.equal(await cluster.ownerOf(keyOf('mover')), moved.to);
     for (const gateway of fleet.gateways) // nobody was decided for without Redis
-      assert.doesNotMatch((await gateway.admin('/metrics')).text, /^millgate_rate_limit_local_total(\{.*\})? [1-9]/m);
+      assert.doesNotMatch((await gateway.admin('/metrics')).text, /^millgate_rate_limit_decisions_total\{[^}]*mode="local"[^}]*\} [1-9]/m);
   });
 
   test('a primary is killed: its replica takes over, the other shards go on', async (t) => {

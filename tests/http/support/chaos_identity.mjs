@@ -294,7 +294,7 @@ export class Callers {
     const bytes = this.bytesOf(request);
     client.send(random.chance(0.8) ? bytes : bytes.slice(0, random.below(bytes.length)));
     await sleep(random.below(random.pick([3, 30, 300, 1200])));
-    if (random.chance(0.5)) client.socket.resetAndDestroy?.();
+    if (!request.leaf && random.chance(0.5)) client.socket.resetAndDestroy();
     client.destroy();
   }
 

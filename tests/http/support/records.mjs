@@ -14,6 +14,7 @@ export function keyedContract() {
   contract.components.securitySchemes.partners = { type: 'apiKey', in: 'header', name: 'X-API-Key' };
   contract.paths['/mirror'].get.security = [{ dev: ['peer:use'] }, { partners: ['peer:use'] }];
   contract.paths['/count'].get.security = [{ partners: ['peer:count'] }];
+  contract.paths['/echo'].get.security = [{ dev: ['peer:use'], partners: ['peer:use'] }];
   return contract;
 }
 

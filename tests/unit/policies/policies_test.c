@@ -32,6 +32,7 @@ static void what_proves_comes_before_what_relies_on_it(void **state)
 {
     (void)state;
     assert_true(place_of("compression") == 0); /* its answer is the last word on the bytes */
+    assert_true(place_of("ip_filter") < place_of("jwt"));
     assert_true(place_of("cors") < place_of("jwt"));
     assert_true(place_of("jwt") < place_of("authorise"));
     assert_true(place_of("client_certificate") < place_of("authorise"));

@@ -140,6 +140,8 @@ static void test_metadata(void **state)
         {"{\"issuer\":\"https://evil.example\",\"issuer\":\"" ISSUER "\"" KEYS "}", "twice"},
         {"{\"issuer\":\"" ISSUER "\"}", "no jwks_uri"},
         {"{\"issuer\":\"" ISSUER "\",\"jwks_uri\":null}", "no jwks_uri"},
+        {"{\"issuer\":\"" ISSUER "\",\"jwks_uri\":\"http://127.0.0.1:9901/k\"}", "not https"},
+        {"{\"issuer\":\"" ISSUER "\",\"jwks_uri\":\"k\"}", "not https"},
         {"[]", "not a JSON object"},
         {"<html>", "not a JSON object"},
         {"", "not a JSON object"},

@@ -70,6 +70,8 @@ static void one_token(void **state)
     assert_int_equal(judge(EVE(""), 299), JOSE_OK);
     add("revocation:jti:corp:1", NULL);
     assert_int_equal(judge(EVE(",\"jti\":\"1\""), 299), JOSE_OK);
+    add("revocation:jti:corp:7", "{\"not_after\":300}");
+    assert_int_equal(judge(EVE(",\"jti\":\"7\\u0000\""), 299), JOSE_OK); /* another name */
     /* Another issuer's */
     add("revocation:jti:other:1", "{\"not_after\":300}");
     assert_int_equal(judge(EVE(",\"jti\":\"1\""), 299), JOSE_OK);

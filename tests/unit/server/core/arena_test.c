@@ -125,6 +125,11 @@ static void texts_end_in_nul(void **state)
     struct gw_str text = gw_arena_printf(&arena, "%s-%d", "x", 7);
     assert_string_equal(text.ptr, "x-7");
     assert_int_equal(text.len, 3);
+    const struct gw_str parts[] = {gw_str_from("a\0b", 3), gw_str_from(NULL, 0), GW_STR("c")};
+    struct gw_str joined = gw_arena_join(&arena, parts, 3);
+    assert_int_equal(joined.len, 4);
+    assert_memory_equal(joined.ptr, "a\0bc", 5);
+    assert_int_equal(gw_arena_join(&arena, parts, 0).len, 0);
     gw_arena_finish(&arena);
 }
 

@@ -116,7 +116,6 @@ static void without_tokens_only_the_socket_opens(void **state)
     assert_int_equal(ex->state, GW_EXCHANGE_RESPONDING);
     gw_exchange_give_back(&pool, ex);
     gw_exchange_pool_finish(&pool);
-    gw_admin_guard_finish(&guard);
 }
 
 int main(void)
