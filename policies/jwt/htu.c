@@ -35,12 +35,20 @@ static struct gw_str without_default_port(struct gw_str authority, bool is_tls)
     return authority;
 }
 
+/* A name or an address in brackets, and at most one port. */
 static bool is_authority(struct gw_str authority)
 {
+    bool is_literal = false, has_port = false;
+
     for (size_t i = 0; i < authority.len; i++) {
         char byte = authority.ptr[i];
         if (byte <= 0x20 || byte >= 0x7f || byte == '@' || byte == '%' || byte == '\\')
             return false;
+        if (has_port && (byte < '0' || byte > '9'))
+            return false;
+        if (byte == '[' || byte == ']')
+            is_literal = byte == '[';
+        has_port = has_port || (byte == ':' && !is_literal);
     }
     return authority.len > 0;
 }
@@ -125,7 +133,7 @@ int htu_normalize(struct gw_arena *arena, struct gw_str uri, struct gw_str *out_
     if (!is_tls && !gw_str_equal_nocase(parts.scheme, GW_STR("http")))
         return -EINVAL;
     struct gw_str authority = without_default_port(parts.authority, is_tls);
-    if (!is_authority(authority))
+    if (!is_authority(parts.authority) || authority.len == 0)
         return -EINVAL;
     char *normal = gw_arena_alloc(arena, scheme.len + authority.len + parts.path.len + 1);
     if (normal == NULL)
