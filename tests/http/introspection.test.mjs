@@ -81,7 +81,7 @@ function says(answer, status = 200) {
 }
 
 // Most of their time is waiting: side by side they wait together.
-describe('introspection', { concurrency: 6 }, () => {
+describe('introspection', { concurrency: 4 }, () => {
   test('an opaque token is asked about once, and is who the provider says', async (t) => {
     const provider = await startProvider(t);
     const gw = await startWith(t, provider, {}, {}, {
