@@ -336,7 +336,7 @@ static void destroy(struct gw_worker_share *share)
 /* Of the options, which are held from now on. */
 static int copy_config(struct introspection *introspection, const struct introspect_config *config)
 {
-    char *name = strndup(config->name.ptr, config->name.len);
+    char *name = gw_str_duplicate(config->name);
     struct gw_error unused;
     int rc = introspect_config_init(&introspection->config, gw_str_from(name, config->name.len),
                                     config->options, &unused);

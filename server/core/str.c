@@ -1,5 +1,7 @@
 #include "server/core/str.h"
 
+#include <stdlib.h>
+
 #include <errno.h>
 
 static unsigned char lower(char byte)
@@ -93,4 +95,16 @@ int gw_str_to_u64(struct gw_str text, uint64_t *out_value)
     }
     *out_value = value;
     return 0;
+}
+
+char *gw_str_duplicate(struct gw_str text)
+{
+    char *copy = malloc(text.len + 1);
+
+    if (copy == NULL)
+        return NULL;
+    if (text.len > 0)
+        memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    return copy;
 }

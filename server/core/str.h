@@ -55,6 +55,11 @@ int gw_str_compare(struct gw_str a, struct gw_str b);
 /* Where `byte` first stands in `text`, or text.len. */
 size_t gw_str_find(struct gw_str text, char byte);
 
+/* A copy with a NUL behind it, to be freed; NULL without memory. Unlike strndup() it never looks
+ * behind the text, nor ends at a NUL in it. */
+GW_MUST_CHECK
+char *gw_str_duplicate(struct gw_str text);
+
 /* From `from` (at most text.len) to the end. */
 struct gw_str gw_str_tail(struct gw_str text, size_t from);
 

@@ -219,7 +219,7 @@ static int read_kid(const json_t *jwk, struct gw_jwk *out, struct gw_error *erro
         return 0;
     if (rc != 0 || kid.len > MAX_KID_BYTES)
         return gw_error_set(error, -EINVAL, "\"kid\" is no string, or too long");
-    char *copy = strndup(kid.ptr, kid.len);
+    char *copy = gw_str_duplicate(kid);
     if (copy == NULL)
         return -ENOMEM;
     out->kid = gw_str_from(copy, kid.len);

@@ -101,7 +101,7 @@ static char *make_labels(struct gw_str backend, struct gw_str url, const char *m
     }
     if (more != NULL)
         gw_buf_printf(&text, ",%s", more);
-    char *labels = text.has_failed ? NULL : strndup(text.ptr, text.len);
+    char *labels = text.has_failed ? NULL : gw_str_duplicate(gw_buf_str(&text));
     gw_buf_finish(&text);
     return labels;
 }
@@ -150,7 +150,7 @@ const struct gw_backend_metrics *gw_backend_board_get(struct gw_backend_board *b
         board->backend_count == MAX_BACKENDS ? NULL : calloc(1, sizeof(*made));
     if (made == NULL)
         return NULL;
-    made->name = strndup(name.ptr, name.len);
+    made->name = gw_str_duplicate(name);
     if (!describe(made->metrics, backend_kinds, BACKEND_KINDS, name, GW_STR("")) ||
         made->name == NULL) {
         free_backend(made);

@@ -204,8 +204,8 @@ static struct gw_errand *create(struct gw_server *server, const struct gw_errand
     if (errand == NULL)
         return NULL;
     errand->kind = order->kind;
-    errand->name = strndup(order->name.len > 0 ? order->name.ptr : "", order->name.len);
-    errand->act = strndup(order->act.len > 0 ? order->act.ptr : "", order->act.len);
+    errand->name = gw_str_duplicate(order->name);
+    errand->act = gw_str_duplicate(order->act);
     errand->server = server;
     errand->part_count = part_count;
     atomic_init(&errand->references, 1);

@@ -143,7 +143,7 @@ static void free_probe(struct probe *probe)
 
 static char *copy(struct gw_str text)
 {
-    return strndup(text.len > 0 ? text.ptr : "", text.len);
+    return gw_str_duplicate(text);
 }
 
 /* Without a path of its own, a target is asked for HEAD of its base: any answer below 500 means

@@ -357,7 +357,7 @@ static int add_listeners(struct gw_worker_thread *worker, const struct gw_worker
         if (rc != 0)
             return gw_error_prefix(error, rc, "listener %.*s", GW_STR_ARG(from->at.text));
         worker->listener_count++;
-        worker->addresses[i] = strndup(from->at.text.ptr, from->at.text.len);
+        worker->addresses[i] = gw_str_duplicate(from->at.text);
         if (worker->addresses[i] == NULL)
             return gw_error_set(error, -ENOMEM, "out of memory");
     }

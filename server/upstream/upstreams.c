@@ -48,7 +48,7 @@ struct gw_backend_state *gw_backend_state_get(struct gw_upstreams *upstreams, st
         return known;
     }
     struct gw_backend_state *state = calloc(1, sizeof(*state));
-    if (state == NULL || (state->name = strndup(name.ptr, name.len)) == NULL) {
+    if (state == NULL || (state->name = gw_str_duplicate(name)) == NULL) {
         free(state);
         return NULL;
     }
