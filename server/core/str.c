@@ -1,8 +1,7 @@
 #include "server/core/str.h"
 
-#include <stdlib.h>
-
 #include <errno.h>
+#include <stdlib.h>
 
 static unsigned char lower(char byte)
 {
