@@ -57,7 +57,7 @@ void gw_worker_destroy(struct gw_worker_thread *worker);
 
 /* Its records, for handing changes over; and telling it that there are some (any thread). */
 struct gw_record_set *gw_worker_get_records(struct gw_worker_thread *worker);
-void gw_worker_wake(void *worker);
+void gw_worker_wake(void *self);
 
 /* Is its Redis up? For readiness; any thread. */
 bool gw_worker_has_redis(const struct gw_worker_thread *worker);

@@ -237,18 +237,6 @@ describe('introspection', { concurrency: 4 }, () => {
     });
   }
 
-  test('the wait for keys does not end the wait for the provider that follows it', async (t) => {
-    const provider = await startProvider(t);
-    const gw = await startWith(t, provider, { always: true, timeout: '5s' }, { discovery: true });
-    const jwt = await provider.token('ES256');
-    provider.delayMs = 250; // twice: discovery, keys; a second is the longest that keys are waited for
-    provider.spoilt[ASKED] = (request, response) => setTimeout(says({ active: true, aud: provider.audience, sub: 'x' }), 1500, request, response);
-    await passes(gw, jwt);
-    provider.spoilt[ASKED] = (request, response) => setTimeout(says({ active: false }), 1500, request, response);
-    const strict = await startWith(t, provider, { always: true, timeout: '5s' }, { discovery: true });
-    await refuses(strict, jwt, /not active/);
-  });
-
   test('a client that leaves while it waits harms nobody', async (t) => {
     const provider = await startProvider(t);
     provider.spoilt[ASKED] = 400;
@@ -315,6 +303,18 @@ describe('introspection', { concurrency: 4 }, () => {
 
 // These fill the machine, or tell the order of answers.
 describe('introspection, one at a time', () => {
+  test('the wait for keys does not end the wait for the provider that follows it', async (t) => {
+    const provider = await startProvider(t);
+    const gw = await startWith(t, provider, { always: true, timeout: '5s' }, { discovery: true });
+    const jwt = await provider.token('ES256');
+    provider.delayMs = 250; // twice: discovery, keys; a second is the longest that keys are waited for
+    provider.spoilt[ASKED] = (request, response) => setTimeout(says({ active: true, aud: provider.audience, sub: 'x' }), 1500, request, response);
+    await passes(gw, jwt);
+    provider.spoilt[ASKED] = (request, response) => setTimeout(says({ active: false }), 1500, request, response);
+    const strict = await startWith(t, provider, { always: true, timeout: '5s' }, { discovery: true });
+    await refuses(strict, jwt, /not active/);
+  });
+
   test('a slow provider delays who needs it, for a second', async (t) => {
     const provider = await startProvider(t);
     const gw = await startWith(t, provider, {}, { discovery: true });
