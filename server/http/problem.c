@@ -40,7 +40,7 @@ static const struct gw_problem_type problem_types[] = {
     {"outcome-not-recorded", 503, "What came of the request could not be recorded"},
     {"maintenance", 503, "The backend is under maintenance"},
     {"backend-throttled", 503, "The backend has asked for a pause"},
-    {"backend-unavailable", 503, "The backend is not asked for now"},
+    {"backend-unavailable", 503, "The backend is left alone for a while"},
     {"backend-overloaded", 503, "The backend takes no more calls"},
     {"not-cached", 504, "No answer is kept, and none was to be fetched"},
     {"backend-timeout", 504, "The backend did not answer in time"},
