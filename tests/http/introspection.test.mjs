@@ -224,7 +224,7 @@ describe('introspection', { concurrency: 4 }, () => {
   for (const how of ['error', 'rubbish', 'denied', 'cut', 'huge', 'hang']) {
     test(`the provider answers with ${how}`, async (t) => {
       const provider = await startProvider(t);
-      const gw = await startWith(t, provider, { timeout: '300ms', cache: '1s' });
+      const gw = await startWith(t, provider, { timeout: '1500ms', cache: '1s' });
       const known = await provider.token(OPAQUE);
       await passes(gw, known);
       provider.spoilt[ASKED] = how;
