@@ -1,0 +1,111 @@
+/* The interface of a connector: a driver that speaks one protocol to one kind of backend.
+ *
+ * A flow calls its functions by name ("odata.list"); arguments and result are JSON values. A
+ * connector knows no business term and no flow. The table in connector/connectors.c is the
+ * registration. An instance belongs to one worker and one backend: no locks. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/core/arena.h"
+#include "server/core/attr.h"
+#include "server/core/error.h"
+#include "server/json/option.h"
+#include "server/json/value.h"
+#include "server/upstream/effect.h"
+
+struct gw_backend;
+struct gw_connector_call;
+struct gw_exchange;
+struct gw_worker;
+
+/* What went wrong, as whoever called must act on it. One table in connector.c gives each its
+ * status, its problem and its error type (a URI, for `catch`). */
+enum gw_connector_error {
+    GW_CONNECTOR_OK,
+    GW_CONNECTOR_UNAVAILABLE, /* not reached, or it says so: again later; nothing has happened */
+    GW_CONNECTOR_IN_DOUBT,    /* it was sent and nothing is known of it */
+    GW_CONNECTOR_CONFLICT,    /* somebody else was first: read again (412, stale _timestamp) */
+    GW_CONNECTOR_REFUSED,     /* the backend's rules forbid it: the same again is refused again */
+    GW_CONNECTOR_NOT_FOUND,   /* what is named is not there */
+    GW_CONNECTOR_GONE,        /* was there once */
+    GW_CONNECTOR_DENIED,      /* our credentials do not suffice */
+    GW_CONNECTOR_RUBBISH,     /* an answer that is none */
+    GW_CONNECTOR_WRONG,       /* the arguments cannot be meant: the flow's mistake */
+    GW_CONNECTOR_ERROR_COUNT,
+};
+
+struct gw_connector_failure {
+    enum gw_connector_error error;
+    int backend_status;   /* 0: none came */
+    struct gw_str reason; /* the backend's words, for the operator; never for the caller */
+    struct gw_str code;   /* the backend's own code, for `when` of a catch; may be empty */
+    uint64_t retry_ns;    /* 0: not known */
+};
+
+struct gw_connector_function {
+    const char *name;                   /* "list": called as "odata.list" */
+    const struct gw_option *parameters; /* checked when a flow is loaded, where they are literal */
+    bool is_write;
+    enum gw_effect_class effect; /* of a write: what makes it effective once, at best */
+    const char *help;
+    /* Starts it; ends in gw_connector_done() or gw_connector_fail(), perhaps at once. */
+    void (*begin)(void *self, struct gw_connector_call *call);
+};
+
+struct gw_connector_type {
+    const char *name;                /* "odata"; the backend's key in the configuration */
+    const struct gw_option *options; /* of the backend, under that key */
+    const struct gw_connector_function *functions; /* ends with one without a name */
+    /* Once per worker and backend, on the worker's thread. `config` outlives the instance. */
+    int (*create)(const json_t *config, const struct gw_backend *backend, void **out_self,
+                  struct gw_error *error);
+    void (*destroy)(void *self); /* no call is under way; NULL is safe */
+};
+
+/* One call of a function. Set up by the caller, who owns it until it has ended. */
+struct gw_connector_call {
+    const struct gw_connector_function *function;
+    struct gw_arena *arena; /* for whatever the call makes; the result lies here, too */
+    struct gw_worker *worker;
+    const struct gw_backend *backend;
+    const struct gw_exchange *cause; /* whose trace it belongs to; NULL: nobody's */
+    struct gw_value arguments;       /* an object */
+    struct gw_str effect_key;        /* of a write: the same on every attempt; empty for reads */
+    uint64_t deadline_ns;            /* CLOCK_MONOTONIC; never 0 */
+    /* Called once, unless cancelled. `failure` is NULL: it went well, `result` is set. */
+    void (*done)(struct gw_connector_call *call, const struct gw_connector_failure *failure);
+    void *owner; /* the caller's own */
+    struct gw_value result;
+
+    /* --- the connector's part --- */
+    void *state; /* in the arena */
+    void (*cancel)(struct gw_connector_call *call);
+};
+
+void gw_connector_done(struct gw_connector_call *call, struct gw_value result);
+void gw_connector_fail(struct gw_connector_call *call, const struct gw_connector_failure *failure);
+
+/* `done` is not called any more; what was sent has been sent. */
+void gw_connector_cancel(struct gw_connector_call *call);
+
+/* The row of the table of errors. */
+struct gw_connector_error_row {
+    const char *name;    /* "in-doubt" */
+    const char *type;    /* of the workflow error: "https://millgate.dev/errors/in-doubt" */
+    int status;          /* of the answer that nobody mended: 502, 503, 409, 422 ... */
+    const char *problem; /* see http/problem.h */
+    bool is_retryable;   /* by a `retry` that does not say otherwise */
+};
+const struct gw_connector_error_row *gw_connector_error_row(enum gw_connector_error error);
+
+/* --- the table: connectors.c --- */
+
+/* Ends with NULL. */
+extern const struct gw_connector_type *const gw_connectors[];
+const struct gw_connector_type *gw_connector_find(struct gw_str name);
+/* "odata.list"; NULL: there is none. */
+const struct gw_connector_function *
+gw_connector_find_function(struct gw_str name, const struct gw_connector_type **out_type);
