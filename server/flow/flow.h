@@ -83,12 +83,13 @@ struct gw_flow_error {
     struct gw_str title, detail; /* else `title` is that of the type, and `detail` is empty */
     struct gw_value members;     /* further ones, of `raise`: an object, or null */
     enum gw_connector_error connector_error; /* GW_CONNECTOR_OK: it is not a connector's */
-    int backend_status;   /* of a connector's or an operation's answer; 0: none came */
-    struct gw_str code;   /* the backend's own; may be empty */
-    bool is_retryable;    /* by a `retry` without a condition */
-    uint64_t retry_ns;    /* not before; 0: not known */
-    struct gw_str task;   /* JSON Pointer of the task that failed: the operator's */
-    struct gw_str reason; /* likewise */
+    int backend_status;     /* of a connector's or an operation's answer; 0: none came */
+    struct gw_str code;     /* the backend's own; may be empty */
+    bool is_retryable;      /* by a `retry` without a condition */
+    uint64_t retry_ns;      /* not before; 0: not known */
+    struct gw_str instance; /* as `raise` gave it; else empty: then `task` is it */
+    struct gw_str task;     /* JSON Pointer of the task that failed: the operator's */
+    struct gw_str reason;   /* likewise */
 };
 
 /* An operation that a task calls in-process. Set up by the engine, which owns it until `done`. */
