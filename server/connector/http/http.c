@@ -6,27 +6,22 @@
 #include "server/connector/answer.h"
 #include "server/connector/http/document.h"
 #include "server/connector/http/request.h"
-#include "server/contract/media.h"
-#include "server/core/utf8.h"
-#include "server/crypto/base64.h"
+#include "server/connector/http/result.h"
 #include "server/upstream/backend.h"
 
 #define DOCUMENT_BLOCK_BYTES (64 * 1024)
 #define DOCUMENT_MAX_BYTES ((size_t)64 * 1024 * 1024)
-#define MAX_DEPTH 100
 
 struct http {
     struct gw_arena arena;
     struct http_document document;
 };
 
-enum output { OUTPUT_CONTENT, OUTPUT_RAW, OUTPUT_RESPONSE };
-
 /* One call, in its arena. */
 struct http_call {
     struct gw_connector_call *call;
     struct gw_call *request;
-    enum output output;
+    enum http_output output;
     bool is_write;
 };
 
@@ -37,140 +32,6 @@ static void fail_memory(struct gw_connector_call *call)
 
 /* --- the answer --- */
 
-static int copy_text(struct gw_arena *arena, struct gw_str text, struct gw_value *out_value)
-{
-    struct gw_str copy = gw_arena_copy(arena, text);
-
-    if (copy.ptr == NULL)
-        return -ENOMEM;
-    *out_value = gw_value_string(copy);
-    return 0;
-}
-
-static int read_json(struct gw_arena *arena, struct gw_str body, struct gw_value *out_value)
-{
-    const struct gw_json_limits limits = {.max_bytes = body.len + 1, .max_depth = MAX_DEPTH};
-    struct gw_str copy = gw_arena_copy(arena, body); /* the value points into it */
-    struct gw_json_error error;
-
-    if (copy.ptr == NULL)
-        return -ENOMEM;
-    return gw_value_read(arena, copy, &limits, out_value, &error);
-}
-
-static bool is_json(const struct gw_call_answer *answer)
-{
-    const struct gw_str *type =
-        gw_field_find(answer->fields, answer->field_count, GW_STR("content-type"));
-    struct gw_str range;
-
-    return type != NULL && gw_media_parse(*type, &range) && gw_media_is_json(range);
-}
-
-/* -EINVAL: it is not what it says. */
-static int read_content(struct gw_arena *arena, const struct gw_call_answer *answer,
-                        struct gw_value *out_value)
-{
-    if (answer->body.len == 0) {
-        *out_value = gw_value_null();
-        return 0;
-    }
-    if (is_json(answer))
-        return read_json(arena, answer->body, out_value);
-    if (!gw_utf8_is_valid(answer->body))
-        return -EINVAL;
-    return copy_text(arena, answer->body, out_value);
-}
-
-static int read_raw(struct gw_arena *arena, struct gw_str body, struct gw_value *out_value)
-{
-    struct gw_buf text;
-
-    gw_buf_init(&text, body.len / 3 * 4 + 8);
-    gw_base64_append(&text, body);
-    int rc = text.has_failed ? -ENOMEM : copy_text(arena, gw_buf_str(&text), out_value);
-    gw_buf_finish(&text);
-    return rc;
-}
-
-static struct gw_str lower(struct gw_arena *arena, struct gw_str text)
-{
-    struct gw_str copy = gw_arena_copy(arena, text);
-
-    for (size_t i = 0; copy.ptr != NULL && i < copy.len; i++) {
-        char *byte = (char *)(uintptr_t)&copy.ptr[i];
-        if (*byte >= 'A' && *byte <= 'Z')
-            *byte = (char)(*byte | 0x20);
-    }
-    return copy;
-}
-
-static int read_headers(struct gw_arena *arena, const struct gw_call_answer *answer,
-                        struct gw_value *out_value)
-{
-    struct gw_value_builder headers = {.arena = arena};
-
-    for (size_t i = 0; i < answer->field_count; i++) {
-        const struct gw_field *field = &answer->fields[i];
-        struct gw_str name = lower(arena, field->name);
-        struct gw_value value;
-        if (name.ptr == NULL || copy_text(arena, field->value, &value) != 0 ||
-            gw_value_add_member(&headers, name, value) != 0)
-            return -ENOMEM;
-    }
-    *out_value = gw_value_built_object(&headers);
-    return 0;
-}
-
-static int read_response(struct gw_arena *arena, const struct gw_call_answer *answer,
-                         struct gw_value *out_value)
-{
-    struct gw_value_builder response = {.arena = arena};
-    struct gw_value status, headers, content;
-    int rc = read_content(arena, answer, &content);
-
-    if (rc != 0)
-        return rc;
-    if (gw_value_integer(arena, answer->status, &status) != 0 ||
-        read_headers(arena, answer, &headers) != 0 ||
-        gw_value_add_member(&response, GW_STR("statusCode"), status) != 0 ||
-        gw_value_add_member(&response, GW_STR("headers"), headers) != 0 ||
-        gw_value_add_member(&response, GW_STR("content"), content) != 0)
-        return -ENOMEM;
-    *out_value = gw_value_built_object(&response);
-    return 0;
-}
-
-static int read_answer(const struct http_call *state, const struct gw_call_answer *answer,
-                       struct gw_value *out_value)
-{
-    struct gw_arena *arena = state->call->arena;
-
-    switch (state->output) {
-    case OUTPUT_RAW:
-        return read_raw(arena, answer->body, out_value);
-    case OUTPUT_RESPONSE:
-        return read_response(arena, answer, out_value);
-    default:
-        return read_content(arena, answer, out_value);
-    }
-}
-
-/* Many a backend names its errors in a member of a JSON body: "code" (often within "error"), or
- * "type" (RFC 9457). */
-static struct gw_str find_code(const struct http_call *state, const struct gw_call_answer *answer)
-{
-    struct gw_value body;
-
-    if (!is_json(answer) || read_json(state->call->arena, answer->body, &body) != 0)
-        return GW_STR("");
-    const struct gw_value *inner = gw_value_member(&body, GW_STR("error"));
-    struct gw_str code = gw_value_member_text(inner, GW_STR("code"));
-    if (code.len == 0)
-        code = gw_value_member_text(&body, GW_STR("code"));
-    return code.len > 0 ? code : gw_value_member_text(&body, GW_STR("type"));
-}
-
 static void on_answer(void *self, const struct gw_call_answer *answer)
 {
     struct http_call *state = self;
@@ -180,11 +41,11 @@ static void on_answer(void *self, const struct gw_call_answer *answer)
     state->request = NULL;
     if (gw_connector_judge(answer, state->is_write, &failure) != GW_CONNECTOR_OK) {
         if (answer->problem == NULL)
-            failure.code = find_code(state, answer);
+            failure.code = http_result_code(state->call->arena, answer);
         gw_connector_fail(state->call, &failure);
         return;
     }
-    int rc = read_answer(state, answer, &result);
+    int rc = http_result_read(state->call->arena, state->output, answer, &result);
     if (rc == -ENOMEM)
         fail_memory(state->call);
     else if (rc != 0)
@@ -203,14 +64,14 @@ static void cancel(struct gw_connector_call *call)
     gw_call_cancel(state->request);
 }
 
-static bool read_output(struct gw_connector_call *call, enum output *out)
+static bool read_output(struct gw_connector_call *call, enum http_output *out)
 {
     struct gw_str name = gw_value_member_text(&call->arguments, GW_STR("output"));
 
-    *out = gw_str_equal(name, GW_STR("raw"))        ? OUTPUT_RAW
-           : gw_str_equal(name, GW_STR("response")) ? OUTPUT_RESPONSE
-                                                    : OUTPUT_CONTENT;
-    return name.len == 0 || *out != OUTPUT_CONTENT || gw_str_equal(name, GW_STR("content"));
+    *out = gw_str_equal(name, GW_STR("raw"))        ? HTTP_RAW
+           : gw_str_equal(name, GW_STR("response")) ? HTTP_RESPONSE
+                                                    : HTTP_CONTENT;
+    return name.len == 0 || *out != HTTP_CONTENT || gw_str_equal(name, GW_STR("content"));
 }
 
 static bool is_idempotent(struct gw_str method)
