@@ -279,6 +279,7 @@ static const struct gw_connector_function functions[] = {
 const struct gw_connector_type gw_http_connector = {
     .name = "http",
     .options = options,
+    .is_implied = true,
     .functions = functions,
     .create = create,
     .destroy = destroy,
