@@ -140,10 +140,11 @@ static void check_arguments(struct flow_loading *loading, const struct flow_plac
     if (function->parameters == NULL)
         return;
     for (uint32_t i = 0; i < with->value->count; i++)
-        if (!gw_str_equal(with->value->members[i].name, GW_STR("backend")))
+        if (!gw_str_equal(with->value->members[i].name, GW_STR(GW_CONNECTOR_BACKEND)))
             check_argument(loading, with, with->value->members[i].name, function);
     for (const struct gw_option *each = function->parameters; each->type != GW_END; each++)
-        if ((each->flags & GW_OPTION_REQUIRED) != 0 && strcmp(each->name, "backend") != 0 &&
+        if ((each->flags & GW_OPTION_REQUIRED) != 0 &&
+            strcmp(each->name, GW_CONNECTOR_BACKEND) != 0 &&
             gw_value_member(with->value, gw_str_of(each->name)) == NULL)
             flow_error(loading, with, "\"%s\", an argument of %s, is missing", each->name,
                        function->name);
@@ -153,7 +154,7 @@ static void check_arguments(struct flow_loading *loading, const struct flow_plac
 static void compile_arguments(struct flow_loading *loading, const struct flow_place *with,
                               struct flow_template *out)
 {
-    const struct gw_str names[] = {GW_STR("backend"), GW_STR("arguments")};
+    const struct gw_str names[] = {GW_STR(GW_CONNECTOR_BACKEND), GW_STR("arguments")};
     uint32_t count = with->value->count, at = 0;
     struct gw_str *own_names = flow_alloc(loading, count, sizeof(*own_names));
     struct flow_node *parts = flow_alloc(loading, count, sizeof(*parts));
@@ -167,7 +168,7 @@ static void compile_arguments(struct flow_loading *loading, const struct flow_pl
         struct gw_str name = with->value->members[i].name;
         struct flow_place member = flow_named_member(loading, with, name);
         struct flow_node node = flow_node_of(&builder, &member);
-        if (gw_str_equal(name, GW_STR("backend"))) {
+        if (gw_str_equal(name, GW_STR(GW_CONNECTOR_BACKEND))) {
             both[0] = node;
             continue;
         }
@@ -182,7 +183,7 @@ static void compile_arguments(struct flow_loading *loading, const struct flow_pl
 static void compile_connector(struct flow_loading *loading, const struct flow_place *call,
                               const struct flow_place *with, struct flow_task *task)
 {
-    struct flow_place backend = flow_member(loading, with, "backend");
+    struct flow_place backend = flow_member(loading, with, GW_CONNECTOR_BACKEND);
     struct gw_str inner;
 
     if (!flow_is(with, GW_JSON_OBJECT) || !flow_is(&backend, GW_JSON_STRING)) {
@@ -193,12 +194,9 @@ static void compile_connector(struct flow_loading *loading, const struct flow_pl
     if (!flow_is_expression(backend.value->text, &inner))
         flow_mention_name(loading, &backend, backend.value->text, task->call.type);
     check_arguments(loading, with, task->call.function);
-    task->call.is_write = task->call.function->is_write;
-    const struct gw_value *method = gw_value_member(with->value, GW_STR("method"));
-    if (method != NULL && method->type == GW_JSON_STRING &&
-        (gw_str_equal_nocase(method->text, GW_STR("get")) ||
-         gw_str_equal_nocase(method->text, GW_STR("head"))))
-        task->call.is_write = false;
+    const struct gw_connector_function *function = task->call.function;
+    task->call.is_write =
+        function->is_write && (function->reads_with == NULL || !function->reads_with(with->value));
     if (task->call.is_write)
         flow_note_effect(loading, task->call.function->effect);
     compile_arguments(loading, with, &task->call.with);

@@ -1,5 +1,4 @@
-/* call: http and call: openapi. An HTTP call goes to a configured backend: its endpoint is a path
- * below it, or the address of one. */
+/* call: http and call: openapi. */
 #include "server/flow/loading.h"
 
 static void check_redirect(struct flow_loading *loading, const struct flow_place *with)
@@ -24,146 +23,6 @@ static int output_of(struct flow_loading *loading, const struct flow_place *with
             return (int)i;
     flow_error(loading, &output, "is one of content, raw, response");
     return FLOW_OUTPUT_CONTENT;
-}
-
-/* --- where it goes -----------------------------------------------------------------------------
- */
-
-struct target {
-    const struct gw_connector_type *type;
-    struct flow_node backend, path;
-};
-
-/* "https://erp.example/api/items/{id}" is looked up, up to the first variable. */
-static bool find_backend(struct flow_template_builder *builder, const struct flow_place *uri,
-                         struct target *out)
-{
-    struct flow_loading *loading = builder->loading;
-    struct gw_str text = uri->value->text;
-    struct gw_str fixed = gw_str_from(text.ptr, gw_str_find(text, '{'));
-    struct gw_str name = {NULL, 0};
-    size_t path_at = 0;
-
-    if (loading->names->find_backend != NULL)
-        name = loading->names->find_backend(loading->names->self, fixed, &path_at);
-    if (name.ptr == NULL || path_at > fixed.len) {
-        flow_error(loading, uri,
-                   "\"%.*s\" is the address of no backend; an endpoint is a path below a "
-                   "configured `backend`",
-                   GW_STR_ARG(fixed));
-        return false;
-    }
-    name = gw_arena_copy(loading->arena, name);
-    loading->has_no_memory |= name.ptr == NULL;
-    flow_mention_name(loading, uri, name, out->type);
-    out->backend = flow_literal_node(gw_value_string(name));
-    out->path = flow_uri_node(builder, uri, gw_str_tail(text, path_at));
-    return true;
-}
-
-static bool compile_target(struct flow_template_builder *builder, const struct flow_place *with,
-                           const struct flow_place *uri, struct target *out)
-{
-    struct flow_loading *loading = builder->loading;
-    struct flow_place backend = flow_member_of_type(loading, with, "backend", GW_JSON_STRING);
-    struct gw_str text = flow_text(uri), inner;
-    bool is_expression = flow_is_expression(text, &inner);
-
-    if (text.len == 0)
-        return false; /* told */
-    if (backend.value == NULL && (text.ptr[0] == '/' || is_expression)) {
-        flow_error(loading, with, "\"backend\", below which this endpoint is a path, is missing");
-        return false;
-    }
-    if (backend.value == NULL)
-        return find_backend(builder, uri, out);
-    if (text.ptr[0] != '/' && !is_expression) {
-        flow_error(loading, uri, "below a `backend` the endpoint is a path that begins with /");
-        return false;
-    }
-    out->path =
-        is_expression ? flow_expression_node(builder, uri) : flow_uri_node(builder, uri, text);
-    out->backend = flow_node_of(builder, &backend);
-    if (out->backend.kind == FLOW_NODE_LITERAL)
-        flow_mention_name(loading, &backend, backend.value->text, out->type);
-    return true;
-}
-
-/* --- who asks ----------------------------------------------------------------------------------
- */
-
-static struct flow_node credential_node(struct flow_template_builder *builder,
-                                        const struct flow_place *place, const char *first,
-                                        const char *second)
-{
-    struct flow_node *parts = flow_alloc(builder->loading, 2, sizeof(*parts));
-    struct flow_node node = {.kind = second != NULL ? FLOW_NODE_BASIC : FLOW_NODE_BEARER,
-                             .count = second != NULL ? 2 : 1,
-                             .parts = parts};
-    struct flow_place one = flow_member(builder->loading, place, first);
-
-    if (parts == NULL)
-        return node;
-    parts[0] = flow_node_of(builder, &one);
-    if (second != NULL) {
-        struct flow_place other = flow_member(builder->loading, place, second);
-        parts[1] = flow_node_of(builder, &other);
-    }
-    return node;
-}
-
-/* Adds an Authorization field; false: there is none. */
-static bool compile_authentication(struct flow_template_builder *builder,
-                                   const struct flow_place *endpoint, struct flow_node *out_node)
-{
-    struct flow_loading *loading = builder->loading;
-    struct flow_place place =
-        flow_member_of_type(loading, endpoint, "authentication", GW_JSON_OBJECT);
-    struct flow_place use = flow_member_of_type(loading, &place, "use", GW_JSON_STRING);
-
-    if (use.value != NULL)
-        place = flow_compile_use(loading, &use, "authentications", "authentication");
-    if (!flow_check_object(loading, &place, FLOW_AUTHENTICATION))
-        return false;
-    struct flow_place basic = flow_member_of_type(loading, &place, "basic", GW_JSON_OBJECT);
-    struct flow_place bearer = flow_member_of_type(loading, &place, "bearer", GW_JSON_OBJECT);
-    if (flow_check_object(loading, &basic, FLOW_BASIC))
-        *out_node = credential_node(builder, &basic, "username", "password");
-    else if (flow_check_object(loading, &bearer, FLOW_BEARER))
-        *out_node = credential_node(builder, &bearer, "token", NULL);
-    else
-        return false;
-    return true;
-}
-
-static struct flow_node headers_node(struct flow_template_builder *builder,
-                                     const struct flow_place *with,
-                                     const struct flow_place *endpoint)
-{
-    struct flow_loading *loading = builder->loading;
-    struct flow_place headers = flow_member(loading, with, "headers");
-    struct flow_node authorization;
-
-    if (!compile_authentication(builder, endpoint, &authorization))
-        return flow_node_of(builder, &headers);
-    if (flow_is(&headers, GW_JSON_STRING)) {
-        flow_error(loading, &headers, "beside an authentication the headers are an object");
-        return authorization;
-    }
-    uint32_t count = flow_is(&headers, GW_JSON_OBJECT) ? headers.value->count : 0;
-    struct gw_str *names = flow_alloc(loading, count + 1, sizeof(*names));
-    struct flow_node *parts = flow_alloc(loading, count + 1, sizeof(*parts));
-    if (names == NULL || parts == NULL)
-        return authorization;
-    for (uint32_t i = 0; i < count; i++) {
-        names[i] = headers.value->members[i].name;
-        struct flow_place member = flow_named_member(loading, &headers, names[i]);
-        parts[i] = flow_node_of(builder, &member);
-    }
-    names[count] = GW_STR("authorization");
-    parts[count] = authorization;
-    return (struct flow_node){
-        .kind = FLOW_NODE_OBJECT, .count = count + 1, .names = names, .parts = parts};
 }
 
 /* --- the calls ---------------------------------------------------------------------------------
@@ -197,19 +56,28 @@ static struct flow_node method_node(struct flow_template_builder *builder,
     return node;
 }
 
+static bool is_given(const struct flow_node *node)
+{
+    return node->kind != FLOW_NODE_LITERAL || node->literal.type != GW_JSON_NULL;
+}
+
 /* The arguments of http.request; those not given are left out. */
 static struct flow_node arguments_node(struct flow_template_builder *builder,
                                        const struct flow_place *with,
-                                       const struct flow_place *endpoint, struct flow_node path)
+                                       const struct flow_place *endpoint,
+                                       const struct flow_target *target)
 {
-    static const char *const copied[] = {"query", "body", "output"};
+    static const char *const copied[] = {"body", "output"};
     struct gw_str names[6] = {GW_STR("method"), GW_STR("path")};
-    struct flow_node parts[6] = {method_node(builder, with), path};
+    struct flow_node parts[6] = {method_node(builder, with), target->path};
     uint32_t count = 2;
 
-    parts[count] = headers_node(builder, with, endpoint);
-    if (parts[count].kind != FLOW_NODE_LITERAL || parts[count].literal.type != GW_JSON_NULL)
-        names[count++] = GW_STR("headers");
+    names[count] = GW_STR("headers");
+    parts[count] = flow_headers_node(builder, with, endpoint);
+    count += is_given(&parts[count]);
+    names[count] = GW_STR("query");
+    parts[count] = flow_query_node(builder, with, target);
+    count += is_given(&parts[count]);
     for (size_t i = 0; i < GW_COUNT_OF(copied); i++) {
         struct flow_place place = flow_member(builder->loading, with, copied[i]);
         if (place.value == NULL)
@@ -225,7 +93,7 @@ void flow_compile_http(struct flow_loading *loading, const struct flow_place *wi
 {
     const struct gw_str names[] = {GW_STR("backend"), GW_STR("arguments")};
     struct flow_template_builder builder;
-    struct target target = {0};
+    struct flow_target target = {0};
 
     task->kind = FLOW_TASK_CONNECTOR;
     task->call.is_http = true;
@@ -243,10 +111,9 @@ void flow_compile_http(struct flow_loading *loading, const struct flow_place *wi
         uri = flow_member_of_type(loading, &endpoint, "uri", GW_JSON_STRING);
     flow_template_begin(&builder, loading);
     target.type = task->call.type;
-    if (!compile_target(&builder, with, &uri, &target))
+    if (!flow_compile_target(&builder, with, &uri, &target))
         return;
-    struct flow_node both[] = {target.backend,
-                               arguments_node(&builder, with, &endpoint, target.path)};
+    struct flow_node both[] = {target.backend, arguments_node(&builder, with, &endpoint, &target)};
     flow_template_end(&builder, flow_object_node(loading, names, both, 2), &task->call.with);
     task->call.is_write = !is_read(gw_value_member(with->value, GW_STR("method")));
     if (task->call.is_write)

@@ -169,6 +169,7 @@ static void read_mappings(struct flow_loading *loading, const struct flow_place 
                 continue;
             }
             struct gw_str text = flow_read_beside(loading, &item, item.value->text, &path);
+            flow_mention_expression(loading, &item, FLOW_NONE);
             gw_buf_append_str(definitions, text);
             gw_buf_append_byte(definitions, '\n');
             free((char *)text.ptr);

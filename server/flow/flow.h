@@ -85,6 +85,7 @@ struct gw_flow_error {
     enum gw_connector_error connector_error; /* GW_CONNECTOR_OK: it is not a connector's */
     int backend_status;     /* of a connector's or an operation's answer; 0: none came */
     struct gw_str code;     /* the backend's own; may be empty */
+    struct gw_value answer; /* the body of an operation's answer; null: none */
     bool is_retryable;      /* by a `retry` without a condition */
     uint64_t retry_ns;      /* not before; 0: not known */
     struct gw_str instance; /* as `raise` gave it; else empty: then `task` is it */

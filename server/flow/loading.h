@@ -147,13 +147,17 @@ struct flow_node flow_node_of(struct flow_template_builder *builder,
 struct flow_node flow_expression_node(struct flow_template_builder *builder,
                                       const struct flow_place *place);
 struct flow_node flow_literal_node(struct gw_value literal);
-/* Text with {names} of the input's members. */
+/* Text with {names} of the input's members; made a FLOW_NODE_TEXT they are not encoded. */
 struct flow_node flow_uri_node(struct flow_template_builder *builder,
                                const struct flow_place *place, struct gw_str text);
 struct flow_node flow_object_node(struct flow_loading *loading, const struct gw_str *names,
                                   const struct flow_node *parts, uint32_t count);
 void flow_template_end(struct flow_template_builder *builder, struct flow_node root,
                        struct flow_template *out);
+/* Remembers where an expression stands, should it be blamed later; FLOW_NONE (that is
+ * GW_EXPRESSION_DEFINITIONS): a file of definitions. */
+void flow_mention_expression(struct flow_loading *loading, const struct flow_place *place,
+                             uint32_t expression);
 /* Is the text of the form `${ ... }`? Then *out_inner is what stands within. */
 bool flow_is_expression(struct gw_str text, struct gw_str *out_inner);
 bool flow_has_expression(const struct gw_value *value);
@@ -183,6 +187,27 @@ void flow_compile_wait(struct flow_loading *loading, const struct flow_place *pl
                        struct flow_task *task);
 void flow_compile_call(struct flow_loading *loading, const struct flow_place *place,
                        struct flow_task *task);
+
+/* Where an HTTP call goes, and as whom. */
+#define FLOW_MAX_QUERY 64
+
+struct flow_target {
+    const struct gw_connector_type *type;
+    struct flow_node backend, path;
+    struct gw_str names[FLOW_MAX_QUERY]; /* of the query that stands in the endpoint */
+    struct flow_node values[FLOW_MAX_QUERY];
+    uint32_t count;
+};
+
+bool flow_compile_target(struct flow_template_builder *builder, const struct flow_place *with,
+                         const struct flow_place *uri, struct flow_target *out);
+struct flow_node flow_query_node(struct flow_template_builder *builder,
+                                 const struct flow_place *with, const struct flow_target *target);
+/* With the Authorization field of the endpoint's authentication. */
+struct flow_node flow_headers_node(struct flow_template_builder *builder,
+                                   const struct flow_place *with,
+                                   const struct flow_place *endpoint);
+
 void flow_compile_http(struct flow_loading *loading, const struct flow_place *with,
                        struct flow_task *task);
 void flow_compile_openapi(struct flow_loading *loading, const struct flow_place *with,

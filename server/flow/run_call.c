@@ -47,6 +47,52 @@ static void set_failure(struct flow_frame *frame, const struct gw_connector_fail
     error->retry_ns = failure->retry_ns;
 }
 
+/* Its response is told with what was asked, but for credentials. */
+static int add_request(struct flow_frame *frame, const struct gw_value *result)
+{
+    const struct gw_value *asked = &frame->call.arguments;
+    const struct gw_value *headers = gw_value_member(asked, GW_STR("headers"));
+    const struct gw_value *method = gw_value_member(asked, GW_STR("method"));
+    const struct gw_value *path = gw_value_member(asked, GW_STR("path"));
+    struct gw_arena *arena = &frame->run->arena;
+    struct gw_value_builder request = {.arena = arena}, shown = {.arena = arena};
+    struct gw_value_builder whole = {.arena = arena};
+    int rc = 0;
+
+    for (uint32_t i = 0; headers != NULL && headers->type == GW_JSON_OBJECT && i < headers->count;
+         i++)
+        if (!gw_str_equal_nocase(headers->members[i].name, GW_STR("authorization")))
+            rc |= gw_value_add_member(&shown, headers->members[i].name, headers->members[i].value);
+    rc |=
+        gw_value_add_member(&request, GW_STR("method"), method != NULL ? *method : gw_value_null());
+    rc |= gw_value_add_member(&request, GW_STR("uri"), path != NULL ? *path : gw_value_null());
+    rc |= gw_value_add_member(&request, GW_STR("headers"), gw_value_built_object(&shown));
+    rc |= gw_value_add_member(&whole, GW_STR("request"), gw_value_built_object(&request));
+    for (uint32_t i = 0; result->type == GW_JSON_OBJECT && i < result->count; i++)
+        rc |= gw_value_add_member(&whole, result->members[i].name, result->members[i].value);
+    frame->answer = gw_value_built_object(&whole);
+    return rc;
+}
+
+static void return_http_response(struct flow_frame *frame)
+{
+    struct gw_value result = frame->answer;
+
+    if (add_request(frame, &result) != 0)
+        flow_run_exhaust(frame->run, frame);
+    else
+        flow_frame_return(frame, frame->answer);
+}
+
+static flow_step *step_after(const struct flow_frame *frame)
+{
+    struct gw_str output = gw_value_member_text(&frame->call.arguments, GW_STR("output"));
+
+    return frame->task->call.is_http && gw_str_equal(output, GW_STR("response"))
+               ? return_http_response
+               : return_answer;
+}
+
 static void connector_done(struct gw_connector_call *call,
                            const struct gw_connector_failure *failure)
 {
@@ -57,7 +103,7 @@ static void connector_done(struct gw_connector_call *call,
         set_failure(frame, failure);
     else
         frame->answer = call->result;
-    flow_frame_ready(frame, failure != NULL ? raise_failure : return_answer);
+    flow_frame_ready(frame, failure != NULL ? raise_failure : step_after(frame));
     flow_run_pump(frame->run);
 }
 
@@ -83,7 +129,7 @@ static void begin_call(struct flow_frame *frame, struct gw_value arguments, void
                                              .done = connector_done,
                                              .owner = frame};
     frame->wait = FLOW_WAIT_CONNECTOR;
-    task->function->begin(instance, &frame->call);
+    gw_connector_begin(instance, &frame->call);
 }
 
 static void call_connector(struct flow_frame *frame)

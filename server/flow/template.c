@@ -82,8 +82,8 @@ static void add_variables(struct flow_template_builder *builder, const struct fl
     }
 }
 
-static void mention_expression(struct flow_loading *loading, const struct flow_place *place,
-                               uint32_t expression)
+void flow_mention_expression(struct flow_loading *loading, const struct flow_place *place,
+                             uint32_t expression)
 {
     struct flow_mention *mention = flow_alloc(loading, 1, sizeof(*mention));
 
@@ -114,7 +114,7 @@ static struct flow_node add_expression(struct flow_template_builder *builder,
             flow_error(loading, place, "%s", error.text);
         return flow_literal_node(gw_value_null());
     }
-    mention_expression(loading, place, index);
+    flow_mention_expression(loading, place, index);
     add_variables(builder, place, text);
     builder->expressions[builder->expression_count] = index;
     return (struct flow_node){.kind = FLOW_NODE_EXPRESSION, .hole = builder->expression_count++};

@@ -4,6 +4,7 @@
 #include "server/core/buf.h"
 #include "server/crypto/base64.h"
 #include "server/flow/task.h"
+#include "server/http/percent.h"
 
 #define MAX_TEXT_BYTES (64 * 1024)
 
@@ -55,22 +56,9 @@ static int refuse(struct filling *filling, const char *format, struct gw_str nam
     return filling->wrong.ptr != NULL ? -EINVAL : -ENOMEM;
 }
 
-/* RFC 6570, simple expansion: all but unreserved bytes are encoded. */
-static void append_encoded(struct gw_buf *buf, struct gw_str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char byte = (unsigned char)text.ptr[i];
-        bool is_plain = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
-                        (byte >= 'a' && byte <= 'z') ||
-                        (byte != '\0' && strchr("-._~", byte) != NULL);
-        if (is_plain)
-            gw_buf_append_byte(buf, (char)byte);
-        else
-            gw_buf_printf(buf, "%%%02X", byte);
-    }
-}
-
-static int append_variable(struct filling *filling, struct gw_buf *buf, struct gw_str name)
+/* RFC 6570, simple expansion, where the text is encoded. */
+static int append_variable(struct filling *filling, struct gw_buf *buf, struct gw_str name,
+                           bool is_plain)
 {
     const struct gw_value *value = gw_value_member(filling->input, name);
 
@@ -78,10 +66,13 @@ static int append_variable(struct filling *filling, struct gw_buf *buf, struct g
         return refuse(filling, "{%.*s} is no member of the input", name);
     if (value->type >= GW_JSON_ARRAY)
         return refuse(filling, "{%.*s} is an array or an object", name);
+    struct gw_str text = value->type == GW_JSON_TRUE ? GW_STR("true") : GW_STR("false");
     if (value->type == GW_JSON_STRING || value->type == GW_JSON_NUMBER)
-        append_encoded(buf, value->text);
+        text = value->text;
+    if (is_plain)
+        gw_buf_append_str(buf, text);
     else
-        gw_buf_append_text(buf, value->type == GW_JSON_TRUE ? "true" : "false");
+        gw_percent_append(buf, text);
     return 0;
 }
 
@@ -95,7 +86,7 @@ static int fill_uri(struct filling *filling, const struct flow_node *node,
     for (uint32_t i = 0; rc == 0 && i < node->count; i++) {
         const struct flow_node *part = &node->parts[i];
         if (part->kind == FLOW_NODE_VARIABLE)
-            rc = append_variable(filling, &buf, part->literal.text);
+            rc = append_variable(filling, &buf, part->literal.text, node->kind == FLOW_NODE_TEXT);
         else
             gw_buf_append_str(&buf, part->literal.text);
     }
@@ -182,6 +173,7 @@ static int fill(struct filling *filling, const struct flow_node *node, struct gw
     case FLOW_NODE_OBJECT:
         return fill_object(filling, node, out_value);
     case FLOW_NODE_URI:
+    case FLOW_NODE_TEXT:
         return fill_uri(filling, node, out_value);
     case FLOW_NODE_BASIC:
         return fill_basic(filling, node, out_value);
