@@ -109,9 +109,9 @@ struct gw_flow_start {
     struct gw_flow *flow; /* held by the run */
     struct gw_value input;
     struct gw_value authorization; /* `$authorization`; null: nobody */
-    struct gw_str key;      /* of the effects: the caller's, or made up; */
-    uint64_t deadline_ns;   /* CLOCK_MONOTONIC; never 0 */
-    size_t max_arena_bytes; /* 0: 64 MiB */
+    struct gw_str key;             /* of the effects: the caller's, or made up; */
+    uint64_t deadline_ns;          /* CLOCK_MONOTONIC; never 0 */
+    size_t max_arena_bytes;        /* 0: 64 MiB */
     const struct gw_exchange *cause;
     /* Once, unless cancelled; perhaps before gw_flow_start() returns. `error` is NULL: `output` is
      * the result. Both go with the run when this returns. */
