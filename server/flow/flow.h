@@ -123,6 +123,10 @@ struct gw_flow_host {
                      const struct gw_backend **out_backend);
     void (*call_operation)(void *self, struct gw_flow_operation_call *call);
     void (*cancel_operation)(void *self, struct gw_flow_operation_call *call);
+    /* May be NULL. A task's outcome is final: its output and the context as they now are, before
+     * any other task acts on it. Skipped and failed ones are not told. */
+    void (*committed)(void *self, struct gw_str task, const struct gw_value *output,
+                      const struct gw_value *context);
 };
 
 struct gw_flow_start {
