@@ -46,19 +46,15 @@ static void split_path(struct flow_template_builder *builder, const struct flow_
     }
 }
 
-/* "https://erp.example/api/items/{id}" is looked up, up to the first variable. */
-static bool find_backend(struct flow_template_builder *builder, const struct flow_place *uri,
-                         struct flow_target *out)
+/* The backend whose address `fixed` begins with; *out_path_at is where in it the path begins. */
+static bool find_backend(struct flow_loading *loading, const struct flow_place *uri,
+                         struct gw_str fixed, struct flow_target *out, size_t *out_path_at)
 {
-    struct flow_loading *loading = builder->loading;
-    struct gw_str text = uri->value->text;
-    struct gw_str fixed = gw_str_from(text.ptr, gw_str_find(text, '{'));
     struct gw_str name = {NULL, 0};
-    size_t path_at = 0;
 
     if (loading->names->find_backend != NULL)
-        name = loading->names->find_backend(loading->names->self, fixed, &path_at);
-    if (name.ptr == NULL || path_at > fixed.len) {
+        name = loading->names->find_backend(loading->names->self, fixed, out_path_at);
+    if (name.ptr == NULL || *out_path_at > fixed.len) {
         flow_error(loading, uri,
                    "\"%.*s\" is the address of no backend; an endpoint is a path below a "
                    "configured `backend`",
@@ -69,7 +65,48 @@ static bool find_backend(struct flow_template_builder *builder, const struct flo
     loading->has_no_memory |= name.ptr == NULL;
     flow_mention_name(loading, uri, name, out->type);
     out->backend = flow_literal_node(gw_value_string(name));
-    split_path(builder, uri, gw_str_tail(text, path_at), out);
+    return true;
+}
+
+/* The text that an expression begins with: of "https://erp.example/items/\(.id)" all before \(. */
+static struct gw_str first_text(struct gw_str expression)
+{
+    struct gw_str text = gw_str_trim(expression);
+    size_t end = 1;
+
+    if (text.len == 0 || text.ptr[0] != '"')
+        return GW_STR("");
+    while (end < text.len && text.ptr[end] != '"' && text.ptr[end] != '\\')
+        end++;
+    return gw_str_from(text.ptr + 1, end - 1);
+}
+
+/* "https://erp.example/api/items/{id}", or an expression of such a text: its backend must be known
+ * beforehand, by what stands before the first variable. */
+static bool compile_address(struct flow_template_builder *builder, const struct flow_place *uri,
+                            struct flow_target *out)
+{
+    struct flow_loading *loading = builder->loading;
+    struct gw_str text = uri->value->text, inner;
+    bool is_expression = flow_is_expression(text, &inner);
+    struct gw_str fixed =
+        is_expression ? first_text(inner) : gw_str_from(text.ptr, gw_str_find(text, '{'));
+    size_t path_at = 0;
+
+    if (!find_backend(loading, uri, fixed, out, &path_at))
+        return false;
+    if (!is_expression) {
+        split_path(builder, uri, gw_str_tail(text, path_at), out);
+        return true;
+    }
+    struct flow_node *whole = flow_alloc(loading, 1, sizeof(*whole));
+    if (whole == NULL)
+        return false;
+    *whole = flow_expression_node(builder, uri);
+    out->path = (struct flow_node){.kind = FLOW_NODE_BELOW,
+                                   .literal = gw_value_string(gw_str_from(fixed.ptr, path_at)),
+                                   .count = 1,
+                                   .parts = whole};
     return true;
 }
 
@@ -83,12 +120,13 @@ bool flow_compile_target(struct flow_template_builder *builder, const struct flo
 
     if (text.len == 0)
         return false; /* told */
-    if (backend.value == NULL && (text.ptr[0] == '/' || is_expression)) {
+    if (backend.value == NULL &&
+        (text.ptr[0] == '/' || (is_expression && first_text(inner).len == 0))) {
         flow_error(loading, with, "\"backend\", below which this endpoint is a path, is missing");
         return false;
     }
     if (backend.value == NULL)
-        return find_backend(builder, uri, out);
+        return compile_address(builder, uri, out);
     if (text.ptr[0] != '/' && !is_expression) {
         flow_error(loading, uri, "below a `backend` the endpoint is a path that begins with /");
         return false;

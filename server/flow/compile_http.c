@@ -135,6 +135,8 @@ void flow_compile_openapi(struct flow_loading *loading, const struct flow_place 
         return;
     check_redirect(loading, with);
     task->operation.output = (unsigned)output_of(loading, with);
+    if (task->operation.output == FLOW_OUTPUT_RAW)
+        flow_error(loading, with, "output: raw is not supported for operations");
     struct flow_place id = flow_member_of_type(loading, with, "operationId", GW_JSON_STRING);
     struct flow_place parameters = flow_member(loading, with, "parameters");
     struct flow_place body = flow_member(loading, with, "body");

@@ -21,6 +21,7 @@ enum flow_node_kind {
     FLOW_NODE_URI,        /* the texts of `parts`, one behind the other */
     FLOW_NODE_TEXT,       /* likewise, with nothing encoded */
     FLOW_NODE_VARIABLE,   /* in a URI: the input's member that `literal` names, percent-encoded */
+    FLOW_NODE_BELOW,      /* of an address (the part), what comes behind `literal` */
     FLOW_NODE_BASIC,      /* an Authorization field of two `parts`: user name and password */
     FLOW_NODE_BEARER,     /* of one */
 };

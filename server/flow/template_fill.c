@@ -100,6 +100,22 @@ static int fill_uri(struct filling *filling, const struct flow_node *node,
     return text.ptr != NULL ? 0 : -ENOMEM;
 }
 
+/* The path of an address, which must be below the backend's. */
+static int fill_below(struct filling *filling, const struct flow_node *node,
+                      struct gw_value *out_value)
+{
+    struct gw_str base = node->literal.text;
+    struct gw_value whole;
+    int rc = fill(filling, &node->parts[0], &whole);
+
+    if (rc != 0)
+        return rc;
+    if (whole.type != GW_JSON_STRING || !gw_str_has_prefix(whole.text, base))
+        return refuse(filling, "an endpoint is not below %.*s", base);
+    *out_value = gw_value_string(gw_str_tail(whole.text, base.len));
+    return 0;
+}
+
 /* A credential: its text must be one, and none of it is ever told. */
 static int fill_secret(struct filling *filling, const struct flow_node *node,
                        struct gw_str *out_text)
@@ -175,6 +191,8 @@ static int fill(struct filling *filling, const struct flow_node *node, struct gw
     case FLOW_NODE_URI:
     case FLOW_NODE_TEXT:
         return fill_uri(filling, node, out_value);
+    case FLOW_NODE_BELOW:
+        return fill_below(filling, node, out_value);
     case FLOW_NODE_BASIC:
         return fill_basic(filling, node, out_value);
     case FLOW_NODE_BEARER:

@@ -82,6 +82,35 @@ static void http_is_a_path_below_a_backend(void **state)
         "{}", "expression", "/do/0/a");
 }
 
+static struct gw_str find_desk(void *self, struct gw_str url, size_t *out_path_at)
+{
+    static const struct gw_str address = GW_STR_INIT("https://desk.example/v2");
+
+    (void)self;
+    *out_path_at = address.len;
+    return gw_str_has_prefix(url, address) ? GW_STR("desk") : (struct gw_str){NULL, 0};
+}
+
+static void addresses_lead_to_backends(void **state)
+{
+    static const char expression[] = "do: [{a: {call: http, with: {method: get,"
+                                     " endpoint: '${ \"https://desk.example/v2\\(.path)\" }'}}}]";
+
+    (void)state;
+    rig.names.find_backend = find_desk;
+    flow_rig_assert_output(&rig,
+                           "do: [{a: {call: http, with: {method: get,"
+                           " endpoint: 'https://desk.example/v2/x/{n}?q={n}'}}}]",
+                           "{\"n\": 1}",
+                           "{\"method\": \"GET\", \"path\": \"/x/1\", \"query\": {\"q\": \"1\"}}");
+    flow_rig_assert_output(&rig, expression, "{\"path\": \"/y\"}",
+                           "{\"method\": \"GET\", \"path\": \"/y\"}");
+    flow_rig_assert_refused(&rig,
+                            "do: [{a: {call: http, with: {method: get,"
+                            " endpoint: '${ \"https://des\\(.x)\" }'}}}]",
+                            "\"https://des\" is the address of no backend");
+}
+
 static void operations_are_called(void **state)
 {
     (void)state;
@@ -257,6 +286,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(connectors_are_called, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(failures_have_their_class, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(http_is_a_path_below_a_backend, open_rig, close_rig),
+        cmocka_unit_test_setup_teardown(addresses_lead_to_backends, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(operations_are_called, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(functions_are_called, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(keys_tell_rounds_apart, open_rig, close_rig),
