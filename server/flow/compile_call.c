@@ -203,42 +203,6 @@ static void compile_connector(struct flow_loading *loading, const struct flow_pl
     compile_arguments(loading, with, &task->call.with);
 }
 
-/* --- functions of the document ------------------------------------------------------------------
- */
-
-static void compile_function(struct flow_loading *loading, const struct flow_place *call,
-                             const struct flow_place *with, struct flow_task *task)
-{
-    struct flow_place functions = flow_member(loading, &loading->use, "functions");
-    struct flow_place definition = flow_named_member(loading, &functions, call->value->text);
-    struct gw_str outer_pointer = loading->call_pointer;
-    size_t outer_len = loading->function_pointer_len;
-    const struct flow_variables *outer_variables = loading->variables;
-
-    task->kind = FLOW_TASK_FUNCTION;
-    flow_compile_value(loading, with, &task->function.with);
-    if (loading->function_depth == FLOW_MAX_FUNCTION_DEPTH) {
-        flow_error(loading, call, "functions call each other more than %d deep",
-                   FLOW_MAX_FUNCTION_DEPTH);
-        return;
-    }
-    task->function.list.tasks = flow_alloc(loading, 1, sizeof(struct flow_task));
-    if (task->function.list.tasks == NULL)
-        return;
-    task->function.list.count = 1;
-    task->function.list.tasks[0].name = call->value->text;
-    loading->function_depth++;
-    loading->variables = NULL;
-    loading->call_pointer = task->pointer;
-    loading->function_pointer_len = definition.pointer.len;
-    flow_compile_task(loading, &definition, &task->function.list.tasks[0]);
-    flow_compile_thens(loading, &definition, &task->function.list, 0);
-    loading->function_depth--;
-    loading->variables = outer_variables;
-    loading->call_pointer = outer_pointer;
-    loading->function_pointer_len = outer_len;
-}
-
 static bool is_not_offered(struct gw_str name)
 {
     static const char *const words[] = {"grpc", "asyncapi", "a2a", "mcp"};
@@ -275,7 +239,7 @@ void flow_compile_call(struct flow_loading *loading, const struct flow_place *pl
         return;
     }
     if (gw_value_member(functions, name) != NULL) {
-        compile_function(loading, &call, &with, task);
+        flow_compile_function(loading, &call, &with, task);
         return;
     }
     task->call.function = flow_find_function(loading, name, &task->call.type);

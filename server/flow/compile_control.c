@@ -118,12 +118,13 @@ void flow_compile_fork(struct flow_loading *loading, const struct flow_place *pl
     check_branches(loading, &branches, &task->fork.branches);
 }
 
-static void check_status(struct flow_loading *loading, const struct flow_place *error)
+void flow_check_error(struct flow_loading *loading, const struct flow_place *error)
 {
     struct flow_place status = flow_member(loading, error, "status");
     struct gw_str inner;
     int64_t number;
 
+    (void)flow_check_object(loading, error, FLOW_ERROR);
     if (flow_is(&status, GW_JSON_STRING) && !flow_is_expression(status.value->text, &inner))
         flow_error(loading, &status, "a status is a number, or an expression ${ ... }");
     if (flow_is(&status, GW_JSON_NUMBER) &&
@@ -135,15 +136,18 @@ void flow_compile_raise(struct flow_loading *loading, const struct flow_place *p
                         struct flow_task *task)
 {
     struct flow_place what = flow_member_of_type(loading, place, "raise", GW_JSON_OBJECT);
+    struct flow_quiet quiet;
 
     if (!flow_check_object(loading, &what, FLOW_RAISE_WHAT))
         return;
     struct flow_place error = flow_member(loading, &what, "error");
     if (flow_is(&error, GW_JSON_STRING))
         error = flow_compile_use(loading, &error, "errors", "error");
-    if (!flow_is(&error, GW_JSON_OBJECT) || !flow_check_object(loading, &error, FLOW_ERROR))
+    if (!flow_is(&error, GW_JSON_OBJECT))
         return;
-    check_status(loading, &error);
+    flow_quiet_begin(loading, &quiet, flow_is_seen(loading, error.value));
+    flow_check_error(loading, &error);
+    flow_quiet_end(loading, &quiet);
     flow_compile_value(loading, &error, &task->raise);
 }
 

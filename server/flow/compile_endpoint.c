@@ -204,11 +204,15 @@ static bool compile_authentication(struct flow_template_builder *builder,
     struct flow_place place =
         flow_member_of_type(loading, endpoint, "authentication", GW_JSON_OBJECT);
     struct flow_place use = flow_member_of_type(loading, &place, "use", GW_JSON_STRING);
+    struct flow_quiet quiet;
 
     if (use.value != NULL)
         place = flow_compile_use(loading, &use, "authentications", "authentication");
-    if (!flow_check_object(loading, &place, FLOW_AUTHENTICATION))
+    if (!flow_is(&place, GW_JSON_OBJECT))
         return false;
+    flow_quiet_begin(loading, &quiet, flow_is_seen(loading, place.value));
+    (void)flow_check_object(loading, &place, FLOW_AUTHENTICATION);
+    flow_quiet_end(loading, &quiet);
     struct flow_place basic = flow_member_of_type(loading, &place, "basic", GW_JSON_OBJECT);
     struct flow_place bearer = flow_member_of_type(loading, &place, "bearer", GW_JSON_OBJECT);
     if (flow_check_object(loading, &basic, FLOW_BASIC))

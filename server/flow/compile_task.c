@@ -124,7 +124,7 @@ void flow_compile_task(struct flow_loading *loading, const struct flow_place *pl
     task->input.schema = task->output.schema = task->export.schema = FLOW_NONE;
     if (++loading->flow->task_count > GW_MAX_FLOW_TASKS) {
         if (loading->flow->task_count == GW_MAX_FLOW_TASKS + 1)
-            flow_error(loading, place, "more than %d tasks", GW_MAX_FLOW_TASKS);
+            flow_error_aloud(loading, place, "more than %d tasks", GW_MAX_FLOW_TASKS);
         return;
     }
     if (!flow_is(place, GW_JSON_OBJECT)) {
@@ -214,8 +214,7 @@ void flow_compile_thens(struct flow_loading *loading, const struct flow_place *p
         struct flow_place item = flow_item(loading, &cases, i);
         struct flow_place choice = flow_named_member(loading, &item, item.value->members[0].name);
         then = flow_member(loading, &choice, "then");
-        flow_compile_then(loading, &then, list,
-                          (struct flow_directive *)&task->choice.cases[i].then);
+        flow_compile_then(loading, &then, list, &task->choice.cases[i].then);
     }
 }
 

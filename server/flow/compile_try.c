@@ -30,18 +30,15 @@ uint64_t flow_compile_duration(struct flow_loading *loading, const struct flow_p
     return ns;
 }
 
-struct flow_place flow_compile_use(struct flow_loading *loading, const struct flow_place *name,
-                                   const char *kind, const char *what)
+static uint64_t compile_timeout(struct flow_loading *loading, const struct flow_place *timeout)
 {
-    struct flow_place all = flow_member_of_type(loading, &loading->use, kind, GW_JSON_OBJECT);
-    struct flow_place found = flow_named_member(loading, &all, flow_text(name));
-
-    if (found.value == NULL) {
-        struct gw_str near = flow_nearest(all.value, flow_text(name));
-        flow_error(loading, name, "use.%s has no %s \"%.*s\"%s%.*s%s", kind, what,
-                   GW_STR_ARG(flow_text(name)), FLOW_DID_YOU_MEAN(near));
-    }
-    return found;
+    if (!flow_check_object(loading, timeout, FLOW_TIMEOUT))
+        return 0;
+    struct flow_place after = flow_member(loading, timeout, "after");
+    uint64_t ns = flow_compile_duration(loading, &after);
+    if (ns == 0 && after.value != NULL && flow_duration_of(after.value, &ns) == 0)
+        flow_error(loading, &after, "a timeout is longer than nothing");
+    return ns;
 }
 
 uint64_t flow_compile_timeout(struct flow_loading *loading, const struct flow_place *place)
@@ -50,12 +47,12 @@ uint64_t flow_compile_timeout(struct flow_loading *loading, const struct flow_pl
 
     if (flow_is(place, GW_JSON_STRING))
         timeout = flow_compile_use(loading, place, "timeouts", "timeout");
-    if (timeout.value == NULL || !flow_check_object(loading, &timeout, FLOW_TIMEOUT))
+    if (timeout.value == NULL)
         return 0;
-    struct flow_place after = flow_member(loading, &timeout, "after");
-    uint64_t ns = flow_compile_duration(loading, &after);
-    if (ns == 0 && after.value != NULL && flow_duration_of(after.value, &ns) == 0)
-        flow_error(loading, &after, "a timeout is longer than nothing");
+    struct flow_quiet quiet;
+    flow_quiet_begin(loading, &quiet, flow_is_seen(loading, timeout.value));
+    uint64_t ns = compile_timeout(loading, &timeout);
+    flow_quiet_end(loading, &quiet);
     return ns;
 }
 
@@ -127,27 +124,38 @@ static void compile_limits(struct flow_loading *loading, const struct flow_place
     retry->max_attempts = (uint64_t)number;
 }
 
+static void compile_policy(struct flow_loading *loading, const struct flow_place *policy,
+                           struct flow_retry *retry)
+{
+    struct flow_place delay = flow_member(loading, policy, "delay");
+
+    retry->delay_ns = flow_compile_duration(loading, &delay);
+    retry->has_condition = gw_value_member(policy->value, GW_STR("when")) != NULL ||
+                           gw_value_member(policy->value, GW_STR("exceptWhen")) != NULL;
+    compile_backoff(loading, policy, retry);
+    compile_limits(loading, policy, retry);
+}
+
 const struct flow_retry *flow_compile_retry(struct flow_loading *loading,
                                             const struct flow_place *place,
                                             struct flow_place *out_policy)
 {
-    struct flow_place policy = *place;
+    struct flow_retry *retry = NULL;
+    struct flow_quiet quiet;
 
-    out_policy->value = NULL;
+    *out_policy = *place;
     if (flow_is(place, GW_JSON_STRING))
-        policy = flow_compile_use(loading, place, "retries", "retry policy");
-    if (policy.value == NULL || !flow_check_object(loading, &policy, FLOW_RETRY))
+        *out_policy = flow_compile_use(loading, place, "retries", "retry policy");
+    if (out_policy->value == NULL)
         return NULL;
-    struct flow_retry *retry = flow_alloc(loading, 1, sizeof(*retry));
-    if (retry == NULL)
-        return NULL;
-    struct flow_place delay = flow_member(loading, &policy, "delay");
-    retry->delay_ns = flow_compile_duration(loading, &delay);
-    retry->has_condition = gw_value_member(policy.value, GW_STR("when")) != NULL ||
-                           gw_value_member(policy.value, GW_STR("exceptWhen")) != NULL;
-    compile_backoff(loading, &policy, retry);
-    compile_limits(loading, &policy, retry);
-    *out_policy = policy;
+    flow_quiet_begin(loading, &quiet, flow_is_seen(loading, out_policy->value));
+    if (flow_check_object(loading, out_policy, FLOW_RETRY))
+        retry = flow_alloc(loading, 1, sizeof(*retry));
+    if (retry != NULL)
+        compile_policy(loading, out_policy, retry);
+    else
+        out_policy->value = NULL;
+    flow_quiet_end(loading, &quiet);
     return retry;
 }
 

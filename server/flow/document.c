@@ -207,6 +207,8 @@ static void compile(struct flow_loading *loading)
     gw_buf_finish(&definitions);
     if (!loading->has_no_memory)
         flow_compile_workflow(loading, &root);
+    if (!loading->has_no_memory)
+        flow_check_unused(loading);
     flow_finish_schemas(loading);
 }
 
@@ -265,7 +267,8 @@ int gw_flow_load(const char *path, const struct gw_flow_names *names,
     struct flow_loading loading = {.flow = flow,
                                    .arena = &flow->arena,
                                    .names = names != NULL ? names : &no_names,
-                                   .diagnostics = diagnostics};
+                                   .diagnostics = diagnostics,
+                                   .told = diagnostics};
     gw_arena_init(&loading.scratch, FLOW_BLOCK_BYTES, FLOW_MAX_BYTES);
     int rc = load(&loading, path);
     gw_schema_compiler_destroy(loading.schemas);

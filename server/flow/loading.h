@@ -25,14 +25,17 @@ struct flow_loading {
     struct gw_arena scratch; /* until the load ends */
     const struct gw_flow_names *names;
     struct gw_document *document;
-    struct gw_diagnostics *diagnostics;
+    struct gw_diagnostics *diagnostics; /* or those of a flow_quiet */
+    struct gw_diagnostics *told;        /* the caller's */
     struct flow_place use;
+    struct flow_seen *seen;             /* see compile_use.c */
     struct gw_schema_compiler *schemas; /* NULL: none was met */
     struct flow_schema *schema_list;    /* see compile_schema.c */
     unsigned schema_count;
     bool has_no_memory;                     /* sticky */
     const struct flow_variables *variables; /* those of the loops and catches around */
     unsigned function_depth;
+    bool is_too_deep; /* that has been told */
     /* Of a function's tasks: what stands before their pointers instead of the function's own. */
     struct gw_str call_pointer;
     size_t function_pointer_len;
@@ -59,6 +62,10 @@ struct gw_str flow_text(const struct flow_place *place);
 #define flow_error(loading, place, ...)                                              \
     gw_document_report((loading)->document, (place)->pointer.ptr, GW_SEVERITY_ERROR, \
                        (loading)->diagnostics, __VA_ARGS__)
+/* Also within a flow_quiet. */
+#define flow_error_aloud(loading, place, ...)                                        \
+    gw_document_report((loading)->document, (place)->pointer.ptr, GW_SEVERITY_ERROR, \
+                       (loading)->told, __VA_ARGS__)
 #define flow_error_at_key(loading, place, ...)                                           \
     gw_document_report_key((loading)->document, (place)->pointer.ptr, GW_SEVERITY_ERROR, \
                            (loading)->diagnostics, __VA_ARGS__)
@@ -244,9 +251,25 @@ uint64_t flow_compile_timeout(struct flow_loading *loading, const struct flow_pl
 const struct flow_retry *flow_compile_retry(struct flow_loading *loading,
                                             const struct flow_place *place,
                                             struct flow_place *out_policy);
+void flow_check_error(struct flow_loading *loading, const struct flow_place *error);
+
+/* --- compile_use.c ---------------------------------------------------------------------------- */
+
 /* Looks `name` up in use.<kind>; tells when it is not there. */
 struct flow_place flow_compile_use(struct flow_loading *loading, const struct flow_place *name,
                                    const char *kind, const char *what);
+void flow_compile_function(struct flow_loading *loading, const struct flow_place *call,
+                           const struct flow_place *with, struct flow_task *task);
+/* Has it been checked before? It counts as checked from now on. */
+bool flow_is_seen(struct flow_loading *loading, const struct gw_value *value);
+/* Between the two nothing is told, if `is_quiet`. */
+struct flow_quiet {
+    struct gw_diagnostics ignored, *outer;
+};
+void flow_quiet_begin(struct flow_loading *loading, struct flow_quiet *quiet, bool is_quiet);
+void flow_quiet_end(struct flow_loading *loading, struct flow_quiet *quiet);
+/* What nobody has named is checked, too. */
+void flow_check_unused(struct flow_loading *loading);
 
 /* --- compile_schema.c ------------------------------------------------------------------------- */
 

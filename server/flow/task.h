@@ -83,7 +83,7 @@ struct flow_case {
 };
 
 struct flow_switch {
-    const struct flow_case *cases;
+    struct flow_case *cases;
     uint32_t count;
 };
 

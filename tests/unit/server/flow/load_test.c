@@ -177,6 +177,43 @@ static void all_is_told_at_once(void **state)
     assert_non_null(strstr(rig.findings, ":6:40: error: there is no such backend"));
 }
 
+static unsigned count_of(const char *text, const char *part)
+{
+    unsigned count = 0;
+
+    for (const char *at = strstr(text, part); at != NULL; at = strstr(at + 1, part))
+        count++;
+    return count;
+}
+
+static void what_is_used_is_checked_once(void **state)
+{
+    (void)state;
+    flow_rig_assert_refused(&rig,
+                            "use:\n"
+                            "  errors: {e: {type: x, status: 1}, f: {typ: y}}\n"
+                            "  retries: {r: {dely: PT1S}, s: {delay: x}}\n"
+                            "  timeouts: {t: {after: y}, u: {}}\n"
+                            "  functions: {g: {st: {}}, h: {call: desk.echo, with: {backend: x}},"
+                            " k: 1}\n"
+                            "do:\n"
+                            "- a: {call: g, timeout: t}\n"
+                            "- b: {call: g, timeout: t}\n"
+                            "- c: {raise: {error: e}}\n"
+                            "- d: {raise: {error: e}}\n"
+                            "- m: {try: [], catch: {retry: r}}\n"
+                            "- n: {try: [], catch: {retry: r}}\n",
+                            "a.flow.yaml");
+    assert_int_equal(count_of(rig.findings, "400 to 599"), 1);
+    assert_int_equal(count_of(rig.findings, "\"typ\" is no member"), 1);
+    assert_int_equal(count_of(rig.findings, "\"dely\" is no member"), 1);
+    assert_int_equal(count_of(rig.findings, "is no duration"), 2);
+    assert_int_equal(count_of(rig.findings, "\"after\" of a timeout is missing"), 1);
+    assert_int_equal(count_of(rig.findings, "\"st\" is no kind of task"), 1);
+    assert_int_equal(count_of(rig.findings, "there is no such backend"), 1);
+    assert_int_equal(count_of(rig.findings, "must be an object"), 1);
+}
+
 static void there_are_bounds(void **state)
 {
     struct gw_buf buf;
@@ -216,6 +253,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(documents_are_refused, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(variables_are_known_where_they_are, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(all_is_told_at_once, open_rig, close_rig),
+        cmocka_unit_test_setup_teardown(what_is_used_is_checked_once, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(there_are_bounds, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(wrong_expressions_have_a_place, open_rig, close_rig),
     };
