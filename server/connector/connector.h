@@ -66,7 +66,7 @@ struct gw_connector_function {
 struct gw_connector_type {
     const char *name;                /* "odata"; the backend's key in the configuration */
     const struct gw_option *options; /* of the backend, under that key */
-    bool is_implied; /* every backend has it, also where its options are left out */
+    bool is_implied;                 /* every backend has it, also where its options are left out */
     const struct gw_connector_function *functions; /* ends with one without a name */
     /* Once per worker and backend, on the worker's thread; `config` outlives the instance. Once
      * more whenever a configuration is checked, with a backend that has its `config` only: so it
@@ -106,6 +106,11 @@ void gw_connector_fail_with(struct gw_connector_call *call, enum gw_connector_er
 
 /* Starts it. WRONG at once where an argument is missing or unknown. */
 void gw_connector_begin(void *instance, struct gw_connector_call *call);
+
+/* The key as it can stand in a field's quotes: itself, or a hash of it where it has other bytes
+ * than printable ASCII. ptr NULL without memory. */
+GW_MUST_CHECK
+struct gw_str gw_connector_key_text(struct gw_arena *arena, struct gw_str key);
 
 /* `done` is not called any more; what was sent has been sent. */
 void gw_connector_cancel(struct gw_connector_call *call);

@@ -123,6 +123,9 @@ struct gw_flow_host {
                      const struct gw_backend **out_backend);
     void (*call_operation)(void *self, struct gw_flow_operation_call *call);
     void (*cancel_operation)(void *self, struct gw_flow_operation_call *call);
+    /* A connector is about to write for the cause; with `has_effect`: it has written, or may have.
+     * Calls of operations are the host's own to notice. May be NULL. */
+    void (*on_write)(void *self, const struct gw_exchange *cause, bool has_effect);
 };
 
 struct gw_flow_start {
