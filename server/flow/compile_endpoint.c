@@ -93,8 +93,10 @@ bool flow_compile_target(struct flow_template_builder *builder, const struct flo
         flow_error(loading, uri, "below a `backend` the endpoint is a path that begins with /");
         return false;
     }
-    out->path =
-        is_expression ? flow_expression_node(builder, uri) : flow_uri_node(builder, uri, text);
+    if (is_expression)
+        out->path = flow_expression_node(builder, uri);
+    else
+        split_path(builder, uri, text, out);
     out->backend = flow_node_of(builder, &backend);
     if (out->backend.kind == FLOW_NODE_LITERAL)
         flow_mention_name(loading, &backend, backend.value->text, out->type);

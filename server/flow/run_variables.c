@@ -105,7 +105,7 @@ static int runtime_value(struct gw_value *out_value)
     return 0;
 }
 
-/* 0, -ENOMEM, or -ENOENT: it is none of ours. */
+/* 0 or -ENOMEM. What nobody knows is bound by the expression itself, or null. */
 static int variable_value(const struct flow_frame *frame, struct gw_str name,
                           struct gw_value *out_value)
 {
@@ -134,7 +134,8 @@ static int variable_value(const struct flow_frame *frame, struct gw_str name,
         return workflow_value(frame, out_value);
     if (gw_str_equal(name, GW_STR("runtime")))
         return runtime_value(out_value);
-    return -ENOENT;
+    *out_value = gw_value_null();
+    return 0;
 }
 
 int flow_variables(const struct flow_frame *frame, const struct flow_template *template,
@@ -144,10 +145,8 @@ int flow_variables(const struct flow_frame *frame, const struct flow_template *t
 
     for (uint32_t i = 0; i < template->variable_count; i++) {
         struct gw_value value;
-        int rc = variable_value(frame, template->variables[i], &value);
-        if (rc == 0)
-            rc = gw_value_add_member(&builder, template->variables[i], value);
-        if (rc != 0 && rc != -ENOENT)
+        if (variable_value(frame, template->variables[i], &value) != 0 ||
+            gw_value_add_member(&builder, template->variables[i], value) != 0)
             return -ENOMEM;
     }
     *out_variables = gw_value_built_object(&builder);

@@ -95,7 +95,8 @@ static void begin_slow(void *self, struct gw_connector_call *call)
     later->call = call;
     call->state = later;
     call->cancel = cancel_later;
-    the_rig->open_calls++;
+    if (++the_rig->open_calls > the_rig->most_open)
+        the_rig->most_open = the_rig->open_calls;
     gw_timer_start(call->worker->loop, &later->timer, number * GW_NS_PER_MS, answer_later);
 }
 
@@ -256,7 +257,7 @@ void flow_rig_open(struct flow_rig *rig)
 {
     struct gw_error error = {.text = ""};
 
-    *rig = (struct flow_rig){.folder = "/tmp/millgate-flow-XXXXXX"};
+    *rig = (struct flow_rig){.folder = "/tmp/millgate-flow-XXXXXX", .max_arena_bytes = 8 << 20};
     the_rig = rig;
     assert_non_null(mkdtemp(rig->folder));
     if (gw_loop_create(&rig->loop, &error) != 0)
@@ -405,7 +406,7 @@ struct gw_flow_run *flow_rig_start(struct flow_rig *rig, const char *input)
     assert_int_equal(gw_value_read(&arena, gw_str_of(input), NULL, &value, &wrong), 0);
     rig->is_done = rig->has_failed = false;
     rig->output[0] = '\0';
-    rig->call_count = 0;
+    rig->call_count = rig->most_open = 0;
     rig->cancelled_calls = 0;
     rig->began_ns = gw_clock_monotonic_ns();
     gw_loop_turn(rig->loop, 0);
@@ -413,7 +414,7 @@ struct gw_flow_run *flow_rig_start(struct flow_rig *rig, const char *input)
                                         .input = value,
                                         .key = GW_STR("key-1"),
                                         .deadline_ns = gw_loop_now_ns(rig->loop) + WAIT_NS / 2,
-                                        .max_arena_bytes = 8 << 20,
+                                        .max_arena_bytes = rig->max_arena_bytes,
                                         .done = ended,
                                         .self = rig};
     struct gw_flow_run *run = gw_flow_start(&rig->host, &start);

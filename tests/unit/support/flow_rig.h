@@ -28,11 +28,12 @@ struct flow_rig {
     char type[256], title[256], detail[1024], members[1024], task[512], reason[1024], code[64];
 
     /* The calls of the desk and of operations, in order. */
-    unsigned call_count, open_calls, cancelled_calls;
+    unsigned call_count, open_calls, most_open, cancelled_calls;
     char keys[FLOW_RIG_MAX_CALLS][256];
     char arguments[FLOW_RIG_MAX_CALLS][512];
     uint64_t at_ms[FLOW_RIG_MAX_CALLS]; /* since the run began */
     uint64_t began_ns;
+    size_t max_arena_bytes; /* of runs */
     unsigned failures_left; /* desk.write: so many calls fail first */
 };
 
