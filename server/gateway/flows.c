@@ -373,11 +373,14 @@ int gw_flows_load(struct gw_snapshot *snapshot, const struct gw_snapshot *previo
     return rc == 0 ? compile(&loading) : rc;
 }
 
-void gw_flows_check_names(const struct gw_snapshot *snapshot, struct gw_diagnostics *diagnostics)
+void gw_flows_check_names(const struct gw_snapshot *snapshot, bool is_whole,
+                          struct gw_diagnostics *diagnostics)
 {
-    const struct gw_flow_names names = names_of(snapshot);
+    struct gw_flow_names names = names_of(snapshot);
     int rc = 0;
 
+    if (!is_whole)
+        names.check_operation = NULL;
     for (size_t i = 0; i < snapshot->flow_count && rc != -ENOMEM; i++)
         rc = gw_flow_check_names(snapshot->flows[i].flow, &names, diagnostics);
 }

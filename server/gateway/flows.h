@@ -15,8 +15,10 @@ int gw_flows_load(struct gw_snapshot *snapshot, const struct gw_snapshot *previo
 GW_MUST_CHECK
 int gw_flows_index_operations(struct gw_snapshot *snapshot);
 
-/* Tells the backends and operations that flows name and that are not there. After the contracts. */
-void gw_flows_check_names(const struct gw_snapshot *snapshot, struct gw_diagnostics *diagnostics);
+/* Tells the backends and operations that flows name and that are not there. After the contracts; of
+ * operations only where those are `whole`, so that none is missed that a refused contract has. */
+void gw_flows_check_names(const struct gw_snapshot *snapshot, bool is_whole,
+                          struct gw_diagnostics *diagnostics);
 
 /* By "namespace/name"; NULL: there is none. */
 struct gw_snapshot_flow *gw_flows_find(const struct gw_snapshot *snapshot, struct gw_str name);

@@ -212,12 +212,14 @@ static int load(struct loading *loading, const char *path,
         check_connectors(loading);
     if (rc == 0)
         rc = gw_flows_load(snapshot, loading->previous, loading->diagnostics);
+    size_t errors_before_contracts = loading->diagnostics->error_count;
     if (rc == 0)
         rc = load_contracts(loading);
     if (rc == 0)
         rc = gw_flows_index_operations(snapshot);
     if (rc == 0)
-        gw_flows_check_names(snapshot, loading->diagnostics);
+        gw_flows_check_names(snapshot, loading->diagnostics->error_count == errors_before_contracts,
+                             loading->diagnostics);
     if (rc == 0)
         gw_gateway_check_security(snapshot->config, snapshot->contracts, snapshot->contract_count,
                                   loading->diagnostics);
