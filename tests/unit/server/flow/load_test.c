@@ -100,7 +100,7 @@ static void documents_are_refused(void **state)
          "begins with /"},
         {"do: [{a: {call: http, with: {backend: desk, method: get, endpoint: /y,"
          " redirect: true}}}]",
-         "redirects are answers"},
+         "redirect: true is not supported"},
         {"do: [{a: {call: http, with: {backend: desk, method: get, endpoint: {uri: /y,"
          " authentication: {oauth2: {}}}}}}]",
          "\"oauth2\" of an authentication is not supported"},
@@ -183,7 +183,7 @@ static void wrong_expressions_have_a_place(void **state)
                             "do:\n"
                             "- a: {set: {n: '${ .a + 1 }', m: ['${ .b | }']}}\n"
                             "- b: {if: .x ==, set: {n: 1}}\n",
-                            ":3:37: error: ");
+                            ":3:35: error: ");
     assert_non_null(strstr(rig.findings, ":4:11: error: "));
     assert_null(strstr(rig.findings, ":3:18"));
 }
