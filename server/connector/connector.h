@@ -53,6 +53,12 @@ struct gw_connector_function {
     const char *help;
     /* Starts it; ends in gw_connector_done() or gw_connector_fail(), perhaps at once. */
     void (*begin)(void *self, struct gw_connector_call *call);
+    /* Of a write whose class depends on its arguments or its backend; NULL: it is `effect`. */
+    enum gw_effect_class (*classify)(void *self, const struct gw_value *arguments);
+    /* Of a write that can be of class C: as begin, but finds what an earlier attempt with these
+     * arguments has made. The result is an array, with an item for each thing found as begin's
+     * result would be. */
+    void (*look_up)(void *self, struct gw_connector_call *call);
 };
 
 struct gw_connector_type {
@@ -84,6 +90,12 @@ struct gw_connector_call {
     void *state; /* in the arena */
     void (*cancel)(struct gw_connector_call *call);
 };
+
+/* Begins a call, for whoever needs one. A write of class C or D with an effect key is guarded
+ * (guard.h); all else goes straight to the function. */
+void gw_connector_start(void *instance, struct gw_connector_call *call);
+
+/* --- for connectors --- */
 
 void gw_connector_done(struct gw_connector_call *call, struct gw_value result);
 void gw_connector_fail(struct gw_connector_call *call, const struct gw_connector_failure *failure);
