@@ -39,10 +39,10 @@ struct guard {
     struct gw_str kept;
     bool has_result;
     bool can_be_found;
-    bool is_inner;      /* a call of the function is under way */
+    bool is_inner; /* a call of the function is under way */
     bool is_claimed;
-    bool is_ours;       /* the last end was accepted */
-    bool is_known;      /* found again, only to say what it was */
+    bool is_ours;  /* the last end was accepted */
+    bool is_known; /* found again, only to say what it was */
     struct gw_connector_failure failure;
     bool has_failed;
     char name_text[GW_EFFECT_NAME_BYTES];
@@ -211,8 +211,7 @@ static void send(struct guard *guard)
 {
     if (gw_clock_monotonic_ns() >= guard->outer->deadline_ns) {
         const struct gw_connector_failure late = {.error = GW_CONNECTOR_UNAVAILABLE,
-                                                  .reason =
-                                                      GW_STR("no time was left to send it")};
+                                                  .reason = GW_STR("no time was left to send it")};
         keep_failure(guard, &late);
         finish(guard, "released", GW_STR(""));
         return;
@@ -286,8 +285,8 @@ static void answer_kept(struct guard *guard)
         return;
     }
     guard->outer->result = gw_value_null();
-    if (guard->kept.len > 0 && gw_value_read(guard->outer->arena, guard->kept, NULL,
-                                             &guard->outer->result, &error) != 0)
+    if (guard->kept.len > 0 &&
+        gw_value_read(guard->outer->arena, guard->kept, NULL, &guard->outer->result, &error) != 0)
         guard->outer->result = gw_value_null();
     report(guard);
 }
@@ -380,8 +379,8 @@ static void on_cancel(struct gw_connector_call *call)
 static int prepare(struct guard *guard)
 {
     const struct gw_backend_config *config = guard->outer->backend->config;
-    uint64_t settle_ns = config->effect.settle_ns > 0 ? config->effect.settle_ns
-                                                      : DEFAULT_SETTLE_NS;
+    uint64_t settle_ns =
+        config->effect.settle_ns > 0 ? config->effect.settle_ns : DEFAULT_SETTLE_NS;
     uint64_t now_ns = gw_clock_monotonic_ns();
     uint64_t left_ns = guard->outer->deadline_ns > now_ns ? guard->outer->deadline_ns - now_ns : 0;
 

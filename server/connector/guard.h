@@ -9,6 +9,8 @@
  * Redis away: nothing is sent. */
 #pragma once
 
+#include <stdbool.h>
+
 struct gw_connector_call;
 
 /* The call's worker has a record writer; its effect key is not empty. Ends as a call does. */

@@ -12,13 +12,12 @@
 #define MAX_COUNT 1000
 #define MAX_BYTES ((size_t)32 * 1024 * 1024)
 #define PERIOD_NS GW_NS_PER_SECOND
-#define FIRST_NS  (1 * GW_NS_PER_MS)
+#define FIRST_NS (1 * GW_NS_PER_MS)
 #define LONGEST_NS (600 * GW_NS_PER_SECOND)
 #define DOUBTFUL_TIMES 5
 
-static const struct gw_metric metric_waiting = {"millgate_late_writes",
-                                                "Ends of claims that wait until Redis takes them.",
-                                                NULL, true};
+static const struct gw_metric metric_waiting = {
+    "millgate_late_writes", "Ends of claims that wait until Redis takes them.", NULL, true};
 static const struct gw_metric metric_lost = {
     "millgate_lost_writes_total",
     "Ends of claims that Redis never took: the outcome stays unknown.", NULL, false};
@@ -28,6 +27,7 @@ struct late_list {
     struct gw_list writes;
     struct gw_timer timer;
     size_t count, bytes;
+    bool is_held; /* a user of the share is the list itself, so that it stays */
 };
 
 struct late_write {
@@ -90,6 +90,12 @@ static void try_one(struct late_write *late)
         late->write = (struct gw_record_write){.on_reply = on_reply, .on_done = on_done};
 }
 
+static void let_go(struct late_list *list)
+{
+    list->is_held = false;
+    gw_worker_share_close(&list->share);
+}
+
 static void on_timer(struct gw_timer *timer)
 {
     struct late_list *list = GW_CONTAINER_OF(timer, struct late_list, timer);
@@ -114,7 +120,7 @@ static void on_timer(struct gw_timer *timer)
     if (list->count > 0)
         gw_timer_start(loop, timer, PERIOD_NS, on_timer);
     else
-        gw_worker_share_close(&list->share);
+        let_go(list);
 }
 
 static struct gw_str copy_text(char **at, struct gw_str text)
@@ -158,8 +164,10 @@ void gw_late_write_add(struct gw_worker_share *share, const struct gw_script *sc
         late->args[i] = copy_text(&at, args[i]);
     gw_list_append(&list->writes, &late->node);
     list->bytes += bytes;
-    if (list->count++ == 0) {
-        share->users++; /* it stays while there is something in it */
+    list->count++;
+    if (!list->is_held) {
+        list->is_held = true;
+        share->users++;
         gw_timer_start(share->worker->loop, &list->timer, FIRST_NS, on_timer);
     }
     gw_metrics_set(metrics_of(list), &metric_waiting, list->count);
@@ -191,7 +199,8 @@ static void leave(struct gw_worker_share *share)
     struct late_list *list = GW_CONTAINER_OF(share, struct late_list, share);
 
     gw_timer_stop(&list->timer);
-    share->users -= list->count > 0;
+    share->users -= list->is_held;
+    list->is_held = false;
     while (!gw_list_is_empty(&list->writes))
         drop(GW_LIST_ITEM(list->writes.next, struct late_write, node));
 }

@@ -37,28 +37,29 @@ const struct gw_script gw_effect_begin_script = {
 const struct gw_script gw_effect_end_script = {
     .name = "effect_end",
     .source = GW_STR_INIT(
-        NOW "local had = redis.call('HMGET', KEYS[1], 'owner', 'fence', 'state')\n"
-            "local what = ARGV[3]\n"
-            "if had[1] ~= ARGV[1] or ARGV[2] ~= '' and had[2] ~= ARGV[2] then return 0 end\n"
-            "if had[3] ~= 'sent' and had[3] ~= 'looking' then return had[3] == what and 1 or 0 end\n"
-            "if what == 'abandoned' then what = had[3] == 'sent' and 'released' or 'unknown' end\n"
-            "if what == 'released' then\n"
-            "  redis.call('DEL', KEYS[1])\n"
-            "  return 1\n"
-            "end\n"
-            "if what == 'done' then\n"
-            "  redis.call('HSET', KEYS[1], 'state', 'done')\n"
-            "  if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'result', ARGV[6]) end\n"
-            "elseif what == 'dead' then\n"
-            "  redis.call('HSET', KEYS[1], 'state', 'dead')\n"
-            "elseif what == 'unknown' then\n"
-            "  redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now))\n"
-            "elseif what == 'send' then\n"
-            "  redis.call('HSET', KEYS[1], 'state', 'sent', 'until',\n"
-            "    string.format('%.0f', now + ARGV[5]))\n"
-            "end\n"
-            "redis.call('PEXPIRE', KEYS[1], ARGV[4])\n"
-            "return 1\n"),
+        NOW
+        "local had = redis.call('HMGET', KEYS[1], 'owner', 'fence', 'state')\n"
+        "local what = ARGV[3]\n"
+        "if had[1] ~= ARGV[1] or ARGV[2] ~= '' and had[2] ~= ARGV[2] then return 0 end\n"
+        "if had[3] ~= 'sent' and had[3] ~= 'looking' then return had[3] == what and 1 or 0 end\n"
+        "if what == 'abandoned' then what = had[3] == 'sent' and 'released' or 'unknown' end\n"
+        "if what == 'released' then\n"
+        "  redis.call('DEL', KEYS[1])\n"
+        "  return 1\n"
+        "end\n"
+        "if what == 'done' then\n"
+        "  redis.call('HSET', KEYS[1], 'state', 'done')\n"
+        "  if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'result', ARGV[6]) end\n"
+        "elseif what == 'dead' then\n"
+        "  redis.call('HSET', KEYS[1], 'state', 'dead')\n"
+        "elseif what == 'unknown' then\n"
+        "  redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now))\n"
+        "elseif what == 'send' then\n"
+        "  redis.call('HSET', KEYS[1], 'state', 'sent', 'until',\n"
+        "    string.format('%.0f', now + ARGV[5]))\n"
+        "end\n"
+        "redis.call('PEXPIRE', KEYS[1], ARGV[4])\n"
+        "return 1\n"),
 };
 
 int gw_effect_record_name(struct gw_str backend, struct gw_str key, char out[GW_EFFECT_NAME_BYTES])

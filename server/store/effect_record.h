@@ -22,8 +22,7 @@
 
 /* "millgate:effect:{...}" of a backend's name and an effect's key. 0 or -ENOMEM. */
 GW_MUST_CHECK
-int gw_effect_record_name(struct gw_str backend, struct gw_str key,
-                          char out[GW_EFFECT_NAME_BYTES]);
+int gw_effect_record_name(struct gw_str backend, struct gw_str key, char out[GW_EFFECT_NAME_BYTES]);
 
 /* ARGV: owner, claim (ms), settle (ms), ttl (ms), "1" if it can be looked for, backend, key.
  * Returns {one of these, ...}. */
