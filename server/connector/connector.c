@@ -4,7 +4,9 @@
 #include <stdio.h>
 
 #include "server/connector/count.h"
+#include "server/connector/guard.h"
 #include "server/crypto/digest.h"
+#include "server/filter/worker.h"
 
 #define ERRORS "https://millgate.dev/errors/"
 
@@ -131,8 +133,23 @@ static const char *find_missing(const struct gw_connector_call *call)
     return NULL;
 }
 
+static bool is_guarded(void *instance, const struct gw_connector_call *call,
+                       enum gw_effect_class *out_class)
+{
+    const struct gw_connector_function *function = call->function;
+
+    *out_class = function->classify == NULL ? function->effect
+                                            : function->classify(instance, &call->arguments);
+    if (*out_class == GW_EFFECT_SEARCHABLE && function->look_up == NULL)
+        *out_class = GW_EFFECT_UNKNOWN;
+    return function->is_write && call->effect_key.len > 0 && call->worker->record_writer != NULL &&
+           (*out_class == GW_EFFECT_SEARCHABLE || *out_class == GW_EFFECT_UNKNOWN);
+}
+
 void gw_connector_begin(void *instance, struct gw_connector_call *call)
 {
+    enum gw_effect_class class;
+
     call->state = NULL;
     call->cancel = NULL;
     call->result = gw_value_null();
@@ -147,6 +164,8 @@ void gw_connector_begin(void *instance, struct gw_connector_call *call)
                                GW_STR_ARG(unknown));
     else if (missing != NULL)
         gw_connector_fail_with(call, GW_CONNECTOR_WRONG, "lacks the argument \"%s\"", missing);
+    else if (is_guarded(instance, call, &class))
+        gw_guard_start(instance, call, class == GW_EFFECT_SEARCHABLE);
     else
         call->function->begin(instance, call);
 }

@@ -57,6 +57,12 @@ struct gw_connector_function {
     const char *help;
     /* Starts it; ends in gw_connector_done() or gw_connector_fail(), perhaps at once. */
     void (*begin)(void *self, struct gw_connector_call *call);
+    /* Of a write whose class depends on its arguments or its backend; NULL: it is `effect`. */
+    enum gw_effect_class (*classify)(void *self, const struct gw_value *arguments);
+    /* Of a write that can be of class C: as begin, but finds what an earlier attempt with these
+     * arguments has made. The result is an array, with an item for each thing found as begin's
+     * result would be. */
+    void (*look_up)(void *self, struct gw_connector_call *call);
 };
 
 /* The name of the argument that says which backend is meant. All functions have it; it is the
@@ -104,7 +110,8 @@ GW_PRINTF(3, 4)
 void gw_connector_fail_with(struct gw_connector_call *call, enum gw_connector_error error,
                             const char *format, ...);
 
-/* Starts it. WRONG at once where an argument is missing or unknown. */
+/* Starts it. WRONG at once where an argument is missing or unknown. A write of class C or D that has
+ * an effect key is guarded (guard.h). */
 void gw_connector_begin(void *instance, struct gw_connector_call *call);
 
 /* The key as it can stand in a field's quotes: itself, or a hash of it where it has other bytes
