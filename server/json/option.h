@@ -39,6 +39,7 @@ enum gw_option_type {
     GW_MAP,     /* name -> string, or object described by `fields`; min, max: count */
     GW_SECTION, /* the whole top-level section of that name: a map of objects described by `fields`
                    (with GW_OPTION_SINGLE: one object), given to the policy as a key of its own */
+    GW_ANY,     /* any value, taken as it is: whoever owns the table judges it */
 };
 
 enum {
