@@ -158,7 +158,7 @@ static const struct member millgate_operation_members[] = {
     {"plan", S, 0},      {"max_body", S | N, 0},
     {"weight", N, 0},    {"websocket", B, 0},
     {"authorize", L, 0}, {"idempotency", S, 0},
-    {"cache", O | B, 0}, {0},
+    {"cache", O | B, 0}, {"flow", S, 0}, {0},
 };
 
 static const struct member cache_members[] = {

@@ -58,7 +58,8 @@ static const char *type_name(const struct gw_option *option)
         [GW_BOOL] = "boolean",    [GW_INT] = "integer", [GW_DURATION] = "duration",
         [GW_BYTES] = "size",      [GW_STRING] = "text", [GW_SECRET] = "secret",
         [GW_FILE] = "file",       [GW_ENUM] = "word",   [GW_OBJECT] = "object",
-        [GW_SECTION] = "section", [GW_ANY] = "any",
+        [GW_ANY] = "any",
+        [GW_SECTION] = "section",
     };
 
     if (option->type == GW_LIST)
