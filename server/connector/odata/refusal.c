@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "server/connector/answer.h"
 #include "server/core/arena.h"
 
 #define MAX_DEPTH 32
@@ -141,38 +142,11 @@ static enum gw_connector_error class_of_5xx(int status, const struct odata_refus
 enum gw_connector_error odata_refusal_class(int status, const struct odata_refusal *refusal,
                                             enum odata_ask ask)
 {
-    switch (status) {
-    case 401:
-    case 403:
-    case 407:
-        return GW_CONNECTOR_DENIED;
-    case 404:
-        return GW_CONNECTOR_NOT_FOUND;
-    case 410:
-        return GW_CONNECTOR_GONE;
-    case 409:
-    case 412:
-        return GW_CONNECTOR_CONFLICT;
-    case 408:
-    case 423:
-    case 425:
-    case 429:
+    if (status == 423) /* somebody holds a lock on it */
         return GW_CONNECTOR_UNAVAILABLE;
-    case 405:
-    case 406:
-    case 411:
-    case 413:
-    case 414:
-    case 415:
-    case 428:
-    case 431:
-        return GW_CONNECTOR_WRONG;
-    default:
-        break;
-    }
+    if ((status == 400 || status == 422) && says_one_of(refusal, duplicate_words))
+        return GW_CONNECTOR_CONFLICT;
     if (status >= 500)
         return class_of_5xx(status, refusal, ask);
-    if (status < 400)
-        return GW_CONNECTOR_RUBBISH;
-    return says_one_of(refusal, duplicate_words) ? GW_CONNECTOR_CONFLICT : GW_CONNECTOR_REFUSED;
+    return gw_connector_judge_status(status, ask == ODATA_WRITING);
 }

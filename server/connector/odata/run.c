@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "server/connector/answer.h"
 #include "server/core/arena.h"
 #include "server/upstream/backend.h"
 #include "server/upstream/call.h"
@@ -117,14 +118,11 @@ static enum odata_ask ask_of(const struct odata_run *run)
 static void classify_silence(const struct odata_run *run, const struct gw_call_answer *answer,
                              struct odata_reply *reply)
 {
-    bool came = answer->backend_status >= 200 && answer->backend_status < 500;
+    struct gw_connector_failure failure = {0};
 
+    reply->error = gw_connector_judge(answer, ask_of(run) == ODATA_WRITING, &failure);
     reply->status = answer->backend_status;
     reply->refusal.message = gw_str_of(answer->problem);
-    if (answer->was_sent && ask_of(run) == ODATA_WRITING)
-        reply->error = GW_CONNECTOR_IN_DOUBT;
-    else
-        reply->error = came ? GW_CONNECTOR_RUBBISH : GW_CONNECTOR_UNAVAILABLE;
 }
 
 static int classify(const struct odata_run *run, struct odata_reply *reply)
