@@ -216,7 +216,7 @@ async function seed(url, { user, password }) {
   let count = 0;
   for (const [service, target, make] of PLAN) {
     const requests = make().map((item, i) => ({
-      id: String(i % BATCH), method: 'POST', url: typeof target === 'string' ? target : target(item),
+      id: String(i % BATCH), atomicityGroup: 'g', method: 'POST', url: typeof target === 'string' ? target : target(item),
       headers: { 'content-type': 'application/json', 'if-match': '*' }, body: typeof target === 'string' ? item : {},
     }));
     count += requests.length;

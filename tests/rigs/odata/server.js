@@ -74,6 +74,7 @@ async function main() {
     app.use(onceReady(faults.meet));
   }
   if (process.env.CSRF) app.use(onceReady(faults.guard));
+  if (process.env.RIG_FAULTS || process.env.CSRF) app.use(onceReady(faults.mark));
   app.use(v2()); // translates /odata/v2 to /odata/v4; before the services, whose parsers take bodies
   await cds.server({ app, in_memory: true, cors: false, index: false, favicon: false });
 }

@@ -4,16 +4,18 @@
 
 const cds = require('@sap/cds');
 
-// The next number of a series, from the rows that are there. A number that a partner chose is none of
-// the series.
+const series = new Map(); // entity -> the number that was given last
+
+// The next number of a series. No two get the same, whatever runs at once; one that a client has
+// chosen for itself is passed over.
 async function nextNumber(entity, key, first) {
-  const row = await SELECT.one
-    .from(entity)
-    .columns(key)
-    .where(`length(${key}) = ${String(first).length} and ${key} >= '${first}' and ${key} <= '99999999999999'`)
-    .orderBy({ [key]: 'desc' });
-  const last = row ? Number(row[key]) : NaN;
-  return String(Number.isFinite(last) ? Math.max(last + 1, first) : first);
+  const { name } = entity;
+  let number;
+  do {
+    number = Math.max(series.get(name) ?? 0, first - 1) + 1;
+    series.set(name, number);
+  } while (await SELECT.one.from(entity).columns(key).where({ [key]: String(number) }));
+  return String(number);
 }
 
 // A document that names no key of its own gets the next one.
