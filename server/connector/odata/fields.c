@@ -144,6 +144,8 @@ int odata_fields(const struct odata_run *run, struct gw_field out_fields[ODATA_M
         if (request->is_write || request->body.ptr != NULL)
             add(&list, "Content-Type",
                 run->content_type.len > 0 ? run->content_type : json_media_type(settings));
+        if (run->content_type.len > 0) /* V2 does so anyhow, but not where it stands before V4 */
+            add(&list, "Prefer", GW_STR("odata.continue-on-error"));
         if (request->etag.len > 0)
             add(&list, "If-Match", request->etag);
         if (request->is_write)
