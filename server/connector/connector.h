@@ -54,6 +54,9 @@ struct gw_connector_function {
      * yet is a text like any other. NULL: a write function always writes. */
     bool (*reads_with)(const struct gw_value *arguments);
     enum gw_effect_class effect; /* of a write: what makes it effective once, at best */
+    /* What it is with these arguments: an `etag` makes an update a transition, say. Of an argument
+     * only that it is there counts where it is not known yet. NULL: always `effect`. */
+    enum gw_effect_class (*effect_with)(const struct gw_value *arguments);
     const char *help;
     /* Starts it; ends in gw_connector_done() or gw_connector_fail(), perhaps at once. */
     void (*begin)(void *self, struct gw_connector_call *call);
