@@ -46,12 +46,8 @@ static const struct {
 
 /* What databases say when others were first; Tryton has tried it several times and undone it. */
 static const char *const busy[] = {
-    "database is locked",
-    "database table is locked",
-    "could not serialize access",
-    "deadlock detected",
-    "could not obtain lock",
-    "canceling statement due to lock timeout",
+    "database is locked", "database table is locked", "could not serialize access",
+    "deadlock detected",  "could not obtain lock",    "canceling statement due to lock timeout",
 };
 
 static bool is_busy(struct gw_str text)

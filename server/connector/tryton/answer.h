@@ -1,4 +1,5 @@
-/* What an answer of Tryton means. Most of its failures come with status 200. Pure but for the arena.
+/* What an answer of Tryton means. Most of its failures come with status 200. Pure but for the
+ * arena.
  *
  *     UserError, UserWarning         REFUSED      (code: the exception's name)
  *     ConcurrencyException           CONFLICT

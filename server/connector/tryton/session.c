@@ -18,6 +18,7 @@
 #define BLOCK_BYTES 4096
 #define MAX_ARENA_BYTES ((size_t)1 << 20)
 #define MAX_BODY_BYTES 16384
+#define MAX_REASON_BYTES 256
 
 static uint64_t now_ns(const struct tryton_session *session)
 {
@@ -54,7 +55,12 @@ static void close_door(struct tryton_session *session)
 static void fail_login(struct tryton_session *session, const struct gw_connector_failure *failure)
 {
     struct gw_connector_failure told = *failure;
+    char reason[MAX_REASON_BYTES]; /* whoever is told may start the next login, in the same arena */
 
+    told.reason.len = failure->reason.len < sizeof(reason) ? failure->reason.len : sizeof(reason);
+    if (told.reason.len > 0)
+        memcpy(reason, failure->reason.ptr, told.reason.len);
+    told.reason.ptr = reason;
     if (told.error == GW_CONNECTOR_DENIED || told.error == GW_CONNECTOR_WRONG) {
         told.error = GW_CONNECTOR_DENIED;
         told.code = GW_STR("login");

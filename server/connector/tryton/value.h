@@ -1,7 +1,7 @@
 /* Values as Tryton's JSON-RPC has them, and as flows have them.
  *
- * What JSON has no type for, Tryton says by an object with "__class__". In arguments it is marked by
- * an object of one member; in results it comes as plain JSON:
+ * What JSON has no type for, Tryton says by an object with "__class__". In arguments it is marked
+ * by an object of one member; in results it comes as plain JSON:
  *
  *     argument                                    result
  *     {"$decimal": "1.50"} (or a number)          "1.50"                       Decimal
@@ -29,8 +29,8 @@ GW_MUST_CHECK
 int tryton_value_write(struct gw_buf *out, const struct gw_value *value, struct gw_error *error);
 
 /* What Tryton answered, as flows have it: classes as above, and the parts of dotted fields under
- * their plain name ("product.": {...} becomes "product": {...}, in place of the bare id). Borrows of
- * `wire`. 0, -EINVAL (a class that is none), or -ENOMEM. */
+ * their plain name ("product.": {...} becomes "product": {...}, in place of the bare id). Borrows
+ * of `wire`. 0, -EINVAL (a class that is none), or -ENOMEM. */
 GW_MUST_CHECK
 int tryton_value_read(struct gw_arena *arena, const struct gw_value *wire,
                       struct gw_value *out_value);

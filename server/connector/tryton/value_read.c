@@ -173,8 +173,8 @@ static const struct {
     struct gw_str name;
     read_class_fn *read;
 } classes[] = {
-    {GW_STR_INIT("Decimal"), read_decimal}, {GW_STR_INIT("date"), read_date},
-    {GW_STR_INIT("datetime"), read_datetime}, {GW_STR_INIT("time"), read_time},
+    {GW_STR_INIT("Decimal"), read_decimal},     {GW_STR_INIT("date"), read_date},
+    {GW_STR_INIT("datetime"), read_datetime},   {GW_STR_INIT("time"), read_time},
     {GW_STR_INIT("timedelta"), read_timedelta}, {GW_STR_INIT("bytes"), read_bytes},
 };
 
