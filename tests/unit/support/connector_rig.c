@@ -90,8 +90,9 @@ void connector_rig_start(struct connector_rig *rig, const char *function, const 
         .done = on_done,
         .owner = out,
     };
-    assert_int_equal(
-        gw_value_read(&out->arena, gw_str_of(arguments), NULL, &out->call.arguments, &error), 0);
+    struct gw_str text = gw_arena_copy(&out->arena, gw_str_of(arguments));
+    assert_non_null(text.ptr);
+    assert_int_equal(gw_value_read(&out->arena, text, NULL, &out->call.arguments, &error), 0);
     gw_connector_begin(rig->instance, &out->call);
 }
 
