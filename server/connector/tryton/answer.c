@@ -50,6 +50,20 @@ static const char *const busy[] = {
     "deadlock detected",  "could not obtain lock",    "canceling statement due to lock timeout",
 };
 
+/* A session of this user that has come to its end is deleted by every call that sees it: of two at
+ * once, the second one fails over it. Tryton looks at it before a call and, which is worse, once
+ * more when the call's transaction is done. */
+static bool is_about_session(const struct gw_value *details)
+{
+    static const char name[] = "\"Session\"";
+    struct gw_str text = details->type == GW_JSON_ARRAY && details->count > 0 &&
+                                 details->items[0].type == GW_JSON_STRING
+                             ? details->items[0].text
+                             : GW_STR("");
+
+    return memmem(text.ptr, text.len, name, sizeof(name) - 1) != NULL;
+}
+
 static bool is_busy(struct gw_str text)
 {
     for (size_t i = 0; i < GW_COUNT_OF(busy); i++) {
@@ -89,7 +103,7 @@ static struct gw_str reason_of(struct gw_arena *arena, const struct gw_value *de
 }
 
 static enum gw_connector_error read_error(struct gw_arena *arena, const struct gw_value *error,
-                                          struct gw_connector_failure *out_failure)
+                                          bool is_write, struct gw_connector_failure *out_failure)
 {
     static const struct gw_value nothing = {.type = GW_JSON_NULL};
     const struct gw_value *name =
@@ -99,6 +113,9 @@ static enum gw_connector_error read_error(struct gw_arena *arena, const struct g
 
     if (name->type != GW_JSON_STRING)
         return fail(out_failure, GW_CONNECTOR_WRONG, "error", GW_STR("an error without a name"));
+    if (gw_str_equal(name->text, GW_STR("UserError")) && is_about_session(details))
+        return fail(out_failure, is_write ? GW_CONNECTOR_IN_DOUBT : GW_CONNECTOR_UNAVAILABLE,
+                    TRYTON_CODE_SESSION_END, reason_of(arena, details));
     for (size_t i = 0; i < GW_COUNT_OF(exceptions); i++) {
         if (gw_str_equal(name->text, exceptions[i].name))
             return fail(out_failure, exceptions[i].error, exceptions[i].name.ptr,
@@ -129,7 +146,7 @@ static enum gw_connector_error read_body(struct gw_arena *arena, struct gw_str b
     const struct gw_value *error = gw_value_member(&whole, GW_STR("error"));
     const struct gw_value *result = gw_value_member(&whole, GW_STR("result"));
     if (error != NULL)
-        return read_error(arena, error, out_failure);
+        return read_error(arena, error, is_write, out_failure);
     if (result == NULL)
         return fail_rubbish(out_failure, is_write, "the answer has neither result nor error");
     *out_result = *result;

@@ -2,6 +2,7 @@
  * arena.
  *
  *     UserError, UserWarning         REFUSED      (code: the exception's name)
+ *     ... over its own "Session"     UNAVAILABLE  (code "session-end"); of a write IN_DOUBT
  *     ConcurrencyException           CONFLICT
  *     LoginException                 DENIED
  *     its database is busy           UNAVAILABLE  (the transaction was undone)
@@ -17,6 +18,7 @@
 #include "server/upstream/call.h"
 
 #define TRYTON_CODE_SESSION "session"
+#define TRYTON_CODE_SESSION_END "session-end"
 
 /* OK: *out_result is what Tryton said, as on the wire (see value.h); otherwise *out_failure is set
  * and equal to what is returned. All of it lies in the arena. */

@@ -23,10 +23,12 @@ static void fail_step(struct tryton_task *task, enum gw_connector_error error, c
     task->step.then(task, NULL, &failure);
 }
 
-static bool is_forgotten(const struct gw_connector_failure *failure)
+/* The session is gone, and nothing has been done, or nothing that may not be done twice. */
+static bool is_forgotten(const struct tryton_task *task, const struct gw_connector_failure *failure)
 {
-    return failure->error == GW_CONNECTOR_DENIED &&
-           gw_str_equal(failure->code, GW_STR(TRYTON_CODE_SESSION));
+    return gw_str_equal(failure->code, GW_STR(TRYTON_CODE_SESSION)) ||
+           (gw_str_equal(failure->code, GW_STR(TRYTON_CODE_SESSION_END)) &&
+            task->step.is_repeatable);
 }
 
 static void on_answer(void *self, const struct gw_call_answer *answer)
@@ -41,7 +43,7 @@ static void on_answer(void *self, const struct gw_call_answer *answer)
         task->step.then(task, &wire, NULL);
         return;
     }
-    if (is_forgotten(&failure)) {
+    if (is_forgotten(task, &failure)) {
         tryton_session_drop(&task->tryton->session, task->generation);
         if (!task->has_logged_in_anew) {
             task->has_logged_in_anew = true;

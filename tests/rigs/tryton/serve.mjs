@@ -1,6 +1,6 @@
 // Starts the rig for a program that is not Node: prints `listening on URL`, ends by SIGTERM.
 //
-//   script/node tests/rigs/tryton/serve.mjs DIR [--port N] [--session-seconds N] [--tied]
+//   script/node tests/rigs/tryton/serve.mjs DIR [--port N] [--tied]
 //
 //   --tied   ends with its standard input, too: with whoever holds it, however that one ends
 
@@ -10,18 +10,16 @@ import { isInstalled, startTryton } from './tryton.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { port: { type: 'string' }, 'session-seconds': { type: 'string' }, tied: { type: 'boolean' } },
+  options: { port: { type: 'string' }, tied: { type: 'boolean' } },
 });
 if (!isInstalled()) {
   process.stdout.write('trytond is not installed: run script/bootstrap\n');
   process.exit(77);
 }
 
-const sessionSeconds = values['session-seconds'] && Number(values['session-seconds']);
 const erp = await startTryton({
   dir: positionals[0],
   port: values.port && Number(values.port),
-  settings: sessionSeconds ? { sessionSeconds } : {},
 });
 let isStopping = false;
 async function stop() {

@@ -21,8 +21,8 @@ const STOP_MS = 5_000;
 export const isInstalled = () => spawnSync('trytond', ['--version'], { stdio: 'ignore' }).status === 0;
 
 class Tryton {
-  constructor({ dir, settings }) {
-    Object.assign(this, { dir, settings, database: DATABASE, user: 'admin', password: PASSWORD });
+  constructor(dir) {
+    Object.assign(this, { dir, database: DATABASE, user: 'admin', password: PASSWORD });
   }
 
   async start(port) {
@@ -36,7 +36,7 @@ class Tryton {
 
   async #startAt(port) {
     this.url = `http://127.0.0.1:${port}`;
-    const config = writeSettings(this.dir, { ...this.settings, port });
+    const config = writeSettings(this.dir, port);
     const log = openSync(join(this.dir, 'trytond.log'), 'a');
     const child = spawn('trytond', ['-c', config, '-d', DATABASE], { stdio: ['ignore', log, log] });
     this.process = child;
@@ -76,11 +76,11 @@ class Tryton {
   }
 }
 
-/** In `dir`, which is kept: a database that is there already is taken as it is. `settings`: see settings.mjs. */
-export async function startTryton({ dir, port, settings = {} }) {
+/** In `dir`, which is kept: a database that is there already is taken as it is. */
+export async function startTryton({ dir, port }) {
   const folder = resolve(dir);
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `${DATABASE}.sqlite`);
   if (!existsSync(file)) copyFileSync(await prepareDatabase(), file);
-  return new Tryton({ dir: folder, settings }).start(port);
+  return new Tryton(folder).start(port);
 }

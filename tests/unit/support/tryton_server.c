@@ -24,16 +24,12 @@ bool tryton_server_is_installed(void)
     return system("command -v trytond >/dev/null 2>&1 && script/node --which >/dev/null 2>&1") == 0;
 }
 
-static void run_rig(const struct tryton_server *server, const int *tie, const int *out,
-                    unsigned session_seconds)
+static void run_rig(const struct tryton_server *server, const int *tie, const int *out)
 {
-    char seconds[16];
-
-    snprintf(seconds, sizeof(seconds), "%u", session_seconds == 0 ? 86400 : session_seconds);
     dup2(tie[0], STDIN_FILENO);
     dup2(out[1], STDOUT_FILENO);
     execl("script/node", "script/node", "tests/rigs/tryton/serve.mjs", server->folder, "--tied",
-          "--session-seconds", seconds, NULL);
+          NULL);
     _exit(127);
 }
 
@@ -52,7 +48,7 @@ static void read_line(int fd, char *line, size_t capacity)
     line[len] = '\0';
 }
 
-void tryton_server_start(struct tryton_server *server, unsigned session_seconds)
+void tryton_server_start(struct tryton_server *server)
 {
     char line[256];
     int tie[2], out[2];
@@ -64,7 +60,7 @@ void tryton_server_start(struct tryton_server *server, unsigned session_seconds)
     assert_int_equal(pipe2(out, O_CLOEXEC), 0);
     server->rig = fork();
     if (server->rig == 0)
-        run_rig(server, tie, out, session_seconds);
+        run_rig(server, tie, out);
     assert_true(server->rig > 0);
     close(tie[0]);
     close(out[1]);

@@ -18,8 +18,8 @@ struct tryton_server {
 /* Whether Tryton and Node are installed; tests without them are skipped with status 77. */
 bool tryton_server_is_installed(void);
 
-/* Fails the test if it does not start. `session_seconds`: how long a session lives; 0: long. */
-void tryton_server_start(struct tryton_server *server, unsigned session_seconds);
+/* Fails the test if it does not start. */
+void tryton_server_start(struct tryton_server *server);
 /* To trytond itself. */
 void tryton_server_signal(const struct tryton_server *server, int number);
 /* Ends all and removes the folder. Safe on one that is stopped. */
