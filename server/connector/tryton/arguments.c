@@ -53,11 +53,6 @@ bool tryton_read_method(struct gw_connector_call *call, const char *name, struct
     return is_name(*out_method, false) || fail_name(call, name);
 }
 
-static bool is_of(const struct gw_value *value, enum gw_json_type type)
-{
-    return value->type == type || (value->type == GW_JSON_FALSE && type == GW_JSON_TRUE);
-}
-
 bool tryton_read_typed(struct gw_connector_call *call, const char *name, enum gw_json_type type,
                        struct gw_value fallback, struct gw_value *out_value)
 {
@@ -67,7 +62,7 @@ bool tryton_read_typed(struct gw_connector_call *call, const char *name, enum gw
         *out_value = fallback;
         return true;
     }
-    if (!is_of(value, type)) {
+    if (value->type != type) {
         gw_connector_fail_with(call, GW_CONNECTOR_WRONG, "`%s` is not %s", name, type_names[type]);
         return false;
     }

@@ -20,8 +20,7 @@ bool tryton_read_method(struct gw_connector_call *call, const char *name,
                         struct gw_str *out_method);
 bool tryton_read_ids(struct gw_connector_call *call, struct tryton_ids *out_ids);
 
-/* The argument of that name if it is of that type (a boolean: true or false); `fallback` if it is
- * left out or null. */
+/* The argument of that name if it is of that type; `fallback` if it is left out or null. */
 bool tryton_read_typed(struct gw_connector_call *call, const char *name, enum gw_json_type type,
                        struct gw_value fallback, struct gw_value *out_value);
 

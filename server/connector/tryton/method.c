@@ -121,12 +121,7 @@ static void on_states(struct tryton_task *task, const struct gw_value *wire,
     else if (unexpected != NULL)
         fail_transition(task, press, unexpected);
     else
-        tryton_fail_or_missing(task,
-                               &(struct gw_connector_failure){
-                                   .error = GW_CONNECTOR_RUBBISH,
-                                   .reason = GW_STR("not all states were answered"),
-                               },
-                               &press->ids);
+        gw_connector_fail_with(task->call, GW_CONNECTOR_RUBBISH, "not all states were answered");
 }
 
 static void look(struct tryton_task *task, const struct press *press)
