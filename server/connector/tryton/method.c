@@ -103,25 +103,34 @@ static void fail_transition(struct tryton_task *task, const struct press *press,
     tryton_task_fail(task, &failure);
 }
 
+/* The press was made, and what came of it is not known: never "nothing has happened". */
+static void fail_look(struct tryton_task *task, const struct gw_connector_failure *failure)
+{
+    struct gw_connector_failure told = {.reason = GW_STR("no state was answered")};
+
+    if (failure != NULL)
+        told = *failure;
+    told.error = GW_CONNECTOR_IN_DOUBT;
+    told.code = GW_STR("state-unknown");
+    tryton_task_fail(task, &told);
+}
+
 static void on_states(struct tryton_task *task, const struct gw_value *wire,
                       const struct gw_connector_failure *failure)
 {
     const struct press *press = task->own;
     bool is_in_doubt = press->failure.error != GW_CONNECTOR_OK;
-    bool is_whole =
-        wire != NULL && wire->type == GW_JSON_ARRAY && wire->count == press->ids.list.count;
-    const struct gw_value *unexpected = is_whole ? find_unexpected(press, wire) : NULL;
+    bool is_answered = wire != NULL && wire->type == GW_JSON_ARRAY && wire->count > 0;
+    const struct gw_value *unexpected = is_answered ? find_unexpected(press, wire) : NULL;
 
-    if (is_whole && unexpected == NULL)
+    if (is_answered && unexpected == NULL)
         finish_press(task, press, wire); /* whoever has brought it there */
     else if (is_in_doubt)
         tryton_task_fail(task, &press->failure); /* it may still come */
-    else if (failure != NULL)
-        tryton_task_fail(task, failure);
     else if (unexpected != NULL)
         fail_transition(task, press, unexpected);
     else
-        gw_connector_fail_with(task->call, GW_CONNECTOR_RUBBISH, "not all states were answered");
+        fail_look(task, failure);
 }
 
 static void look(struct tryton_task *task, const struct press *press)

@@ -105,6 +105,8 @@ static void on_executed(struct tryton_task *task, const struct gw_value *wire,
 
     if (failure != NULL) {
         walk->failure = *failure;
+        if (walk->next > 0 && failure->error == GW_CONNECTOR_UNAVAILABLE)
+            walk->failure.error = GW_CONNECTOR_IN_DOUBT; /* the steps before it were taken */
         leave(task, walk);
         return;
     }

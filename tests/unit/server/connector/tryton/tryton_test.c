@@ -345,6 +345,18 @@ static void test_a_button_in_doubt_is_looked_at(void **state)
     assert_int_equal(part.calls, 4);
 }
 
+static void test_a_press_without_a_state_is_in_doubt(void **state)
+{
+    (void)state;
+    part.answers[0] = "{\"id\":1,\"result\":null}";
+    part.answers[1] = "HTTP/1.1 503 Later\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    open_rig();
+    assert_int_equal(run("button", "{\"model\":\"production\",\"id\":9,\"button\":\"run\","
+                                   "\"expect\":\"running\"}"),
+                     GW_CONNECTOR_IN_DOUBT);
+    assert_string_equal(outcome.code, "state-unknown");
+}
+
 static void test_a_wizard_is_deleted_whatever_happens(void **state)
 {
     (void)state;
@@ -424,6 +436,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_faults, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_hang_ends_at_the_deadline, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_button_in_doubt_is_looked_at, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_press_without_a_state_is_in_doubt, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_a_wizard_is_deleted_whatever_happens, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_calls_are_cancelled, set_up, tear_down),
