@@ -3,10 +3,10 @@
 
 #include "answer.h"
 #include "keyed.h"
-#include "server/filter/late_write.h"
 #include "server/filter/worker.h"
 #include "server/store/reply.h"
 #include "server/upstream/effect.h"
+#include "server/upstream/late_write.h"
 
 KEYED_COUNTER(replayed, "replayed");       /* the kept answer */
 KEYED_COUNTER(in_flight, "in_flight");     /* 409 */

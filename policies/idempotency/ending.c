@@ -3,9 +3,9 @@
 
 #include "answer.h"
 #include "keyed.h"
-#include "server/filter/late_write.h"
 #include "server/filter/worker.h"
 #include "server/upstream/effect.h"
+#include "server/upstream/late_write.h"
 
 KEYED_COUNTER(answered, "answered");     /* executed, and the answer kept */
 KEYED_COUNTER(unknown, "unknown");       /* sent, and no usable answer */

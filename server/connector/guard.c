@@ -8,13 +8,13 @@
 #include "server/core/buf.h"
 #include "server/core/clock.h"
 #include "server/crypto/random.h"
-#include "server/filter/late_write.h"
 #include "server/filter/worker.h"
 #include "server/filter/worker_share.h"
 #include "server/store/effect_record.h"
 #include "server/store/record.h"
 #include "server/store/reply.h"
 #include "server/upstream/backend.h"
+#include "server/upstream/late_write.h"
 
 #define OWNER_BYTES 16
 #define NUMBER_BYTES 24

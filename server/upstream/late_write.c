@@ -1,4 +1,4 @@
-#include "server/filter/late_write.h"
+#include "server/upstream/late_write.h"
 
 #include <stdlib.h>
 #include <string.h>
