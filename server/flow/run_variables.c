@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "server/core/clock.h"
+#include "server/crypto/digest.h"
 #include "server/crypto/random.h"
 #include "server/flow/frame.h"
 

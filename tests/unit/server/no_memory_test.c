@@ -8,14 +8,19 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "server/core/arena.h"
 #include "server/core/buf.h"
+#include "server/core/clock.h"
 #include "server/core/map.h"
 #include "server/filter/chain.h"
+#include "server/filter/worker.h"
+#include "server/flow/flow.h"
 #include "server/http/problem.h"
+#include "server/net/loop.h"
 #include "server/observe/access_log.h"
 #include "server/observe/metrics.h"
 
@@ -29,7 +34,7 @@ int main(void)
 
 #else
 
-#define MAX_ALLOCATIONS 1000
+#define MAX_ALLOCATIONS 3000
 
 extern void *__libc_malloc(size_t bytes);
 extern void *__libc_calloc(size_t count, size_t bytes);
@@ -216,6 +221,99 @@ static bool run_chain(void)
     return is_good;
 }
 
+static const char flow_text[] =
+    "document: {dsl: 1.0.0, namespace: a, name: b, version: 1.0.0}\n"
+    "input: {schema: {document: {type: object}}}\n"
+    "use: {functions: {f: {set: {n: 1}}}}\n"
+    "do:\n"
+    "- a: {set: {n: [1, 2], m: '${ .n }'}, output: {as: .}, export: {as: '{n: .m}'}}\n"
+    "- b: {for: {in: .n}, do: [{c: {call: f, with: {x: '${ $item }'}}}]}\n"
+    "- d: {fork: {branches: [{e: {wait: PT0S}}, {g: {set: {n: 3}}}]},"
+    " output: {as: '.[0]'}}\n"
+    "- h: {try: [{i: {raise: {error: {type: 'urn:x', status: 400}}}}], catch: {when: "
+    "$error.type}}\n"
+    "- j: {switch: [{k: {when: .x, then: end}}]}\n";
+
+static char flow_path[64];
+static struct gw_loop *loop;
+static struct gw_evaluator *evaluator;
+static struct gw_flow *flow;
+
+static bool load_flow(void)
+{
+    static struct gw_diagnostics diagnostics;
+    struct gw_flow *loaded = NULL;
+
+    gw_diagnostics_init(&diagnostics);
+    int rc = gw_flow_load(flow_path, NULL, &diagnostics, &loaded);
+    if ((rc != 0) != gw_diagnostics_has_errors(&diagnostics))
+        fail_msg("%d is not said, or said in vain: %s", rc, diagnostics.findings[0].text);
+    gw_flow_release(loaded);
+    gw_diagnostics_finish(&diagnostics);
+    return rc == 0;
+}
+
+static void flow_ended(void *self, const struct gw_value *output, const struct gw_flow_error *error)
+{
+    int *outcome = self;
+
+    (void)output;
+    *outcome = error == NULL ? 1 : -1;
+}
+
+static bool run_flow(void)
+{
+    struct gw_worker worker = {.loop = loop};
+    const struct gw_flow_host host = {.worker = &worker, .evaluator = evaluator};
+    int outcome = 0;
+    const struct gw_flow_start start = {.flow = flow,
+                                        .input = gw_value_object(NULL, 0),
+                                        .deadline_ns = gw_clock_monotonic_ns() + GW_NS_PER_SECOND,
+                                        .done = flow_ended,
+                                        .self = &outcome};
+
+    if (gw_flow_start(&host, &start) == NULL) {
+        assert_int_equal(outcome, 0);
+        return false;
+    }
+    while (outcome == 0)
+        gw_loop_turn(loop, 100);
+    return outcome > 0;
+}
+
+static void prepare_flow(void)
+{
+    static struct gw_diagnostics diagnostics;
+    struct gw_error error;
+
+    snprintf(flow_path, sizeof(flow_path), "/tmp/millgate-no-memory-%d.flow.yaml", (int)getpid());
+    FILE *file = fopen(flow_path, "w");
+    assert_non_null(file);
+    assert_true(fputs(flow_text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(gw_loop_create(&loop, &error), 0);
+    evaluator = gw_evaluator_create(loop, NULL);
+    assert_non_null(evaluator);
+    gw_diagnostics_init(&diagnostics);
+    assert_int_equal(gw_flow_load(flow_path, NULL, &diagnostics, &flow), 0);
+    gw_diagnostics_finish(&diagnostics);
+    struct gw_expressions *set = gw_flow_expressions(flow);
+    assert_int_equal(gw_expressions_compile(&set, 1, NULL, NULL), 0);
+}
+
+static void each_failure_of_a_flow_is_survived(void **state)
+{
+    (void)state;
+    prepare_flow();
+    assert_true(load_flow() && run_flow());
+    survives(load_flow);
+    survives(run_flow);
+    gw_flow_release(flow);
+    gw_evaluator_destroy(evaluator);
+    gw_loop_destroy(loop);
+    remove(flow_path);
+}
+
 static void each_failure_is_survived(void **state)
 {
     (void)state;
@@ -230,7 +328,8 @@ static void each_failure_is_survived(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_failure_is_survived)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_failure_is_survived),
+                                       cmocka_unit_test(each_failure_of_a_flow_is_survived)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
