@@ -53,6 +53,9 @@ struct gw_connector_function {
     /* Whether with these arguments it only reads (`method: GET`); an expression that is not known
      * yet is a text like any other. NULL: a write function always writes. */
     bool (*reads_with)(const struct gw_value *arguments);
+    /* It sends the effect's key in the field that the operator states of a backend of class A:
+     * there it is of class A, too. */
+    bool sends_key;
     enum gw_effect_class effect; /* of a write: what makes it effective once, at best */
     const char *help;
     /* Starts it; ends in gw_connector_done() or gw_connector_fail(), perhaps at once. */
