@@ -115,10 +115,11 @@ static const struct gw_option *find_option(const struct gw_option *options, stru
 }
 
 static void check_argument(struct flow_loading *loading, const struct flow_place *with,
-                           struct gw_str name, const struct gw_connector_function *function)
+                           uint32_t index, const struct gw_connector_function *function)
 {
+    struct gw_str name = with->value->members[index].name;
     const struct gw_option *option = find_option(function->parameters, name);
-    struct flow_place at = flow_named_member(loading, with, name);
+    struct flow_place at = flow_member_at(loading, with, index);
     struct gw_similar similar;
 
     if (option != NULL) {
@@ -141,7 +142,7 @@ static void check_arguments(struct flow_loading *loading, const struct flow_plac
         return;
     for (uint32_t i = 0; i < with->value->count; i++)
         if (!gw_str_equal(with->value->members[i].name, GW_STR(GW_CONNECTOR_BACKEND)))
-            check_argument(loading, with, with->value->members[i].name, function);
+            check_argument(loading, with, i, function);
     for (const struct gw_option *each = function->parameters; each->type != GW_END; each++)
         if ((each->flags & GW_OPTION_REQUIRED) != 0 &&
             strcmp(each->name, GW_CONNECTOR_BACKEND) != 0 &&
@@ -166,7 +167,7 @@ static void compile_arguments(struct flow_loading *loading, const struct flow_pl
     flow_template_begin(&builder, loading);
     for (uint32_t i = 0; i < count; i++) {
         struct gw_str name = with->value->members[i].name;
-        struct flow_place member = flow_named_member(loading, with, name);
+        struct flow_place member = flow_member_at(loading, with, i);
         struct flow_node node = flow_node_of(&builder, &member);
         if (gw_str_equal(name, GW_STR(GW_CONNECTOR_BACKEND))) {
             both[0] = node;
@@ -224,6 +225,7 @@ static void compile_function(struct flow_loading *loading, const struct flow_pla
     struct flow_place definition = flow_named_member(loading, &functions, call->value->text);
     struct gw_str outer_pointer = loading->call_pointer;
     size_t outer_len = loading->function_pointer_len;
+    const struct flow_variables *outer_variables = loading->variables;
 
     task->kind = FLOW_TASK_FUNCTION;
     flow_compile_value(loading, with, &task->function.with);
@@ -238,10 +240,13 @@ static void compile_function(struct flow_loading *loading, const struct flow_pla
     task->function.list.count = 1;
     task->function.list.tasks[0].name = call->value->text;
     loading->function_depth++;
+    loading->variables = NULL;
     loading->call_pointer = task->pointer;
     loading->function_pointer_len = definition.pointer.len;
     flow_compile_task(loading, &definition, &task->function.list.tasks[0]);
+    flow_compile_thens(loading, &definition, &task->function.list, 0);
     loading->function_depth--;
+    loading->variables = outer_variables;
     loading->call_pointer = outer_pointer;
     loading->function_pointer_len = outer_len;
 }

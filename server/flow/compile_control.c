@@ -40,8 +40,8 @@ void flow_compile_switch(struct flow_loading *loading, const struct flow_place *
     task->choice = (struct flow_switch){cases, is_right ? count : 0};
 }
 
-static struct gw_str variable_name(struct flow_loading *loading, const struct flow_place *place,
-                                   const char *name)
+struct gw_str flow_compile_variable(struct flow_loading *loading, const struct flow_place *place,
+                                    const char *name)
 {
     static const char *const taken[] = {"context",  "input",   "output",        "task",
                                         "workflow", "runtime", "authorization", "secrets"};
@@ -75,13 +75,16 @@ void flow_compile_for(struct flow_loading *loading, const struct flow_place *pla
     struct flow_place each = flow_member(loading, &what, "each");
     struct flow_place at = flow_member(loading, &what, "at");
     struct flow_place in = flow_member(loading, &what, "in");
-    task->loop.each = variable_name(loading, &each, "item");
-    task->loop.at = variable_name(loading, &at, "index");
+    task->loop.each = flow_compile_variable(loading, &each, "item");
+    task->loop.at = flow_compile_variable(loading, &at, "index");
     if (gw_str_equal(task->loop.each, task->loop.at))
         flow_error(loading, &what, "`each` and `at` are two variables, and have two names");
     flow_compile_expression(loading, &in, &task->loop.in);
+    struct flow_variables variables = {loading->variables, {task->loop.each, task->loop.at}};
+    loading->variables = &variables;
     flow_compile_expression(loading, &condition, &task->loop.condition);
     flow_compile_list(loading, &list, &task->loop.list);
+    loading->variables = variables.outer;
 }
 
 /* Nobody stands beside a branch: it can only end. */

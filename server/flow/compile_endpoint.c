@@ -123,7 +123,7 @@ struct flow_node flow_query_node(struct flow_template_builder *builder,
     memcpy(parts, target->values, target->count * sizeof(*parts));
     for (uint32_t i = 0; i < given; i++) {
         struct gw_str name = query.value->members[i].name;
-        struct flow_place member = flow_named_member(loading, &query, name);
+        struct flow_place member = flow_member_at(loading, &query, i);
         for (uint32_t k = 0; k < target->count; k++)
             if (gw_str_equal(name, target->names[k]))
                 flow_error_at_key(loading, &member, "\"%.*s\" stands in the endpoint, too",
@@ -202,7 +202,7 @@ struct flow_node flow_headers_node(struct flow_template_builder *builder,
         return authorization;
     for (uint32_t i = 0; i < count; i++) {
         names[i] = headers.value->members[i].name;
-        struct flow_place member = flow_named_member(loading, &headers, names[i]);
+        struct flow_place member = flow_member_at(loading, &headers, i);
         parts[i] = flow_node_of(builder, &member);
     }
     names[count] = GW_STR("authorization");

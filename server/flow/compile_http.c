@@ -6,7 +6,8 @@ static void check_redirect(struct flow_loading *loading, const struct flow_place
     struct flow_place redirect = flow_member(loading, with, "redirect");
 
     if (flow_is(&redirect, GW_JSON_TRUE))
-        flow_error(loading, &redirect, "redirects are answers like others: none is followed");
+        flow_error(loading, &redirect,
+                   "redirect: true is not supported: no redirect is followed, and one is an error");
 }
 
 static int output_of(struct flow_loading *loading, const struct flow_place *with)

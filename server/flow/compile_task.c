@@ -200,8 +200,8 @@ static bool name_task(struct flow_loading *loading, const struct flow_place *ite
     return true;
 }
 
-static void compile_thens(struct flow_loading *loading, const struct flow_place *place,
-                          const struct flow_list *list, uint32_t at)
+void flow_compile_thens(struct flow_loading *loading, const struct flow_place *place,
+                        const struct flow_list *list, uint32_t at)
 {
     struct flow_task *task = &list->tasks[at];
     struct flow_place then = flow_member(loading, place, "then");
@@ -225,6 +225,10 @@ void flow_compile_list(struct flow_loading *loading, const struct flow_place *pl
     if (!flow_is(place, GW_JSON_ARRAY))
         return; /* told */
     uint32_t count = place->value->count;
+    if (count > GW_MAX_FLOW_TASKS) {
+        flow_error(loading, place, "more than %d tasks", GW_MAX_FLOW_TASKS);
+        return;
+    }
     out->tasks = flow_alloc(loading, count, sizeof(*out->tasks));
     if (out->tasks == NULL)
         return;
@@ -238,7 +242,7 @@ void flow_compile_list(struct flow_loading *loading, const struct flow_place *pl
         struct flow_place item = flow_item(loading, place, i);
         struct flow_place task = flow_named_member(loading, &item, out->tasks[i].name);
         flow_compile_task(loading, &task, &out->tasks[i]);
-        compile_thens(loading, &task, out, i);
+        flow_compile_thens(loading, &task, out, i);
     }
 }
 
@@ -255,8 +259,7 @@ void flow_compile_workflow(struct flow_loading *loading, const struct flow_place
     task->timeout_ns = flow_compile_timeout(loading, &timeout);
     compile_filters(loading, root, task);
     compile_do(loading, root, task);
-    if (task->list.count == 0 &&
-        flow_is(&(struct flow_place){gw_value_member(root->value, GW_STR("do")), root->pointer},
-                GW_JSON_ARRAY))
-        flow_error(loading, root, "\"do\" has no task");
+    struct flow_place list = flow_member_of_type(loading, root, "do", GW_JSON_ARRAY);
+    if (list.value != NULL && list.value->count == 0)
+        flow_error(loading, &list, "\"do\" has no task");
 }

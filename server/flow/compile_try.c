@@ -209,10 +209,13 @@ void flow_compile_try(struct flow_loading *loading, const struct flow_place *pla
     struct flow_place as = flow_member(loading, &caught, "as");
     struct flow_place retry = flow_member(loading, &caught, "retry");
     struct flow_place then = flow_member(loading, &caught, "do");
-    task->attempt.as = flow_is(&as, GW_JSON_STRING) ? as.value->text : GW_STR("error");
+    task->attempt.as = flow_compile_variable(loading, &as, "error");
     task->attempt.has_catch_list = flow_is(&then, GW_JSON_ARRAY);
     compile_filter(loading, &caught, &task->attempt);
     task->attempt.retry = flow_compile_retry(loading, &retry, &policy);
+    struct flow_variables variables = {loading->variables, {task->attempt.as}};
+    loading->variables = &variables;
     compile_decision(loading, &caught, &policy, &task->attempt.decision);
     flow_compile_list(loading, &then, &task->attempt.catch_list);
+    loading->variables = variables.outer;
 }

@@ -129,6 +129,10 @@ struct gw_flow_host {
     /* A connector is about to write for the cause; with `has_effect`: it has written, or may have.
      * Calls of operations are the host's own to notice. May be NULL. */
     void (*on_write)(void *self, const struct gw_exchange *cause, bool has_effect);
+    /* May be NULL. A task's outcome is final: its output and the context as they now are, before
+     * any other task acts on it. Skipped and failed ones are not told. */
+    void (*committed)(void *self, struct gw_str task, const struct gw_value *output,
+                      const struct gw_value *context);
 };
 
 struct gw_flow_start {

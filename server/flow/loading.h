@@ -13,6 +13,12 @@ struct flow_place {
     struct gw_str pointer; /* ends in NUL */
 };
 
+/* The variables of a loop or of a catch, seen by what stands below it. */
+struct flow_variables {
+    const struct flow_variables *outer;
+    struct gw_str names[2]; /* the second may be empty */
+};
+
 struct flow_loading {
     struct gw_flow *flow;
     struct gw_arena *arena;  /* the flow's */
@@ -24,7 +30,8 @@ struct flow_loading {
     struct gw_schema_compiler *schemas; /* NULL: none was met */
     struct flow_schema *schema_list;    /* see compile_schema.c */
     unsigned schema_count;
-    bool has_no_memory; /* sticky */
+    bool has_no_memory;                     /* sticky */
+    const struct flow_variables *variables; /* those of the loops and catches around */
     unsigned function_depth;
     /* Of a function's tasks: what stands before their pointers instead of the function's own. */
     struct gw_str call_pointer;
@@ -40,6 +47,9 @@ struct flow_place flow_member(struct flow_loading *loading, const struct flow_pl
                               const char *name);
 struct flow_place flow_named_member(struct flow_loading *loading, const struct flow_place *place,
                                     struct gw_str name);
+/* The member at that place of the object: for walks, as looking each one up would take long. */
+struct flow_place flow_member_at(struct flow_loading *loading, const struct flow_place *place,
+                                 uint32_t index);
 struct flow_place flow_item(struct flow_loading *loading, const struct flow_place *place,
                             uint32_t index);
 bool flow_is(const struct flow_place *place, enum gw_json_type type);
@@ -173,6 +183,12 @@ void flow_compile_task(struct flow_loading *loading, const struct flow_place *pl
 void flow_compile_then(struct flow_loading *loading, const struct flow_place *place,
                        const struct flow_list *list, struct flow_directive *out);
 
+/* The `then` of the list's task at that place, and those of its cases. */
+void flow_compile_thens(struct flow_loading *loading, const struct flow_place *place,
+                        const struct flow_list *list, uint32_t at);
+/* The variable that `place` names, or else `name`. */
+struct gw_str flow_compile_variable(struct flow_loading *loading, const struct flow_place *place,
+                                    const char *name);
 void flow_compile_switch(struct flow_loading *loading, const struct flow_place *place,
                          struct flow_task *task);
 void flow_compile_for(struct flow_loading *loading, const struct flow_place *place,

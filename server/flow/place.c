@@ -63,6 +63,14 @@ struct flow_place flow_item(struct flow_loading *loading, const struct flow_plac
                                pointer_to(loading, place->pointer, gw_str_of(text))};
 }
 
+struct flow_place flow_member_at(struct flow_loading *loading, const struct flow_place *place,
+                                 uint32_t index)
+{
+    const struct gw_value_member *member = &place->value->members[index];
+
+    return (struct flow_place){&member->value, pointer_to(loading, place->pointer, member->name)};
+}
+
 bool flow_is(const struct flow_place *place, enum gw_json_type type)
 {
     return place->value != NULL && place->value->type == type;

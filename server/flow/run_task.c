@@ -193,9 +193,7 @@ void flow_frame_ask(struct flow_frame *frame, const struct flow_template *templa
 /* --- the way of a task --------------------------------------------------------------------------
  */
 
-/* The task's outcome is final here, and nowhere else: what it gave and the context. A journal of
- * steps would be written at this place, before anybody above acts on it. */
-static void commit(struct flow_frame *frame)
+static void leave(struct flow_frame *frame)
 {
     struct gw_flow_run *run = frame->run;
     struct flow_frame *parent = frame->parent;
@@ -205,6 +203,17 @@ static void commit(struct flow_frame *frame)
         run->is_over = true;
     else
         flow_kinds[parent->task->kind].child_done(parent, frame);
+}
+
+/* The task's outcome is final here, and nowhere else: what it gave and the context. A journal of
+ * steps would be written at this place, and leave() wait for it. */
+static void commit(struct flow_frame *frame)
+{
+    struct gw_flow_run *run = frame->run;
+
+    if (run->host.committed != NULL)
+        run->host.committed(run->host.self, frame->task->pointer, &frame->output, &run->context);
+    leave(frame);
 }
 
 static void got_export(struct flow_frame *frame)
@@ -255,7 +264,7 @@ static void got_condition(struct flow_frame *frame)
     }
     frame->output = frame->raw_input; /* as if it were not there */
     frame->then = (struct flow_directive){.kind = FLOW_CONTINUE};
-    commit(frame);
+    leave(frame);
 }
 
 static void check_condition(struct flow_frame *frame)

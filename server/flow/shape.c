@@ -247,9 +247,10 @@ static void tell_type(struct flow_loading *loading, const struct flow_place *pla
 }
 
 static void check_member(struct flow_loading *loading, const struct flow_place *place,
-                         const struct object_type *type, struct gw_str name)
+                         const struct object_type *type, uint32_t index)
 {
-    struct flow_place at = flow_named_member(loading, place, name);
+    struct gw_str name = place->value->members[index].name;
+    struct flow_place at = flow_member_at(loading, place, index);
     const struct member *member = find_of(type, name);
 
     if (member == NULL)
@@ -273,7 +274,7 @@ bool flow_check_object(struct flow_loading *loading, const struct flow_place *pl
         return false;
     }
     for (uint32_t i = 0; i < place->value->count; i++)
-        check_member(loading, place, type, place->value->members[i].name);
+        check_member(loading, place, type, i);
     for (const struct member *member = type->members; member->name != NULL; member++)
         if ((member->flags & REQUIRED) != 0 &&
             gw_value_member(place->value, gw_str_of(member->name)) == NULL)

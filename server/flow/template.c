@@ -54,6 +54,52 @@ static bool is_name_byte(char byte, bool is_first)
            (!is_first && byte >= '0' && byte <= '9');
 }
 
+static bool is_known(const struct flow_loading *loading, struct gw_str name,
+                     struct gw_similar *similar)
+{
+    static const struct gw_str names[] = {GW_STR_INIT("context"),       GW_STR_INIT("input"),
+                                          GW_STR_INIT("output"),        GW_STR_INIT("task"),
+                                          GW_STR_INIT("workflow"),      GW_STR_INIT("runtime"),
+                                          GW_STR_INIT("authorization"), GW_STR_INIT("__loc__")};
+
+    for (size_t i = 0; i < GW_COUNT_OF(names); i++) {
+        gw_similar_offer(similar, names[i]);
+        if (gw_str_equal(names[i], name))
+            return true;
+    }
+    for (const struct flow_variables *each = loading->variables; each != NULL; each = each->outer)
+        for (size_t i = 0; i < GW_COUNT_OF(each->names); i++) {
+            gw_similar_offer(similar, each->names[i]);
+            if (gw_str_equal(each->names[i], name))
+                return true;
+        }
+    return false;
+}
+
+static bool has(struct gw_str text, const char *part)
+{
+    return memmem(text.ptr, text.len, part, strlen(part)) != NULL;
+}
+
+/* jq would take one that nobody has for null. What binds names itself, or puts expressions into
+ * texts, is not looked into; nor what stands in a text. */
+static void check_variable(struct flow_template_builder *builder, const struct flow_place *place,
+                           struct gw_str text, struct gw_str name)
+{
+    struct gw_similar similar;
+    size_t quotes = 0;
+
+    gw_similar_init(&similar, name);
+    if (is_known(builder->loading, name, &similar) || has(text, "as ") || has(text, "def ") ||
+        has(text, "\\("))
+        return;
+    for (const char *at = text.ptr; at < name.ptr; at++)
+        quotes += *at == '"' && (at == text.ptr || at[-1] != '\\');
+    if (quotes % 2 == 0)
+        flow_error(builder->loading, place, "there is no variable $%.*s here%s%.*s%s",
+                   GW_STR_ARG(name), FLOW_DID_YOU_MEAN(similar.best));
+}
+
 static void add_variable(struct flow_template_builder *builder, const struct flow_place *place,
                          struct gw_str name)
 {
@@ -77,7 +123,9 @@ static void add_variables(struct flow_template_builder *builder, const struct fl
         size_t end = i + 1;
         while (end < text.len && is_name_byte(text.ptr[end], false))
             end++;
-        add_variable(builder, place, gw_str_from(text.ptr + i + 1, end - i - 1));
+        struct gw_str name = gw_str_from(text.ptr + i + 1, end - i - 1);
+        check_variable(builder, place, text, name);
+        add_variable(builder, place, name);
         i = end - 1;
     }
 }
@@ -169,7 +217,7 @@ static struct flow_node object_node(struct flow_template_builder *builder,
         return flow_literal_node(gw_value_null());
     for (uint32_t i = 0; i < count; i++) {
         names[i] = place->value->members[i].name;
-        struct flow_place member = flow_named_member(builder->loading, place, names[i]);
+        struct flow_place member = flow_member_at(builder->loading, place, i);
         parts[i] = flow_node_of(builder, &member);
     }
     return (struct flow_node){

@@ -117,7 +117,7 @@ static void functions_are_called(void **state)
         &rig,
         "use:\n"
         "  functions:\n"
-        "    twice: {set: {n: '${ .n * 2 }', seen: '${ $item }'}}\n"
+        "    twice: {set: {n: '${ .n * 2 }', seen: '${ . as $x | [$item, $x.n] }'}}\n"
         "    book: {do: [{w: {call: desk.write, with: {backend: desk, what: '${ .w }'}}},"
         " {t: {call: twice, with: {n: 4}}}]}\n"
         "do:\n"
@@ -126,7 +126,7 @@ static void functions_are_called(void **state)
         "    do:\n"
         "    - a: {call: book, with: {w: '${ \"x\\($item)\" }'}}\n"
         "    - b: {call: book, with: {w: y}}\n",
-        "{}", "{\"n\": 8, \"seen\": null}");
+        "{}", "{\"n\": 8, \"seen\": [null, 4]}");
     assert_string_equal(rig.keys[0], "key-1/do/0/l/do/0/a/call/do/0/w#0");
     assert_string_equal(rig.keys[1], "key-1/do/0/l/do/1/b/call/do/0/w#0");
     assert_string_equal(rig.arguments[0], "{\"what\":\"x1\"}");

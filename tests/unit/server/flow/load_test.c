@@ -66,7 +66,7 @@ static void documents_are_refused(void **state)
     static const struct {
         const char *body, *told;
     } cases[] = {
-        {"do: []", "\"do\" has no task"},
+        {"do: []", "2:5: error: \"do\" has no task"},
         {"do: {}", "2:5: error: \"do\" must be an array, but is an object"},
         {"to: []", "\"do\" of a workflow is missing"},
         {"schedule: {cron: x}\ndo: []", "\"schedule\" of a workflow is not supported"},
@@ -100,7 +100,7 @@ static void documents_are_refused(void **state)
          "begins with /"},
         {"do: [{a: {call: http, with: {backend: desk, method: get, endpoint: /y,"
          " redirect: true}}}]",
-         "redirects are answers"},
+         "redirect: true is not supported"},
         {"do: [{a: {call: http, with: {backend: desk, method: get, endpoint: {uri: /y,"
          " authentication: {oauth2: {}}}}}}]",
          "\"oauth2\" of an authentication is not supported"},
@@ -133,12 +133,33 @@ static void documents_are_refused(void **state)
          "there is no such file"},
         {"do: [{a: {input: {schema: {format: avro, document: {}}}, set: {n: 1}}}]", "format json"},
         {"do: [{a: {input: {schema: {}}, set: {n: 1}}}]", "either `document` or `resource`"},
+        {"do: [{a: {set: {n: '${ $contxt.x }'}}}]",
+         "there is no variable $contxt here; did you mean \"context\"?"},
+        {"do: [{a: {for: {each: x, in: .n}, do: []}}, {b: {set: '${ $x }'}}]", "no variable $x"},
+        {"do: [{a: {try: [], catch: {as: 'x y'}}}]", "letters, digits and _"},
+        {"use: {functions: {f: {set: {n: 1}, then: b}}}\ndo: [{a: {call: f}}, {b: {call: f}}]",
+         "\"b\" is no task of the same list"},
         {"do: [{a: {set: {n: 123456789012345678901}}}]", "more than 64 bits"},
     };
 
     (void)state;
     for (size_t i = 0; i < GW_COUNT_OF(cases); i++)
         flow_rig_assert_refused(&rig, cases[i].body, cases[i].told);
+}
+
+static void variables_are_known_where_they_are(void **state)
+{
+    (void)state;
+    flow_rig_load_body(&rig,
+                       "do:\n"
+                       "- l:\n"
+                       "    for: {each: x, in: '[1]'}\n"
+                       "    while: $x > 0 and $index < 9\n"
+                       "    do:\n"
+                       "    - t:\n"
+                       "        try: [{a: {set: {n: '${ . as $y | $y }', m: '${ \"$z\" }'}}}]\n"
+                       "        catch: {as: e, when: '$e != $x', retry: {when: $e.status},"
+                       " do: [{b: {set: '${ [$e, $x, $context, $task] }'}}]}\n");
 }
 
 static void all_is_told_at_once(void **state)
@@ -166,7 +187,7 @@ static void there_are_bounds(void **state)
     for (int i = 0; i <= GW_MAX_FLOW_TASKS; i++)
         gw_buf_printf(&buf, "- t%d: {set: {n: 1}}\n", i);
     gw_buf_append_byte(&buf, '\0');
-    flow_rig_assert_refused(&rig, buf.ptr, ":503:9: error: more than 500 tasks");
+    flow_rig_assert_refused(&rig, buf.ptr, ":3:1: error: more than 500 tasks");
     gw_buf_clear(&buf);
     gw_buf_append_text(&buf, "do:\n- a:\n    set:\n");
     for (int i = 0; i <= 200; i++)
@@ -183,7 +204,7 @@ static void wrong_expressions_have_a_place(void **state)
                             "do:\n"
                             "- a: {set: {n: '${ .a + 1 }', m: ['${ .b | }']}}\n"
                             "- b: {if: .x ==, set: {n: 1}}\n",
-                            ":3:37: error: ");
+                            ":3:35: error: ");
     assert_non_null(strstr(rig.findings, ":4:11: error: "));
     assert_null(strstr(rig.findings, ":3:18"));
 }
@@ -193,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(heads_are_checked, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(documents_are_refused, open_rig, close_rig),
+        cmocka_unit_test_setup_teardown(variables_are_known_where_they_are, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(all_is_told_at_once, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(there_are_bounds, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(wrong_expressions_have_a_place, open_rig, close_rig),
