@@ -53,6 +53,9 @@ struct gw_connector_function {
     /* Whether with these arguments it only reads (`method: GET`); an expression that is not known
      * yet is a text like any other. NULL: a write function always writes. */
     bool (*reads_with)(const struct gw_value *arguments);
+    /* It sends the effect's key in the field that the operator states of a backend of class A:
+     * there it is of class A, too. */
+    bool sends_key;
     enum gw_effect_class effect; /* of a write: what makes it effective once, at best */
     /* What it is with these arguments: an `etag` makes an update a transition, say. Of an argument
      * only that it is there counts where it is not known yet. NULL: always `effect`. */

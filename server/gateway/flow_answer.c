@@ -284,7 +284,6 @@ static const char *standard_problem(const struct gw_flow_error *error)
 void gw_flow_answer_fail(struct gw_exchange *ex, const struct gw_flow_error *error)
 {
     struct gw_str type = error->type;
-
     const struct gw_value *problem = error->is_raised ? NULL : passed_on(error);
 
     if (error->is_raised) {

@@ -12,7 +12,7 @@
 #include "server/http/problem.h"
 #include "server/observe/metrics.h"
 
-#define MAX_BODY_BYTES ((size_t)8 * 1024 * 1024) /* where neither contract nor policy says less */
+#define MAX_BODY_BYTES ((size_t)4 * 1024 * 1024) /* where neither contract nor policy says less */
 #define MAX_INPUT_BYTES ((size_t)64 * 1024 * 1024)
 #define INPUT_BLOCK_BYTES (16 * 1024)
 #define MAX_RUN_NS (UINT64_C(60) * GW_NS_PER_SECOND)
@@ -90,13 +90,36 @@ static void on_done(void *self, const struct gw_value *output, const struct gw_f
 
 /* --- the start --- */
 
+static struct gw_str limit_field_of(const struct gw_exchange *ex)
+{
+    const struct gw_snapshot *snapshot = ex->view->snapshot;
+
+    return snapshot->backend_count > 0 ? snapshot->backends[0].deadline_field : GW_STR("");
+}
+
+/* When nobody waits any more: the gateway's own bound, that of whoever called the operation, and
+ * what the caller says in the field that the operator has named for it. */
+static uint64_t deadline_of(const struct gw_exchange *ex)
+{
+    uint64_t deadline_ns = gw_clock_monotonic_ns() + MAX_RUN_NS, limit_ms;
+    struct gw_str name = limit_field_of(ex);
+    const struct gw_str *field = name.len > 0 ? gw_request_field(ex, name) : NULL;
+
+    if (ex->deadline_ns > 0 && ex->deadline_ns < deadline_ns)
+        deadline_ns = ex->deadline_ns;
+    if (field != NULL && gw_str_to_u64(*field, &limit_ms) == 0 && limit_ms > 0 &&
+        limit_ms < MAX_RUN_NS / GW_NS_PER_MS && ex->now_ns + limit_ms * GW_NS_PER_MS < deadline_ns)
+        deadline_ns = ex->now_ns + limit_ms * GW_NS_PER_MS;
+    return deadline_ns;
+}
+
 static int run(struct serving *serving, struct gw_arena *arena)
 {
     struct gw_exchange *ex = serving->ex;
     struct gw_flow_start start = {
         .flow = ex->service->flow->flow,
         .key = gw_flow_input_key(ex),
-        .deadline_ns = gw_clock_monotonic_ns() + MAX_RUN_NS,
+        .deadline_ns = deadline_of(ex),
         .cause = ex,
         .done = on_done,
         .self = serving,
@@ -107,8 +130,6 @@ static int run(struct serving *serving, struct gw_arena *arena)
         rc = gw_flow_input_identity(ex, arena, &start.authorization);
     if (rc != 0)
         return rc;
-    if (ex->deadline_ns > 0 && ex->deadline_ns < start.deadline_ns)
-        start.deadline_ns = ex->deadline_ns;
     struct gw_flow_run *started = gw_flow_start(&owner_of(ex)->flow_host, &start);
     if (started == NULL)
         return -ENOMEM;

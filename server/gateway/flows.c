@@ -94,11 +94,25 @@ static struct gw_str find_backend_of_url(void *self, struct gw_str url, size_t *
     return best;
 }
 
+static enum gw_effect_class find_effect(void *self, struct gw_str backend,
+                                        const struct gw_connector_function *function)
+{
+    const struct gw_snapshot *snapshot = self;
+
+    for (size_t i = 0; function->sends_key && i < snapshot->backend_count; i++) {
+        const struct gw_backend_config *config = &snapshot->backends[i];
+        if (gw_str_equal(config->name, backend) && config->effect.class == GW_EFFECT_KEYED)
+            return GW_EFFECT_KEYED;
+    }
+    return function->effect;
+}
+
 static struct gw_flow_names names_of(const struct gw_snapshot *snapshot)
 {
     return (struct gw_flow_names){.self = (void *)(uintptr_t)snapshot,
                                   .connectors = gw_connectors,
                                   .find_backend = find_backend_of_url,
+                                  .find_effect = find_effect,
                                   .check_backend = check_backend,
                                   .check_operation = check_operation};
 }
@@ -261,14 +275,16 @@ static int add_folder(struct loading *loading, const char *folder, unsigned dept
     return rc;
 }
 
-/* Which backend an address is, a flow has settled when it was loaded. */
-static bool has_same_addresses(const struct gw_snapshot *a, const struct gw_snapshot *b)
+/* Which backend an address is, and what a write does there, a flow has settled when it was loaded.
+ */
+static bool has_same_backends(const struct gw_snapshot *a, const struct gw_snapshot *b)
 {
     if (a->backend_count != b->backend_count)
         return false;
     for (size_t i = 0; i < a->backend_count; i++) {
         const struct gw_backend_config *one = &a->backends[i], *other = &b->backends[i];
-        if (!gw_str_equal(one->name, other->name) || one->target_count != other->target_count)
+        if (!gw_str_equal(one->name, other->name) || one->target_count != other->target_count ||
+            one->effect.class != other->effect.class)
             return false;
         for (size_t k = 0; k < one->target_count; k++) {
             if (!gw_str_equal(one->targets[k].url, other->targets[k].url))
@@ -359,7 +375,7 @@ int gw_flows_load(struct gw_snapshot *snapshot, const struct gw_snapshot *previo
 
     loading.names.check_backend = NULL; /* see gw_flows_check_names() */
     loading.names.check_operation = NULL;
-    if (previous != NULL && has_same_addresses(previous, snapshot))
+    if (previous != NULL && has_same_backends(previous, snapshot))
         loading.previous = previous;
     for (size_t i = 0; rc == 0 && i < snapshot->config->flow_count; i++) {
         const char *path = snapshot->config->flows[i].ptr;

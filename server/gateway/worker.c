@@ -178,6 +178,8 @@ static void check_empty(struct gw_worker_thread *worker)
         if (!gw_listener_is_empty(worker->listeners[i]))
             return;
     }
+    if (worker->requests.inner.live_count > 0)
+        return; /* a write goes on whose client has left */
     atomic_store_explicit(&worker->is_empty, true, memory_order_release);
     notify(worker);
 }

@@ -309,6 +309,12 @@ describe('flows', () => {
     assert.equal(factory.movements.length, 1);
     assert.match(factory.movements[0].key, /^"[0-9a-f]{64}\/do\/0\/move"$/);
     assert.ok(factory.movements[0].by);
+    const lost = { headers: { 'idempotency-key': `"${randomUUID()}"` } };
+    factory.fault = 'die-after'; // the backend knows its keys: the same may be sent again
+    assert.equal((await gw.post(`${ROOT}/movements`, { material: 'bolt' }, lost)).status, 502);
+    factory.fault = undefined;
+    assert.equal((await gw.post(`${ROOT}/movements`, { material: 'bolt' }, lost)).status, 201);
+    assert.equal(factory.movements[1].key, factory.movements[2].key);
   });
 
   test('a lost answer is no second write; what did nothing may be tried again', async (t) => {
