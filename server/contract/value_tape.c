@@ -1,4 +1,4 @@
-#include "policies/schema/value_tape.h"
+#include "server/contract/value_tape.h"
 
 #include <errno.h>
 
@@ -9,7 +9,7 @@
 #define STRING (1u << GW_JSON_STRING)
 #define BOOLEAN (1u << GW_JSON_TRUE | 1u << GW_JSON_FALSE)
 
-void value_tape_init(struct value_tape *tape, struct gw_arena *arena, bool prefers_strings)
+void gw_value_tape_init(struct gw_value_tape *tape, struct gw_arena *arena, bool prefers_strings)
 {
     tape->arena = arena;
     tape->prefers_strings = prefers_strings;
@@ -21,25 +21,25 @@ void value_tape_init(struct value_tape *tape, struct gw_arena *arena, bool prefe
     tape->capacity = GW_COUNT_OF(tape->few);
 }
 
-void value_tape_fail(struct value_tape *tape, int error)
+void gw_value_tape_fail(struct gw_value_tape *tape, int error)
 {
     if (tape->error == 0)
         tape->error = error;
 }
 
-static bool grow(struct value_tape *tape, uint32_t count)
+static bool grow(struct gw_value_tape *tape, uint32_t count)
 {
     uint32_t capacity = tape->capacity;
 
     if (count > MAX_TOKENS - tape->count) {
-        value_tape_fail(tape, -E2BIG);
+        gw_value_tape_fail(tape, -E2BIG);
         return false;
     }
     while (capacity - tape->count < count)
         capacity *= 2;
     struct gw_json_token *tokens = gw_arena_alloc(tape->arena, capacity * sizeof(*tokens));
     if (tokens == NULL) {
-        value_tape_fail(tape, -ENOMEM);
+        gw_value_tape_fail(tape, -ENOMEM);
         return false;
     }
     memcpy(tokens, tape->tokens, tape->count * sizeof(*tokens));
@@ -48,14 +48,14 @@ static bool grow(struct value_tape *tape, uint32_t count)
     return true;
 }
 
-static void add(struct value_tape *tape, struct gw_json_token token)
+static void add(struct gw_value_tape *tape, struct gw_json_token token)
 {
     if (tape->error != 0 || (tape->count == tape->capacity && !grow(tape, 1)))
         return;
     tape->tokens[tape->count++] = token;
 }
 
-void value_tape_add_string(struct value_tape *tape, struct gw_str text)
+void gw_value_tape_add_string(struct gw_value_tape *tape, struct gw_str text)
 {
     struct gw_json_token token;
 
@@ -63,7 +63,7 @@ void value_tape_add_string(struct value_tape *tape, struct gw_str text)
     add(tape, token);
 }
 
-void value_tape_add_name(struct value_tape *tape, struct gw_str name)
+void gw_value_tape_add_name(struct gw_value_tape *tape, struct gw_str name)
 {
     struct gw_json_token token;
 
@@ -84,7 +84,7 @@ static struct gw_json_token with_literal(struct gw_json_token token, struct gw_s
     };
 }
 
-static bool add_number(struct value_tape *tape, struct gw_str text, unsigned types)
+static bool add_number(struct gw_value_tape *tape, struct gw_str text, unsigned types)
 {
     struct gw_json_token token;
     struct gw_json_tape scalar;
@@ -102,7 +102,7 @@ static bool add_number(struct value_tape *tape, struct gw_str text, unsigned typ
     return true;
 }
 
-static bool add_word(struct value_tape *tape, struct gw_str text, unsigned types)
+static bool add_word(struct gw_value_tape *tape, struct gw_str text, unsigned types)
 {
     bool is_true = gw_str_equal(text, GW_STR("true"));
     bool is_null = gw_str_equal(text, GW_STR("null")) || (text.len == 0 && (types & STRING) == 0);
@@ -118,7 +118,7 @@ static bool add_word(struct value_tape *tape, struct gw_str text, unsigned types
     return true;
 }
 
-void value_tape_add_text(struct value_tape *tape, struct gw_str text, unsigned types)
+void gw_value_tape_add_text(struct gw_value_tape *tape, struct gw_str text, unsigned types)
 {
     bool may_be_string = (types & STRING) != 0;
 
@@ -129,10 +129,10 @@ void value_tape_add_text(struct value_tape *tape, struct gw_str text, unsigned t
             return;
         }
     }
-    value_tape_add_string(tape, text);
+    gw_value_tape_add_string(tape, text);
 }
 
-void value_tape_add_tape(struct value_tape *tape, const struct gw_json_tape *value)
+void gw_value_tape_add_tape(struct gw_value_tape *tape, const struct gw_json_tape *value)
 {
     uint32_t base = tape->count;
 
@@ -149,7 +149,7 @@ void value_tape_add_tape(struct value_tape *tape, const struct gw_json_tape *val
     tape->count += value->count;
 }
 
-uint32_t value_tape_open(struct value_tape *tape, enum gw_json_type type)
+uint32_t gw_value_tape_open(struct gw_value_tape *tape, enum gw_json_type type)
 {
     uint32_t at = tape->count;
 
@@ -157,7 +157,7 @@ uint32_t value_tape_open(struct value_tape *tape, enum gw_json_type type)
     return at;
 }
 
-void value_tape_close(struct value_tape *tape, uint32_t opened, uint32_t count)
+void gw_value_tape_close(struct gw_value_tape *tape, uint32_t opened, uint32_t count)
 {
     if (tape->error != 0)
         return;
@@ -165,7 +165,7 @@ void value_tape_close(struct value_tape *tape, uint32_t opened, uint32_t count)
     tape->tokens[opened].inside.next = tape->count;
 }
 
-int value_tape_finish(const struct value_tape *tape, struct gw_json_tape *out_tape)
+int gw_value_tape_finish(const struct gw_value_tape *tape, struct gw_json_tape *out_tape)
 {
     if (tape->error != 0)
         return tape->error;

@@ -13,7 +13,7 @@
 
 struct gw_arena;
 
-struct value_tape {
+struct gw_value_tape {
     struct gw_arena *arena;
     bool prefers_strings; /* read as a string whatever may be one: the second attempt */
     bool is_ambiguous;    /* something was read as another type, but may be a string as well */
@@ -24,24 +24,24 @@ struct value_tape {
     struct gw_json_token few[4];
 };
 
-void value_tape_init(struct value_tape *tape, struct gw_arena *arena, bool prefers_strings);
+void gw_value_tape_init(struct gw_value_tape *tape, struct gw_arena *arena, bool prefers_strings);
 
 /* Notes a failure. */
-void value_tape_fail(struct value_tape *tape, int error);
+void gw_value_tape_fail(struct gw_value_tape *tape, int error);
 
 /* One scalar, read as one of `types` (see gw_shape). What reads as none of them becomes a string,
  * which the schema then refuses. */
-void value_tape_add_text(struct value_tape *tape, struct gw_str text, unsigned types);
-void value_tape_add_string(struct value_tape *tape, struct gw_str text);
-void value_tape_add_name(struct value_tape *tape, struct gw_str name);
+void gw_value_tape_add_text(struct gw_value_tape *tape, struct gw_str text, unsigned types);
+void gw_value_tape_add_string(struct gw_value_tape *tape, struct gw_str text);
+void gw_value_tape_add_name(struct gw_value_tape *tape, struct gw_str name);
 
 /* Another tape's value, copied. */
-void value_tape_add_tape(struct value_tape *tape, const struct gw_json_tape *value);
+void gw_value_tape_add_tape(struct gw_value_tape *tape, const struct gw_json_tape *value);
 
 /* An array or object around what is added until it is closed. */
-uint32_t value_tape_open(struct value_tape *tape, enum gw_json_type type);
-void value_tape_close(struct value_tape *tape, uint32_t opened, uint32_t count);
+uint32_t gw_value_tape_open(struct gw_value_tape *tape, enum gw_json_type type);
+void gw_value_tape_close(struct gw_value_tape *tape, uint32_t opened, uint32_t count);
 
 /* 0 and the tape, or the first failure. */
 GW_MUST_CHECK
-int value_tape_finish(const struct value_tape *tape, struct gw_json_tape *out_tape);
+int gw_value_tape_finish(const struct gw_value_tape *tape, struct gw_json_tape *out_tape);

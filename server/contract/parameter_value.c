@@ -1,4 +1,4 @@
-#include "policies/schema/parameter_value.h"
+#include "server/contract/parameter_value.h"
 
 #include <errno.h>
 
@@ -21,61 +21,61 @@ static bool is_any(unsigned types)
 }
 
 /* Where a schema allows both a list and a scalar, the list is tried first. */
-static enum style_kind kind_of(unsigned types, bool prefers_strings)
+static enum gw_style_kind kind_of(unsigned types, bool prefers_strings)
 {
     if (is_any(types) || (prefers_strings && (types & SCALARS) != 0))
-        return STYLE_SCALAR;
+        return GW_STYLED_SCALAR;
     if ((types & OBJECT) != 0)
-        return STYLE_OBJECT;
-    return (types & ARRAY) != 0 ? STYLE_ARRAY : STYLE_SCALAR;
+        return GW_STYLED_OBJECT;
+    return (types & ARRAY) != 0 ? GW_STYLED_ARRAY : GW_STYLED_SCALAR;
 }
 
-static enum style_kind kind_of_parameter(const struct gw_parameter *parameter,
-                                         const struct value_tape *tape)
+static enum gw_style_kind kind_of_parameter(const struct gw_parameter *parameter,
+                                            const struct gw_value_tape *tape)
 {
     if (parameter->style == GW_STYLE_DEEP_OBJECT)
-        return STYLE_OBJECT;
+        return GW_STYLED_OBJECT;
     return kind_of(parameter->shape.types, tape->prefers_strings);
 }
 
-bool parameter_is_spread(const struct gw_parameter *parameter)
+bool gw_parameter_is_spread(const struct gw_parameter *parameter)
 {
     bool is_pairs = parameter->place == GW_IN_QUERY || parameter->place == GW_IN_COOKIE;
     return is_pairs && !parameter->is_content && parameter->explode &&
            parameter->style != GW_STYLE_DEEP_OBJECT &&
-           kind_of(parameter->shape.types, false) == STYLE_OBJECT;
+           kind_of(parameter->shape.types, false) == GW_STYLED_OBJECT;
 }
 
 /* --- from pieces to values -------------------------------------------------------------------- */
 
-static void add_scalar(struct value_tape *tape, struct gw_str text, enum gw_percent_form form,
+static void add_scalar(struct gw_value_tape *tape, struct gw_str text, enum gw_percent_form form,
                        unsigned types)
 {
     struct gw_str decoded;
     int rc = gw_percent_decode(text, form, tape->arena, &decoded);
 
     if (rc != 0)
-        value_tape_fail(tape, rc);
+        gw_value_tape_fail(tape, rc);
     else
-        value_tape_add_text(tape, decoded, is_any(types) ? types : types & ~(ARRAY | OBJECT));
+        gw_value_tape_add_text(tape, decoded, is_any(types) ? types : types & ~(ARRAY | OBJECT));
 }
 
-static void add_array(struct value_tape *tape, const struct gw_shape *items,
-                      const struct style_pieces *pieces, enum gw_percent_form form)
+static void add_array(struct gw_value_tape *tape, const struct gw_shape *items,
+                      const struct gw_style_pieces *pieces, enum gw_percent_form form)
 {
-    uint32_t opened = value_tape_open(tape, GW_JSON_ARRAY);
+    uint32_t opened = gw_value_tape_open(tape, GW_JSON_ARRAY);
 
     for (size_t i = 0; i < pieces->count; i++)
         add_scalar(tape, pieces->items[i].value, form, types_of(items));
-    value_tape_close(tape, opened, (uint32_t)pieces->count);
+    gw_value_tape_close(tape, opened, (uint32_t)pieces->count);
 }
 
 /* All pieces from `first` on that have its name, as an array. */
-static void add_member_array(struct value_tape *tape, const struct gw_shape *shape,
-                             const struct style_pieces *pieces, size_t first,
+static void add_member_array(struct gw_value_tape *tape, const struct gw_shape *shape,
+                             const struct gw_style_pieces *pieces, size_t first,
                              enum gw_percent_form form)
 {
-    uint32_t opened = value_tape_open(tape, GW_JSON_ARRAY);
+    uint32_t opened = gw_value_tape_open(tape, GW_JSON_ARRAY);
     uint32_t count = 0;
 
     for (size_t i = first; i < pieces->count; i++) {
@@ -84,10 +84,10 @@ static void add_member_array(struct value_tape *tape, const struct gw_shape *sha
         add_scalar(tape, pieces->items[i].value, form, types_of(shape->items));
         count++;
     }
-    value_tape_close(tape, opened, count);
+    gw_value_tape_close(tape, opened, count);
 }
 
-static size_t find_name(const struct style_pieces *pieces, size_t from, size_t until,
+static size_t find_name(const struct gw_style_pieces *pieces, size_t from, size_t until,
                         struct gw_str name)
 {
     while (from < until && !gw_str_equal(pieces->items[from].name, name))
@@ -95,10 +95,10 @@ static size_t find_name(const struct style_pieces *pieces, size_t from, size_t u
     return from;
 }
 
-void parameter_add_object(struct value_tape *tape, const struct gw_shape *shape,
-                          const struct style_pieces *pieces, enum gw_percent_form form)
+void gw_parameter_add_object(struct gw_value_tape *tape, const struct gw_shape *shape,
+                             const struct gw_style_pieces *pieces, enum gw_percent_form form)
 {
-    uint32_t opened = value_tape_open(tape, GW_JSON_OBJECT);
+    uint32_t opened = gw_value_tape_open(tape, GW_JSON_OBJECT);
     uint32_t count = 0;
 
     for (size_t i = 0; i < pieces->count; i++) {
@@ -107,16 +107,16 @@ void parameter_add_object(struct value_tape *tape, const struct gw_shape *shape,
         member = member != NULL ? member : &any_shape;
         if (find_name(pieces, 0, i, name) < i)
             continue; /* gathered, or failed, at the first of the name */
-        value_tape_add_name(tape, name);
+        gw_value_tape_add_name(tape, name);
         count++;
-        if (kind_of(member->types, tape->prefers_strings) == STYLE_ARRAY)
+        if (kind_of(member->types, tape->prefers_strings) == GW_STYLED_ARRAY)
             add_member_array(tape, member, pieces, i, form);
         else if (find_name(pieces, i + 1, pieces->count, name) < pieces->count)
-            value_tape_fail(tape, -EEXIST);
+            gw_value_tape_fail(tape, -EEXIST);
         else
             add_scalar(tape, pieces->items[i].value, form, member->types);
     }
-    value_tape_close(tape, opened, count);
+    gw_value_tape_close(tape, opened, count);
 }
 
 /* --- one text --------------------------------------------------------------------------------- */
@@ -128,7 +128,7 @@ static enum gw_percent_form form_of(const struct gw_parameter *parameter)
     return parameter->place == GW_IN_QUERY ? GW_PERCENT_QUERY : GW_PERCENT_PLAIN;
 }
 
-static int decode_names(struct style_pieces *pieces, enum gw_percent_form form,
+static int decode_names(struct gw_style_pieces *pieces, enum gw_percent_form form,
                         struct gw_arena *arena)
 {
     int rc = 0;
@@ -139,7 +139,7 @@ static int decode_names(struct style_pieces *pieces, enum gw_percent_form form,
 }
 
 /* RFC 9110, section 5.6.1: white space around the elements of a list means nothing. */
-static void trim_pieces(struct style_pieces *pieces)
+static void trim_pieces(struct gw_style_pieces *pieces)
 {
     for (size_t i = 0; i < pieces->count; i++) {
         pieces->items[i].name = gw_str_trim(pieces->items[i].name);
@@ -148,38 +148,38 @@ static void trim_pieces(struct style_pieces *pieces)
 }
 
 static int add_one_text(const struct gw_parameter *parameter, struct gw_str text,
-                        struct value_tape *tape)
+                        struct gw_value_tape *tape)
 {
-    enum style_kind kind = kind_of_parameter(parameter, tape);
+    enum gw_style_kind kind = kind_of_parameter(parameter, tape);
     enum gw_percent_form form = form_of(parameter);
-    struct style_pieces pieces;
+    struct gw_style_pieces pieces;
 
     bool is_bare = parameter->style == GW_STYLE_FORM || parameter->style == GW_STYLE_SIMPLE;
-    if (kind == STYLE_SCALAR && is_bare) {
+    if (kind == GW_STYLED_SCALAR && is_bare) {
         add_scalar(tape, text, form, parameter->shape.types);
         return tape->error;
     }
-    int rc = style_split(parameter, kind, text, tape->arena, &pieces);
+    int rc = gw_style_split(parameter, kind, text, tape->arena, &pieces);
     if (rc != 0)
         return rc;
     if (parameter->place == GW_IN_HEADER)
         trim_pieces(&pieces);
-    if (kind == STYLE_SCALAR) {
+    if (kind == GW_STYLED_SCALAR) {
         add_scalar(tape, pieces.items[0].value, form, parameter->shape.types);
-    } else if (kind == STYLE_ARRAY) {
+    } else if (kind == GW_STYLED_ARRAY) {
         add_array(tape, parameter->shape.items, &pieces, form);
     } else {
         rc = decode_names(&pieces, form, tape->arena);
         if (rc == 0)
-            parameter_add_object(tape, &parameter->shape, &pieces, form);
+            gw_parameter_add_object(tape, &parameter->shape, &pieces, form);
     }
     tape->is_ambiguous =
-        tape->is_ambiguous || (kind != STYLE_SCALAR && (parameter->shape.types & SCALARS) != 0);
+        tape->is_ambiguous || (kind != GW_STYLED_SCALAR && (parameter->shape.types & SCALARS) != 0);
     return rc != 0 ? rc : tape->error;
 }
 
 /* Several field lines of one name are one list (RFC 9110, section 5.3). */
-static int join_texts(const struct parameter_source *source, struct gw_arena *arena,
+static int join_texts(const struct gw_parameter_source *source, struct gw_arena *arena,
                       struct gw_str *out_text)
 {
     size_t len = 0;
@@ -205,14 +205,14 @@ static int join_texts(const struct parameter_source *source, struct gw_arena *ar
     return 0;
 }
 
-static int read_texts(const struct gw_parameter *parameter, const struct parameter_source *source,
-                      struct value_tape *tape)
+static int read_texts(const struct gw_parameter *parameter,
+                      const struct gw_parameter_source *source, struct gw_value_tape *tape)
 {
     struct gw_str text;
 
     if (source->text_count == 0)
         return -ENOENT;
-    if (source->text_count > 1 && kind_of_parameter(parameter, tape) == STYLE_SCALAR)
+    if (source->text_count > 1 && kind_of_parameter(parameter, tape) == GW_STYLED_SCALAR)
         return -EEXIST;
     int rc = join_texts(source, tape->arena, &text);
     return rc != 0 ? rc : add_one_text(parameter, text, tape);
@@ -220,7 +220,7 @@ static int read_texts(const struct gw_parameter *parameter, const struct paramet
 
 /* --- names and values ------------------------------------------------------------------------- */
 
-static size_t count_pairs(const struct pairs *pairs, struct gw_str name)
+static size_t count_pairs(const struct gw_pairs *pairs, struct gw_str name)
 {
     uint16_t hash = gw_json_name_hash(name);
     size_t count = 0;
@@ -230,12 +230,12 @@ static size_t count_pairs(const struct pairs *pairs, struct gw_str name)
     return count;
 }
 
-static const struct pair *take_pair(struct pairs *pairs, const struct gw_parameter *parameter)
+static const struct gw_pair *take_pair(struct gw_pairs *pairs, const struct gw_parameter *parameter)
 {
     uint16_t hash = gw_json_name_hash(parameter->name);
 
     for (size_t i = 0; i < pairs->count; i++) {
-        struct pair *pair = &pairs->items[i];
+        struct gw_pair *pair = &pairs->items[i];
         if (pair->hash == hash && gw_str_equal(pair->name, parameter->name)) {
             pair->user = parameter;
             return pair;
@@ -244,8 +244,8 @@ static const struct pair *take_pair(struct pairs *pairs, const struct gw_paramet
     return NULL;
 }
 
-static int start_pieces(const struct pairs *pairs, struct gw_arena *arena,
-                        struct style_pieces *pieces)
+static int start_pieces(const struct gw_pairs *pairs, struct gw_arena *arena,
+                        struct gw_style_pieces *pieces)
 {
     pieces->items = gw_arena_alloc(arena, (pairs->count + 1) * sizeof(*pieces->items));
     pieces->count = 0;
@@ -253,14 +253,14 @@ static int start_pieces(const struct pairs *pairs, struct gw_arena *arena,
 }
 
 /* "id=1&id=2" */
-static int read_repeated(const struct gw_parameter *parameter, struct pairs *pairs,
-                         struct value_tape *tape)
+static int read_repeated(const struct gw_parameter *parameter, struct gw_pairs *pairs,
+                         struct gw_value_tape *tape)
 {
-    struct style_pieces pieces;
+    struct gw_style_pieces pieces;
     int rc = start_pieces(pairs, tape->arena, &pieces);
 
     for (size_t i = 0; rc == 0 && i < pairs->count; i++) {
-        struct pair *pair = &pairs->items[i];
+        struct gw_pair *pair = &pairs->items[i];
         if (!gw_str_equal(pair->name, parameter->name))
             continue;
         pair->user = parameter;
@@ -276,38 +276,38 @@ static int read_repeated(const struct gw_parameter *parameter, struct pairs *pai
 
 /* "R=100&G=200": the names that the schema knows; all that are left when it says what others are.
  */
-static int read_spread(const struct gw_parameter *parameter, struct pairs *pairs,
-                       struct value_tape *tape)
+static int read_spread(const struct gw_parameter *parameter, struct gw_pairs *pairs,
+                       struct gw_value_tape *tape)
 {
     const struct gw_shape *shape = &parameter->shape;
     bool is_open = shape->others != NULL || (shape->member_count == 0 && !shape->is_closed);
-    struct style_pieces pieces;
+    struct gw_style_pieces pieces;
     int rc = start_pieces(pairs, tape->arena, &pieces);
 
     for (size_t i = 0; rc == 0 && i < pairs->count; i++) {
-        struct pair *pair = &pairs->items[i];
+        struct gw_pair *pair = &pairs->items[i];
         bool is_others = pair->user != NULL && pair->user != parameter;
         if (gw_shape_named_member(shape, pair->name) == NULL && (!is_open || is_others))
             continue;
         pair->user = parameter;
-        pieces.items[pieces.count++] = (struct style_piece){pair->name, pair->value};
+        pieces.items[pieces.count++] = (struct gw_style_piece){pair->name, pair->value};
     }
     if (rc != 0 || pieces.count == 0)
         return rc != 0 ? rc : -ENOENT;
-    parameter_add_object(tape, shape, &pieces, form_of(parameter));
+    gw_parameter_add_object(tape, shape, &pieces, form_of(parameter));
     return tape->error;
 }
 
 /* "color[R]=100&color[G]=200". Deeper brackets have no meaning that OpenAPI defines. */
-static int read_deep(const struct gw_parameter *parameter, struct pairs *pairs,
-                     struct value_tape *tape)
+static int read_deep(const struct gw_parameter *parameter, struct gw_pairs *pairs,
+                     struct gw_value_tape *tape)
 {
     struct gw_str name = parameter->name;
-    struct style_pieces pieces;
+    struct gw_style_pieces pieces;
     int rc = start_pieces(pairs, tape->arena, &pieces);
 
     for (size_t i = 0; rc == 0 && i < pairs->count; i++) {
-        struct pair *pair = &pairs->items[i];
+        struct gw_pair *pair = &pairs->items[i];
         if (!gw_str_has_prefix(pair->name, name))
             continue;
         struct gw_str rest = gw_str_tail(pair->name, name.len);
@@ -318,26 +318,26 @@ static int read_deep(const struct gw_parameter *parameter, struct pairs *pairs,
             return -EINVAL;
         pair->user = parameter;
         pieces.items[pieces.count++] =
-            (struct style_piece){gw_str_from(rest.ptr + 1, close - 1), pair->value};
+            (struct gw_style_piece){gw_str_from(rest.ptr + 1, close - 1), pair->value};
     }
     if (rc != 0 || pieces.count == 0)
         return rc != 0 ? rc : -ENOENT;
-    parameter_add_object(tape, &parameter->shape, &pieces, form_of(parameter));
+    gw_parameter_add_object(tape, &parameter->shape, &pieces, form_of(parameter));
     return tape->error;
 }
 
-static int read_pairs(const struct gw_parameter *parameter, struct pairs *pairs,
-                      struct value_tape *tape)
+static int read_pairs(const struct gw_parameter *parameter, struct gw_pairs *pairs,
+                      struct gw_value_tape *tape)
 {
-    enum style_kind kind = kind_of_parameter(parameter, tape);
+    enum gw_style_kind kind = kind_of_parameter(parameter, tape);
 
     if (parameter->style == GW_STYLE_DEEP_OBJECT)
         return read_deep(parameter, pairs, tape);
-    if (kind == STYLE_OBJECT && parameter->explode)
+    if (kind == GW_STYLED_OBJECT && parameter->explode)
         return read_spread(parameter, pairs, tape);
-    if (kind == STYLE_ARRAY && parameter->explode)
+    if (kind == GW_STYLED_ARRAY && parameter->explode)
         return read_repeated(parameter, pairs, tape);
-    const struct pair *pair = take_pair(pairs, parameter);
+    const struct gw_pair *pair = take_pair(pairs, parameter);
     if (pair == NULL)
         return -ENOENT;
     if (count_pairs(pairs, parameter->name) > 1)
@@ -347,16 +347,17 @@ static int read_pairs(const struct gw_parameter *parameter, struct pairs *pairs,
 
 /* --- what the policy asks for ----------------------------------------------------------------- */
 
-int parameter_read(const struct gw_parameter *parameter, const struct parameter_source *source,
-                   struct value_tape *tape)
+int gw_parameter_read(const struct gw_parameter *parameter,
+                      const struct gw_parameter_source *source, struct gw_value_tape *tape)
 {
     return source->pairs != NULL ? read_pairs(parameter, source->pairs, tape)
                                  : read_texts(parameter, source, tape);
 }
 
-bool parameter_is_empty(const struct gw_parameter *parameter, const struct parameter_source *source)
+bool gw_parameter_is_empty(const struct gw_parameter *parameter,
+                           const struct gw_parameter_source *source)
 {
-    const struct pair *pair;
+    const struct gw_pair *pair;
 
     if (source->pairs == NULL || count_pairs(source->pairs, parameter->name) != 1)
         return false;
@@ -364,13 +365,14 @@ bool parameter_is_empty(const struct gw_parameter *parameter, const struct param
     return pair->value.len == 0;
 }
 
-int parameter_text(const struct gw_parameter *parameter, const struct parameter_source *source,
-                   struct gw_arena *arena, struct gw_str *out_text)
+int gw_parameter_text(const struct gw_parameter *parameter,
+                      const struct gw_parameter_source *source, struct gw_arena *arena,
+                      struct gw_str *out_text)
 {
     struct gw_str text;
 
     if (source->pairs != NULL) {
-        const struct pair *pair = take_pair(source->pairs, parameter);
+        const struct gw_pair *pair = take_pair(source->pairs, parameter);
         if (pair == NULL)
             return -ENOENT;
         if (count_pairs(source->pairs, parameter->name) > 1)

@@ -10,23 +10,23 @@
 #include "server/contract/operation.h"
 #include "server/core/attr.h"
 
-#define STYLE_MAX_PIECES 1000
+#define GW_STYLE_MAX_PIECES 1000
 
-enum style_kind { STYLE_SCALAR, STYLE_ARRAY, STYLE_OBJECT };
+enum gw_style_kind { GW_STYLED_SCALAR, GW_STYLED_ARRAY, GW_STYLED_OBJECT };
 
-struct style_piece {
+struct gw_style_piece {
     struct gw_str name; /* of an object's member; else empty */
     struct gw_str value;
 };
 
-struct style_pieces {
-    struct style_piece *items; /* in the arena */
+struct gw_style_pieces {
+    struct gw_style_piece *items; /* in the arena */
     size_t count;
 };
 
 /* Splits `text`, the value of `parameter` as it came. A scalar gives one piece, an array one for
  * each element, an object one for each member. Returns 0, -EINVAL (it is not written in the
- * parameter's style), -E2BIG (more than STYLE_MAX_PIECES), or -ENOMEM. */
+ * parameter's style), -E2BIG (more than GW_STYLE_MAX_PIECES), or -ENOMEM. */
 GW_MUST_CHECK
-int style_split(const struct gw_parameter *parameter, enum style_kind kind, struct gw_str text,
-                struct gw_arena *arena, struct style_pieces *out_pieces);
+int gw_style_split(const struct gw_parameter *parameter, enum gw_style_kind kind,
+                   struct gw_str text, struct gw_arena *arena, struct gw_style_pieces *out_pieces);

@@ -1,4 +1,4 @@
-#include "policies/schema/style.h"
+#include "server/contract/style.h"
 
 #include <errno.h>
 
@@ -53,14 +53,14 @@ static size_t count_parts(const struct delimiter *delimiter, struct gw_str text)
     struct gw_str part;
     size_t count = 0;
 
-    while (count <= 2 * STYLE_MAX_PIECES && split(delimiter, &rest, &part))
+    while (count <= 2 * GW_STYLE_MAX_PIECES && split(delimiter, &rest, &part))
         count++;
     return count;
 }
 
-static int make_room(struct style_pieces *pieces, size_t count, struct gw_arena *arena)
+static int make_room(struct gw_style_pieces *pieces, size_t count, struct gw_arena *arena)
 {
-    if (count > STYLE_MAX_PIECES)
+    if (count > GW_STYLE_MAX_PIECES)
         return -E2BIG;
     pieces->items = gw_arena_calloc(arena, count, sizeof(*pieces->items));
     return pieces->items == NULL ? -ENOMEM : 0;
@@ -69,7 +69,7 @@ static int make_room(struct style_pieces *pieces, size_t count, struct gw_arena 
 /* --- the inside, without a style's first byte or name --- */
 
 static int split_array(const struct delimiter *delimiter, struct gw_str text,
-                       struct gw_arena *arena, struct style_pieces *pieces)
+                       struct gw_arena *arena, struct gw_style_pieces *pieces)
 {
     struct gw_str rest = text;
     int rc = make_room(pieces, count_parts(delimiter, text), arena);
@@ -81,7 +81,7 @@ static int split_array(const struct delimiter *delimiter, struct gw_str text,
 
 /* "R,100,G,200" */
 static int split_flat_object(const struct delimiter *delimiter, struct gw_str text,
-                             struct gw_arena *arena, struct style_pieces *pieces)
+                             struct gw_arena *arena, struct gw_style_pieces *pieces)
 {
     struct gw_str rest = text;
     size_t count = count_parts(delimiter, text);
@@ -96,7 +96,7 @@ static int split_flat_object(const struct delimiter *delimiter, struct gw_str te
 
 /* "R=100,G=200" */
 static int split_named_object(const struct delimiter *delimiter, struct gw_str text,
-                              struct gw_arena *arena, struct style_pieces *pieces)
+                              struct gw_arena *arena, struct gw_style_pieces *pieces)
 {
     struct gw_str rest = text;
     struct gw_str part;
@@ -109,12 +109,12 @@ static int split_named_object(const struct delimiter *delimiter, struct gw_str t
         if (equals == part.len)
             return -EINVAL;
         pieces->items[pieces->count++] =
-            (struct style_piece){gw_str_from(part.ptr, equals), gw_str_tail(part, equals + 1)};
+            (struct gw_style_piece){gw_str_from(part.ptr, equals), gw_str_tail(part, equals + 1)};
     }
     return rc;
 }
 
-static int split_scalar(struct gw_str text, struct gw_arena *arena, struct style_pieces *pieces)
+static int split_scalar(struct gw_str text, struct gw_arena *arena, struct gw_style_pieces *pieces)
 {
     int rc = make_room(pieces, 1, arena);
 
@@ -125,20 +125,20 @@ static int split_scalar(struct gw_str text, struct gw_arena *arena, struct style
 
 /* --- styles --- */
 
-static int split_list(const struct delimiter *delimiter, bool is_named, enum style_kind kind,
-                      struct gw_str text, struct gw_arena *arena, struct style_pieces *pieces)
+static int split_list(const struct delimiter *delimiter, bool is_named, enum gw_style_kind kind,
+                      struct gw_str text, struct gw_arena *arena, struct gw_style_pieces *pieces)
 {
-    if (kind == STYLE_SCALAR)
+    if (kind == GW_STYLED_SCALAR)
         return split_scalar(text, arena, pieces);
-    if (kind == STYLE_ARRAY)
+    if (kind == GW_STYLED_ARRAY)
         return split_array(delimiter, text, arena, pieces);
     return is_named ? split_named_object(delimiter, text, arena, pieces)
                     : split_flat_object(delimiter, text, arena, pieces);
 }
 
 /* ".a.b" */
-static int split_label(const struct gw_parameter *parameter, enum style_kind kind,
-                       struct gw_str text, struct gw_arena *arena, struct style_pieces *pieces)
+static int split_label(const struct gw_parameter *parameter, enum gw_style_kind kind,
+                       struct gw_str text, struct gw_arena *arena, struct gw_style_pieces *pieces)
 {
     if (text.len == 0 || text.ptr[0] != '.')
         return -EINVAL;
@@ -158,17 +158,17 @@ static int take_name(struct gw_str name, struct gw_str *text)
     return 0;
 }
 
-static int split_matrix(const struct gw_parameter *parameter, enum style_kind kind,
-                        struct gw_str text, struct gw_arena *arena, struct style_pieces *pieces)
+static int split_matrix(const struct gw_parameter *parameter, enum gw_style_kind kind,
+                        struct gw_str text, struct gw_arena *arena, struct gw_style_pieces *pieces)
 {
     if (text.len == 0 || text.ptr[0] != ';')
         return -EINVAL;
     text = gw_str_tail(text, 1);
-    if (!parameter->explode || kind == STYLE_SCALAR) {
+    if (!parameter->explode || kind == GW_STYLED_SCALAR) {
         int rc = take_name(parameter->name, &text);
         return rc != 0 ? rc : split_list(&comma, false, kind, text, arena, pieces);
     }
-    if (kind == STYLE_OBJECT)
+    if (kind == GW_STYLED_OBJECT)
         return split_named_object(&semicolon, text, arena, pieces);
     int rc = split_array(&semicolon, text, arena, pieces);
     for (size_t i = 0; rc == 0 && i < pieces->count; i++)
@@ -176,10 +176,10 @@ static int split_matrix(const struct gw_parameter *parameter, enum style_kind ki
     return rc;
 }
 
-int style_split(const struct gw_parameter *parameter, enum style_kind kind, struct gw_str text,
-                struct gw_arena *arena, struct style_pieces *out_pieces)
+int gw_style_split(const struct gw_parameter *parameter, enum gw_style_kind kind,
+                   struct gw_str text, struct gw_arena *arena, struct gw_style_pieces *out_pieces)
 {
-    struct style_pieces pieces = {NULL, 0};
+    struct gw_style_pieces pieces = {NULL, 0};
     int rc;
 
     if (text.ptr == NULL)

@@ -1,4 +1,4 @@
-#include "policies/schema/pairs.h"
+#include "server/contract/pairs.h"
 
 #include <errno.h>
 
@@ -14,21 +14,21 @@ static size_t count_pieces(struct gw_str text)
     return count;
 }
 
-static struct pair split_pair(struct gw_str piece)
+static struct gw_pair split_pair(struct gw_str piece)
 {
     size_t equals = gw_str_find(piece, '=');
     bool has_equals = equals < piece.len;
 
-    return (struct pair){
+    return (struct gw_pair){
         .name = gw_str_from(piece.ptr, equals),
         .value = has_equals ? gw_str_tail(piece, equals + 1) : gw_str_from(piece.ptr + equals, 0),
         .has_equals = has_equals,
     };
 }
 
-int pairs_read_query(struct gw_str text, struct gw_arena *arena, struct pairs *out_pairs)
+int gw_pairs_read_query(struct gw_str text, struct gw_arena *arena, struct gw_pairs *out_pairs)
 {
-    struct pairs pairs = {.form = GW_PERCENT_QUERY};
+    struct gw_pairs pairs = {.form = GW_PERCENT_QUERY};
     struct gw_str rest = text;
     struct gw_str piece;
 
@@ -38,15 +38,15 @@ int pairs_read_query(struct gw_str text, struct gw_arena *arena, struct pairs *o
     }
     size_t room = count_pieces(text);
     pairs.items =
-        gw_arena_alloc(arena, (room < PAIRS_MAX ? room : PAIRS_MAX) * sizeof(*pairs.items));
+        gw_arena_alloc(arena, (room < GW_PAIRS_MAX ? room : GW_PAIRS_MAX) * sizeof(*pairs.items));
     if (pairs.items == NULL)
         return -ENOMEM;
     while (gw_str_split(&rest, '&', &piece)) {
         if (piece.len == 0)
             continue;
-        if (pairs.count == PAIRS_MAX)
+        if (pairs.count == GW_PAIRS_MAX)
             return -E2BIG;
-        struct pair *pair = &pairs.items[pairs.count];
+        struct gw_pair *pair = &pairs.items[pairs.count];
         *pair = split_pair(piece);
         int rc = gw_percent_decode(pair->name, GW_PERCENT_QUERY, arena, &pair->name);
         if (rc != 0)
@@ -58,16 +58,16 @@ int pairs_read_query(struct gw_str text, struct gw_arena *arena, struct pairs *o
     return 0;
 }
 
-int pairs_add_cookies(struct gw_str text, struct pairs *pairs)
+int gw_pairs_add_cookies(struct gw_str text, struct gw_pairs *pairs)
 {
     struct gw_str rest = text;
     struct gw_str piece;
 
     while (gw_str_split(&rest, ';', &piece)) {
-        struct pair pair = split_pair(gw_str_trim(piece));
+        struct gw_pair pair = split_pair(gw_str_trim(piece));
         if (pair.name.len == 0 || !pair.has_equals)
             continue;
-        if (pairs->count == PAIRS_MAX)
+        if (pairs->count == GW_PAIRS_MAX)
             return -E2BIG;
         /* A value may stand in quotes, which are part of it for nobody (RFC 6265, 4.1.1). */
         if (pair.value.len >= 2 && pair.value.ptr[0] == '"' &&
