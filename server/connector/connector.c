@@ -3,6 +3,9 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "server/connector/count.h"
+#include "server/crypto/digest.h"
+
 #define ERRORS "https://millgate.dev/errors/"
 
 static const struct gw_connector_error_row rows[GW_CONNECTOR_ERROR_COUNT] = {
@@ -32,8 +35,10 @@ static void end(struct gw_connector_call *call, const struct gw_connector_failur
 
     call->done = NULL;
     call->cancel = NULL;
-    if (done != NULL)
-        done(call, failure);
+    if (done == NULL)
+        return; /* cancelled */
+    gw_connector_count(call, failure == NULL ? GW_CONNECTOR_OK : failure->error);
+    done(call, failure);
 }
 
 void gw_connector_done(struct gw_connector_call *call, struct gw_value result)
@@ -59,6 +64,26 @@ void gw_connector_fail_with(struct gw_connector_call *call, enum gw_connector_er
     va_end(args);
     gw_connector_fail(call,
                       &(struct gw_connector_failure){.error = error, .reason = gw_str_of(reason)});
+}
+
+static bool is_plain(struct gw_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char byte = (unsigned char)text.ptr[i];
+        if (byte <= 0x20 || byte >= 0x7f || byte == '"' || byte == '\\')
+            return false;
+    }
+    return true;
+}
+
+struct gw_str gw_connector_key_text(struct gw_arena *arena, struct gw_str key)
+{
+    char digest[2 * GW_DIGEST_MAX_BYTES + 1];
+
+    if (is_plain(key))
+        return key;
+    gw_digest_hex(GW_SHA256, key, digest);
+    return gw_arena_copy(arena, gw_str_of(digest));
 }
 
 void gw_connector_cancel(struct gw_connector_call *call)

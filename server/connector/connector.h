@@ -53,6 +53,9 @@ struct gw_connector_function {
     /* Whether with these arguments it only reads (`method: GET`); an expression that is not known
      * yet is a text like any other. NULL: a write function always writes. */
     bool (*reads_with)(const struct gw_value *arguments);
+    /* It sends the effect's key in the field that the operator states of a backend of class A:
+     * there it is of class A, too. */
+    bool sends_key;
     enum gw_effect_class effect; /* of a write: what makes it effective once, at best */
     /* What it is with these arguments: an `etag` makes an update a transition, say. Of an argument
      * only that it is there counts where it is not known yet. NULL: always `effect`. */
@@ -69,7 +72,7 @@ struct gw_connector_function {
 struct gw_connector_type {
     const char *name;                /* "odata"; the backend's key in the configuration */
     const struct gw_option *options; /* of the backend, under that key */
-    bool is_implied; /* every backend has it, also where its options are left out */
+    bool is_implied;                 /* every backend has it, also where its options are left out */
     const struct gw_connector_function *functions; /* ends with one without a name */
     /* Once per worker and backend, on the worker's thread; `config` outlives the instance. Once
      * more whenever a configuration is checked, with a backend that has its `config` only: so it
@@ -109,6 +112,11 @@ void gw_connector_fail_with(struct gw_connector_call *call, enum gw_connector_er
 
 /* Starts it. WRONG at once where an argument is missing or unknown. */
 void gw_connector_begin(void *instance, struct gw_connector_call *call);
+
+/* The key as it can stand in a field's quotes: itself, or a hash of it where it has other bytes
+ * than printable ASCII. ptr NULL without memory. */
+GW_MUST_CHECK
+struct gw_str gw_connector_key_text(struct gw_arena *arena, struct gw_str key);
 
 /* `done` is not called any more; what was sent has been sent. */
 void gw_connector_cancel(struct gw_connector_call *call);
