@@ -201,12 +201,20 @@ static void on_answer(void *self, const struct gw_call_answer *answer)
 
 /* --- requests --------------------------------------------------------------------------------- */
 
+/* A link to a next page may have it already. */
+static bool has_query(struct gw_str query, struct gw_str more)
+{
+    return query.len > 0 && more.len > 0 &&
+           memmem(query.ptr, query.len, more.ptr, more.len) != NULL;
+}
+
 static struct gw_str target_of(const struct odata_run *run)
 {
     const struct gw_str none = {NULL, 0};
     struct gw_str path = run->is_fetching ? GW_STR("/") : run->request->path;
     struct gw_str query = run->is_fetching ? none : run->request->query;
-    struct gw_str more = run->odata->settings.query;
+    struct gw_str extra = run->odata->settings.query;
+    struct gw_str more = has_query(query, extra) ? none : extra;
     const struct gw_str parts[] = {
         path,  query.len + more.len > 0 ? GW_STR("?") : none,
         query, query.len > 0 && more.len > 0 ? GW_STR("&") : none,

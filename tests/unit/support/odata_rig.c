@@ -30,6 +30,7 @@ static void run_server(int out)
     setenv("PORT", "0", 1);
     setenv("SEED", "none", 1);
     setenv("CSRF", "1", 1);
+    setenv("CDS_QUERY_LIMIT_MAX", ODATA_SERVER_PAGE, 1);
     setenv("RIG_FAULTS", "1", 1);
     unsetenv("WORK_DIR");
     dup2(out, STDOUT_FILENO);

@@ -6,6 +6,8 @@
 
 #include "tests/unit/support/connector_rig.h"
 
+#define ODATA_SERVER_PAGE "3" /* items of one of its pages */
+
 struct odata_server {
     pid_t pid;
     uint16_t port;

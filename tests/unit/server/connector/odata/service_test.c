@@ -156,6 +156,39 @@ static void one_is_read_by_its_parts(void **state)
     }
 }
 
+static void pages_are_followed(void **state)
+{
+    char next[512], arguments[1024];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        odata_rig_open(&rig, &server, versions[i], "erp", "query: {sap-client: '100'}");
+        odata_server_seen(&server);
+        run("list",
+            "{\"entity\":\"A_MaterialStock\",\"filter\":{\"Plant\":\"1010\"},\"select\":"
+            "[\"Batch\"],\"count\":true,\"follow\":true}",
+            NULL);
+        expect("\"LOT-0401\"");
+        expect("],\"count\":7}");
+        assert_int_equal(odata_server_seen(&server), 3);
+        run("list",
+            "{\"entity\":\"A_MaterialStock\",\"filter\":{\"Plant\":\"1010\"},\"follow\":true,"
+            "\"maxItems\":5}",
+            NULL);
+        expect_not("LOT-0401");
+        member("next", next, sizeof(next));
+        snprintf(arguments, sizeof(arguments),
+                 "{\"entity\":\"A_MaterialStock\",\"next\":\"%s\",\"follow\":true}", next);
+        run("list", arguments, NULL);
+        expect("LOT-0401");
+        expect_not("LOT-0001");
+        expect_not("\"next\":");
+        run("list", "{\"entity\":\"A_MaterialStock\",\"maxItems\":2}", NULL);
+        expect_error(GW_CONNECTOR_RUBBISH, "more items than maxItems");
+        connector_rig_close(&rig);
+    }
+}
+
 /* --- writing ---------------------------------------------------------------------------------- */
 
 static void an_order_lives(void **state)
@@ -484,8 +517,6 @@ static void a_lost_write_is_in_doubt_unless_it_has_a_key(void **state)
 
 static void a_call_is_cancelled(void **state)
 {
-    bool is_over = false;
-
     (void)state;
     open_version("v4");
     odata_server_spoil(&server, "hang", "A_Supplier", 1);
@@ -495,7 +526,6 @@ static void a_call_is_cancelled(void **state)
     assert_int_equal(out.calls, 0);
     run("list", "{\"entity\":\"A_Material\",\"top\":1}", NULL);
     expect("items");
-    (void)is_over;
     connector_rig_close(&rig);
 }
 
@@ -505,6 +535,7 @@ int main(void)
         cmocka_unit_test(lists_have_one_shape),
         cmocka_unit_test(texts_stay_literals),
         cmocka_unit_test(one_is_read_by_its_parts),
+        cmocka_unit_test(pages_are_followed),
         cmocka_unit_test(an_order_lives),
         cmocka_unit_test(actions_are_called),
         cmocka_unit_test(a_duplicate_is_adopted),
