@@ -191,20 +191,27 @@ static void read_parts(struct contract_loading *loading, const struct gw_place *
     operation->backend_parts = parts;
 }
 
-/* The nearest of the three that says it. */
+static bool is_safe(enum gw_method method)
+{
+    return method == GW_METHOD_GET || method == GW_METHOD_HEAD || method == GW_METHOD_OPTIONS;
+}
+
+/* The nearest of the three that says it. What a document or a path says is meant for writes: an
+ * operation without effects is held to its own word only. */
 void contract_read_keying(struct contract_loading *loading, const struct gw_place *extensions,
                           size_t count, struct gw_operation *operation)
 {
     static const struct gw_str words[] = {GW_STR_INIT("off"), GW_STR_INIT("optional"),
                                           GW_STR_INIT("required")};
     static const enum gw_keying keyings[] = {GW_KEYING_OFF, GW_KEYING_OPTIONAL, GW_KEYING_REQUIRED};
+    bool is_inheriting = !is_safe(operation->method);
 
     for (size_t i = 0; i < count && operation->keying == GW_KEYING_UNSAID; i++) {
         struct gw_place place = gw_place_member(&extensions[i], "idempotency");
         struct gw_str word = gw_str_of(json_string_value(place.value));
         struct gw_similar similar;
         for (size_t at = 0; at < GW_COUNT_OF(words); at++) {
-            if (gw_str_equal(word, words[at]))
+            if (gw_str_equal(word, words[at]) && (i == 0 || is_inheriting))
                 operation->keying = keyings[at];
         }
         if (json_is_string(place.value) && !is_one_of(word, words, GW_COUNT_OF(words), &similar)) {
@@ -212,6 +219,50 @@ void contract_read_keying(struct contract_loading *loading, const struct gw_plac
                            CONTRACT_DID_YOU_MEAN(similar.best));
             return;
         }
+    }
+}
+
+/* "erp-inventory/list-levels": namespace and name of a document (Serverless Workflow DSL 1.0). */
+static bool is_flow_name(struct gw_str text)
+{
+    size_t slashes = 0, from = 0;
+
+    for (size_t i = 0; i <= text.len; i++) {
+        char byte = i < text.len ? text.ptr[i] : '/';
+        if (byte == '/') {
+            if (i == from)
+                return false;
+            from = i + 1;
+            slashes++;
+        } else if (!(byte >= 'a' && byte <= 'z') && !(byte >= '0' && byte <= '9') && byte != '-') {
+            return false;
+        }
+    }
+    return slashes == 2;
+}
+
+/* Exactly one of the two fulfils an operation. */
+static void read_flow(struct contract_loading *loading, const struct gw_place *place,
+                      const struct gw_place *extension, struct gw_operation *operation)
+{
+    static const char *const foreign[] = {"backend", "backend_path", "websocket"};
+    struct gw_place flow = gw_place_member(extension, "flow");
+
+    if (!json_is_string(flow.value)) {
+        if (operation->backend.len == 0 && !loading->rules->is_standalone && flow.value == NULL)
+            contract_error(loading, place,
+                           "neither a flow nor a backend, here or in the root's x-millgate");
+        return;
+    }
+    operation->flow = contract_text(loading, extension, "flow");
+    operation->backend = GW_STR("");
+    if (!is_flow_name(operation->flow))
+        contract_error(loading, &flow,
+                       "a flow is named by its document's namespace and name: \"namespace/name\"");
+    for (size_t i = 0; i < GW_COUNT_OF(foreign); i++) {
+        struct gw_place other = gw_place_member(extension, foreign[i]);
+        if (other.value != NULL)
+            contract_error(loading, &other, "%s has no meaning beside flow", foreign[i]);
     }
 }
 
@@ -243,8 +294,7 @@ void contract_read_operation_extension(struct contract_loading *loading,
         operation->plan = contract_text(loading, &extension, "plan");
         contract_check_name(loading, &plan, GW_GRANT_PLAN, operation->plan);
     }
-    if (operation->backend.len == 0 && !loading->rules->is_standalone)
-        contract_error(loading, place, "no backend: neither here nor in the root's x-millgate");
+    read_flow(loading, place, &extension, operation);
     if (json_is_string(backend_path.value)) {
         operation->backend_path = contract_text(loading, &extension, "backend_path");
         if (gw_path_template_parse(loading->arena, operation->backend_path, &template, &error) != 0)

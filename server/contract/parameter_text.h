@@ -1,5 +1,5 @@
 /* Parameters written out: a JSON value as its style has it in a request (OpenAPI 3.1, "Parameter
- * Object": style, explode). The way back from contract/parameters.h. Pure. */
+ * Object": style, explode). The way back from contract/parameter_values.h. Pure. */
 #pragma once
 
 #include "server/contract/operation.h"
