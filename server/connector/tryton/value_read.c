@@ -191,43 +191,42 @@ static read_class_fn *class_of(const struct gw_value *object)
     return NULL;
 }
 
-/* Whether the object has the parts of this member, too: they say more than it does. */
-static bool has_parts(struct gw_arena *arena, const struct gw_value *object, struct gw_str name)
-{
-    const struct gw_str dotted[] = {name, GW_STR(".")};
-    struct gw_str joined = gw_arena_join(arena, dotted, 2);
-
-    return joined.ptr != NULL && gw_value_member(object, joined) != NULL;
-}
-
 static bool is_dotted(struct gw_str name)
 {
     return name.len > 1 && name.ptr[name.len - 1] == '.';
 }
 
+/* Either the plain members, or those with a dot, under their name without it. */
+static int add_members(struct gw_value_builder *builder, const struct gw_value *wire, bool dotted)
+{
+    for (uint32_t i = 0; i < wire->count; i++) {
+        struct gw_str name = wire->members[i].name;
+        struct gw_value value;
+        if (is_dotted(name) != dotted)
+            continue;
+        if (dotted)
+            name.len--;
+        int rc = tryton_value_read(builder->arena, &wire->members[i].value, &value);
+        if (rc == 0)
+            rc = gw_value_add_member(builder, name, value);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* The parts come last, so that they take the place of the bare id: they say more than it does. */
 static int read_members(struct gw_arena *arena, const struct gw_value *wire,
                         struct gw_value *out_value)
 {
     struct gw_value_builder builder = {.arena = arena};
-    bool is_any_dotted = false;
+    int rc = add_members(&builder, wire, false);
 
-    for (uint32_t i = 0; i < wire->count; i++)
-        is_any_dotted = is_any_dotted || is_dotted(wire->members[i].name);
-    for (uint32_t i = 0; i < wire->count; i++) {
-        struct gw_str name = wire->members[i].name;
-        struct gw_value value;
-        if (is_dotted(name))
-            name.len--;
-        else if (is_any_dotted && has_parts(arena, wire, name))
-            continue;
-        int rc = tryton_value_read(arena, &wire->members[i].value, &value);
-        if (rc == 0)
-            rc = gw_value_add_member(&builder, name, value);
-        if (rc != 0)
-            return rc;
-    }
-    *out_value = gw_value_built_object(&builder);
-    return 0;
+    if (rc == 0)
+        rc = add_members(&builder, wire, true);
+    if (rc == 0)
+        *out_value = gw_value_built_object(&builder);
+    return rc;
 }
 
 static int read_items(struct gw_arena *arena, const struct gw_value *wire,
