@@ -30,6 +30,16 @@ millgate_require(libidn2 2.3 libidn2-dev)
 millgate_require(zlib 1.2.11 zlib1g-dev)
 millgate_require(libzstd 1.5 libzstd-dev)
 
+# libjq has no pkg-config file in Debian 12.
+find_path(JQ_INCLUDE_DIR jq.h)
+find_library(JQ_LIBRARY jq)
+if(JQ_INCLUDE_DIR AND JQ_LIBRARY)
+  target_include_directories(millgate_dependencies INTERFACE ${JQ_INCLUDE_DIR})
+  target_link_libraries(millgate_dependencies INTERFACE ${JQ_LIBRARY})
+else()
+  string(APPEND MILLGATE_MISSING "\n  libjq >= 1.6  (apt-get install libjq-dev)")
+endif()
+
 if(BUILD_TESTING)
   pkg_check_modules(CMOCKA IMPORTED_TARGET GLOBAL QUIET cmocka>=1.1.5)
   if(NOT CMOCKA_FOUND)

@@ -3,6 +3,7 @@
 
 #include "answer.h"
 #include "keyed.h"
+#include "server/filter/late_write.h"
 #include "server/filter/worker.h"
 #include "server/store/reply.h"
 #include "server/upstream/effect.h"
@@ -162,7 +163,7 @@ static bool is_open(struct keyed *keyed)
     struct gw_worker *worker = keyed->ex->worker;
 
     if (keyed->policy->late == NULL && worker->record_writer != NULL)
-        keyed->policy->late = late_open(worker);
+        keyed->policy->late = gw_late_write_open(worker);
     return keyed->policy->late != NULL;
 }
 

@@ -3,6 +3,7 @@
 
 #include "answer.h"
 #include "keyed.h"
+#include "server/filter/late_write.h"
 #include "server/filter/worker.h"
 #include "server/upstream/effect.h"
 
@@ -18,7 +19,8 @@ void keyed_count(const struct keyed *keyed, const struct gw_metric *metric)
 
 void keyed_finish_later(struct keyed *keyed, bool is_doubtful)
 {
-    late_add(keyed->policy->late, keyed->claim.name, keyed->claim.end_args, is_doubtful);
+    gw_late_write_add(keyed->policy->late, &gw_keyed_end_script, keyed->claim.name,
+                      keyed->claim.end_args, GW_KEYED_END_ARGS, is_doubtful);
 }
 
 static enum gw_verdict end_unrecorded(struct keyed *keyed)

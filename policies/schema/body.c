@@ -67,13 +67,13 @@ static void add_form_flaw(struct violations *list, int error, const char *flaw)
 /* One reading of the fields, and its verdict. False: `list` says why; *out_is_ambiguous: another
  * reading may be right. */
 static bool is_form_valid(const struct body_rules *rules, const struct gw_media_type *type,
-                          struct form_fields *fields, struct value_tape *value,
+                          struct form_fields *fields, struct gw_value_tape *value,
                           struct violations *list)
 {
     struct gw_json_tape tape;
 
     form_add_object(rules, type, fields, value, list);
-    int rc = value_tape_finish(value, &tape);
+    int rc = gw_value_tape_finish(value, &tape);
     if (rc != 0)
         add_form_flaw(list, rc, NULL);
     if (rc != 0 || violations_are_any(list))
@@ -84,14 +84,14 @@ static bool is_form_valid(const struct body_rules *rules, const struct gw_media_
 static void check_form(const struct body_rules *rules, const struct gw_media_type *type,
                        struct form_fields *fields, struct violations *list)
 {
-    struct value_tape value, second;
+    struct gw_value_tape value, second;
     struct violations unheard;
 
-    value_tape_init(&value, list->arena, false);
+    gw_value_tape_init(&value, list->arena, false);
     if (is_form_valid(rules, type, fields, &value, list) || !value.is_ambiguous)
         return;
     violations_init(&unheard, list->arena, 1);
-    value_tape_init(&second, list->arena, true);
+    gw_value_tape_init(&second, list->arena, true);
     if (is_form_valid(rules, type, fields, &second, &unheard))
         violations_init(list, list->arena, list->max_count);
 }

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "policies/schema/parameter_value.h"
+#include "server/contract/parameter_value.h"
 #include "server/core/arena.h"
 #include "server/core/buf.h"
 #include "server/core/utf8.h"
@@ -15,7 +15,7 @@ struct form_reading {
     const struct body_rules *rules;
     const struct gw_media_type *type;
     struct form_fields *fields;
-    struct value_tape *tape;
+    struct gw_value_tape *tape;
     struct violations *list;
 };
 
@@ -24,14 +24,14 @@ static const struct gw_shape any_shape = {.types = GW_SHAPE_ANY};
 int form_read(struct gw_str body, struct gw_arena *arena, struct form_fields *out_fields)
 {
     struct form_fields fields = {NULL, 0, {NULL, 0, GW_PERCENT_QUERY}};
-    int rc = pairs_read_query(body, arena, &fields.pairs);
+    int rc = gw_pairs_read_query(body, arena, &fields.pairs);
 
     if (rc == 0 && fields.pairs.count > 0) {
         fields.items = gw_arena_calloc(arena, fields.pairs.count, sizeof(*fields.items));
         rc = fields.items == NULL ? -ENOMEM : 0;
     }
     for (size_t i = 0; rc == 0 && i < fields.pairs.count; i++) {
-        const struct pair *pair = &fields.pairs.items[i];
+        const struct gw_pair *pair = &fields.pairs.items[i];
         struct form_field *field = &fields.items[fields.count++];
         field->name = pair->name;
         field->hash = pair->hash;
@@ -108,16 +108,17 @@ static void add_json(const struct form_reading *reading, const struct form_field
         gw_json_read(reading->list->arena, field->value, &reading->rules->json, &value, &error);
 
     if (rc == -ENOMEM)
-        value_tape_fail(reading->tape, rc);
+        gw_value_tape_fail(reading->tape, rc);
     else if (rc != 0)
         violations_add_json_error(reading->list, &where, &error);
     else if (value.has_duplicates && !reading->rules->allows_duplicates)
         add_flaw(reading, field->name, GW_STR("duplicate"),
                  GW_STR("has an object with a name that comes twice"));
     if (rc == 0)
-        value_tape_add_tape(reading->tape, &value);
+        gw_value_tape_add_tape(reading->tape, &value);
     else
-        value_tape_add_string(reading->tape, GW_STR("")); /* the tape stays whole; it is refused */
+        gw_value_tape_add_string(reading->tape,
+                                 GW_STR("")); /* the tape stays whole; it is refused */
 }
 
 /* One character for each byte (ISO 8859-1). */
@@ -127,12 +128,12 @@ static void add_bytes(const struct form_reading *reading, struct gw_str bytes)
     size_t len = 0;
 
     if (out == NULL) {
-        value_tape_fail(reading->tape, -ENOMEM);
+        gw_value_tape_fail(reading->tape, -ENOMEM);
         return;
     }
     for (size_t i = 0; i < bytes.len; i++)
         len += gw_utf8_encode((unsigned char)bytes.ptr[i], out + len);
-    value_tape_add_string(reading->tape, gw_str_from(out, len));
+    gw_value_tape_add_string(reading->tape, gw_str_from(out, len));
 }
 
 static void add_value(const struct form_reading *reading, const struct form_field *field,
@@ -146,7 +147,7 @@ static void add_value(const struct form_reading *reading, const struct form_fiel
     else if (!gw_utf8_is_valid(field->value))
         add_bytes(reading, field->value);
     else
-        value_tape_add_text(reading->tape, field->value, shape->types);
+        gw_value_tape_add_text(reading->tape, field->value, shape->types);
 }
 
 static size_t next_of_name(const struct form_fields *fields, size_t from,
@@ -163,7 +164,7 @@ static void add_all(const struct form_reading *reading, size_t first,
 {
     const struct form_fields *fields = reading->fields;
     const struct gw_shape *items = shape->items != NULL ? shape->items : &any_shape;
-    uint32_t opened = value_tape_open(reading->tape, GW_JSON_ARRAY);
+    uint32_t opened = gw_value_tape_open(reading->tape, GW_JSON_ARRAY);
     uint32_t count = 0;
 
     for (size_t i = first; i < fields->count;
@@ -171,7 +172,7 @@ static void add_all(const struct form_reading *reading, size_t first,
         add_value(reading, &fields->items[i], encoding, items);
         count++;
     }
-    value_tape_close(reading->tape, opened, count);
+    gw_value_tape_close(reading->tape, opened, count);
 }
 
 static void add_property(const struct form_reading *reading, size_t at)
@@ -182,7 +183,7 @@ static void add_property(const struct form_reading *reading, size_t at)
     bool is_last = next_of_name(reading->fields, at + 1, field) == reading->fields->count;
 
     shape = shape != NULL ? shape : &any_shape;
-    value_tape_add_name(reading->tape, field->name);
+    gw_value_tape_add_name(reading->tape, field->name);
     /* A list may also come as one JSON text, where the contract or the part says so. */
     bool is_list = is_kind(shape, ARRAY) && !(is_last && is_json_field(encoding, field, shape));
     if (is_list) {
@@ -201,13 +202,13 @@ static uint32_t add_styled(const struct form_reading *reading,
 {
     const struct gw_shape *shape = gw_shape_member(&reading->type->shape, encoding->name);
     struct gw_parameter *parameter = gw_arena_calloc(reading->list->arena, 1, sizeof(*parameter));
-    struct parameter_source source = {.pairs = &reading->fields->pairs};
-    struct value_tape *tape = reading->tape;
-    struct value_tape value;
+    struct gw_parameter_source source = {.pairs = &reading->fields->pairs};
+    struct gw_value_tape *tape = reading->tape;
+    struct gw_value_tape value;
     struct gw_json_tape found;
 
     if (parameter == NULL) {
-        value_tape_fail(tape, -ENOMEM);
+        gw_value_tape_fail(tape, -ENOMEM);
         return 0;
     }
     *parameter = (struct gw_parameter){
@@ -217,21 +218,21 @@ static uint32_t add_styled(const struct form_reading *reading,
         .explode = encoding->explode,
         .shape = shape != NULL ? *shape : any_shape,
     };
-    value_tape_init(&value, reading->list->arena, tape->prefers_strings);
-    int rc = parameter_read(parameter, &source, &value);
+    gw_value_tape_init(&value, reading->list->arena, tape->prefers_strings);
+    int rc = gw_parameter_read(parameter, &source, &value);
     if (rc == 0)
-        rc = value_tape_finish(&value, &found);
+        rc = gw_value_tape_finish(&value, &found);
     if (rc == -ENOENT)
         return 0;
     if (rc == -ENOMEM)
-        value_tape_fail(tape, rc);
+        gw_value_tape_fail(tape, rc);
     else if (rc != 0)
         add_flaw(reading, encoding->name, GW_STR("style"),
                  GW_STR("is not written in the style of the contract"));
     if (rc != 0)
         return 0;
-    value_tape_add_name(tape, encoding->name);
-    value_tape_add_tape(tape, &found);
+    gw_value_tape_add_name(tape, encoding->name);
+    gw_value_tape_add_tape(tape, &found);
     tape->is_ambiguous = tape->is_ambiguous || value.is_ambiguous;
     return 1;
 }
@@ -242,10 +243,11 @@ static bool is_taken(const struct form_fields *fields, size_t at)
 }
 
 void form_add_object(const struct body_rules *rules, const struct gw_media_type *type,
-                     struct form_fields *fields, struct value_tape *tape, struct violations *list)
+                     struct form_fields *fields, struct gw_value_tape *tape,
+                     struct violations *list)
 {
     const struct form_reading reading = {rules, type, fields, tape, list};
-    uint32_t opened = value_tape_open(tape, GW_JSON_OBJECT);
+    uint32_t opened = gw_value_tape_open(tape, GW_JSON_OBJECT);
     uint32_t count = 0;
 
     for (size_t i = 0; fields->pairs.count > 0 && i < type->encoding_count; i++) {
@@ -258,5 +260,5 @@ void form_add_object(const struct body_rules *rules, const struct gw_media_type 
         add_property(&reading, i);
         count++;
     }
-    value_tape_close(tape, opened, count);
+    gw_value_tape_close(tape, opened, count);
 }

@@ -7,8 +7,8 @@
 #pragma once
 
 #include "policies/schema/body.h"
-#include "policies/schema/pairs.h"
-#include "policies/schema/value_tape.h"
+#include "server/contract/pairs.h"
+#include "server/contract/value_tape.h"
 
 struct form_field {
     struct gw_str name;
@@ -20,13 +20,14 @@ struct form_field {
 struct form_fields {
     struct form_field *items; /* in the arena */
     size_t count;
-    struct pairs pairs; /* of a urlencoded form: the same, not decoded; else empty */
+    struct gw_pairs pairs; /* of a urlencoded form: the same, not decoded; else empty */
 };
 
-/* Returns 0; -EILSEQ (a broken escape, no UTF-8, NUL), -E2BIG (more than PAIRS_MAX), -ENOMEM. */
+/* Returns 0; -EILSEQ (a broken escape, no UTF-8, NUL), -E2BIG (more than GW_PAIRS_MAX), -ENOMEM. */
 GW_MUST_CHECK
 int form_read(struct gw_str body, struct gw_arena *arena, struct form_fields *out_fields);
 
 /* Adds the object to `tape`. What is wrong with single fields is added to `list`, once. */
 void form_add_object(const struct body_rules *rules, const struct gw_media_type *type,
-                     struct form_fields *fields, struct value_tape *tape, struct violations *list);
+                     struct form_fields *fields, struct gw_value_tape *tape,
+                     struct violations *list);

@@ -173,7 +173,7 @@ int multipart_read(struct gw_str content_type, struct gw_str body, struct gw_are
     int rc = start(content_type, body, arena, &parts);
 
     while (rc == 0 && next_part(&parts, &field)) {
-        if (fields.count == PAIRS_MAX)
+        if (fields.count == GW_PAIRS_MAX)
             return -E2BIG;
         if (fields.count == capacity && !add_room(&fields, &capacity, arena))
             return -ENOMEM;

@@ -10,7 +10,7 @@
 #define MULTIPART_MAX_HEAD_BYTES 4096 /* of one part's fields */
 
 /* The parts as fields, values as they came. Returns 0; -EINVAL (not such a body; *out_flaw is a
- * sentence), -E2BIG (more than PAIRS_MAX parts), -ENOMEM. */
+ * sentence), -E2BIG (more than GW_PAIRS_MAX parts), -ENOMEM. */
 GW_MUST_CHECK
 int multipart_read(struct gw_str content_type, struct gw_str body, struct gw_arena *arena,
                    struct form_fields *out_fields, const char **out_flaw);

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "policies/schema/parameter_value.h"
+#include "server/contract/parameter_value.h"
 #include "server/core/arena.h"
 #include "server/http/exchange.h"
 
@@ -21,7 +21,7 @@ struct reading {
     size_t field_count;
     const struct gw_str *path_parameters;
     size_t path_parameter_count;
-    struct pairs query, cookies;
+    struct gw_pairs query, cookies;
     struct violations *list;
 };
 
@@ -63,7 +63,7 @@ static struct violation place_of(const struct gw_parameter *parameter)
 /* --- where a parameter's text is -------------------------------------------------------------- */
 
 static int find_fields(const struct reading *reading, const struct gw_parameter *parameter,
-                       struct parameter_source *source)
+                       struct gw_parameter_source *source)
 {
     struct gw_str *texts = NULL;
     size_t count = 0;
@@ -84,9 +84,9 @@ static int find_fields(const struct reading *reading, const struct gw_parameter 
 }
 
 static int find_source(struct reading *reading, const struct gw_parameter *parameter,
-                       struct parameter_source *source)
+                       struct gw_parameter_source *source)
 {
-    *source = (struct parameter_source){.texts = NULL};
+    *source = (struct gw_parameter_source){.texts = NULL};
     switch (parameter->place) {
     case GW_IN_PATH:
         if (parameter->path_index < reading->path_parameter_count) {
@@ -120,16 +120,16 @@ static bool is_valid(const struct reading *reading, const struct gw_parameter *p
 /* A text that may be read in two ways is right if one of them is; what is told is about the first.
  */
 static int check_styled(const struct reading *reading, const struct gw_parameter *parameter,
-                        const struct parameter_source *source)
+                        const struct gw_parameter_source *source)
 {
-    struct value_tape value, second;
+    struct gw_value_tape value, second;
     struct gw_json_tape tape;
     struct violations before = *reading->list;
 
-    value_tape_init(&value, reading->list->arena, false);
-    int rc = parameter_read(parameter, source, &value);
+    gw_value_tape_init(&value, reading->list->arena, false);
+    int rc = gw_parameter_read(parameter, source, &value);
     if (rc == 0)
-        rc = value_tape_finish(&value, &tape);
+        rc = gw_value_tape_finish(&value, &tape);
     if (rc == 0 && is_valid(reading, parameter, &tape, reading->list))
         return 0;
     if (rc == -ENOENT || rc == -ENOMEM || rc == -E2BIG || (rc == 0 && !value.is_ambiguous))
@@ -137,9 +137,9 @@ static int check_styled(const struct reading *reading, const struct gw_parameter
 
     struct violations unheard;
     violations_init(&unheard, reading->list->arena, 1);
-    value_tape_init(&second, reading->list->arena, true);
-    if (parameter_read(parameter, source, &second) != 0 || value_tape_finish(&second, &tape) != 0 ||
-        !is_valid(reading, parameter, &tape, &unheard))
+    gw_value_tape_init(&second, reading->list->arena, true);
+    if (gw_parameter_read(parameter, source, &second) != 0 ||
+        gw_value_tape_finish(&second, &tape) != 0 || !is_valid(reading, parameter, &tape, &unheard))
         return rc;
     before.items = reading->list->items; /* the room may have been taken meanwhile */
     *reading->list = before;
@@ -147,13 +147,13 @@ static int check_styled(const struct reading *reading, const struct gw_parameter
 }
 
 static int check_content(const struct reading *reading, const struct gw_parameter *parameter,
-                         const struct parameter_source *source)
+                         const struct gw_parameter_source *source)
 {
     struct violation where = place_of(parameter);
     struct gw_json_error error;
     struct gw_json_tape tape;
     struct gw_str text;
-    int rc = parameter_text(parameter, source, reading->list->arena, &text);
+    int rc = gw_parameter_text(parameter, source, reading->list->arena, &text);
 
     if (rc != 0 || !parameter->is_json)
         return rc;
@@ -175,10 +175,10 @@ static int check_content(const struct reading *reading, const struct gw_paramete
 static void check_one(struct reading *reading, const struct gw_parameter *parameter)
 {
     struct violation where = place_of(parameter);
-    struct parameter_source source;
+    struct gw_parameter_source source;
     int rc = find_source(reading, parameter, &source);
 
-    if (rc == 0 && parameter->allow_empty && parameter_is_empty(parameter, &source))
+    if (rc == 0 && parameter->allow_empty && gw_parameter_is_empty(parameter, &source))
         return;
     if (rc == 0)
         rc = parameter->is_content ? check_content(reading, parameter, &source)
@@ -191,11 +191,11 @@ static void check_one(struct reading *reading, const struct gw_parameter *parame
 static void check_all(struct reading *reading, const struct gw_parameter *parameters, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!parameter_is_spread(&parameters[i]))
+        if (!gw_parameter_is_spread(&parameters[i]))
             check_one(reading, &parameters[i]);
     }
     for (size_t i = 0; i < count; i++) {
-        if (parameter_is_spread(&parameters[i]))
+        if (gw_parameter_is_spread(&parameters[i]))
             check_one(reading, &parameters[i]);
     }
 }
@@ -217,13 +217,13 @@ static int read_cookies(const struct gw_exchange *ex, struct reading *reading)
 
     reading->cookies.form = GW_PERCENT_PLAIN;
     reading->cookies.items =
-        gw_arena_alloc(reading->list->arena, PAIRS_MAX * sizeof(*reading->cookies.items));
+        gw_arena_alloc(reading->list->arena, GW_PAIRS_MAX * sizeof(*reading->cookies.items));
     if (reading->cookies.items == NULL)
         return -ENOMEM;
     for (size_t i = 0; rc == 0 && i < ex->request.field_count; i++) {
         const struct gw_field *field = &ex->request.fields[i];
         if (gw_str_equal_nocase(field->name, GW_STR("cookie")))
-            rc = pairs_add_cookies(field->value, &reading->cookies);
+            rc = gw_pairs_add_cookies(field->value, &reading->cookies);
     }
     return rc;
 }
@@ -231,7 +231,7 @@ static int read_cookies(const struct gw_exchange *ex, struct reading *reading)
 static void refuse_unknown(const struct reading *reading)
 {
     for (size_t i = 0; i < reading->query.count; i++) {
-        const struct pair *pair = &reading->query.items[i];
+        const struct gw_pair *pair = &reading->query.items[i];
         struct violation violation = {
             .in = VIOLATION_IN_QUERY,
             .name = pair->name,
@@ -263,7 +263,7 @@ void parameters_check(const struct gw_exchange *ex, bool refuses_unknown, struct
     if (operation->parameter_count == 0 && !has_query)
         return;
     if (has_query)
-        rc = pairs_read_query(ex->request.query, list->arena, &reading.query);
+        rc = gw_pairs_read_query(ex->request.query, list->arena, &reading.query);
     if (rc == 0 && has_parameter_in(operation, GW_IN_COOKIE)) {
         where.in = VIOLATION_IN_COOKIE;
         rc = read_cookies(ex, &reading);

@@ -22,7 +22,8 @@ struct gw_exchange;
 struct gw_worker;
 
 /* What went wrong, as whoever called must act on it. One table in connector.c gives each its
- * status, its problem and its error type (a URI, for `catch`). */
+ * status, its problem and its error type (a URI, for `catch`). See answer.h for what a backend's
+ * status means, where the protocol does not say otherwise. */
 enum gw_connector_error {
     GW_CONNECTOR_OK,
     GW_CONNECTOR_UNAVAILABLE, /* not reached, or it says so: again later; nothing has happened */
@@ -49,17 +50,36 @@ struct gw_connector_function {
     const char *name;                   /* "list": called as "odata.list" */
     const struct gw_option *parameters; /* checked when a flow is loaded, where they are literal */
     bool is_write;
+    /* Whether with these arguments it only reads (`method: GET`); an expression that is not known
+     * yet is a text like any other. NULL: a write function always writes. */
+    bool (*reads_with)(const struct gw_value *arguments);
     enum gw_effect_class effect; /* of a write: what makes it effective once, at best */
+    /* What it is with these arguments: an `etag` makes an update a transition, say. Of an argument
+     * only that it is there counts where it is not known yet. NULL: always `effect`. */
+    enum gw_effect_class (*effect_with)(const struct gw_value *arguments);
     const char *help;
     /* Starts it; ends in gw_connector_done() or gw_connector_fail(), perhaps at once. */
     void (*begin)(void *self, struct gw_connector_call *call);
+    /* Of a write whose class depends on its arguments or its backend; NULL: it is `effect`. */
+    enum gw_effect_class (*classify)(void *self, const struct gw_value *arguments);
+    /* Of a write that can be of class C: as begin, but finds what an earlier attempt with these
+     * arguments has made. The result is an array, with an item for each thing found as begin's
+     * result would be. */
+    void (*look_up)(void *self, struct gw_connector_call *call);
 };
+
+/* The name of the argument that says which backend is meant. All functions have it; it is the
+ * caller's to resolve, and not in `parameters`. */
+#define GW_CONNECTOR_BACKEND "backend"
 
 struct gw_connector_type {
     const char *name;                /* "odata"; the backend's key in the configuration */
     const struct gw_option *options; /* of the backend, under that key */
+    bool is_implied;                 /* every backend has it, also where its options are left out */
     const struct gw_connector_function *functions; /* ends with one without a name */
-    /* Once per worker and backend, on the worker's thread. `config` outlives the instance. */
+    /* Once per worker and backend, on the worker's thread; `config` outlives the instance. Once
+     * more whenever a configuration is checked, with a backend that has its `config` only: so it
+     * starts nothing. */
     int (*create)(const json_t *config, const struct gw_backend *backend, void **out_self,
                   struct gw_error *error);
     void (*destroy)(void *self); /* no call is under way; NULL is safe */
@@ -85,8 +105,22 @@ struct gw_connector_call {
     void (*cancel)(struct gw_connector_call *call);
 };
 
+/* How a call ends. The caller may free all of it in `done`: nothing of it is touched afterwards. */
 void gw_connector_done(struct gw_connector_call *call, struct gw_value result);
 void gw_connector_fail(struct gw_connector_call *call, const struct gw_connector_failure *failure);
+/* The same with a reason of our own: "the key lacks the part "%.*s"". */
+GW_PRINTF(3, 4)
+void gw_connector_fail_with(struct gw_connector_call *call, enum gw_connector_error error,
+                            const char *format, ...);
+
+/* Starts it. WRONG at once where an argument is missing or unknown. A write of class C or D that has
+ * an effect key is guarded (guard.h). */
+void gw_connector_begin(void *instance, struct gw_connector_call *call);
+
+/* The key as it can stand in a field's quotes: itself, or a hash of it where it has other bytes
+ * than printable ASCII. ptr NULL without memory. */
+GW_MUST_CHECK
+struct gw_str gw_connector_key_text(struct gw_arena *arena, struct gw_str key);
 
 /* `done` is not called any more; what was sent has been sent. */
 void gw_connector_cancel(struct gw_connector_call *call);

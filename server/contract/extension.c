@@ -222,6 +222,50 @@ void contract_read_keying(struct contract_loading *loading, const struct gw_plac
     }
 }
 
+/* "erp-inventory/list-levels": namespace and name of a document (Serverless Workflow DSL 1.0). */
+static bool is_flow_name(struct gw_str text)
+{
+    size_t slashes = 0, from = 0;
+
+    for (size_t i = 0; i <= text.len; i++) {
+        char byte = i < text.len ? text.ptr[i] : '/';
+        if (byte == '/') {
+            if (i == from)
+                return false;
+            from = i + 1;
+            slashes++;
+        } else if (!(byte >= 'a' && byte <= 'z') && !(byte >= '0' && byte <= '9') && byte != '-') {
+            return false;
+        }
+    }
+    return slashes == 2;
+}
+
+/* Exactly one of the two fulfils an operation. */
+static void read_flow(struct contract_loading *loading, const struct gw_place *place,
+                      const struct gw_place *extension, struct gw_operation *operation)
+{
+    static const char *const foreign[] = {"backend", "backend_path", "websocket"};
+    struct gw_place flow = gw_place_member(extension, "flow");
+
+    if (!json_is_string(flow.value)) {
+        if (operation->backend.len == 0 && !loading->rules->is_standalone && flow.value == NULL)
+            contract_error(loading, place,
+                           "neither a flow nor a backend, here or in the root's x-millgate");
+        return;
+    }
+    operation->flow = contract_text(loading, extension, "flow");
+    operation->backend = GW_STR("");
+    if (!is_flow_name(operation->flow))
+        contract_error(loading, &flow,
+                       "a flow is named by its document's namespace and name: \"namespace/name\"");
+    for (size_t i = 0; i < GW_COUNT_OF(foreign); i++) {
+        struct gw_place other = gw_place_member(extension, foreign[i]);
+        if (other.value != NULL)
+            contract_error(loading, &other, "%s has no meaning beside flow", foreign[i]);
+    }
+}
+
 void contract_read_operation_extension(struct contract_loading *loading,
                                        const struct gw_place *place,
                                        const struct gw_path_template *path,
@@ -250,8 +294,7 @@ void contract_read_operation_extension(struct contract_loading *loading,
         operation->plan = contract_text(loading, &extension, "plan");
         contract_check_name(loading, &plan, GW_GRANT_PLAN, operation->plan);
     }
-    if (operation->backend.len == 0 && !loading->rules->is_standalone)
-        contract_error(loading, place, "no backend: neither here nor in the root's x-millgate");
+    read_flow(loading, place, &extension, operation);
     if (json_is_string(backend_path.value)) {
         operation->backend_path = contract_text(loading, &extension, "backend_path");
         if (gw_path_template_parse(loading->arena, operation->backend_path, &template, &error) != 0)

@@ -131,8 +131,9 @@ struct gw_operation {
     struct gw_str id;    /* operationId, or "get /path" */
     struct gw_str route; /* "/system/erp/v1/orders/{id}": for log and metrics */
     enum gw_method method;
-    struct gw_str path; /* the template within the document, "/orders/{id}" */
-    struct gw_str backend;
+    struct gw_str path;    /* the template within the document, "/orders/{id}" */
+    struct gw_str flow;    /* that fulfils it, "namespace/name"; empty: a plain proxy does */
+    struct gw_str backend; /* of a plain proxy; empty with a flow */
     struct gw_str
         backend_path; /* template on the backend; its parameters are among those of `path` */
     const struct gw_path_part *backend_parts; /* the same, ready to be put together */

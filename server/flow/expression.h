@@ -25,6 +25,7 @@ struct gw_arena;
 struct gw_loop;
 
 #define GW_MAX_EXPRESSION_BYTES (16 * 1024)
+#define GW_EXPRESSION_DEFINITIONS UINT32_MAX /* in the place of an index: the set's definitions */
 
 /* --- compiled: of one document, immutable once compiled, any thread ----------------------------
  */
@@ -89,9 +90,12 @@ struct gw_evaluation {
 
     /* --- the evaluator's part --- */
     struct gw_list node;
-    struct gw_evaluator *evaluator;
-    uint64_t number, deadline_ns;
+    struct gw_evaluator *evaluator; /* NULL: not under way */
+    uint32_t *rest;                 /* places of the results that the helper has to find */
+    size_t rest_count;
 };
 
+/* `done` may evaluate again or cancel others, but not destroy the evaluator. */
 void gw_evaluate(struct gw_evaluator *evaluator, struct gw_evaluation *evaluation);
+/* `done` is not called any more. Nothing happens to one that is not under way. */
 void gw_evaluation_cancel(struct gw_evaluation *evaluation);

@@ -29,9 +29,14 @@ struct gw_worker;
 
 /* --- documents -------------------------------------------------------------------------------- */
 
-/* What a document may name. All members may be NULL: then nothing of the kind is there. */
+/* What a document may name. Functions that are NULL let every name pass, but for find_backend:
+ * then no address is a backend's. */
 struct gw_flow_names {
     void *self;
+    const struct gw_connector_type *const *connectors; /* ends with NULL; NULL: gw_connectors */
+    /* The backend whose address `url` (absolute; what stands before its first variable) begins
+     * with, and where in `url` the path below it begins; ptr NULL: none. */
+    struct gw_str (*find_backend)(void *self, struct gw_str url, size_t *out_path_at);
     /* NULL: right; else the rule that is broken, for the diagnostics. */
     const char *(*check_backend)(void *self, struct gw_str backend,
                                  const struct gw_connector_type *type);
@@ -45,6 +50,14 @@ struct gw_flow_names {
 GW_MUST_CHECK
 int gw_flow_load(const char *path, const struct gw_flow_names *names,
                  struct gw_diagnostics *diagnostics, struct gw_flow **out_flow);
+/* Do all its files have the bytes that it was made of? Then it need not be loaded again, only
+ * gw_flow_check_names(). */
+bool gw_flow_is_current(const struct gw_flow *flow);
+/* Tells the backends and operations that it names and that `names` does not have. 0 or -EINVAL. */
+GW_MUST_CHECK
+int gw_flow_check_names(const struct gw_flow *flow, const struct gw_flow_names *names,
+                        struct gw_diagnostics *diagnostics);
+/* Any thread. The last release frees. */
 struct gw_flow *gw_flow_hold(struct gw_flow *flow);
 void gw_flow_release(struct gw_flow *flow); /* NULL is safe */
 
@@ -66,11 +79,18 @@ struct gw_flow_error {
     struct gw_str
         type; /* a URI: ".../spec/1.0.0/errors/timeout", or one of ours or of the author's */
     int status;
-    struct gw_str title, detail; /* what `raise` says is the caller's to see; else empty */
+    bool is_raised;              /* by `raise`: title, detail and members are the caller's to see */
+    struct gw_str title, detail; /* else `title` is that of the type, and `detail` is empty */
     struct gw_value members;     /* further ones, of `raise`: an object, or null */
-    uint64_t retry_ns;
-    struct gw_str task;   /* JSON Pointer of the task that failed: the operator's */
-    struct gw_str reason; /* likewise */
+    enum gw_connector_error connector_error; /* GW_CONNECTOR_OK: it is not a connector's */
+    int backend_status;     /* of a connector's or an operation's answer; 0: none came */
+    struct gw_str code;     /* the backend's own; may be empty */
+    struct gw_value answer; /* the body of an operation's answer; null: none */
+    bool is_retryable;      /* by a `retry` without a condition */
+    uint64_t retry_ns;      /* not before; 0: not known */
+    struct gw_str instance; /* as `raise` gave it; else empty: then `task` is it */
+    struct gw_str task;     /* JSON Pointer of the task that failed: the operator's */
+    struct gw_str reason;   /* likewise */
 };
 
 /* An operation that a task calls in-process. Set up by the engine, which owns it until `done`. */
@@ -82,9 +102,9 @@ struct gw_flow_operation_call {
     uint64_t deadline_ns;
     struct gw_arena *arena; /* of the results */
     const struct gw_exchange *cause;
-    /* Once, unless cancelled. `problem` NULL: `status` and `body` are the answer's, whatever the
-     * status; else nothing came. Members `status`, `headers` (names in lower case) and `body` of
-     * `answer`. */
+    /* Once, unless cancelled. `problem` NULL: `answer` is set, whatever the status; else nothing
+     * came. Members of `answer`: `status`, `headers` (names in lower case), `body`, and where it is
+     * known `request` {method, uri, headers}. */
     void (*done)(struct gw_flow_operation_call *call, const char *problem);
     void *owner;
     struct gw_value answer;
@@ -103,15 +123,22 @@ struct gw_flow_host {
                      const struct gw_backend **out_backend);
     void (*call_operation)(void *self, struct gw_flow_operation_call *call);
     void (*cancel_operation)(void *self, struct gw_flow_operation_call *call);
+    /* A connector is about to write for the cause; with `has_effect`: it has written, or may have.
+     * Calls of operations are the host's own to notice. May be NULL. */
+    void (*on_write)(void *self, const struct gw_exchange *cause, bool has_effect);
+    /* May be NULL. A task's outcome is final: its output and the context as they now are, before
+     * any other task acts on it. Skipped and failed ones are not told. */
+    void (*committed)(void *self, struct gw_str task, const struct gw_value *output,
+                      const struct gw_value *context);
 };
 
 struct gw_flow_start {
     struct gw_flow *flow; /* held by the run */
     struct gw_value input;
     struct gw_value authorization; /* `$authorization`; null: nobody */
-    struct gw_str key;      /* of the effects: the caller's, or made up; */
-    uint64_t deadline_ns;   /* CLOCK_MONOTONIC; never 0 */
-    size_t max_arena_bytes; /* 0: 64 MiB */
+    struct gw_str key;             /* of the effects: the caller's, or made up; */
+    uint64_t deadline_ns;          /* CLOCK_MONOTONIC; never 0 */
+    size_t max_arena_bytes;        /* 0: 64 MiB */
     const struct gw_exchange *cause;
     /* Once, unless cancelled; perhaps before gw_flow_start() returns. `error` is NULL: `output` is
      * the result. Both go with the run when this returns. */
@@ -119,7 +146,8 @@ struct gw_flow_start {
     void *self;
 };
 
-/* Input and authorization are copied. NULL without memory: `done` is not called then. */
+/* Input and authorization are copied. NULL without memory: `done` is not called then. Once `done`
+ * has been called, also when that was before this returned, the run is gone. */
 GW_MUST_CHECK
 struct gw_flow_run *gw_flow_start(const struct gw_flow_host *host,
                                   const struct gw_flow_start *start);

@@ -138,6 +138,7 @@ struct gw_config_backend {
     struct gw_credentials_config credentials; /* ours for it */
     /* Resilience alone is filled in: name, targets' origins and fields are the snapshot's. */
     struct gw_backend_config resilience;
+    const json_t **connectors; /* the options of each of gw_connectors; NULL: it has none */
     bool send_bearer; /* the caller's token goes on to this backend */
 };
 
@@ -173,6 +174,8 @@ struct gw_config {
     struct gw_config_redis redis;
     const struct gw_str *contracts; /* files and folders, absolute or below the working folder */
     size_t contract_count;
+    const struct gw_str *flows; /* likewise */
+    size_t flow_count;
     struct gw_config_backend *backends;
     size_t backend_count;
     struct gw_config_floor floor;

@@ -163,10 +163,12 @@ static int fill_audit(struct gw_config_loader *loader)
     return config->audit_file.ptr != NULL ? 0 : -ENOMEM;
 }
 
-static int fill_contracts(struct gw_config_loader *loader)
+/* A list of files and folders. */
+static int fill_paths(struct gw_config_loader *loader, const char *key,
+                      const struct gw_str **out_paths, size_t *out_count)
 {
     struct gw_config *config = loader->config;
-    const json_t *list = json_object_get(config->checked, "contracts");
+    const json_t *list = json_object_get(config->checked, key);
     struct gw_str *paths =
         gw_arena_calloc(&config->arena, json_array_size(list) + 1, sizeof(*paths));
     size_t index;
@@ -174,14 +176,15 @@ static int fill_contracts(struct gw_config_loader *loader)
 
     if (paths == NULL)
         return -ENOMEM;
+    *out_paths = paths;
     json_array_foreach(list, index, item)
     {
         struct gw_str path = gw_str_from(json_string_value(item), json_string_length(item));
         char pointer[64];
 
-        snprintf(pointer, sizeof(pointer), "/contracts/%zu", index);
+        snprintf(pointer, sizeof(pointer), "/%s/%zu", key, index);
         if (json_is_string(item) && path.len == 0)
-            gw_config_fail(loader, pointer, "a contract's path must not be empty");
+            gw_config_fail(loader, pointer, "a path must not be empty");
         if (path.len == 0)
             continue;
         path = gw_config_path(loader, path);
@@ -190,22 +193,27 @@ static int fill_contracts(struct gw_config_loader *loader)
         if (access(path.ptr, R_OK) != 0)
             gw_config_fail(loader, pointer, "cannot read %.*s: %s", GW_STR_ARG(path),
                            strerror(errno));
-        paths[config->contract_count++] = path;
+        paths[(*out_count)++] = path;
     }
-    config->contracts = paths;
     return 0;
+}
+
+static int fill_contracts(struct gw_config_loader *loader)
+{
+    return fill_paths(loader, "contracts", &loader->config->contracts,
+                      &loader->config->contract_count);
+}
+
+static int fill_flows(struct gw_config_loader *loader)
+{
+    return fill_paths(loader, "flows", &loader->config->flows, &loader->config->flow_count);
 }
 
 int gw_config_fill(struct gw_config_loader *loader)
 {
     int (*const parts[])(struct gw_config_loader * loader) = {
-        gw_config_fill_listeners,
-        fill_admin,
-        fill_process,
-        fill_audit,
-        fill_contracts,
-        gw_config_fill_floor,
-        gw_config_fill_redis,
+        gw_config_fill_listeners, fill_admin, fill_process,         fill_audit,
+        fill_contracts,           fill_flows, gw_config_fill_floor, gw_config_fill_redis,
         gw_config_fill_backends,
     };
     int rc = 0;

@@ -1,6 +1,7 @@
 /* The systems that the gateway calls. */
 #include <errno.h>
 
+#include "server/connector/connector.h"
 #include "server/gateway/config_private.h"
 
 #define MAX_NAME_BYTES 64
@@ -115,6 +116,24 @@ static int fill_grants(struct gw_config_loader *loader, const char *pointer, con
     return rc;
 }
 
+static int fill_connectors(struct gw_config_loader *loader, const json_t *checked,
+                           struct gw_config_backend *backend)
+{
+    size_t count = 0;
+
+    while (gw_connectors[count] != NULL)
+        count++;
+    backend->connectors =
+        gw_arena_calloc(&loader->config->arena, count + 1, sizeof(*backend->connectors));
+    if (backend->connectors == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *options = json_object_get(checked, gw_connectors[i]->name);
+        backend->connectors[i] = json_is_object(options) ? options : NULL;
+    }
+    return 0;
+}
+
 static int fill_backend(struct gw_config_loader *loader, const char *name, const json_t *checked,
                         struct gw_config_backend *backend)
 {
@@ -140,6 +159,8 @@ static int fill_backend(struct gw_config_loader *loader, const char *name, const
     rc = gw_config_fill_resilience(loader, pointer, checked, backend);
     if (rc == 0)
         rc = fill_grants(loader, pointer, json_object_get(checked, "grants"), backend);
+    if (rc == 0)
+        rc = fill_connectors(loader, checked, backend);
     if (rc == 0)
         rc = fill_headers(loader, pointer, json_object_get(checked, "headers"), backend);
     if (rc == 0)

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "server/connector/connector.h"
 #include "server/core/similar.h"
 #include "server/filter/filter.h"
 #include "server/gateway/config_private.h"
@@ -53,6 +54,30 @@ static size_t add_sections(struct gw_option *table, size_t count, const struct g
     return count;
 }
 
+/* Each connector brings a key of its own to the options of a backend. */
+static const struct gw_option *build_backend_table(struct gw_arena *arena)
+{
+    size_t count = count_options(gw_config_backend_options);
+    size_t room = count;
+
+    for (const struct gw_connector_type *const *type = gw_connectors; *type != NULL; type++)
+        room++;
+    struct gw_option *table = gw_arena_calloc(arena, room + 1, sizeof(*table));
+    if (table == NULL)
+        return NULL;
+    memcpy(table, gw_config_backend_options, count * sizeof(*table));
+    for (const struct gw_connector_type *const *type = gw_connectors; *type != NULL; type++)
+        table[count++] = (struct gw_option){
+            .name = (*type)->name,
+            .type = GW_OBJECT,
+            .fields = (*type)->options,
+            .value = (*type)->is_implied ? "{}" : NULL,
+            .help = "What the connector of that name must know; without it flows cannot call it "
+                    "here.",
+        };
+    return table;
+}
+
 const struct gw_option *gw_config_table_build(struct gw_arena *arena,
                                               const struct gw_filter_type *const *filters)
 {
@@ -65,6 +90,12 @@ const struct gw_option *gw_config_table_build(struct gw_arena *arena,
     if (table == NULL)
         return NULL;
     memcpy(table, gw_config_options, count * sizeof(*table));
+    for (size_t i = 0; i < count; i++) {
+        if (table[i].fields == gw_config_backend_options)
+            table[i].fields = build_backend_table(arena);
+        if (table[i].type == GW_MAP && table[i].fields == NULL)
+            return NULL;
+    }
     for (; *filters != NULL; filters++)
         count = add_sections(table, count, options_of(*filters));
     return table;

@@ -307,6 +307,12 @@ const struct gw_option gw_config_options[] = {
      .max = 10000,
      .value = "[]",
      .help = "OpenAPI documents, or folders of them, relative to this file."},
+    {.name = "flows",
+     .type = GW_LIST,
+     .max = 10000,
+     .value = "[]",
+     .help = "Flows (Serverless Workflow documents), or folders in which, and below which, they "
+             "are named *.flow.yaml; relative to this file."},
     {.name = "backends",
      .type = GW_MAP,
      .max = 10000,

@@ -312,6 +312,7 @@ void gw_exchange_abandon(struct gw_exchange *ex)
 void gw_exchange_pool_init(struct gw_exchange_pool *pool, size_t max_count, size_t arena_max_bytes)
 {
     *pool = (struct gw_exchange_pool){.max_count = max_count, .arena_max_bytes = arena_max_bytes};
+    gw_list_init(&pool->inner);
 }
 
 void gw_exchange_pool_finish(struct gw_exchange_pool *pool)

@@ -14,6 +14,7 @@
 
 #include "server/core/arena.h"
 #include "server/core/attr.h"
+#include "server/core/list.h"
 #include "server/core/str.h"
 #include "server/net/http_field.h"
 
@@ -126,6 +127,7 @@ struct gw_identity {
 /* For the access log and metrics; filled as the exchange goes. */
 struct gw_exchange_record {
     struct gw_str request_id;  /* ours; also the answer's X-Request-Id */
+    struct gw_str cause_id;    /* that of the exchange which this one serves, or empty */
     struct gw_str trace_id;    /* 32 hex digits (W3C Trace Context) */
     struct gw_str parent_span; /* 16 hex digits, or empty */
     struct gw_str span_id;     /* 16 hex digits: this exchange's */
@@ -135,6 +137,7 @@ struct gw_exchange_record {
     size_t route_number;  /* for metrics, see gw_metrics_route(); 0: none matched */
     const char *problem;  /* the problem's type, or NULL */
     struct gw_str detail; /* for the operator's eyes only */
+    struct gw_str flow; /* its name, where one fulfils the operation */
     struct gw_str backend;
     struct gw_str idempotency_key; /* as the client gave it; printable */
     struct gw_str target;          /* of the backend: the last that was asked */
@@ -162,6 +165,13 @@ struct gw_exchange_handler {
     void (*finish)(void *self, struct gw_exchange *ex); /* all is sent, or the client left */
     /* The protocol is switched: this may last, so what is shared should be let go. May be NULL. */
     void (*detach)(void *self, struct gw_exchange *ex);
+};
+
+/* Whether the request may be sent to its backend once more when a byte of it has left already. */
+enum gw_resend {
+    GW_RESEND_BY_METHOD, /* an idempotent method, or a key that the backend knows */
+    GW_RESEND_YES,
+    GW_RESEND_NO,
 };
 
 enum gw_exchange_state {
@@ -200,6 +210,12 @@ struct gw_exchange {
     struct gw_str preflight_allow; /* then: the methods of its path */
 
     enum gw_exchange_state state;
+    enum gw_resend resend;
+    uint64_t deadline_ns; /* CLOCK_MONOTONIC: nobody waits for longer; 0: it is not known */
+    /* We began it ourselves: its identity is proved already (see http/inner.h). */
+    bool is_inner;
+    bool sends_own_fields; /* they are the gateway's own, Authorization too: not a caller's */
+    uint32_t depth;        /* 0: it came over the network; 1: it serves such a one; ... */
     bool is_keyed;    /* its effect has a key: a backend that deduplicates may be asked again */
     bool must_finish; /* see gw_exchange_must_finish() */
     bool must_close;  /* the connection must not be used again after the response */
@@ -292,6 +308,7 @@ struct gw_exchange_pool {
     size_t live_count;
     size_t max_count;
     size_t arena_max_bytes;
+    struct gw_list inner; /* those that we began ourselves: see http/inner.h */
 };
 
 void gw_exchange_pool_init(struct gw_exchange_pool *pool, size_t max_count, size_t arena_max_bytes);

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "server/core/arena.h"
+#include "server/core/buf.h"
 #include "server/core/utf8.h"
 
 static int hex_value(char digit)
@@ -65,4 +66,28 @@ int gw_percent_decode(struct gw_str text, enum gw_percent_form form, struct gw_a
         return -EILSEQ;
     *out_text = result;
     return 0;
+}
+
+static bool is_unreserved(char byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+           (byte >= '0' && byte <= '9') || byte == '-' || byte == '.' || byte == '_' || byte == '~';
+}
+
+void gw_percent_append(struct gw_buf *buf, struct gw_str text)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t from = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (is_unreserved(text.ptr[i]))
+            continue;
+        unsigned char byte = (unsigned char)text.ptr[i];
+        const char escape[3] = {'%', digits[byte >> 4], digits[byte & 15]};
+        gw_buf_append(buf, text.ptr + from, i - from);
+        gw_buf_append(buf, escape, sizeof(escape));
+        from = i + 1;
+    }
+    if (from < text.len)
+        gw_buf_append(buf, text.ptr + from, text.len - from);
 }

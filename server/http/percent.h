@@ -1,4 +1,4 @@
-/* Percent-decoding (RFC 3986, section 2.1), strict. Pure. */
+/* Percent-encoding (RFC 3986, section 2.1); decoding is strict. Pure. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,6 +7,7 @@
 #include "server/core/str.h"
 
 struct gw_arena;
+struct gw_buf;
 
 enum gw_percent_form {
     GW_PERCENT_NONE,  /* the text is as it stands: no escapes */
@@ -19,3 +20,6 @@ enum gw_percent_form {
 GW_MUST_CHECK
 int gw_percent_decode(struct gw_str text, enum gw_percent_form form, struct gw_arena *arena,
                       struct gw_str *out_text);
+
+/* Appends `text` with all but the unreserved characters (section 2.3) escaped: a space is "%20". */
+void gw_percent_append(struct gw_buf *buf, struct gw_str text);

@@ -291,6 +291,8 @@ static json_t *check_value(struct gw_option_checker *checker, const struct gw_op
         return check_map(checker, option, given);
     case GW_MAP:
         return check_map(checker, option, given);
+    case GW_ANY:
+        return json_incref((json_t *)given);
     default:
         return gw_option_check_scalar(checker, option, given);
     }

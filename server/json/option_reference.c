@@ -58,6 +58,7 @@ static const char *type_name(const struct gw_option *option)
         [GW_BOOL] = "boolean",    [GW_INT] = "integer", [GW_DURATION] = "duration",
         [GW_BYTES] = "size",      [GW_STRING] = "text", [GW_SECRET] = "secret",
         [GW_FILE] = "file",       [GW_ENUM] = "word",   [GW_OBJECT] = "object",
+        [GW_ANY] = "any",
         [GW_SECTION] = "section",
     };
 

@@ -5,7 +5,8 @@
  * is UTF-8. Members stand in the order in which they were given; of two of one name the last
  * counts, and only that one is kept.
  *
- * Pure but for the arena. */
+ * Values may be put into each other as deep as one likes, but what is deeper than
+ * GW_VALUE_MAX_DEPTH is not written, copied or equal to anything. Pure but for the arena. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,6 +20,8 @@
 struct gw_arena;
 struct gw_buf;
 struct gw_value_member;
+
+#define GW_VALUE_MAX_DEPTH GW_JSON_DEPTH_CEILING /* of arrays and objects in each other */
 
 struct gw_value {
     enum gw_json_type type;
@@ -79,6 +82,8 @@ struct gw_value_builder {
     struct gw_value *items;          /* of an array */
     struct gw_value_member *members; /* of an object */
     size_t count, capacity;
+    uint32_t *table; /* of many members: where a name is */
+    size_t table_size;
 };
 
 /* 0 or -ENOMEM. One builder takes only the one or only the other. A name that is there already is
@@ -103,7 +108,7 @@ GW_MUST_CHECK
 int gw_value_read(struct gw_arena *arena, struct gw_str text, const struct gw_json_limits *limits,
                   struct gw_value *out_value, struct gw_json_error *out_error);
 
-/* Appends compact JSON; failure of memory is the buffer's (see core/buf.h). */
+/* Appends compact JSON; failure (of memory, or of depth) is the buffer's (see core/buf.h). */
 void gw_value_write(struct gw_buf *buf, const struct gw_value *value);
 
 /* --- looking ---------------------------------------------------------------------------------- */
@@ -117,6 +122,6 @@ struct gw_str gw_value_member_text(const struct gw_value *value, struct gw_str n
 /* Numbers by value (1.0 is 1), objects whatever their order. */
 bool gw_value_equal(const struct gw_value *a, const struct gw_value *b);
 
-/* A deep copy that borrows nothing. 0 or -ENOMEM. */
+/* A deep copy that borrows nothing. 0 or -ENOMEM (also when it is too deep). */
 GW_MUST_CHECK
 int gw_value_copy(struct gw_arena *arena, const struct gw_value *value, struct gw_value *out_copy);

@@ -19,6 +19,8 @@ struct gw_loop {
     uv_timer_t turn_limit; /* for gw_loop_turn() */
     struct gw_timer_wheel wheel;
 
+    struct gw_list soon;
+
     uv_check_t turn_end;
     struct gw_list checks;
     struct gw_list *next_check; /* while the hooks run: the one to go on with */
@@ -83,6 +85,39 @@ void gw_timer_stop(struct gw_timer *timer)
     timer->due_ms = 0;
 }
 
+/* --- soon --- */
+
+#define MAX_ROUNDS 16 /* of one turn: what goes on for longer waits for the next one, 1 ms */
+
+void gw_loop_soon(struct gw_loop *loop, struct gw_soon *soon, void (*fn)(struct gw_soon *soon))
+{
+    soon->fn = fn;
+    if (gw_list_is_linked(&soon->node))
+        return;
+    gw_list_append(&loop->soon, &soon->node);
+    if (!loop->is_now_fresh) /* outside of a turn: the next wait must be a short one */
+        set_alarm(loop, 0);
+}
+
+void gw_soon_stop(struct gw_soon *soon)
+{
+    gw_list_remove(&soon->node);
+}
+
+/* Those that are due now; what they make due has the next round. */
+static void run_soon(struct gw_loop *loop)
+{
+    struct gw_list due;
+
+    gw_list_init(&due);
+    for (struct gw_list *node; (node = gw_list_take(&loop->soon)) != NULL;)
+        gw_list_append(&due, node);
+    for (struct gw_list *node; (node = gw_list_take(&due)) != NULL;) {
+        struct gw_soon *soon = GW_LIST_ITEM(node, struct gw_soon, node);
+        soon->fn(soon);
+    }
+}
+
 /* --- the turn --- */
 
 struct gw_check {
@@ -108,9 +143,15 @@ static void end_turn(struct gw_loop *loop)
 {
     refresh_now(loop);
     gw_timer_wheel_advance(&loop->wheel, loop->now_ns / GW_NS_PER_MS);
-    run_checks(loop);
+    unsigned rounds = 0;
+    do {
+        run_soon(loop);
+        run_checks(loop); /* hooks send what was made, and make something due in their turn */
+    } while (!gw_list_is_empty(&loop->soon) && ++rounds < MAX_ROUNDS);
 
-    if (loop->alarm_ms <= loop->wheel.now_ms || loop->alarm_ms == UINT64_MAX) {
+    if (!gw_list_is_empty(&loop->soon)) {
+        set_alarm(loop, 0);
+    } else if (loop->alarm_ms <= loop->wheel.now_ms || loop->alarm_ms == UINT64_MAX) {
         uint64_t next_ms = gw_timer_wheel_next_ms(&loop->wheel);
 
         if (next_ms != UINT64_MAX) {
@@ -172,6 +213,7 @@ int gw_loop_create(struct gw_loop **out_loop, struct gw_error *error)
     loop->alarm.data = loop->turn_end.data = loop;
     loop->alarm_ms = UINT64_MAX;
     gw_list_init(&loop->checks);
+    gw_list_init(&loop->soon);
     loop->now_ns = gw_clock_monotonic_ns();
     gw_timer_wheel_init(&loop->wheel, loop->now_ns / GW_NS_PER_MS);
     *out_loop = loop;
@@ -185,6 +227,7 @@ void gw_loop_destroy(struct gw_loop *loop)
     while (loop->requests > 0)
         uv_run(&loop->uv, UV_RUN_ONCE);
     assert(gw_list_is_empty(&loop->checks));
+    assert(gw_list_is_empty(&loop->soon));
     uv_close((uv_handle_t *)&loop->alarm, NULL);
     uv_close((uv_handle_t *)&loop->turn_limit, NULL);
     uv_close((uv_handle_t *)&loop->turn_end, NULL);

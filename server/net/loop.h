@@ -45,6 +45,18 @@ void gw_timer_start(struct gw_loop *loop, struct gw_timer *timer, uint64_t after
                     void (*fn)(struct gw_timer *timer));
 void gw_timer_stop(struct gw_timer *timer); /* safe on one that does not run */
 
+/* --- soon: what must not be done within the callback that it comes from --- */
+
+struct gw_soon {
+    struct gw_list node;
+    void (*fn)(struct gw_soon *soon);
+};
+
+/* Calls soon->fn once, before the loop waits again and before the check hooks' last run of this
+ * turn. Does nothing more for one that is due already. Zero the struct first. */
+void gw_loop_soon(struct gw_loop *loop, struct gw_soon *soon, void (*fn)(struct gw_soon *soon));
+void gw_soon_stop(struct gw_soon *soon); /* safe on one that is not due */
+
 /* --- file descriptors --- */
 
 enum {

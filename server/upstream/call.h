@@ -23,8 +23,8 @@ struct gw_call_request {
     size_t field_count;
     struct gw_str body;
     bool has_body;
-    uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: the backend's own bounds alone */
-    size_t max_answer_bytes;
+    uint64_t deadline_ns;    /* CLOCK_MONOTONIC; 0: the backend's own bounds alone */
+    size_t max_answer_bytes; /* 0: 16 MiB */
     bool is_repeatable; /* sending it twice is one effect: it may be tried again once it was sent */
     const struct gw_exchange *cause; /* whose trace it belongs to; NULL: nobody's */
 };
@@ -32,9 +32,10 @@ struct gw_call_request {
 struct gw_call_answer {
     int status; /* of the backend; when `problem` is set, what a plain proxy would answer */
     const char
-        *problem;      /* the backend gave no (whole) answer: the problem's type, static; or NULL */
-    bool was_sent;     /* a byte of the request has left: with a problem, its effect is unknown */
-    uint64_t retry_ns; /* when to come again; 0: not known */
+        *problem; /* the backend gave no (whole) answer: the problem's type, static; or NULL */
+    int backend_status; /* 0: none came; may be set beside `problem` */
+    bool was_sent;      /* a byte of the request has left: with a problem, its effect is unknown */
+    uint64_t retry_ns;  /* when to come again; 0: not known */
     const struct gw_field *fields;
     size_t field_count;
     struct gw_str body;
@@ -42,11 +43,12 @@ struct gw_call_answer {
 
 struct gw_call;
 
-/* The answer goes when this returns. Called once, unless cancelled; perhaps before gw_call_start()
- * returns. */
+/* The answer goes when this returns, and the call with it. Called once, unless cancelled; from the
+ * loop, never from within gw_call_start(). */
 typedef void gw_call_done_fn(void *self, const struct gw_call_answer *answer);
 
-/* All strings are copied. NULL without memory: `done` is not called then. */
+/* All strings are copied. NULL: no memory, too many calls, or the backend could not be set up
+ * (backend->upstreams is NULL); `done` is not called then. */
 GW_MUST_CHECK
 struct gw_call *gw_call_start(const struct gw_call_request *request, gw_call_done_fn *done,
                               void *self);

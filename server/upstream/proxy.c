@@ -335,17 +335,28 @@ static int prepare(struct proxy *proxy)
         .method = ex->request.method_name,
         .fields = fields,
         .body_bytes = ex->request.body_bytes,
-        .is_replayable = is_safe(ex->request.method) && ex->request.body_bytes == 0,
+        .is_replayable = is_safe(ex->request.method) && ex->request.body_bytes == 0 &&
+                         ex->resend != GW_RESEND_NO,
         .first_byte_ns = config->first_byte_ns,
         .total_ns = config->total_ns,
         .idle_ns = config->idle_ns,
     };
     if (config->total_ns > 0)
         proxy->deadline_ns = gw_loop_now_ns(ex->worker->loop) + config->total_ns;
+    if (ex->deadline_ns > 0 && (proxy->deadline_ns == 0 || ex->deadline_ns < proxy->deadline_ns))
+        proxy->deadline_ns = ex->deadline_ns;
     int rc = gw_proxy_request_fields(ex, config, fields, &proxy->request.field_count);
     if (rc == 0 && ex->request.wants_websocket)
         rc = gw_tunnel_ask(ex, &proxy->request, fields, &proxy->websocket_key);
     return rc;
+}
+
+static bool may_resend(const struct gw_exchange *ex, const struct gw_backend_config *config)
+{
+    if (ex->resend != GW_RESEND_BY_METHOD)
+        return ex->resend == GW_RESEND_YES;
+    return gw_retry_is_idempotent(ex->request.method) ||
+           (ex->is_keyed && gw_effect_is_repeatable(&config->effect));
 }
 
 void proxy_launch(struct proxy *proxy)
@@ -362,9 +373,7 @@ void proxy_launch(struct proxy *proxy)
                                       .len = ex->preread.len,
                                       .capacity = ex->preread.len,
                                       .is_whole = true};
-    proxy->is_repeatable =
-        config->retry.attempts > 1 && (gw_retry_is_idempotent(ex->request.method) ||
-                                       (ex->is_keyed && gw_effect_is_repeatable(&config->effect)));
+    proxy->is_repeatable = config->retry.attempts > 1 && may_resend(ex, config);
     if (config->route_count > 0)
         proxy->scope.pool = gw_route_choose(config->routes, config->route_count, ex,
                                             &proxy->backend->upstreams->random);

@@ -53,12 +53,24 @@ static bool is_set_by_operator(const struct gw_backend_config *backend, struct g
     return false;
 }
 
-static bool passes(const struct gw_backend_config *backend, struct gw_str name)
+/* A connector's own Authorization is not the caller's; credentials of the operator go before it. */
+static bool passes_authorization(const struct gw_exchange *ex,
+                                 const struct gw_backend_config *backend)
+{
+    const struct gw_credentials_config *credentials = &backend->credentials;
+
+    if (ex->sends_own_fields)
+        return !credentials->is_fetched && credentials->fixed.len == 0;
+    return backend->sends_bearer;
+}
+
+static bool passes(const struct gw_exchange *ex, const struct gw_backend_config *backend,
+                   struct gw_str name)
 {
     if (is_set_by_operator(backend, name))
         return false;
-    return !gw_proxy_drops_field(name) ||
-           (backend->sends_bearer && gw_str_equal_nocase(name, GW_STR("authorization")));
+    return !gw_proxy_drops_field(name) || (gw_str_equal_nocase(name, GW_STR("authorization")) &&
+                                           passes_authorization(ex, backend));
 }
 
 /* RFC 7239: a peer that is an IPv6 address stands in quotes and brackets. */
@@ -75,14 +87,15 @@ static int add_own(struct gw_exchange *ex, struct gw_field *out, size_t *count)
 {
     const struct gw_exchange_record *record = &ex->record;
     char *traceparent = gw_arena_alloc(&ex->arena, GW_TRACEPARENT_LEN);
-    struct gw_str via_us = forwarded(ex);
+    struct gw_str via_us = ex->request.peer.len > 0 ? forwarded(ex) : GW_STR("");
 
     if (traceparent == NULL || via_us.ptr == NULL || record->trace_id.len != GW_TRACE_ID_LEN ||
         record->span_id.len != GW_SPAN_ID_LEN) /* there was no memory for the ids */
         return -ENOMEM;
     gw_traceparent_print(record->trace_id, record->span_id, record->is_sampled, traceparent);
     out[(*count)++] = (struct gw_field){GW_STR("Via"), GW_STR("1.1 millgate")};
-    out[(*count)++] = (struct gw_field){GW_STR("Forwarded"), via_us};
+    if (via_us.len > 0) /* else it serves no caller */
+        out[(*count)++] = (struct gw_field){GW_STR("Forwarded"), via_us};
     out[(*count)++] = (struct gw_field){GW_STR("X-Request-Id"), record->request_id};
     out[(*count)++] =
         (struct gw_field){GW_STR("traceparent"), gw_str_from(traceparent, GW_TRACEPARENT_LEN)};
@@ -102,7 +115,7 @@ int gw_proxy_request_fields(struct gw_exchange *ex, const struct gw_backend_conf
     size_t count = 0;
 
     for (size_t i = 0; i < ex->request.field_count; i++) {
-        if (passes(backend, ex->request.fields[i].name))
+        if (passes(ex, backend, ex->request.fields[i].name))
             out[count++] = ex->request.fields[i];
     }
     for (size_t i = 0; i < backend->field_count && i < GW_MAX_BACKEND_FIELDS; i++)

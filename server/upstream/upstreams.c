@@ -6,6 +6,11 @@
 
 #include "server/crypto/random.h"
 #include "server/filter/worker.h"
+#include "server/http/inner.h"
+
+#define MAX_CALLS 4096
+#define MAX_CALL_BYTES \
+    ((size_t)32 * 1024 * 1024) /* its request, and what the answer's body is not */
 
 void gw_upstreams_init(struct gw_upstreams *upstreams, struct gw_worker *worker)
 {
@@ -14,6 +19,7 @@ void gw_upstreams_init(struct gw_upstreams *upstreams, struct gw_worker *worker)
     gw_list_init(&upstreams->backends);
     gw_list_init(&upstreams->targets);
     gw_list_init(&upstreams->mirrors);
+    gw_exchange_pool_init(&upstreams->calls, MAX_CALLS, MAX_CALL_BYTES);
     gw_random_bytes(&upstreams->random, sizeof(upstreams->random));
 }
 
@@ -22,6 +28,8 @@ void gw_upstreams_finish(struct gw_upstreams *upstreams)
     if (upstreams->loop == NULL)
         return;
     gw_mirror_cancel_all(upstreams);
+    assert(gw_list_is_empty(&upstreams->calls.inner));
+    gw_exchange_pool_finish(&upstreams->calls);
     gw_throttle_poll_stop(upstreams);
     assert(gw_list_is_empty(&upstreams->backends));
     assert(gw_list_is_empty(&upstreams->targets));
@@ -64,6 +72,7 @@ void gw_backend_state_put(struct gw_backend_state *state)
         return;
     gw_throttle_finish(&state->throttle);
     gw_list_remove(&state->node);
+    free(state->connector_counters);
     free(state->name);
     free(state);
 }

@@ -7,6 +7,7 @@
 #include "server/core/attr.h"
 #include "server/core/list.h"
 #include "server/core/str.h"
+#include "server/http/exchange.h"
 #include "server/upstream/budget.h"
 #include "server/upstream/bulkhead.h"
 #include "server/upstream/mirror.h"
@@ -37,6 +38,7 @@ struct gw_backend_state {
     struct gw_throttle throttle;
     unsigned mirror_count; /* copies under way */
     struct gw_backend_stats stats;
+    void *connector_counters; /* see connector/count.h; one allocation */
 };
 
 struct gw_upstreams {
@@ -45,7 +47,8 @@ struct gw_upstreams {
     struct gw_http_client *client;
     struct gw_list backends, targets, mirrors;
     struct gw_throttle_poll throttle_poll;
-    uint64_t random; /* for gw_balance_random() */
+    struct gw_exchange_pool calls; /* of connectors: see call.h */
+    uint64_t random;               /* for gw_balance_random() */
 };
 
 /* The worker needs a loop and a client; its Redis may come later. */

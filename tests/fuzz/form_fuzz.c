@@ -31,17 +31,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     const struct body_rules rules = {.json = GW_JSON_LIMITS_DEFAULT};
     struct form_fields fields;
     struct violations list;
-    struct value_tape value;
+    struct gw_value_tape value;
     struct gw_json_tape tape;
     struct gw_arena arena;
     struct gw_buf text;
 
     gw_arena_init(&arena, 4096, 8 << 20);
     violations_init(&list, &arena, 5);
-    value_tape_init(&value, &arena, len % 2 == 0);
+    gw_value_tape_init(&value, &arena, len % 2 == 0);
     if (form_read(gw_str_from((const char *)bytes, len), &arena, &fields) == 0) {
         form_add_object(&rules, &type, &fields, &value, &list);
-        if (value_tape_finish(&value, &tape) == 0) {
+        if (gw_value_tape_finish(&value, &tape) == 0) {
             /* Written out, it reads back as the same number of tokens. */
             gw_buf_init(&text, 16 << 20);
             gw_json_write(&text, &tape, 0);

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "policies/schema/parameter_value.h"
+#include "server/contract/parameter_value.h"
 #include "server/core/arena.h"
 #include "server/core/utf8.h"
 
@@ -51,27 +51,28 @@ static uint32_t walk(const struct gw_json_tape *tape, uint32_t at)
 }
 
 static int open_source(const struct gw_parameter *parameter, const struct gw_str *text,
-                       struct pairs *pairs, struct gw_arena *arena, struct parameter_source *source)
+                       struct gw_pairs *pairs, struct gw_arena *arena,
+                       struct gw_parameter_source *source)
 {
-    *source = (struct parameter_source){.texts = text, .text_count = 1};
-    *pairs = (struct pairs){.items = NULL};
+    *source = (struct gw_parameter_source){.texts = text, .text_count = 1};
+    *pairs = (struct gw_pairs){.items = NULL};
     if (parameter->place == GW_IN_PATH || parameter->place == GW_IN_HEADER)
         return 0;
     source->pairs = pairs;
     if (parameter->place == GW_IN_QUERY)
-        return pairs_read_query(*text, arena, pairs);
-    pairs->items = gw_arena_alloc(arena, PAIRS_MAX * sizeof(*pairs->items));
-    return pairs->items == NULL ? -1 : pairs_add_cookies(*text, pairs);
+        return gw_pairs_read_query(*text, arena, pairs);
+    pairs->items = gw_arena_alloc(arena, GW_PAIRS_MAX * sizeof(*pairs->items));
+    return pairs->items == NULL ? -1 : gw_pairs_add_cookies(*text, pairs);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     struct gw_parameter parameter = {.name = GW_STR_INIT("p")};
-    struct parameter_source source;
-    struct value_tape value;
+    struct gw_parameter_source source;
+    struct gw_value_tape value;
     struct gw_json_tape tape;
     struct gw_arena arena;
-    struct pairs pairs;
+    struct gw_pairs pairs;
 
     if (len < 3)
         return 0;
@@ -83,13 +84,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 
     gw_arena_init(&arena, 4096, 4 << 20);
     if (open_source(&parameter, &text, &pairs, &arena, &source) == 0) {
-        value_tape_init(&value, &arena, (bytes[2] & 0x80) != 0);
-        if (parameter_read(&parameter, &source, &value) == 0 &&
-            value_tape_finish(&value, &tape) == 0 && walk(&tape, 0) != tape.count)
+        gw_value_tape_init(&value, &arena, (bytes[2] & 0x80) != 0);
+        if (gw_parameter_read(&parameter, &source, &value) == 0 &&
+            gw_value_tape_finish(&value, &tape) == 0 && walk(&tape, 0) != tape.count)
             abort();
-        if (parameter_text(&parameter, &source, &arena, &text) == 0 && !gw_utf8_is_valid(text))
+        if (gw_parameter_text(&parameter, &source, &arena, &text) == 0 && !gw_utf8_is_valid(text))
             abort();
-        (void)parameter_is_empty(&parameter, &source);
+        (void)gw_parameter_is_empty(&parameter, &source);
     }
     gw_arena_finish(&arena);
     return 0;

@@ -315,6 +315,57 @@ static void test_run_until_stopped(void **state)
     assert_int_equal(alarm.calls, 1);
 }
 
+struct echo {
+    struct gw_soon soon;
+    struct gw_loop *loop;
+    unsigned calls, wanted, checks, checks_at_call;
+};
+
+static void on_soon(struct gw_soon *soon)
+{
+    struct echo *echo = GW_CONTAINER_OF(soon, struct echo, soon);
+
+    echo->checks_at_call = echo->checks;
+    if (++echo->calls < echo->wanted)
+        gw_loop_soon(echo->loop, soon, on_soon);
+}
+
+static void count_check(void *self)
+{
+    ((struct echo *)self)->checks++;
+}
+
+static void test_soon_is_before_the_wait_and_the_last_check(void **state)
+{
+    struct gw_loop *loop = *state;
+    struct echo echo = {.loop = loop, .wanted = 3};
+    struct gw_check *check;
+
+    assert_int_equal(gw_check_create(loop, count_check, &echo, &check), 0);
+    gw_loop_soon(loop, &echo.soon, on_soon);
+    gw_loop_soon(loop, &echo.soon, on_soon); /* it is due already */
+    uint64_t begun_ns = gw_clock_monotonic_ns();
+    for (int turn = 0; echo.calls == 0 && turn < MAX_TURNS; turn++)
+        gw_loop_turn(loop, 10000);
+    assert_int_equal(echo.calls, 3); /* what it made due has no turn to wait for */
+    assert_true(gw_clock_monotonic_ns() - begun_ns < 5 * GW_NS_PER_SECOND);
+    assert_true(echo.checks > echo.checks_at_call);
+
+    echo.wanted = 1000; /* it goes on, with others having their turns */
+    gw_loop_soon(loop, &echo.soon, on_soon);
+    gw_loop_turn(loop, 10000);
+    assert_true(echo.calls > 3 && echo.calls < 1000);
+    for (int turn = 0; echo.calls < 1000 && turn < MAX_TURNS; turn++)
+        gw_loop_turn(loop, 10000);
+    assert_int_equal(echo.calls, 1000);
+
+    gw_loop_soon(loop, &echo.soon, on_soon);
+    gw_soon_stop(&echo.soon);
+    gw_loop_turn(loop, 5);
+    assert_int_equal(echo.calls, 1000);
+    gw_check_destroy(check);
+}
+
 #define LOOP_TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
@@ -326,6 +377,7 @@ int main(void)
         LOOP_TEST(test_poll_gives_only_what_is_asked),
         LOOP_TEST(test_checks_run_in_order_and_may_vanish),
         LOOP_TEST(test_check_follows_timer_without_waiting),
+        LOOP_TEST(test_soon_is_before_the_wait_and_the_last_check),
         LOOP_TEST(test_async_from_a_thread),
         LOOP_TEST(test_signal),
         LOOP_TEST(test_offload),

@@ -1,0 +1,171 @@
+#include "server/connector/connector.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "server/connector/count.h"
+#include "server/connector/guard.h"
+#include "server/crypto/digest.h"
+#include "server/filter/worker.h"
+
+#define ERRORS "https://millgate.dev/errors/"
+
+static const struct gw_connector_error_row rows[GW_CONNECTOR_ERROR_COUNT] = {
+    [GW_CONNECTOR_OK] = {"ok", "", 200, NULL, false},
+    [GW_CONNECTOR_UNAVAILABLE] = {"unavailable", ERRORS "unavailable", 503, "unavailable", true},
+    [GW_CONNECTOR_IN_DOUBT] = {"in-doubt", ERRORS "in-doubt", 502, "effect-in-doubt", false},
+    [GW_CONNECTOR_CONFLICT] = {"conflict", ERRORS "conflict", 409, "changed-meanwhile", false},
+    [GW_CONNECTOR_REFUSED] = {"refused", ERRORS "refused", 422, "refused", false},
+    [GW_CONNECTOR_NOT_FOUND] = {"not-found", ERRORS "not-found", 404, "not-found", false},
+    [GW_CONNECTOR_GONE] = {"gone", ERRORS "gone", 410, "gone", false},
+    [GW_CONNECTOR_DENIED] = {"denied", ERRORS "denied", 502, "bad-gateway", false},
+    [GW_CONNECTOR_RUBBISH] = {"rubbish", ERRORS "rubbish", 502, "bad-gateway", false},
+    [GW_CONNECTOR_WRONG] = {"wrong", ERRORS "wrong", 500, "internal-error", false},
+};
+
+const struct gw_connector_error_row *gw_connector_error_row(enum gw_connector_error error)
+{
+    assert(error < GW_CONNECTOR_ERROR_COUNT);
+    return &rows[error];
+}
+
+/* --- the end of a call --- */
+
+static void end(struct gw_connector_call *call, const struct gw_connector_failure *failure)
+{
+    void (*done)(struct gw_connector_call *, const struct gw_connector_failure *) = call->done;
+
+    call->done = NULL;
+    call->cancel = NULL;
+    if (done == NULL)
+        return; /* cancelled */
+    gw_connector_count(call, failure == NULL ? GW_CONNECTOR_OK : failure->error);
+    done(call, failure);
+}
+
+void gw_connector_done(struct gw_connector_call *call, struct gw_value result)
+{
+    call->result = result;
+    end(call, NULL);
+}
+
+void gw_connector_fail(struct gw_connector_call *call, const struct gw_connector_failure *failure)
+{
+    assert(failure->error != GW_CONNECTOR_OK);
+    end(call, failure);
+}
+
+void gw_connector_fail_with(struct gw_connector_call *call, enum gw_connector_error error,
+                            const char *format, ...)
+{
+    char reason[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(reason, sizeof(reason), format, args);
+    va_end(args);
+    gw_connector_fail(call,
+                      &(struct gw_connector_failure){.error = error, .reason = gw_str_of(reason)});
+}
+
+static bool is_plain(struct gw_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char byte = (unsigned char)text.ptr[i];
+        if (byte <= 0x20 || byte >= 0x7f || byte == '"' || byte == '\\')
+            return false;
+    }
+    return true;
+}
+
+struct gw_str gw_connector_key_text(struct gw_arena *arena, struct gw_str key)
+{
+    char digest[2 * GW_DIGEST_MAX_BYTES + 1];
+
+    if (is_plain(key))
+        return key;
+    gw_digest_hex(GW_SHA256, key, digest);
+    return gw_arena_copy(arena, gw_str_of(digest));
+}
+
+void gw_connector_cancel(struct gw_connector_call *call)
+{
+    void (*cancel)(struct gw_connector_call *) = call->cancel;
+
+    call->done = NULL;
+    call->cancel = NULL;
+    if (cancel != NULL)
+        cancel(call);
+}
+
+/* --- the start --- */
+
+static const struct gw_option *find_parameter(const struct gw_option *table, struct gw_str name)
+{
+    for (; table != NULL && table->type != GW_END; table++) {
+        if (gw_str_equal(gw_str_of(table->name), name))
+            return table;
+    }
+    return NULL;
+}
+
+/* The first argument that nobody knows; empty: there is none. */
+static struct gw_str find_unknown(const struct gw_connector_call *call)
+{
+    for (uint32_t i = 0; i < call->arguments.count; i++) {
+        struct gw_str name = call->arguments.members[i].name;
+        if (!gw_str_equal(name, GW_STR(GW_CONNECTOR_BACKEND)) &&
+            find_parameter(call->function->parameters, name) == NULL)
+            return name;
+    }
+    return GW_STR("");
+}
+
+static const char *find_missing(const struct gw_connector_call *call)
+{
+    const struct gw_option *option = call->function->parameters;
+
+    for (; option != NULL && option->type != GW_END; option++) {
+        if ((option->flags & GW_OPTION_REQUIRED) != 0 &&
+            gw_value_member(&call->arguments, gw_str_of(option->name)) == NULL)
+            return option->name;
+    }
+    return NULL;
+}
+
+static bool is_guarded(void *instance, const struct gw_connector_call *call,
+                       enum gw_effect_class *out_class)
+{
+    const struct gw_connector_function *function = call->function;
+
+    *out_class = function->classify == NULL ? function->effect
+                                            : function->classify(instance, &call->arguments);
+    if (*out_class == GW_EFFECT_SEARCHABLE && function->look_up == NULL)
+        *out_class = GW_EFFECT_UNKNOWN;
+    return function->is_write && call->effect_key.len > 0 && call->worker->record_writer != NULL &&
+           (*out_class == GW_EFFECT_SEARCHABLE || *out_class == GW_EFFECT_UNKNOWN);
+}
+
+void gw_connector_begin(void *instance, struct gw_connector_call *call)
+{
+    enum gw_effect_class class;
+
+    call->state = NULL;
+    call->cancel = NULL;
+    call->result = gw_value_null();
+    if (call->arguments.type != GW_JSON_OBJECT) {
+        gw_connector_fail_with(call, GW_CONNECTOR_WRONG, "the arguments are no object");
+        return;
+    }
+    struct gw_str unknown = find_unknown(call);
+    const char *missing = find_missing(call);
+    if (unknown.len > 0)
+        gw_connector_fail_with(call, GW_CONNECTOR_WRONG, "unknown argument \"%.*s\"",
+                               GW_STR_ARG(unknown));
+    else if (missing != NULL)
+        gw_connector_fail_with(call, GW_CONNECTOR_WRONG, "lacks the argument \"%s\"", missing);
+    else if (is_guarded(instance, call, &class))
+        gw_guard_start(instance, call, class == GW_EFFECT_SEARCHABLE);
+    else
+        call->function->begin(instance, call);
+}

@@ -1,0 +1,219 @@
+#include "server/filter/late_write.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/core/clock.h"
+#include "server/core/log.h"
+#include "server/filter/worker_share.h"
+#include "server/observe/metrics.h"
+#include "server/store/record.h"
+
+#define MAX_COUNT 1000
+#define MAX_BYTES ((size_t)32 * 1024 * 1024)
+#define PERIOD_NS GW_NS_PER_SECOND
+#define FIRST_NS (1 * GW_NS_PER_MS)
+#define LONGEST_NS (600 * GW_NS_PER_SECOND)
+#define DOUBTFUL_TIMES 5
+
+static const struct gw_metric metric_waiting = {
+    "millgate_late_writes", "Ends of claims that wait until Redis takes them.", NULL, true};
+static const struct gw_metric metric_lost = {
+    "millgate_lost_writes_total",
+    "Ends of claims that Redis never took: the outcome stays unknown.", NULL, false};
+
+struct late_list {
+    struct gw_worker_share share; /* first */
+    struct gw_list writes;
+    struct gw_timer timer;
+    size_t count, bytes;
+    bool is_held; /* a user of the share is the list itself, so that it stays */
+};
+
+struct late_write {
+    struct gw_list node;
+    struct late_list *list;
+    struct gw_record_write write;
+    struct gw_str name;
+    struct gw_str args[GW_MAX_LATE_WRITE_ARGS];
+    size_t arg_count;
+    const struct gw_script *script;
+    uint64_t until_ns;
+    size_t bytes;
+    unsigned times_left;
+    char text[]; /* of name and args */
+};
+
+static struct gw_metrics_shard *metrics_of(const struct late_list *list)
+{
+    return list->share.worker->metrics;
+}
+
+static void drop(struct late_write *late)
+{
+    struct late_list *list = late->list;
+
+    gw_record_write_stop(&late->write);
+    gw_list_remove(&late->node);
+    list->count--;
+    list->bytes -= late->bytes;
+    gw_metrics_set(metrics_of(list), &metric_waiting, list->count);
+    free(late);
+}
+
+static bool on_reply(struct gw_record_write *write, const struct gw_reply *reply)
+{
+    (void)write;
+    return reply->type == GW_REPLY_INTEGER && reply->integer != 0;
+}
+
+static void on_done(struct gw_record_write *write, int rc)
+{
+    struct late_write *late = GW_CONTAINER_OF(write, struct late_write, write);
+
+    if (rc == 0 && --late->times_left == 0)
+        drop(late);
+}
+
+static void try_one(struct late_write *late)
+{
+    const struct gw_redis_eval eval = {
+        .script = late->script,
+        .keys = &late->name,
+        .key_count = 1,
+        .args = late->args,
+        .arg_count = late->arg_count,
+    };
+
+    late->write = (struct gw_record_write){.on_reply = on_reply, .on_done = on_done};
+    if (gw_record_write_start(late->list->share.worker->record_writer, &late->write, &eval) != 0)
+        late->write = (struct gw_record_write){.on_reply = on_reply, .on_done = on_done};
+}
+
+static void let_go(struct late_list *list)
+{
+    list->is_held = false;
+    gw_worker_share_close(&list->share);
+}
+
+static void on_timer(struct gw_timer *timer)
+{
+    struct late_list *list = GW_CONTAINER_OF(timer, struct late_list, timer);
+    struct gw_loop *loop = list->share.worker->loop;
+    uint64_t now_ns = gw_loop_now_ns(loop);
+    struct gw_list *next;
+
+    for (struct gw_list *node = list->writes.next; node != &list->writes; node = next) {
+        struct late_write *late = GW_LIST_ITEM(node, struct late_write, node);
+        next = node->next;
+        if (late->write.writer != NULL)
+            continue;
+        if (now_ns < late->until_ns) {
+            try_one(late);
+            continue;
+        }
+        gw_log_warn("%s: the end of a claim could not be written: its outcome is unknown",
+                    late->script->name);
+        gw_metrics_add(metrics_of(list), &metric_lost, 1);
+        drop(late);
+    }
+    if (list->count > 0)
+        gw_timer_start(loop, timer, PERIOD_NS, on_timer);
+    else
+        let_go(list);
+}
+
+static struct gw_str copy_text(char **at, struct gw_str text)
+{
+    struct gw_str copy = gw_str_from(*at, text.len);
+
+    if (text.len > 0)
+        memcpy(*at, text.ptr, text.len);
+    *at += text.len;
+    return copy;
+}
+
+void gw_late_write_add(struct gw_worker_share *share, const struct gw_script *script,
+                       struct gw_str name, const struct gw_str *args, size_t arg_count,
+                       bool is_doubtful)
+{
+    size_t bytes = sizeof(struct late_write) + name.len;
+    struct late_write *late = NULL;
+
+    if (share == NULL || share->worker == NULL)
+        return; /* the worker has ended */
+    struct late_list *list = GW_CONTAINER_OF(share, struct late_list, share);
+    for (size_t i = 0; i < arg_count; i++)
+        bytes += args[i].len;
+    if (list->count < MAX_COUNT && list->bytes + bytes <= MAX_BYTES &&
+        arg_count <= GW_MAX_LATE_WRITE_ARGS)
+        late = calloc(1, bytes);
+    if (late == NULL) {
+        gw_metrics_add(metrics_of(list), &metric_lost, 1);
+        return;
+    }
+    char *at = late->text;
+    late->list = list;
+    late->bytes = bytes;
+    late->times_left = is_doubtful ? DOUBTFUL_TIMES : 1;
+    late->until_ns = gw_loop_now_ns(share->worker->loop) + LONGEST_NS;
+    late->script = script;
+    late->name = copy_text(&at, name);
+    late->arg_count = arg_count;
+    for (size_t i = 0; i < arg_count; i++)
+        late->args[i] = copy_text(&at, args[i]);
+    gw_list_append(&list->writes, &late->node);
+    list->bytes += bytes;
+    list->count++;
+    if (!list->is_held) {
+        list->is_held = true;
+        share->users++;
+        gw_timer_start(share->worker->loop, &list->timer, FIRST_NS, on_timer);
+    }
+    gw_metrics_set(metrics_of(list), &metric_waiting, list->count);
+}
+
+/* --- life --- */
+
+static bool is_equal(const struct gw_worker_share *share, const void *config)
+{
+    (void)share;
+    (void)config;
+    return true;
+}
+
+static struct gw_worker_share *create(const void *config, struct gw_worker *worker)
+{
+    struct late_list *list = calloc(1, sizeof(*list));
+
+    (void)config;
+    (void)worker;
+    if (list == NULL)
+        return NULL;
+    gw_list_init(&list->writes);
+    return &list->share;
+}
+
+static void leave(struct gw_worker_share *share)
+{
+    struct late_list *list = GW_CONTAINER_OF(share, struct late_list, share);
+
+    gw_timer_stop(&list->timer);
+    share->users -= list->is_held;
+    list->is_held = false;
+    while (!gw_list_is_empty(&list->writes))
+        drop(GW_LIST_ITEM(list->writes.next, struct late_write, node));
+}
+
+static void destroy(struct gw_worker_share *share)
+{
+    free(GW_CONTAINER_OF(share, struct late_list, share));
+}
+
+struct gw_worker_share *gw_late_write_open(struct gw_worker *worker)
+{
+    static const struct gw_worker_share_type type = {
+        .is_equal = is_equal, .create = create, .leave = leave, .destroy = destroy};
+
+    return gw_worker_share_open(&type, NULL, worker);
+}

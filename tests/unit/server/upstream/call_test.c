@@ -1,0 +1,373 @@
+/* Calls of our own to a peer that plays a backend. */
+#include "server/upstream/call.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "server/core/clock.h"
+#include "server/net/loop.h"
+#include "tests/unit/support/backend_rig.h"
+#include "tests/unit/support/peer.h"
+
+struct part {
+    const char *answer; /* NULL: closes without one */
+    unsigned closes;    /* so many connections are closed first */
+    bool hangs;
+    char head[4096], body[256];
+};
+
+struct outcome {
+    bool is_there;
+    unsigned calls;
+    int status, backend_status;
+    char problem[64], body[256];
+    size_t body_len;
+    bool was_sent;
+    uint64_t retry_ns;
+};
+
+static struct backend_rig rig;
+static struct peer peer;
+static struct part part;
+
+static void play(struct peer *self, int fd, unsigned index)
+{
+    struct part *script = self->script;
+
+    while (peer_read_head(fd, script->head, sizeof(script->head)) > 0) {
+        const char *length = strstr(script->head, "Content-Length: ");
+        size_t len = length == NULL ? 0 : (size_t)strtoul(length + 16, NULL, 10);
+        if (len >= sizeof(script->body) || !peer_read_exactly(fd, script->body, len))
+            return;
+        script->body[len] = '\0';
+        atomic_fetch_add(&self->requests, 1);
+        if (script->hangs)
+            peer_drain(fd);
+        if (script->answer == NULL || index < script->closes)
+            return;
+        peer_send_text(fd, script->answer);
+    }
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    part = (struct part){.answer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                                   "Content-Length: 7\r\n\r\n{\"a\":1}"};
+    peer_start(&peer, play, &part);
+    backend_rig_open(&rig);
+    backend_rig_add_target(&rig, peer.port);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    backend_rig_close(&rig);
+    peer_stop(&peer);
+    return 0;
+}
+
+static void on_done(void *self, const struct gw_call_answer *answer)
+{
+    struct outcome *outcome = self;
+
+    outcome->is_there = true;
+    outcome->calls++;
+    outcome->status = answer->status;
+    outcome->backend_status = answer->backend_status;
+    outcome->was_sent = answer->was_sent;
+    outcome->retry_ns = answer->retry_ns;
+    outcome->body_len = answer->body.len;
+    snprintf(outcome->problem, sizeof(outcome->problem), "%s",
+             answer->problem == NULL ? "" : answer->problem);
+    snprintf(outcome->body, sizeof(outcome->body), "%.*s", GW_STR_ARG(answer->body));
+}
+
+static struct gw_call_request get(void)
+{
+    return (struct gw_call_request){
+        .backend = &rig.backend,
+        .method = GW_STR("GET"),
+        .target = GW_STR("/things?a=b%20c"),
+        .is_repeatable = true,
+    };
+}
+
+static struct gw_call_request post(void)
+{
+    struct gw_call_request request = get();
+
+    request.method = GW_STR("POST");
+    request.target = GW_STR("/things");
+    request.body = GW_STR("{\"n\":1}");
+    request.has_body = true;
+    request.is_repeatable = false;
+    return request;
+}
+
+static struct outcome run(const struct gw_call_request *request)
+{
+    struct outcome outcome = {0};
+
+    assert_non_null(gw_call_start(request, on_done, &outcome));
+    assert_false(outcome.is_there); /* never from within */
+    backend_rig_wait(&rig, &outcome.is_there);
+    gw_loop_turn(rig.loop, 1);
+    assert_int_equal(outcome.calls, 1);
+    return outcome;
+}
+
+static void test_an_answer(void **state)
+{
+    const struct gw_field fields[] = {
+        {GW_STR("Accept"), GW_STR("application/json")},
+        {GW_STR("Authorization"), GW_STR("Session abc")},
+    };
+    struct gw_call_request request = post();
+
+    (void)state;
+    request.fields = fields;
+    request.field_count = 2;
+    backend_rig_adopt(&rig);
+    struct outcome outcome = run(&request);
+    assert_int_equal(outcome.status, 200);
+    assert_string_equal(outcome.problem, "");
+    assert_string_equal(outcome.body, "{\"a\":1}");
+    assert_true(outcome.was_sent);
+    assert_string_equal(part.body, "{\"n\":1}");
+    assert_non_null(strstr(part.head, "POST /things HTTP/1.1\r\n"));
+    assert_non_null(strstr(part.head, "Authorization: Session abc\r\n"));
+    assert_non_null(strstr(part.head, "traceparent: 00-"));
+    assert_null(strstr(part.head, "Forwarded:")); /* it serves no caller */
+}
+
+static void test_the_cause_is_its_parent(void **state)
+{
+    struct gw_exchange cause = {.request = {.peer = GW_STR("192.0.2.1"), .host = GW_STR("gw")}};
+    struct gw_call_request request = get();
+
+    (void)state;
+    cause.record.trace_id = GW_STR("0123456789abcdef0123456789abcdef");
+    cause.record.span_id = GW_STR("1111111111111111");
+    cause.record.request_id = GW_STR("r1");
+    request.cause = &cause;
+    backend_rig_adopt(&rig);
+    assert_int_equal(run(&request).status, 200);
+    assert_non_null(strstr(part.head, "GET /things?a=b%20c HTTP/1.1\r\n"));
+    assert_non_null(strstr(part.head, "traceparent: 00-0123456789abcdef0123456789abcdef-"));
+    assert_null(strstr(part.head, "-1111111111111111-")); /* a span of its own */
+    assert_non_null(strstr(part.head, "X-Request-Id: r1\r\n"));
+    assert_non_null(strstr(part.head, "for=192.0.2.1"));
+}
+
+static void test_credentials_of_the_operator_go_first(void **state)
+{
+    const struct gw_field field = {GW_STR("Authorization"), GW_STR("Session abc")};
+    struct gw_call_request request = get();
+
+    (void)state;
+    request.fields = &field;
+    request.field_count = 1;
+    rig.config.credentials.fixed = GW_STR("Basic eDp5");
+    backend_rig_adopt(&rig);
+    assert_int_equal(run(&request).status, 200);
+    assert_non_null(strstr(part.head, "Authorization: Basic eDp5\r\n"));
+    assert_null(strstr(part.head, "Session abc"));
+    part.answer = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
+    struct outcome refused = run(&request);
+    assert_string_equal(refused.problem, "bad-gateway");
+    assert_int_equal(refused.backend_status, 401);
+}
+
+static void test_a_refusal_and_its_pause(void **state)
+{
+    struct gw_call_request request = get();
+
+    (void)state;
+    part.answer = "HTTP/1.1 429 Too Many\r\nRetry-After: 3\r\nContent-Length: 2\r\n\r\nno";
+    backend_rig_adopt(&rig);
+    struct outcome outcome = run(&request);
+    assert_int_equal(outcome.status, 429);
+    assert_string_equal(outcome.problem, "");
+    assert_string_equal(outcome.body, "no");
+    assert_int_equal(outcome.retry_ns, 3 * GW_NS_PER_SECOND);
+}
+
+static void set_retries(void)
+{
+    rig.config.retry = (struct gw_retry_rule){.attempts = 3,
+                                              .reasons = GW_RETRY_CONNECT | GW_RETRY_RESET,
+                                              .budget_percent = 100,
+                                              .max_body_bytes = 4096};
+}
+
+static void test_only_what_is_repeatable_is_sent_again(void **state)
+{
+    struct gw_call_request request = post();
+
+    (void)state;
+    set_retries();
+    part.closes = 1;
+    backend_rig_adopt(&rig);
+    struct outcome once = run(&request);
+    assert_string_equal(once.problem, "bad-gateway");
+    assert_true(once.was_sent);
+    assert_int_equal(atomic_load(&peer.requests), 1);
+
+    part.closes = 2;
+    request.is_repeatable = true;
+    struct outcome twice = run(&request);
+    assert_int_equal(twice.status, 200);
+    assert_int_equal(atomic_load(&peer.requests), 3);
+
+    part.closes = 100;
+    request.method = GW_STR("PUT"); /* the method promises nothing */
+    request.is_repeatable = false;
+    assert_string_equal(run(&request).problem, "bad-gateway");
+}
+
+static void test_nothing_was_sent_where_nobody_listens(void **state)
+{
+    struct gw_call_request request = post();
+    struct peer gone;
+
+    (void)state;
+    peer_start(&gone, play, &part);
+    peer_stop(&gone);
+    rig.config.target_count = 0;
+    backend_rig_add_target(&rig, gone.port);
+    backend_rig_adopt(&rig);
+    struct outcome outcome = run(&request);
+    assert_string_equal(outcome.problem, "backend-unreachable");
+    assert_int_equal(outcome.status, 502);
+    assert_int_equal(outcome.backend_status, 0);
+    assert_false(outcome.was_sent);
+}
+
+static void test_a_deadline_ends_a_call_that_was_sent(void **state)
+{
+    struct gw_call_request request = post();
+
+    (void)state;
+    part.hangs = true;
+    request.deadline_ns = gw_clock_monotonic_ns() + 50 * GW_NS_PER_MS;
+    backend_rig_adopt(&rig);
+    struct outcome outcome = run(&request);
+    assert_string_equal(outcome.problem, "backend-timeout");
+    assert_true(outcome.was_sent);
+}
+
+static void test_a_deadline_ends_one_that_waits_for_its_turn(void **state)
+{
+    struct gw_call_request request = post();
+    struct outcome first = {0};
+
+    (void)state;
+    part.hangs = true;
+    rig.config.bulkhead = (struct gw_bulkhead_rule){
+        .max_requests = 1, .max_queued = 5, .queue_ns = 60 * GW_NS_PER_SECOND};
+    backend_rig_adopt(&rig);
+    struct gw_call *call = gw_call_start(&request, on_done, &first);
+    assert_non_null(call);
+    request.deadline_ns = gw_clock_monotonic_ns() + 50 * GW_NS_PER_MS;
+    struct outcome outcome = run(&request);
+    assert_string_equal(outcome.problem, "backend-timeout");
+    assert_int_equal(outcome.status, 504);
+    assert_false(outcome.was_sent);
+    gw_call_cancel(call);
+    gw_loop_turn(rig.loop, 10);
+    assert_false(first.is_there);
+}
+
+/* Streamed, as it comes in pieces and without a length. */
+static void test_a_long_answer_is_collected_up_to_the_bound(void **state)
+{
+    static char answer[200 * 1024];
+    struct gw_call_request request = get();
+    size_t len = (size_t)snprintf(answer, sizeof(answer),
+                                  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1d4c0\r\n");
+
+    (void)state;
+    memset(answer + len, 'x', 120000);
+    snprintf(answer + len + 120000, 16, "\r\n0\r\n\r\n");
+    part.answer = answer;
+    backend_rig_adopt(&rig);
+    request.max_answer_bytes = 120000;
+    struct outcome whole = run(&request);
+    assert_int_equal(whole.status, 200);
+    assert_string_equal(whole.problem, "");
+    assert_int_equal(whole.body_len, 120000);
+    request.max_answer_bytes = 119999;
+    struct outcome large = run(&request);
+    assert_string_equal(large.problem, "bad-gateway");
+    assert_int_equal(large.backend_status, 200);
+}
+
+static void test_an_answer_that_is_cut_short(void **state)
+{
+    struct gw_call_request request = get();
+
+    (void)state;
+    part.answer = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\n{\"a\"";
+    part.closes = 0;
+    backend_rig_adopt(&rig);
+    struct outcome outcome = {0};
+    assert_non_null(gw_call_start(&request, on_done, &outcome));
+    while (atomic_load(&peer.requests) == 0)
+        gw_loop_turn(rig.loop, 10);
+    peer_stop(&peer);
+    backend_rig_wait(&rig, &outcome.is_there);
+    assert_string_equal(outcome.problem, "bad-gateway");
+    assert_true(outcome.was_sent);
+    peer_start(&peer, play, &part);
+}
+
+static void test_what_is_cancelled_is_not_answered(void **state)
+{
+    struct gw_call_request request = get();
+    struct outcome outcome = {0};
+
+    (void)state;
+    backend_rig_adopt(&rig);
+    struct gw_call *call = gw_call_start(&request, on_done, &outcome);
+    assert_non_null(call);
+    gw_call_cancel(call);
+    part.hangs = true;
+    call = gw_call_start(&request, on_done, &outcome);
+    assert_non_null(call);
+    while (atomic_load(&peer.requests) == 0)
+        gw_loop_turn(rig.loop, 10);
+    gw_call_cancel(call);
+    gw_loop_turn(rig.loop, 20);
+    assert_false(outcome.is_there);
+    part.hangs = false;
+    assert_int_equal(run(&request).status, 200);
+}
+
+#define CALL_TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CALL_TEST(test_an_answer),
+        CALL_TEST(test_the_cause_is_its_parent),
+        CALL_TEST(test_credentials_of_the_operator_go_first),
+        CALL_TEST(test_a_refusal_and_its_pause),
+        CALL_TEST(test_only_what_is_repeatable_is_sent_again),
+        CALL_TEST(test_nothing_was_sent_where_nobody_listens),
+        CALL_TEST(test_a_deadline_ends_a_call_that_was_sent),
+        CALL_TEST(test_a_deadline_ends_one_that_waits_for_its_turn),
+        CALL_TEST(test_a_long_answer_is_collected_up_to_the_bound),
+        CALL_TEST(test_an_answer_that_is_cut_short),
+        CALL_TEST(test_what_is_cancelled_is_not_answered),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
