@@ -6,6 +6,7 @@
 #include "server/filter/worker.h"
 #include "server/store/reply.h"
 #include "server/upstream/effect.h"
+#include "server/upstream/late_write.h"
 
 KEYED_COUNTER(replayed, "replayed");       /* the kept answer */
 KEYED_COUNTER(in_flight, "in_flight");     /* 409 */
@@ -162,7 +163,7 @@ static bool is_open(struct keyed *keyed)
     struct gw_worker *worker = keyed->ex->worker;
 
     if (keyed->policy->late == NULL && worker->record_writer != NULL)
-        keyed->policy->late = late_open(worker);
+        keyed->policy->late = gw_late_write_open(worker);
     return keyed->policy->late != NULL;
 }
 

@@ -5,6 +5,7 @@
 #include "keyed.h"
 #include "server/filter/worker.h"
 #include "server/upstream/effect.h"
+#include "server/upstream/late_write.h"
 
 KEYED_COUNTER(answered, "answered");     /* executed, and the answer kept */
 KEYED_COUNTER(unknown, "unknown");       /* sent, and no usable answer */
@@ -18,7 +19,8 @@ void keyed_count(const struct keyed *keyed, const struct gw_metric *metric)
 
 void keyed_finish_later(struct keyed *keyed, bool is_doubtful)
 {
-    late_add(keyed->policy->late, keyed->claim.name, keyed->claim.end_args, is_doubtful);
+    gw_late_write_add(keyed->policy->late, &gw_keyed_end_script, keyed->claim.name,
+                      keyed->claim.end_args, GW_KEYED_END_ARGS, is_doubtful);
 }
 
 static enum gw_verdict end_unrecorded(struct keyed *keyed)

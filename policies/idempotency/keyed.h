@@ -4,7 +4,6 @@
 #pragma once
 
 #include "claim.h"
-#include "late.h"
 #include "outcome.h"
 #include "server/core/clock.h"
 #include "server/filter/filter.h"

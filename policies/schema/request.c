@@ -57,6 +57,15 @@ static enum gw_verdict pass(const struct gw_exchange *ex)
     return GW_NEXT;
 }
 
+/* Nothing is wrong but that a change does not say which state it means (RFC 6585, section 3). */
+static bool is_unconditional(const struct violations *list)
+{
+    return list->count == 1 && !list->is_cut && !list->has_no_memory &&
+           list->items[0].in == VIOLATION_IN_HEADER &&
+           gw_str_equal(list->items[0].keyword, GW_STR("required")) &&
+           gw_str_equal_nocase(list->items[0].name, GW_STR("If-Match"));
+}
+
 /* --- the request's body ----------------------------------------------------------------------- */
 
 static const struct gw_media_type *media_type_of(const struct gw_exchange *ex,
@@ -127,6 +136,9 @@ enum gw_verdict schema_on_request(void *self, struct gw_exchange *ex)
     if (!violations_are_any(&list))
         return start_body(schema, ex);
     schema_count(ex, &metric_refused_parameter);
+    if (is_unconditional(&list))
+        return refuse(ex, "precondition-required",
+                      "The change must name by If-Match the state that it means.", &list);
     return refuse(ex, "invalid-parameter",
                   "A parameter does not fit the contract; errors tells which.", &list);
 }

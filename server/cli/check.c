@@ -5,10 +5,11 @@
 static void print_summary(const struct gw_cli *cli, const char *path,
                           const struct gw_snapshot *snapshot)
 {
-    fprintf(cli->out,
-            "%s: %zu contracts, %zu operations, %zu backends, %zu policies: no problems\n", path,
-            snapshot->contract_count, snapshot->service_count, snapshot->backend_count,
-            snapshot->config->policy_count);
+    fprintf(
+        cli->out,
+        "%s: %zu contracts, %zu operations, %zu flows, %zu backends, %zu policies: no problems\n",
+        path, snapshot->contract_count, snapshot->service_count, snapshot->flow_count,
+        snapshot->backend_count, snapshot->config->policy_count);
 }
 
 /* Does all that `serve` would before it listens, and what a reload would. */

@@ -3,6 +3,11 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "server/connector/count.h"
+#include "server/connector/guard.h"
+#include "server/crypto/digest.h"
+#include "server/filter/worker.h"
+
 #define ERRORS "https://millgate.dev/errors/"
 
 static const struct gw_connector_error_row rows[GW_CONNECTOR_ERROR_COUNT] = {
@@ -32,8 +37,10 @@ static void end(struct gw_connector_call *call, const struct gw_connector_failur
 
     call->done = NULL;
     call->cancel = NULL;
-    if (done != NULL)
-        done(call, failure);
+    if (done == NULL)
+        return; /* cancelled */
+    gw_connector_count(call, failure == NULL ? GW_CONNECTOR_OK : failure->error);
+    done(call, failure);
 }
 
 void gw_connector_done(struct gw_connector_call *call, struct gw_value result)
@@ -59,6 +66,26 @@ void gw_connector_fail_with(struct gw_connector_call *call, enum gw_connector_er
     va_end(args);
     gw_connector_fail(call,
                       &(struct gw_connector_failure){.error = error, .reason = gw_str_of(reason)});
+}
+
+static bool is_plain(struct gw_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char byte = (unsigned char)text.ptr[i];
+        if (byte <= 0x20 || byte >= 0x7f || byte == '"' || byte == '\\')
+            return false;
+    }
+    return true;
+}
+
+struct gw_str gw_connector_key_text(struct gw_arena *arena, struct gw_str key)
+{
+    char digest[2 * GW_DIGEST_MAX_BYTES + 1];
+
+    if (is_plain(key))
+        return key;
+    gw_digest_hex(GW_SHA256, key, digest);
+    return gw_arena_copy(arena, gw_str_of(digest));
 }
 
 void gw_connector_cancel(struct gw_connector_call *call)
@@ -106,8 +133,23 @@ static const char *find_missing(const struct gw_connector_call *call)
     return NULL;
 }
 
+static bool is_guarded(void *instance, const struct gw_connector_call *call,
+                       enum gw_effect_class *out_class)
+{
+    const struct gw_connector_function *function = call->function;
+
+    *out_class = function->classify == NULL ? function->effect
+                                            : function->classify(instance, &call->arguments);
+    if (*out_class == GW_EFFECT_SEARCHABLE && function->look_up == NULL)
+        *out_class = GW_EFFECT_UNKNOWN;
+    return function->is_write && call->effect_key.len > 0 && call->worker->record_writer != NULL &&
+           (*out_class == GW_EFFECT_SEARCHABLE || *out_class == GW_EFFECT_UNKNOWN);
+}
+
 void gw_connector_begin(void *instance, struct gw_connector_call *call)
 {
+    enum gw_effect_class class;
+
     call->state = NULL;
     call->cancel = NULL;
     call->result = gw_value_null();
@@ -122,6 +164,8 @@ void gw_connector_begin(void *instance, struct gw_connector_call *call)
                                GW_STR_ARG(unknown));
     else if (missing != NULL)
         gw_connector_fail_with(call, GW_CONNECTOR_WRONG, "lacks the argument \"%s\"", missing);
+    else if (is_guarded(instance, call, &class))
+        gw_guard_start(instance, call, class == GW_EFFECT_SEARCHABLE);
     else
         call->function->begin(instance, call);
 }

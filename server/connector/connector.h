@@ -53,10 +53,22 @@ struct gw_connector_function {
     /* Whether with these arguments it only reads (`method: GET`); an expression that is not known
      * yet is a text like any other. NULL: a write function always writes. */
     bool (*reads_with)(const struct gw_value *arguments);
+    /* It sends the effect's key in the field that the operator states of a backend of class A:
+     * there it is of class A, too. */
+    bool sends_key;
     enum gw_effect_class effect; /* of a write: what makes it effective once, at best */
+    /* What it is with these arguments: an `etag` makes an update a transition, say. Of an argument
+     * only that it is there counts where it is not known yet. NULL: always `effect`. */
+    enum gw_effect_class (*effect_with)(const struct gw_value *arguments);
     const char *help;
     /* Starts it; ends in gw_connector_done() or gw_connector_fail(), perhaps at once. */
     void (*begin)(void *self, struct gw_connector_call *call);
+    /* Of a write whose class depends on its arguments or its backend; NULL: it is `effect`. */
+    enum gw_effect_class (*classify)(void *self, const struct gw_value *arguments);
+    /* Of a write that can be of class C: as begin, but finds what an earlier attempt with these
+     * arguments has made. The result is an array, with an item for each thing found as begin's
+     * result would be. */
+    void (*look_up)(void *self, struct gw_connector_call *call);
 };
 
 /* The name of the argument that says which backend is meant. All functions have it; it is the
@@ -66,7 +78,7 @@ struct gw_connector_function {
 struct gw_connector_type {
     const char *name;                /* "odata"; the backend's key in the configuration */
     const struct gw_option *options; /* of the backend, under that key */
-    bool is_implied; /* every backend has it, also where its options are left out */
+    bool is_implied;                 /* every backend has it, also where its options are left out */
     const struct gw_connector_function *functions; /* ends with one without a name */
     /* Once per worker and backend, on the worker's thread; `config` outlives the instance. Once
      * more whenever a configuration is checked, with a backend that has its `config` only: so it
@@ -104,8 +116,14 @@ GW_PRINTF(3, 4)
 void gw_connector_fail_with(struct gw_connector_call *call, enum gw_connector_error error,
                             const char *format, ...);
 
-/* Starts it. WRONG at once where an argument is missing or unknown. */
+/* Starts it. WRONG at once where an argument is missing or unknown. A write of class C or D that has
+ * an effect key is guarded (guard.h). */
 void gw_connector_begin(void *instance, struct gw_connector_call *call);
+
+/* The key as it can stand in a field's quotes: itself, or a hash of it where it has other bytes
+ * than printable ASCII. ptr NULL without memory. */
+GW_MUST_CHECK
+struct gw_str gw_connector_key_text(struct gw_arena *arena, struct gw_str key);
 
 /* `done` is not called any more; what was sent has been sent. */
 void gw_connector_cancel(struct gw_connector_call *call);

@@ -1,9 +1,13 @@
 /* The registration: a connector is one line here. */
 #include "server/connector/connector.h"
 #include "server/connector/http/http.h"
+#include "server/connector/odata/odata.h"
+#include "server/connector/tryton/tryton.h"
 
 const struct gw_connector_type *const gw_connectors[] = {
     &gw_http_connector,
+    &gw_odata_connector,
+    &gw_tryton_connector,
     NULL,
 };
 

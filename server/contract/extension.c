@@ -191,20 +191,27 @@ static void read_parts(struct contract_loading *loading, const struct gw_place *
     operation->backend_parts = parts;
 }
 
-/* The nearest of the three that says it. */
+static bool is_safe(enum gw_method method)
+{
+    return method == GW_METHOD_GET || method == GW_METHOD_HEAD || method == GW_METHOD_OPTIONS;
+}
+
+/* The nearest of the three that says it. What a document or a path says is meant for writes: an
+ * operation without effects is held to its own word only. */
 void contract_read_keying(struct contract_loading *loading, const struct gw_place *extensions,
                           size_t count, struct gw_operation *operation)
 {
     static const struct gw_str words[] = {GW_STR_INIT("off"), GW_STR_INIT("optional"),
                                           GW_STR_INIT("required")};
     static const enum gw_keying keyings[] = {GW_KEYING_OFF, GW_KEYING_OPTIONAL, GW_KEYING_REQUIRED};
+    bool is_inheriting = !is_safe(operation->method);
 
     for (size_t i = 0; i < count && operation->keying == GW_KEYING_UNSAID; i++) {
         struct gw_place place = gw_place_member(&extensions[i], "idempotency");
         struct gw_str word = gw_str_of(json_string_value(place.value));
         struct gw_similar similar;
         for (size_t at = 0; at < GW_COUNT_OF(words); at++) {
-            if (gw_str_equal(word, words[at]))
+            if (gw_str_equal(word, words[at]) && (i == 0 || is_inheriting))
                 operation->keying = keyings[at];
         }
         if (json_is_string(place.value) && !is_one_of(word, words, GW_COUNT_OF(words), &similar)) {

@@ -131,7 +131,7 @@ struct gw_operation {
     struct gw_str id;    /* operationId, or "get /path" */
     struct gw_str route; /* "/system/erp/v1/orders/{id}": for log and metrics */
     enum gw_method method;
-    struct gw_str path; /* the template within the document, "/orders/{id}" */
+    struct gw_str path;    /* the template within the document, "/orders/{id}" */
     struct gw_str flow;    /* that fulfils it, "namespace/name"; empty: a plain proxy does */
     struct gw_str backend; /* of a plain proxy; empty with a flow */
     struct gw_str

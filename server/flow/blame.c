@@ -1,6 +1,7 @@
 /* What turns out to be wrong with a flow after it was loaded, told at its place: the document is
  * read once more for that, as nobody keeps it. */
 #include <errno.h>
+#include <stdio.h>
 
 #include "server/flow/task.h"
 #include "server/json/yaml.h"
@@ -46,6 +47,7 @@ int gw_flow_check_names(const struct gw_flow *flow, const struct gw_flow_names *
                         struct gw_diagnostics *diagnostics)
 {
     struct blame blame = {.flow = flow, .diagnostics = diagnostics};
+    char text[480];
     int rc = 0;
 
     for (const struct flow_mention *each = flow->name_mentions; each != NULL; each = each->next) {
@@ -56,7 +58,8 @@ int gw_flow_check_names(const struct gw_flow *flow, const struct gw_flow_names *
             why = names->check_operation(names->self, each->name);
         if (why == NULL)
             continue;
-        tell(&blame, each, why);
+        snprintf(text, sizeof(text), "\"%.*s\": %s", GW_STR_ARG(each->name), why);
+        tell(&blame, each, text);
         rc = -EINVAL;
     }
     gw_document_destroy(blame.document);

@@ -181,11 +181,21 @@ static void compile_arguments(struct flow_loading *loading, const struct flow_pl
     flow_template_end(&builder, flow_object_node(loading, names, both, 2), out);
 }
 
+void flow_note_write(struct flow_loading *loading, const struct gw_connector_function *function,
+                     struct gw_str backend)
+{
+    const struct gw_flow_names *names = loading->names;
+    bool is_known = names != NULL && names->find_effect != NULL && backend.len > 0;
+
+    flow_note_effect(loading, is_known ? names->find_effect(names->self, backend, function)
+                                       : function->effect);
+}
+
 static void compile_connector(struct flow_loading *loading, const struct flow_place *call,
                               const struct flow_place *with, struct flow_task *task)
 {
     struct flow_place backend = flow_member(loading, with, GW_CONNECTOR_BACKEND);
-    struct gw_str inner;
+    struct gw_str inner, name = GW_STR("");
 
     if (!flow_is(with, GW_JSON_OBJECT) || !flow_is(&backend, GW_JSON_STRING)) {
         flow_error(loading, with->value != NULL ? with : call,
@@ -193,13 +203,15 @@ static void compile_connector(struct flow_loading *loading, const struct flow_pl
         return;
     }
     if (!flow_is_expression(backend.value->text, &inner))
-        flow_mention_name(loading, &backend, backend.value->text, task->call.type);
+        name = backend.value->text;
+    if (name.len > 0)
+        flow_mention_name(loading, &backend, name, task->call.type);
     check_arguments(loading, with, task->call.function);
     const struct gw_connector_function *function = task->call.function;
     task->call.is_write =
         function->is_write && (function->reads_with == NULL || !function->reads_with(with->value));
     if (task->call.is_write)
-        flow_note_effect(loading, task->call.function->effect);
+        flow_note_write(loading, function, name);
     compile_arguments(loading, with, &task->call.with);
 }
 

@@ -118,7 +118,11 @@ void flow_compile_http(struct flow_loading *loading, const struct flow_place *wi
     flow_template_end(&builder, flow_object_node(loading, names, both, 2), &task->call.with);
     task->call.is_write = !is_read(gw_value_member(with->value, GW_STR("method")));
     if (task->call.is_write)
-        flow_note_effect(loading, task->call.function->effect);
+        flow_note_write(loading, task->call.function,
+                        target.backend.kind == FLOW_NODE_LITERAL &&
+                                target.backend.literal.type == GW_JSON_STRING
+                            ? target.backend.literal.text
+                            : GW_STR(""));
 }
 
 /* The gateway's own operations, by their names in its contracts; `document` is for the reader. */

@@ -9,6 +9,7 @@
 #include "server/net/loop.h"
 
 #define GW_JQ_MAX_ENDED 8
+#define GW_JQ_SPARE_BYTES (1u << 20) /* of a buffer that is kept; of frames beside documents */
 
 enum gw_evaluator_state {
     GW_EVALUATOR_IDLE,
@@ -51,3 +52,19 @@ struct gw_evaluator {
 void gw_evaluation_fail(struct gw_evaluation *evaluation, uint32_t index, const char *why);
 
 void gw_evaluator_enqueue(struct gw_evaluator *evaluator, struct gw_evaluation *evaluation);
+
+/* The helper came to its end, or has to: what is under way fails because of it. */
+void gw_evaluator_on_death(struct gw_evaluator *evaluator, const char *why);
+/* An answer. `body` is borrowed. */
+void gw_evaluator_on_frame(struct gw_evaluator *evaluator, uint32_t kind, struct gw_str body);
+
+/* --- expression_link.c ------------------------------------------------------------------------ */
+
+/* Where there is none. 0 or a negative errno. */
+GW_MUST_CHECK
+int gw_evaluator_start_helper(struct gw_evaluator *evaluator, struct gw_error *error);
+void gw_evaluator_stop_helper(struct gw_evaluator *evaluator);
+/* Waits for those that were ended; `flags` of waitpid(). Whether none is left. */
+bool gw_evaluator_reap(struct gw_evaluator *evaluator, int flags);
+/* Sends as much of `out` as goes. */
+void gw_evaluator_flush(struct gw_evaluator *evaluator);

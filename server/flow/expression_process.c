@@ -13,18 +13,17 @@
 
 #include "server/core/str.h"
 
-#define HELPER_FD 3
 #define HELPER_COMMAND "expression-helper"
 
 /* The child's descriptors: the socket, and nothing else. */
 static int describe_files(posix_spawn_file_actions_t *actions, int fd)
 {
-    int rc = posix_spawn_file_actions_adddup2(actions, fd, HELPER_FD);
+    int rc = posix_spawn_file_actions_adddup2(actions, fd, GW_JQ_HELPER_FD);
 
-    for (int standard = 0; standard < HELPER_FD && rc == 0; standard++)
+    for (int standard = 0; standard < GW_JQ_HELPER_FD && rc == 0; standard++)
         rc = posix_spawn_file_actions_addclose(actions, standard);
     if (rc == 0)
-        rc = posix_spawn_file_actions_addclosefrom_np(actions, HELPER_FD + 1);
+        rc = posix_spawn_file_actions_addclosefrom_np(actions, GW_JQ_HELPER_FD + 1);
     return rc;
 }
 
@@ -94,8 +93,8 @@ __attribute__((constructor)) static void become_helper(int argc, char **argv)
 
     if (argc != 3 || strcmp(argv[1], HELPER_COMMAND) != 0 ||
         gw_str_to_u64(gw_str_of(argv[2]), &max_memory_bytes) != 0 ||
-        getsockopt(HELPER_FD, SOL_SOCKET, SO_DOMAIN, &type, &len) != 0 || type != AF_UNIX)
+        getsockopt(GW_JQ_HELPER_FD, SOL_SOCKET, SO_DOMAIN, &type, &len) != 0 || type != AF_UNIX)
         return;
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* with the worker's thread, if the socket should not tell */
-    gw_jq_serve(HELPER_FD, max_memory_bytes);
+    gw_jq_serve(max_memory_bytes);
 }

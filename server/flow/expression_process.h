@@ -12,7 +12,8 @@
 #include "server/core/attr.h"
 #include "server/core/error.h"
 
-#define GW_JQ_SLOTS 64 /* programs that it keeps */
+#define GW_JQ_SLOTS 64    /* programs that it keeps */
+#define GW_JQ_HELPER_FD 3 /* its socket */
 
 enum gw_jq_frame_kind {
     /* Questions */
@@ -56,4 +57,4 @@ void gw_jq_process_kill(struct gw_jq_process *process);
 /* --- in the helper: expression_serve.c -------------------------------------------------------- */
 
 /* Serves until the socket is closed. Never returns. */
-_Noreturn void gw_jq_serve(int fd, size_t max_memory_bytes);
+_Noreturn void gw_jq_serve(size_t max_memory_bytes);

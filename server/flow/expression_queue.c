@@ -1,11 +1,7 @@
 /* One evaluation after the other in the helper; one that does not end, or ends it, fails alone. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "server/core/clock.h"
 #include "server/core/log.h"
@@ -15,86 +11,11 @@
 #define DEFAULT_TIMEOUT_NS GW_NS_PER_SECOND
 #define DEFAULT_IO_BYTES (16u << 20)
 #define LOAD_TIMEOUT_NS (10 * GW_NS_PER_SECOND)
-#define OVERHEAD_BYTES (1u << 20) /* of frames beside documents */
 #define MAX_PROGRAM_BYTES (64u << 20)
-#define READ_BYTES 65536
-#define REAP_NS (20 * GW_NS_PER_MS)
 #define CALM_DEATHS 3 /* as many in a row are replaced at once */
 #define MAX_PAUSE_NS (5 * GW_NS_PER_SECOND)
 
 static void pump(struct gw_evaluator *evaluator);
-
-/* --- the process ------------------------------------------------------------------------------ */
-
-/* Waits for those that were killed; a large one takes a moment to go. */
-static bool reap(struct gw_evaluator *evaluator, int flags)
-{
-    bool is_all = true;
-
-    for (size_t i = 0; i < GW_JQ_MAX_ENDED; i++) {
-        if (evaluator->ended[i] != 0 && waitpid(evaluator->ended[i], NULL, flags) != 0)
-            evaluator->ended[i] = 0;
-        is_all &= evaluator->ended[i] == 0;
-    }
-    return is_all;
-}
-
-static void on_reaper(struct gw_timer *timer)
-{
-    struct gw_evaluator *evaluator = GW_CONTAINER_OF(timer, struct gw_evaluator, reaper);
-
-    if (!reap(evaluator, WNOHANG))
-        gw_timer_start(evaluator->loop, timer, REAP_NS, on_reaper);
-}
-
-static void keep_ended(struct gw_evaluator *evaluator, pid_t pid)
-{
-    size_t place = 0;
-
-    while (place < GW_JQ_MAX_ENDED && evaluator->ended[place] != 0)
-        place++;
-    if (place == GW_JQ_MAX_ENDED) {
-        reap(evaluator, 0);
-        place = 0;
-    }
-    evaluator->ended[place] = pid;
-    on_reaper(&evaluator->reaper);
-}
-
-static void stop_helper(struct gw_evaluator *evaluator)
-{
-    gw_poll_destroy(evaluator->poll);
-    evaluator->poll = NULL;
-    for (size_t i = 0; i < GW_JQ_SLOTS; i++)
-        gw_expressions_release(evaluator->slots[i].set);
-    memset(evaluator->slots, 0, sizeof(evaluator->slots));
-    gw_buf_clear(&evaluator->in);
-    if (evaluator->process.pid == 0)
-        return;
-    gw_jq_process_kill(&evaluator->process);
-    keep_ended(evaluator, evaluator->process.pid);
-    evaluator->process = (struct gw_jq_process){0};
-}
-
-static void on_socket(void *self, int events);
-
-static int start_helper(struct gw_evaluator *evaluator, struct gw_error *error)
-{
-    if (evaluator->process.pid != 0)
-        return 0;
-    int rc = gw_jq_process_start(evaluator->limits.max_memory_bytes, &evaluator->process, error);
-    if (rc != 0)
-        return rc;
-    fcntl(evaluator->process.fd, F_SETFL, O_NONBLOCK);
-    rc = gw_poll_create(evaluator->loop, evaluator->process.fd, on_socket, evaluator,
-                        &evaluator->poll);
-    if (rc != 0) {
-        stop_helper(evaluator);
-        return gw_error_set(error, rc, "cannot watch the helper for expressions");
-    }
-    gw_poll_set(evaluator->poll, GW_POLL_READ);
-    return 0;
-}
 
 /* --- ends ------------------------------------------------------------------------------------- */
 
@@ -108,9 +29,9 @@ static struct gw_evaluation *finish_current(struct gw_evaluator *evaluator)
     evaluator->set = NULL;
     evaluator->current = NULL;
     evaluator->state = GW_EVALUATOR_IDLE;
-    if (evaluator->input.capacity > OVERHEAD_BYTES)
+    if (evaluator->input.capacity > GW_JQ_SPARE_BYTES)
         gw_buf_finish(&evaluator->input);
-    if (evaluator->out.capacity > OVERHEAD_BYTES)
+    if (evaluator->out.capacity > GW_JQ_SPARE_BYTES)
         gw_buf_finish(&evaluator->out);
     if (current != NULL)
         current->evaluator = NULL;
@@ -131,11 +52,11 @@ static void fail_current(struct gw_evaluator *evaluator, uint32_t place, const c
 }
 
 /* The next one is started at once a few times, then after a growing pause. */
-static void on_death(struct gw_evaluator *evaluator, const char *why)
+void gw_evaluator_on_death(struct gw_evaluator *evaluator, const char *why)
 {
     uint64_t pause_ns = 0;
 
-    stop_helper(evaluator);
+    gw_evaluator_stop_helper(evaluator);
     if (++evaluator->deaths > CALM_DEATHS) {
         unsigned more = evaluator->deaths - CALM_DEATHS;
         pause_ns = (50 * GW_NS_PER_MS) << (more < 8 ? more : 8);
@@ -152,11 +73,12 @@ static void on_death(struct gw_evaluator *evaluator, const char *why)
 static void on_deadline(struct gw_timer *timer)
 {
     struct gw_evaluator *evaluator = GW_CONTAINER_OF(timer, struct gw_evaluator, deadline);
-    char why[80];
+    char why[80] = "its document did not compile in time";
 
-    snprintf(why, sizeof(why), "it did not end within %llu ms",
-             (unsigned long long)(evaluator->limits.timeout_ns / GW_NS_PER_MS));
-    on_death(evaluator, why);
+    if (evaluator->state == GW_EVALUATOR_RUNNING)
+        snprintf(why, sizeof(why), "it did not end within %llu ms",
+                 (unsigned long long)(evaluator->limits.timeout_ns / GW_NS_PER_MS));
+    gw_evaluator_on_death(evaluator, why);
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */
@@ -196,10 +118,8 @@ static void on_results(struct gw_evaluator *evaluator, struct gw_str body)
                      "calculates with");
     else if (rc == -ENOMEM)
         fail_current(evaluator, 0, "its results need more memory than there is");
-    else if (rc == -EMSGSIZE)
+    else if (rc != 0) /* what libjq does not write to the end is no JSON */
         fail_current(evaluator, 0, "its results are nested too deep");
-    else if (rc != 0)
-        fail_current(evaluator, 0, "its results are no JSON");
     else {
         struct gw_evaluation *current = finish_current(evaluator);
         if (current != NULL)
@@ -249,18 +169,18 @@ static bool is_expected(const struct gw_evaluator *evaluator, uint32_t kind)
            (kind == GW_JQ_RESULTS || kind == GW_JQ_ERROR);
 }
 
-static void on_frame(struct gw_evaluator *evaluator, uint32_t kind, struct gw_str body)
+void gw_evaluator_on_frame(struct gw_evaluator *evaluator, uint32_t kind, struct gw_str body)
 {
     char why[80];
 
     if (kind == GW_JQ_OUT_OF_MEMORY && evaluator->state != GW_EVALUATOR_IDLE) {
         snprintf(why, sizeof(why), "it needs more memory than %zu MiB",
                  evaluator->limits.max_memory_bytes >> 20);
-        on_death(evaluator, why);
+        gw_evaluator_on_death(evaluator, why);
         return;
     }
     if (!is_expected(evaluator, kind)) {
-        on_death(evaluator, "the helper answered out of turn");
+        gw_evaluator_on_death(evaluator, "the helper answered out of turn");
         return;
     }
     if (kind == GW_JQ_LOADED)
@@ -269,76 +189,7 @@ static void on_frame(struct gw_evaluator *evaluator, uint32_t kind, struct gw_st
         on_results(evaluator, body);
     else
         on_error(evaluator, body);
-}
-
-/* --- the socket ------------------------------------------------------------------------------- */
-
-/* A whole frame in `in`: it is taken off, then told. */
-static void take_frame(struct gw_evaluator *evaluator)
-{
-    struct gw_jq_frame frame;
-    struct gw_buf taken;
-
-    if (evaluator->in.len < sizeof(frame))
-        return;
-    memcpy(&frame, evaluator->in.ptr, sizeof(frame));
-    if (evaluator->in.len - sizeof(frame) < frame.len)
-        return;
-    /* One question, one answer: there is nothing behind it. */
-    taken = evaluator->in;
-    gw_buf_init(&evaluator->in, taken.max_bytes);
-    on_frame(evaluator, frame.kind, gw_str_from(taken.ptr + sizeof(frame), frame.len));
-    if (evaluator->in.ptr == NULL && taken.capacity <= OVERHEAD_BYTES) {
-        gw_buf_clear(&taken);
-        evaluator->in = taken;
-    } else {
-        gw_buf_finish(&taken);
-    }
     pump(evaluator);
-}
-
-static void on_readable(struct gw_evaluator *evaluator)
-{
-    char *room = gw_buf_reserve(&evaluator->in, READ_BYTES);
-
-    if (room == NULL) {
-        on_death(evaluator, "its results are larger than what is allowed");
-        return;
-    }
-    ssize_t got = recv(evaluator->process.fd, room, READ_BYTES, 0);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (got <= 0) {
-        on_death(evaluator, "the helper ended, most likely for a lack of memory");
-        return;
-    }
-    evaluator->in.len += (size_t)got;
-    take_frame(evaluator);
-}
-
-static void flush(struct gw_evaluator *evaluator)
-{
-    while (evaluator->sent < evaluator->out.len) {
-        ssize_t put = send(evaluator->process.fd, evaluator->out.ptr + evaluator->sent,
-                           evaluator->out.len - evaluator->sent, MSG_NOSIGNAL);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            break; /* the reader is told why */
-        evaluator->sent += (size_t)put;
-    }
-    bool is_all = evaluator->sent == evaluator->out.len;
-    gw_poll_set(evaluator->poll, is_all ? GW_POLL_READ : GW_POLL_READ | GW_POLL_WRITE);
-}
-
-static void on_socket(void *self, int events)
-{
-    struct gw_evaluator *evaluator = self;
-
-    if ((events & GW_POLL_WRITE) != 0)
-        flush(evaluator);
-    if ((events & GW_POLL_READ) != 0)
-        on_readable(evaluator);
 }
 
 /* --- questions -------------------------------------------------------------------------------- */
@@ -358,7 +209,7 @@ static void send_frame(struct gw_evaluator *evaluator, uint64_t timeout_ns)
     if (evaluator->out.has_failed)
         fail_current(evaluator, 0, "there is no memory to ask the helper");
     else
-        flush(evaluator);
+        gw_evaluator_flush(evaluator);
 }
 
 static void send_run(struct gw_evaluator *evaluator)
@@ -454,7 +305,7 @@ static void start(struct gw_evaluator *evaluator, struct gw_evaluation *evaluati
         fail_current(evaluator, 0, why);
         return;
     }
-    if (start_helper(evaluator, &error) != 0) {
+    if (gw_evaluator_start_helper(evaluator, &error) != 0) {
         fail_current(evaluator, 0, error.text);
         return;
     }
@@ -518,7 +369,7 @@ struct gw_evaluator *gw_evaluator_create(struct gw_loop *loop,
     if (evaluator->limits.max_output_bytes == 0)
         evaluator->limits.max_output_bytes = DEFAULT_IO_BYTES;
     gw_list_init(&evaluator->queue);
-    gw_buf_init(&evaluator->in, evaluator->limits.max_output_bytes + OVERHEAD_BYTES);
+    gw_buf_init(&evaluator->in, evaluator->limits.max_output_bytes + GW_JQ_SPARE_BYTES);
     return evaluator;
 }
 
@@ -526,11 +377,11 @@ void gw_evaluator_destroy(struct gw_evaluator *evaluator)
 {
     if (evaluator == NULL)
         return;
-    stop_helper(evaluator);
+    gw_evaluator_stop_helper(evaluator);
     gw_timer_stop(&evaluator->deadline);
     gw_timer_stop(&evaluator->pause);
     gw_timer_stop(&evaluator->reaper);
-    reap(evaluator, 0);
+    gw_evaluator_reap(evaluator, 0);
     gw_expressions_release(evaluator->set);
     gw_buf_finish(&evaluator->input);
     gw_buf_finish(&evaluator->out);

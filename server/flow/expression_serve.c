@@ -17,7 +17,6 @@
 #define MAX_MESSAGE_BYTES 400
 
 struct server {
-    int fd;
     jq_state *slots[GW_JQ_SLOTS];
     struct gw_buf in, out, messages;
 };
@@ -25,10 +24,10 @@ struct server {
 /* --- frames ----------------------------------------------------------------------------------- */
 
 /* No answer is of use to nobody: at the end of the socket the helper ends. */
-static void read_exactly(int fd, char *bytes, size_t len)
+static void read_exactly(char *bytes, size_t len)
 {
     while (len > 0) {
-        ssize_t got = read(fd, bytes, len);
+        ssize_t got = read(GW_JQ_HELPER_FD, bytes, len);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
@@ -38,12 +37,12 @@ static void read_exactly(int fd, char *bytes, size_t len)
     }
 }
 
-static void write_exactly(int fd, const void *bytes, size_t len)
+static void write_exactly(const void *bytes, size_t len)
 {
     const char *at = bytes;
 
     while (len > 0) {
-        ssize_t put = write(fd, at, len);
+        ssize_t put = write(GW_JQ_HELPER_FD, at, len);
         if (put < 0 && errno == EINTR)
             continue;
         if (put <= 0)
@@ -53,18 +52,19 @@ static void write_exactly(int fd, const void *bytes, size_t len)
     }
 }
 
-static void answer(const struct server *server, enum gw_jq_frame_kind kind, struct gw_str body)
+static void answer(enum gw_jq_frame_kind kind, struct gw_str body)
 {
     struct gw_jq_frame frame = {.kind = kind, .len = (uint32_t)body.len};
 
-    write_exactly(server->fd, &frame, sizeof(frame));
-    write_exactly(server->fd, body.ptr, body.len);
+    write_exactly(&frame, sizeof(frame));
+    write_exactly(body.ptr, body.len);
 }
 
-/* libjq calls this where it would abort. */
-static void end_without_memory(void *self)
+/* libjq calls this where it would abort, and not with what it was given for it. */
+static void end_without_memory(void *unused)
 {
-    answer(self, GW_JQ_OUT_OF_MEMORY, gw_str_from(NULL, 0));
+    (void)unused;
+    answer(GW_JQ_OUT_OF_MEMORY, gw_str_from(NULL, 0));
     _exit(0);
 }
 
@@ -75,8 +75,8 @@ static void answer_error(struct server *server, uint32_t place, struct gw_str te
     gw_buf_append(&server->out, text.ptr,
                   text.len < MAX_MESSAGE_BYTES ? text.len : MAX_MESSAGE_BYTES);
     if (server->out.has_failed)
-        end_without_memory(server);
-    answer(server, GW_JQ_ERROR, gw_buf_str(&server->out));
+        end_without_memory(NULL);
+    answer(GW_JQ_ERROR, gw_buf_str(&server->out));
 }
 
 /* --- programs --------------------------------------------------------------------------------- */
@@ -107,13 +107,13 @@ static void load(struct server *server)
         jq_teardown(&server->slots[order.slot]);
     jq_state *program = jq_init();
     if (program == NULL)
-        end_without_memory(server);
+        end_without_memory(NULL);
     gw_buf_clear(&server->messages);
-    jq_set_nomem_handler(program, end_without_memory, server);
+    jq_set_nomem_handler(program, end_without_memory, NULL);
     jq_set_error_cb(program, take_message, &server->messages);
     gw_buf_append_byte(&server->in, '\0');
     if (server->in.has_failed)
-        end_without_memory(server);
+        end_without_memory(NULL);
     bool is_right = jq_compile(program, server->in.ptr + sizeof(order)) != 0;
     if (is_right)
         server->slots[order.slot] = program;
@@ -121,7 +121,7 @@ static void load(struct server *server)
         jq_teardown(&program);
     if (!is_right && server->messages.len == 0)
         gw_buf_append_text(&server->messages, "libjq does not compile it\n");
-    answer(server, GW_JQ_LOADED, is_right ? GW_STR("") : gw_buf_str(&server->messages));
+    answer(GW_JQ_LOADED, is_right ? GW_STR("") : gw_buf_str(&server->messages));
 }
 
 /* --- runs ------------------------------------------------------------------------------------- */
@@ -209,7 +209,7 @@ static void run(struct server *server)
     jv_free(arguments);
     gw_buf_append_byte(&server->out, ']');
     if (rc == 0)
-        answer(server, GW_JQ_RESULTS, gw_buf_str(&server->out));
+        answer(GW_JQ_RESULTS, gw_buf_str(&server->out));
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -241,9 +241,9 @@ static void limit(size_t max_memory_bytes)
     prctl(PR_SET_NAME, "millgate-jq");
 }
 
-void gw_jq_serve(int fd, size_t max_memory_bytes)
+void gw_jq_serve(size_t max_memory_bytes)
 {
-    struct server server = {.fd = fd};
+    struct server server = {0};
     struct gw_jq_frame frame;
 
     limit(max_memory_bytes);
@@ -251,12 +251,12 @@ void gw_jq_serve(int fd, size_t max_memory_bytes)
     gw_buf_init(&server.out, MAX_MESSAGES_BYTES);
     gw_buf_init(&server.messages, MAX_MESSAGES_BYTES);
     for (;;) {
-        read_exactly(fd, (char *)&frame, sizeof(frame));
+        read_exactly((char *)&frame, sizeof(frame));
         gw_buf_clear(&server.in);
         char *body = gw_buf_reserve(&server.in, frame.len);
         if (body == NULL)
-            end_without_memory(&server);
-        read_exactly(fd, body, frame.len);
+            end_without_memory(NULL);
+        read_exactly(body, frame.len);
         server.in.len += frame.len;
         if (frame.kind == GW_JQ_LOAD && frame.len >= sizeof(struct gw_jq_load))
             load(&server);

@@ -37,6 +37,9 @@ struct gw_flow_names {
     /* The backend whose address `url` (absolute; what stands before its first variable) begins
      * with, and where in `url` the path below it begins; ptr NULL: none. */
     struct gw_str (*find_backend)(void *self, struct gw_str url, size_t *out_path_at);
+    /* What a write by that function does there. NULL: what the function says of itself. */
+    enum gw_effect_class (*find_effect)(void *self, struct gw_str backend,
+                                        const struct gw_connector_function *function);
     /* NULL: right; else the rule that is broken, for the diagnostics. */
     const char *(*check_backend)(void *self, struct gw_str backend,
                                  const struct gw_connector_type *type);
@@ -123,6 +126,9 @@ struct gw_flow_host {
                      const struct gw_backend **out_backend);
     void (*call_operation)(void *self, struct gw_flow_operation_call *call);
     void (*cancel_operation)(void *self, struct gw_flow_operation_call *call);
+    /* A connector is about to write for the cause; with `has_effect`: it has written, or may have.
+     * Calls of operations are the host's own to notice. May be NULL. */
+    void (*on_write)(void *self, const struct gw_exchange *cause, bool has_effect);
     /* May be NULL. A task's outcome is final: its output and the context as they now are, before
      * any other task acts on it. Skipped and failed ones are not told. */
     void (*committed)(void *self, struct gw_str task, const struct gw_value *output,

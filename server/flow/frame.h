@@ -229,4 +229,6 @@ void flow_begin_try(struct flow_frame *frame);
 void flow_try_child_done(struct flow_frame *frame, struct flow_frame *child);
 bool flow_try_child_failed(struct flow_frame *frame, const struct gw_flow_error *error);
 void flow_begin_connector(struct flow_frame *frame);
+/* Tells the host of a call that writes; of one that reads, nothing. */
+void flow_tell_write(const struct flow_frame *frame, bool has_effect);
 void flow_begin_operation(struct flow_frame *frame);

@@ -93,12 +93,22 @@ static flow_step *step_after(const struct flow_frame *frame)
                : return_answer;
 }
 
+void flow_tell_write(const struct flow_frame *frame, bool has_effect)
+{
+    const struct gw_flow_run *run = frame->run;
+
+    if (frame->task->call.is_write && run->host.on_write != NULL)
+        run->host.on_write(run->host.self, run->start.cause, has_effect);
+}
+
 static void connector_done(struct gw_connector_call *call,
                            const struct gw_connector_failure *failure)
 {
     struct flow_frame *frame = call->owner;
 
     frame->wait = FLOW_WAIT_NONE;
+    if (failure == NULL || failure->error == GW_CONNECTOR_IN_DOUBT)
+        flow_tell_write(frame, true);
     if (failure != NULL)
         set_failure(frame, failure);
     else
@@ -129,6 +139,7 @@ static void begin_call(struct flow_frame *frame, struct gw_value arguments, void
                                              .done = connector_done,
                                              .owner = frame};
     frame->wait = FLOW_WAIT_CONNECTOR;
+    flow_tell_write(frame, false);
     gw_connector_begin(instance, &frame->call);
 }
 

@@ -63,9 +63,10 @@ static void stop_waiting(struct flow_frame *frame)
     gw_list_remove(&frame->ready);
     if (wait == FLOW_WAIT_EVALUATION)
         gw_evaluation_cancel(&frame->evaluation);
-    else if (wait == FLOW_WAIT_CONNECTOR)
+    else if (wait == FLOW_WAIT_CONNECTOR) {
+        flow_tell_write(frame, true); /* what was sent has been sent */
         gw_connector_cancel(&frame->call);
-    else if (wait == FLOW_WAIT_OPERATION)
+    } else if (wait == FLOW_WAIT_OPERATION)
         frame->run->host.cancel_operation(frame->run->host.self, &frame->operation);
 }
 

@@ -10,6 +10,7 @@
 
 #define MAX_KEY_BYTES 200
 #define RUN_ID_BYTES 8
+#define REFERENCE_LEN 30 /* of the digits of a digest: what reference fields of ERPs hold */
 
 const struct flow_scope *flow_scope_push(struct gw_flow_run *run, const struct flow_scope *outer,
                                          struct gw_str name, struct gw_value value)
@@ -48,14 +49,28 @@ static int time_value(struct gw_arena *arena, uint64_t ns, struct gw_value *out_
     return rc;
 }
 
+/* The effect's key in the form of a reference, which a backend can keep and be searched for. */
+static struct gw_str effect_reference(const struct flow_frame *frame)
+{
+    struct gw_str key = flow_effect_key(frame);
+    char digest[2 * GW_DIGEST_MAX_BYTES + 1];
+
+    if (key.ptr == NULL)
+        return key;
+    gw_digest_hex(GW_SHA256, key, digest);
+    return gw_arena_copy(&frame->run->arena, gw_str_from(digest, REFERENCE_LEN));
+}
+
 static int task_value(const struct flow_frame *frame, struct gw_value *out_value)
 {
     struct gw_value_builder builder = {.arena = &frame->run->arena};
+    struct gw_str reference = effect_reference(frame);
     struct gw_value started;
     int rc = time_value(builder.arena, frame->started_ns, &started);
 
-    if (rc != 0)
-        return rc;
+    if (rc != 0 || reference.ptr == NULL)
+        return -ENOMEM;
+    rc |= gw_value_add_member(&builder, GW_STR("effectKey"), gw_value_string(reference));
     rc |= gw_value_add_member(&builder, GW_STR("name"), gw_value_string(frame->task->name));
     rc |= gw_value_add_member(&builder, GW_STR("reference"), gw_value_string(frame->task->pointer));
     rc |= gw_value_add_member(&builder, GW_STR("definition"), frame->task->definition);

@@ -7,10 +7,12 @@
 #include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/filter/chain.h"
+#include "server/flow/flow.h"
 #include "server/gateway/admin.h"
 #include "server/gateway/admin_act.h"
 #include "server/gateway/backend_metrics.h"
 #include "server/gateway/certificates.h"
+#include "server/gateway/flow_metrics.h"
 #include "server/gateway/request.h"
 #include "server/gateway/server_metrics.h"
 #include "server/gateway/server_state.h"
@@ -94,6 +96,9 @@ static void name_metrics(struct gw_server *server, struct gw_snapshot *snapshot)
                 &server->backend_board, backend->name, backend->targets[at].url);
     }
 
+    for (size_t i = 0; i < snapshot->flow_count; i++)
+        snapshot->flows[i].metrics =
+            gw_flow_metrics_make(main_shard(server), gw_flow_name(snapshot->flows[i].flow));
     for (size_t i = 0; i < snapshot->service_count; i++) {
         struct gw_service *service = &snapshot->services[i];
         service->metric =

@@ -5,6 +5,7 @@
 #include "server/contract/operation.h"
 #include "server/core/clock.h"
 #include "server/core/log.h"
+#include "server/gateway/flow_service.h"
 #include "server/http/hop_fields.h"
 #include "server/http/identity_fields.h"
 #include "server/http/problem.h"
@@ -73,6 +74,8 @@ static void identify(struct gw_request_owner *owner, struct gw_exchange *ex)
 
     record->request_id = make_id(owner, &ex->arena, GW_TRACE_ID_LEN);
     record->span_id = make_id(owner, &ex->arena, GW_SPAN_ID_LEN);
+    if (ex->is_inner && record->trace_id.len > 0)
+        return; /* its cause's */
     if (count == 1 && gw_traceparent_parse(given, &parent)) {
         record->trace_id = gw_arena_copy(&ex->arena, parent.trace_id);
         record->parent_span = parent.parent_id;
@@ -107,8 +110,8 @@ static void enter(struct gw_exchange *ex, const struct gw_service *service,
     ex->operation = operation;
     ex->api = operation->api;
     ex->service = service;
-    ex->effect = &ex->view->snapshot->backends[service->backend].effect;
-    ex->backend = &ex->view->snapshot->backends[service->backend];
+    ex->backend = service->flow != NULL ? NULL : &ex->view->snapshot->backends[service->backend];
+    ex->effect = service->flow != NULL ? &service->effect : &ex->backend->effect;
     ex->record.route = operation->route;
     ex->request.wants_websocket = ex->request.wants_websocket && operation->is_websocket;
     ex->record.route_number = service->metric;
@@ -155,7 +158,8 @@ static void begin(void *self, struct gw_exchange *ex)
     identify(owner, ex);
     gw_identity_fields_strip(ex);
     gw_hop_fields_strip(ex);
-    ex->view = owner->view;
+    if (ex->view == NULL) /* one that serves another sees what that sees */
+        ex->view = owner->view;
     ex->view->exchange_count++;
     if (ex->request.method == GW_METHOD_OTHER) {
         ex->must_close = true; /* who speaks like this may speak on like this */
@@ -208,9 +212,9 @@ static void detach(void *self, struct gw_exchange *ex)
 {
     struct gw_exchange_record *record = &ex->record;
     struct gw_identity *identity = &ex->identity;
-    struct gw_str *const texts[] = {&record->route,      &record->backend,   &record->target,
-                                    &identity->consumer, &identity->subject, &identity->issuer,
-                                    &identity->plan};
+    struct gw_str *const texts[] = {&record->route,    &record->backend,    &record->target,
+                                    &record->flow,     &identity->consumer, &identity->subject,
+                                    &identity->issuer, &identity->plan};
 
     (void)self;
     for (size_t i = 0; i < GW_COUNT_OF(texts); i++) {
@@ -269,6 +273,11 @@ static struct gw_str make_target(struct gw_exchange *ex, const struct gw_operati
 void gw_request_forward(struct gw_exchange *ex)
 {
     const struct gw_service *service = ex->service;
+
+    if (service->flow != NULL) {
+        gw_flow_service_start(ex);
+        return;
+    }
     const struct gw_backend *backend = &ex->view->backends[service->backend];
     struct gw_str target = make_target(ex, service->operation);
 

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "server/filter/worker.h"
+#include "server/flow/flow.h"
 #include "server/gateway/view.h"
 #include "server/http/exchange.h"
 
@@ -13,7 +14,9 @@ struct gw_request_owner {
     struct gw_worker worker; /* what policies see; ex->worker points here */
     struct gw_view *view;    /* the current one; NULL before the first */
     struct gw_access_log_shard *access_log;
-    unsigned char random[1024]; /* drawn from the kernel ahead */
+    struct gw_exchange_pool inner; /* of operations that flows call in-process */
+    struct gw_flow_host flow_host; /* see flow_host.h */
+    unsigned char random[1024];    /* drawn from the kernel ahead */
     size_t random_left;
 };
 

@@ -3,7 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "server/core/buf.h"
 #include "server/core/scope.h"
+#include "server/core/similar.h"
+#include "server/flow/flow.h"
+#include "server/gateway/flows.h"
+#include "server/json/pointer.h"
+#include "server/json/yaml.h"
 
 static size_t count_operations(const struct gw_snapshot *snapshot)
 {
@@ -23,20 +29,78 @@ static size_t find_backend(const struct gw_snapshot *snapshot, struct gw_str nam
     return SIZE_MAX;
 }
 
+/* Where the contract names the flow: read anew, as this is told once in a while only. */
+static void report_flow(const struct gw_snapshot *snapshot, const struct gw_operation *operation,
+                        struct gw_diagnostics *diagnostics)
+{
+    const char *file = operation->api->file.ptr;
+    struct gw_document *document = NULL;
+    struct gw_similar similar;
+    struct gw_buf pointer;
+
+    gw_similar_init(&similar, operation->flow);
+    for (size_t i = 0; i < snapshot->flow_count; i++)
+        gw_similar_offer(&similar, gw_flow_name(snapshot->flows[i].flow));
+    gw_buf_init(&pointer, 16 * 1024);
+    gw_buf_append_text(&pointer, "/paths");
+    gw_pointer_append(&pointer, operation->path);
+    struct gw_str method = gw_method_name(operation->method);
+    gw_buf_append_byte(&pointer, '/');
+    for (size_t i = 0; i < method.len; i++)
+        gw_buf_append_byte(&pointer, (char)(method.ptr[i] | 0x20));
+    gw_buf_append_text(&pointer, "/x-millgate/flow");
+    gw_buf_append_byte(&pointer, '\0');
+    if (!pointer.has_failed && gw_document_load_file(file, diagnostics, &document) == 0)
+        gw_document_report(document, pointer.ptr, GW_SEVERITY_ERROR, diagnostics,
+                           "there is no flow \"%.*s\"%s%.*s%s", GW_STR_ARG(operation->flow),
+                           similar.best.ptr != NULL ? "; did you mean \"" : "",
+                           GW_STR_ARG(similar.best), similar.best.ptr != NULL ? "\"?" : "");
+    gw_document_destroy(document);
+    gw_buf_finish(&pointer);
+}
+
+/* The key comes from the policy that keeps keys, which writes it into the request. */
+static struct gw_effect effect_of(const struct gw_flow *flow)
+{
+    return (struct gw_effect){
+        .class = gw_flow_effect(flow), .key_field = GW_STR("Idempotency-Key"), .is_key_bare = true};
+}
+
+/* False: what fulfils the operation is not there, and it was told. */
+static bool find_fulfilment(const struct gw_snapshot *snapshot, struct gw_service *service,
+                            struct gw_diagnostics *diagnostics)
+{
+    const struct gw_operation *operation = service->operation;
+
+    service->backend = SIZE_MAX;
+    if (operation->flow.len > 0) {
+        service->flow = gw_flows_find(snapshot, operation->flow);
+        if (service->flow != NULL)
+            service->effect = effect_of(service->flow->flow);
+        else
+            report_flow(snapshot, operation, diagnostics);
+        return service->flow != NULL;
+    }
+    service->backend = find_backend(snapshot, operation->backend);
+    if (service->backend != SIZE_MAX || snapshot->config->is_faulty)
+        return true;
+    gw_diagnostics_add(diagnostics, GW_SEVERITY_ERROR, operation->api->file.ptr, 0, 0,
+                       "%.*s: the backend \"%.*s\" is not configured", GW_STR_ARG(operation->id),
+                       GW_STR_ARG(operation->backend));
+    return false;
+}
+
 static int make_api(struct gw_snapshot *snapshot, const struct gw_api *api, struct gw_route *routes,
                     struct gw_diagnostics *diagnostics)
 {
+    int rc = 0;
+
     for (size_t i = 0; i < api->operation_count; i++) {
         const struct gw_operation *operation = &api->operations[i];
         struct gw_service *service = &snapshot->services[snapshot->service_count];
         service->operation = operation;
-        service->backend = find_backend(snapshot, operation->backend);
-        if (service->backend == SIZE_MAX && !snapshot->config->is_faulty) {
-            gw_diagnostics_add(diagnostics, GW_SEVERITY_ERROR, api->file.ptr, 0, 0,
-                               "%.*s: the backend \"%.*s\" is not configured",
-                               GW_STR_ARG(operation->id), GW_STR_ARG(operation->backend));
-            return -EINVAL;
-        }
+        if (!find_fulfilment(snapshot, service, diagnostics))
+            rc = -EINVAL;
         routes[snapshot->service_count++] = (struct gw_route){
             .method = operation->method,
             .path = operation->route,
@@ -44,7 +108,7 @@ static int make_api(struct gw_snapshot *snapshot, const struct gw_api *api, stru
             .value = service,
         };
     }
-    return 0;
+    return rc;
 }
 
 int gw_services_make(struct gw_snapshot *snapshot, struct gw_diagnostics *diagnostics)
@@ -56,11 +120,13 @@ int gw_services_make(struct gw_snapshot *snapshot, struct gw_diagnostics *diagno
     snapshot->services = gw_arena_calloc(&snapshot->arena, count + 1, sizeof(*snapshot->services));
     if (routes == NULL || snapshot->services == NULL)
         return -ENOMEM;
+    int missing = 0;
     for (size_t i = 0; i < snapshot->contract_count; i++) {
-        int rc = make_api(snapshot, gw_contract_api(snapshot->contracts[i]), routes, diagnostics);
-        if (rc != 0)
-            return rc;
+        if (make_api(snapshot, gw_contract_api(snapshot->contracts[i]), routes, diagnostics) != 0)
+            missing = -EINVAL;
     }
+    if (missing != 0)
+        return missing;
     int rc = gw_router_create(routes, count, &snapshot->router, &error);
     if (rc == -EINVAL)
         gw_diagnostics_add(diagnostics, GW_SEVERITY_ERROR, NULL, 0, 0, "%s", error.text);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "server/connector/connector.h"
+#include "server/gateway/flows.h"
 #include "server/gateway/policy.h"
 #include "server/gateway/rules.h"
 #include "server/gateway/security.h"
@@ -158,6 +160,39 @@ static int make_backends(struct gw_snapshot *snapshot)
     return rc;
 }
 
+/* What a connector makes of its options must be told before a worker has the snapshot. */
+static void check_connector(struct loading *loading, size_t index, size_t number)
+{
+    struct gw_snapshot *snapshot = loading->snapshot;
+    const struct gw_connector_type *type = gw_connectors[number];
+    const struct gw_config_backend *from = &snapshot->config->backends[index];
+    const struct gw_backend backend = {.config = &snapshot->backends[index]};
+    struct gw_error error = {0};
+    void *instance = NULL;
+    char pointer[512];
+
+    if (from->connectors == NULL || from->connectors[number] == NULL)
+        return;
+    if (type->create(from->connectors[number], &backend, &instance, &error) == 0) {
+        type->destroy(instance);
+        return;
+    }
+    snprintf(pointer, sizeof(pointer), "/backends/%.*s/%s%s", GW_STR_ARG(from->name), type->name,
+             error.where);
+    gw_config_report(snapshot->config, pointer, loading->diagnostics, "%s: %s", type->name,
+                     error.text);
+}
+
+static void check_connectors(struct loading *loading)
+{
+    if (loading->snapshot->config->is_faulty)
+        return; /* what is wrong with the options was told */
+    for (size_t i = 0; i < loading->snapshot->backend_count; i++) {
+        for (size_t k = 0; gw_connectors[k] != NULL; k++)
+            check_connector(loading, i, k);
+    }
+}
+
 /* --- life --- */
 
 static int load(struct loading *loading, const char *path,
@@ -172,12 +207,22 @@ static int load(struct loading *loading, const char *path,
     size_t errors_before = loading->diagnostics->error_count;
     rc = gw_gateway_rules(snapshot->config, &snapshot->arena, &loading->rules);
     if (rc == 0)
+        rc = make_backends(snapshot);
+    if (rc == 0)
+        check_connectors(loading);
+    if (rc == 0)
+        rc = gw_flows_load(snapshot, loading->previous, loading->diagnostics);
+    size_t errors_before_contracts = loading->diagnostics->error_count;
+    if (rc == 0)
         rc = load_contracts(loading);
+    if (rc == 0)
+        rc = gw_flows_index_operations(snapshot);
+    if (rc == 0)
+        gw_flows_check_names(snapshot, loading->diagnostics->error_count == errors_before_contracts,
+                             loading->diagnostics);
     if (rc == 0)
         gw_gateway_check_security(snapshot->config, snapshot->contracts, snapshot->contract_count,
                                   loading->diagnostics);
-    if (rc == 0)
-        rc = make_backends(snapshot);
     if (rc == 0)
         rc = gw_trust_make(snapshot, loading->diagnostics);
     if (rc == 0 && loading->diagnostics->error_count == errors_before)
@@ -272,6 +317,8 @@ void gw_snapshot_destroy(struct gw_snapshot *snapshot)
         return;
     gw_router_destroy(snapshot->router);
     gw_trust_finish(snapshot);
+    gw_flows_release(snapshot);
+    gw_map_finish(&snapshot->operations);
     for (size_t i = 0; i < snapshot->contract_count; i++)
         gw_contract_release(snapshot->contracts[i]);
     free(snapshot->contracts);

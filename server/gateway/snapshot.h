@@ -10,18 +10,28 @@
 
 #include "server/contract/load.h"
 #include "server/core/diagnostic.h"
+#include "server/core/map.h"
 #include "server/gateway/config.h"
 #include "server/http/listener.h"
 #include "server/http/router.h"
 #include "server/upstream/backend.h"
 
 struct gw_backend_metrics;
+struct gw_flow;
+struct gw_flow_metrics;
 
 /* How one operation is served. What the router's matches point at. */
 struct gw_service {
     const struct gw_operation *operation;
-    size_t backend; /* index in the snapshot's and the view's backends */
-    size_t metric;  /* its number in the metrics; set when the snapshot is published */
+    size_t backend; /* index in the snapshot's and the view's backends; SIZE_MAX: flow */
+    struct gw_snapshot_flow *flow; /* that fulfils it; NULL: the backend does, as a plain proxy */
+    struct gw_effect effect;       /* of a flow */
+    size_t metric; /* its number in the metrics; set when the snapshot is published */
+};
+
+struct gw_snapshot_flow {
+    struct gw_flow *flow;
+    struct gw_flow_metrics *metrics; /* set when the snapshot is published; may be NULL */
 };
 
 struct gw_snapshot {
@@ -30,6 +40,9 @@ struct gw_snapshot {
     struct gw_config *config;
     struct gw_contract **contracts;
     size_t contract_count;
+    struct gw_snapshot_flow *flows; /* sorted by name */
+    size_t flow_count;
+    struct gw_map operations; /* by operationId: see gw_flows_find_operation() */
     struct gw_service *services;
     size_t service_count;
     struct gw_router *router;

@@ -13,11 +13,13 @@
 #include "server/filter/worker.h"
 #include "server/gateway/backend_metrics.h"
 #include "server/gateway/errand.h"
+#include "server/gateway/flow_host.h"
 #include "server/gateway/redis_metrics.h"
 #include "server/gateway/redis_setup.h"
 #include "server/gateway/request.h"
 #include "server/gateway/trust.h"
 #include "server/gateway/worker_metrics.h"
+#include "server/http/inner.h"
 #include "server/http/listener.h"
 #include "server/net/http_client.h"
 #include "server/net/loop.h"
@@ -176,6 +178,8 @@ static void check_empty(struct gw_worker_thread *worker)
         if (!gw_listener_is_empty(worker->listeners[i]))
             return;
     }
+    if (worker->requests.inner.live_count > 0)
+        return; /* a write goes on whose client has left */
     atomic_store_explicit(&worker->is_empty, true, memory_order_release);
     notify(worker);
 }
@@ -227,10 +231,12 @@ static void finish(struct gw_worker_thread *worker)
     for (size_t i = 0; i < worker->listener_count; i++)
         gw_listener_destroy(worker->listeners[i]);
     worker->listener_count = 0;
+    gw_inner_cancel_all(&worker->requests.inner);
     sweep_retired(worker);
     gw_view_destroy(worker->requests.view);
     worker->requests.view = NULL;
     gw_worker_send_off(&worker->requests.worker);
+    gw_flow_host_finish(&worker->requests);
     gw_upstreams_finish(&worker->upstreams);
     gw_timer_stop(&worker->tick);
     gw_check_destroy(worker->check);
@@ -391,6 +397,11 @@ static int set_up(struct gw_worker_thread *worker, const struct gw_worker_setup 
         worker->requests.access_log = gw_access_log_get_shard(setup->access_log, setup->index);
     gw_exchange_pool_init(&worker->pool, sum_max_connections(setup->snapshot->config) + 16,
                           EXCHANGE_MAX_BYTES);
+    gw_exchange_pool_init(&worker->requests.inner,
+                          sum_max_connections(setup->snapshot->config) + 16, EXCHANGE_MAX_BYTES);
+    rc = gw_flow_host_init(&worker->requests);
+    if (rc != 0)
+        return gw_error_set(error, rc, "out of memory");
     rc = gw_async_create(worker->loop, on_wake, worker, &worker->wake);
     if (rc != 0)
         return gw_error_set(error, rc, "cannot create a worker's wake-up");
@@ -463,6 +474,7 @@ void gw_worker_destroy(struct gw_worker_thread *worker)
     gw_view_destroy(atomic_load_explicit(&worker->inbox, memory_order_relaxed));
     gw_errand_drop(atomic_load_explicit(&worker->errands, memory_order_relaxed));
     gw_exchange_pool_finish(&worker->pool);
+    gw_exchange_pool_finish(&worker->requests.inner);
     for (size_t i = 0; i < MAX_LISTENERS; i++)
         free(worker->addresses[i]);
     gw_async_destroy(worker->wake);

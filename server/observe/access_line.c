@@ -78,6 +78,7 @@ void gw_access_line_append(struct gw_buf *out, struct gw_access_clock *clock,
 
     append_time(out, clock, ex->wall_ns);
     append_text_member(out, ",\"request_id\":\"", record->request_id);
+    append_text_member(out, ",\"cause_id\":\"", record->cause_id);
     append_text_member(out, ",\"trace_id\":\"", record->trace_id);
     append_text_member(out, ",\"span_id\":\"", record->span_id);
     append_text_member(out, ",\"peer\":\"", ex->request.peer);
@@ -95,6 +96,7 @@ void gw_access_line_append(struct gw_buf *out, struct gw_access_clock *clock,
     append_ms_member(out, ",\"duration_ms\":", end_ns - ex->now_ns);
     if (record->policies_ns > 0)
         append_ms_member(out, ",\"policies_ms\":", record->policies_ns - ex->now_ns);
+    append_text_member(out, ",\"flow\":\"", record->flow);
     append_text_member(out, ",\"backend\":\"", record->backend);
     append_text_member(out, ",\"target\":\"", record->target);
     if (record->attempts > 0)

@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/core/hash.h"
+#include "server/core/str.h"
+
+#define BUCKET_COUNT 1024 /* a power of two */
+
 struct labelled {
     struct labelled *next;
     const struct gw_metric *base;
@@ -13,7 +18,7 @@ struct labelled {
 
 struct gw_metric_labels {
     pthread_mutex_t lock;
-    struct labelled *first;
+    struct labelled *buckets[BUCKET_COUNT];
     size_t count;
 };
 
@@ -30,19 +35,27 @@ void gw_metric_labels_destroy(struct gw_metric_labels *labels)
 {
     if (labels == NULL)
         return;
-    while (labels->first != NULL) {
-        struct labelled *next = labels->first->next;
-        free(labels->first);
-        labels->first = next;
+    for (size_t i = 0; i < BUCKET_COUNT; i++) {
+        while (labels->buckets[i] != NULL) {
+            struct labelled *next = labels->buckets[i]->next;
+            free(labels->buckets[i]);
+            labels->buckets[i] = next;
+        }
     }
     pthread_mutex_destroy(&labels->lock);
     free(labels);
 }
 
+/* The labels are the operator's words: nobody chooses them to collide. */
+static struct labelled **bucket_of(struct gw_metric_labels *labels, const char *text)
+{
+    return &labels->buckets[gw_hash(gw_hash_process_key(), gw_str_of(text)) & (BUCKET_COUNT - 1)];
+}
+
 static struct labelled *find(struct gw_metric_labels *labels, const struct gw_metric *base,
                              const char *text)
 {
-    struct labelled *entry = labels->first;
+    struct labelled *entry = *bucket_of(labels, text);
 
     while (entry != NULL && (entry->base != base || strcmp(entry->text, text) != 0))
         entry = entry->next;
@@ -62,8 +75,9 @@ static struct labelled *add(struct gw_metric_labels *labels, const struct gw_met
     entry->base = base;
     entry->metric = *base;
     entry->metric.labels = entry->text;
-    entry->next = labels->first;
-    labels->first = entry;
+    struct labelled **bucket = bucket_of(labels, text);
+    entry->next = *bucket;
+    *bucket = entry;
     labels->count++;
     return entry;
 }

@@ -5,7 +5,7 @@
 #include "server/core/attr.h"
 #include "server/core/metric.h"
 
-#define GW_METRIC_LABELS_MAX 2048
+#define GW_METRIC_LABELS_MAX 8192
 
 struct gw_metric_labels;
 

@@ -66,6 +66,18 @@ static struct gw_str make_id(struct gw_exchange *ex, uint64_t *random, size_t le
     return gw_str_from(text, len);
 }
 
+/* Tells the backend how long is left, where the operator has named a field for it. */
+static void tell_limit(struct gw_exchange *ex, struct gw_str field)
+{
+    if (field.len == 0 || ex->deadline_ns <= ex->now_ns)
+        return;
+    struct gw_str text =
+        gw_arena_printf(&ex->arena, "%llu",
+                        (unsigned long long)((ex->deadline_ns - ex->now_ns) / GW_NS_PER_MS + 1));
+    if (text.ptr != NULL && gw_request_add_field(ex, field, text) != 0)
+        return; /* there is no room for what is only a hint */
+}
+
 static void prepare(void *self, struct gw_exchange *ex)
 {
     struct gw_call *call = self;
@@ -75,6 +87,7 @@ static void prepare(void *self, struct gw_exchange *ex)
     ex->handler_state = call;
     ex->resend = call->resend;
     ex->sends_own_fields = true;
+    tell_limit(ex, call->backend->config->deadline_field);
     record->span_id = make_id(ex, random, GW_SPAN_ID_LEN);
     if (record->trace_id.len == 0)
         record->trace_id = make_id(ex, random, GW_TRACE_ID_LEN);

@@ -72,6 +72,7 @@ void gw_backend_state_put(struct gw_backend_state *state)
         return;
     gw_throttle_finish(&state->throttle);
     gw_list_remove(&state->node);
+    free(state->connector_counters);
     free(state->name);
     free(state);
 }

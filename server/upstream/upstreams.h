@@ -38,6 +38,7 @@ struct gw_backend_state {
     struct gw_throttle throttle;
     unsigned mirror_count; /* copies under way */
     struct gw_backend_stats stats;
+    void *connector_counters; /* see connector/count.h; one allocation */
 };
 
 struct gw_upstreams {

@@ -21,7 +21,7 @@ if (!existsSync(`${RIG}node_modules/@sap/cds`)) {
 }
 
 async function startErp(scope) {
-  const child = spawn(NODE, ['server.js'], { cwd: RIG, env: { ...process.env, PORT: '0' }, stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(NODE, ['server.js'], { cwd: RIG, env: { ...process.env, PORT: '0', SEED: 'none' }, stdio: ['ignore', 'pipe', 'ignore'] });
   const exited = once(child, 'exit');
   scope.after(async () => {
     child.kill();

@@ -88,9 +88,9 @@ static int add_key(struct gw_connector_call *call, struct http_request *request,
                     effect->class == GW_EFFECT_KEYED && effect->key_field.len > 0;
     if (!*out_is_keyed)
         return 0;
-    struct gw_str text = effect->is_key_bare ? call->effect_key
-                                             : gw_arena_printf(call->arena, "\"%.*s\"",
-                                                               GW_STR_ARG(call->effect_key));
+    struct gw_str text = gw_connector_key_text(call->arena, call->effect_key);
+    if (text.ptr != NULL && !effect->is_key_bare)
+        text = gw_arena_printf(call->arena, "\"%.*s\"", GW_STR_ARG(text));
     if (text.ptr == NULL)
         return -ENOMEM;
     return http_request_add_field(request, effect->key_field, text);
@@ -264,12 +264,14 @@ static const struct gw_connector_function functions[] = {
      .parameters = request_parameters,
      .is_write = true,
      .reads_with = reads_with,
+     .sends_key = true,
      .effect = GW_EFFECT_UNKNOWN,
      .help = "A request by method and path.",
      .begin = begin_request},
     {.name = "operation",
      .parameters = operation_parameters,
      .is_write = true,
+     .sends_key = true,
      .effect = GW_EFFECT_UNKNOWN,
      .help = "An operation of the backend's own OpenAPI document.",
      .begin = begin_operation},

@@ -73,11 +73,9 @@ static const struct gw_connector_function *find(const struct gw_connector_type *
     return NULL;
 }
 
-void connector_rig_start(struct connector_rig *rig, const char *function, const char *arguments,
-                         const char *key, struct connector_outcome *out)
+/* All but the function's arguments. */
+static void prepare(struct connector_rig *rig, const char *function, struct connector_outcome *out)
 {
-    struct gw_json_error error;
-
     *out = (struct connector_outcome){0};
     gw_arena_init(&out->arena, 64 * 1024, 64 * 1024 * 1024);
     out->call = (struct gw_connector_call){
@@ -85,14 +83,36 @@ void connector_rig_start(struct connector_rig *rig, const char *function, const 
         .arena = &out->arena,
         .worker = &rig->backend.worker,
         .backend = &rig->backend.backend,
-        .effect_key = key == NULL ? GW_STR("") : gw_str_of(key),
         .deadline_ns = gw_clock_monotonic_ns() + 15 * GW_NS_PER_SECOND,
         .done = on_done,
         .owner = out,
     };
-    assert_int_equal(
-        gw_value_read(&out->arena, gw_str_of(arguments), NULL, &out->call.arguments, &error), 0);
+}
+
+static void begin(struct connector_rig *rig, const char *arguments, struct connector_outcome *out)
+{
+    struct gw_str text = gw_arena_copy(&out->arena, gw_str_of(arguments));
+    struct gw_json_error error;
+
+    assert_non_null(text.ptr);
+    assert_int_equal(gw_value_read(&out->arena, text, NULL, &out->call.arguments, &error), 0);
     gw_connector_begin(rig->instance, &out->call);
+}
+
+void connector_rig_start(struct connector_rig *rig, const char *function, const char *arguments,
+                         const char *key, struct connector_outcome *out)
+{
+    prepare(rig, function, out);
+    out->call.effect_key = key == NULL ? GW_STR("") : gw_str_of(key);
+    begin(rig, arguments, out);
+}
+
+void connector_rig_start_by(struct connector_rig *rig, const char *function, const char *arguments,
+                            uint64_t deadline_ns, struct connector_outcome *out)
+{
+    prepare(rig, function, out);
+    out->call.deadline_ns = deadline_ns;
+    begin(rig, arguments, out);
 }
 
 void connector_rig_finish(struct connector_rig *rig, struct connector_outcome *outcome)

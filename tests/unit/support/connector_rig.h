@@ -31,6 +31,9 @@ void connector_rig_close(struct connector_rig *rig);
 /* Starts `function` ("list") with arguments (JSON); `key` may be NULL. */
 void connector_rig_start(struct connector_rig *rig, const char *function, const char *arguments,
                          const char *key, struct connector_outcome *out);
+/* The same with a deadline of its own (CLOCK_MONOTONIC), and without a key. */
+void connector_rig_start_by(struct connector_rig *rig, const char *function, const char *arguments,
+                            uint64_t deadline_ns, struct connector_outcome *out);
 /* Waits for its end, and frees all of it. */
 void connector_rig_finish(struct connector_rig *rig, struct connector_outcome *outcome);
 void connector_rig_run(struct connector_rig *rig, const char *function, const char *arguments,

@@ -63,10 +63,13 @@ static void on_done(struct gw_evaluation *evaluation, const char *failure)
 
 static struct gw_value read_text(struct gw_arena *arena, const char *text)
 {
+    const struct gw_json_limits limits = {.max_bytes = 64u << 20,
+                                          .max_depth = GW_JSON_DEPTH_CEILING};
+    struct gw_str copy = gw_arena_copy(arena, gw_str_of(text));
     struct gw_json_error error;
     struct gw_value value;
 
-    if (gw_value_read(arena, gw_str_of(text), NULL, &value, &error) != 0)
+    if (gw_value_read(arena, copy, &limits, &value, &error) != 0)
         fail_msg("%s: %s", text, error.text);
     return value;
 }

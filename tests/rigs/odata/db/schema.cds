@@ -6,27 +6,83 @@ aspect changed {
   LastChangeDateTime : Timestamp @cds.on.insert : $now @cds.on.update : $now;
 }
 
-entity Materials {
+// A document that a partner may know by a number of its own: no two have the same.
+@assert.unique : {ExternalReference : [ExternalReference]}
+aspect referenced {
+  ExternalReference : String(40);
+}
+
+// --- materials and stock ---
+
+entity Materials : changed {
   key Material            : String(18);
       MaterialDescription : String(60);
+      MaterialType        : String(4) default 'FERT';
+      MaterialGroup       : String(9);
       BaseUnit            : String(3);
+      NetWeight           : Decimal(13, 3);
+      WeightUnit          : String(3);
+      StandardPrice       : Decimal(13, 2);
+      Currency            : String(3);
+      IsMarkedForDeletion : Boolean default false;
+}
+
+entity BillOfMaterialItems {
+  key Material              : String(18);
+  key Plant                 : String(4);
+  key BillOfMaterialItem    : String(4);
+      Component             : String(18);
+      ComponentQuantity     : Decimal(13, 3);
+      ComponentUnit         : String(3);
+}
+
+entity Batches : changed {
+  key Material                : String(18);
+  key Plant                   : String(4);
+  key Batch                   : String(10);
+      BatchStatus             : String(4) default 'FREE'; // FREE, BLKD, QINS
+      ManufactureDate         : Date;
+      ShelfLifeExpirationDate : Date;
+      Supplier                : String(10);
+      SupplierBatch           : String(20);
 }
 
 entity Stocks : changed {
-  key Material        : String(18);
-  key Plant           : String(4);
-  key StorageLocation : String(4);
-  key Batch           : String(10);
-      Quantity        : Decimal(13, 3);
-      BaseUnit        : String(3);
+  key Material         : String(18);
+  key Plant            : String(4);
+  key StorageLocation  : String(4);
+  key Batch            : String(10);
+      Quantity         : Decimal(13, 3);
+      ReservedQuantity : Decimal(13, 3) default 0;
+      BaseUnit         : String(3);
 }
 
-entity Suppliers {
-  key Supplier     : String(10);
-      SupplierName : String(80);
-      Country      : String(2);
-      City         : String(40);
+entity Reservations : changed, referenced {
+  key Reservation       : String(10);
+      Material          : String(18);
+      Plant             : String(4);
+      StorageLocation   : String(4);
+      Batch             : String(10);
+      Quantity          : Decimal(13, 3);
+      BaseUnit          : String(3);
+      ManufacturingOrder : String(12);
+      ReservationStatus : String(4) default 'OPEN';
 }
+
+entity MaterialDocuments : referenced {
+  key MaterialDocument  : String(10);
+      PostingDate       : Date;
+      Material          : String(18);
+      Plant             : String(4);
+      StorageLocation   : String(4);
+      Batch             : String(10);
+      GoodsMovementType : String(3);
+      Quantity          : Decimal(13, 3);
+      EntryUnit         : String(3);
+      ReferenceDocument : String(16);
+}
+
+// --- production ---
 
 entity ProductionOrders : changed {
   key ManufacturingOrder     : String(12);
@@ -34,12 +90,17 @@ entity ProductionOrders : changed {
       ProductionPlant        : String(4);
       TotalQuantity          : Decimal(13, 3);
       ConfirmedQuantity      : Decimal(13, 3) default 0;
+      ScrapQuantity          : Decimal(13, 3) default 0;
       ProductionUnit         : String(3);
-      OrderStatus            : String(4) default 'CRTD';
+      OrderStatus            : String(4) default 'CRTD'; // CRTD, REL, CNF, TECO
       PlannedStartDate       : Date;
       PlannedEndDate         : Date;
+      ActualStartDateTime    : Timestamp;
+      ActualEndDateTime      : Timestamp;
       to_ProductionOrderOperation : Composition of many ProductionOperations
                                       on to_ProductionOrderOperation.ManufacturingOrder = $self.ManufacturingOrder;
+      to_ProductionConfirmation   : Association to many ProductionConfirmations
+                                      on to_ProductionConfirmation.ManufacturingOrder = $self.ManufacturingOrder;
 }
 
 entity ProductionOperations {
@@ -48,6 +109,34 @@ entity ProductionOperations {
       WorkCenter                  : String(8);
       OperationText               : String(40);
       StandardTimeMinutes         : Decimal(9, 2);
+      ConfirmedYieldQuantity      : Decimal(13, 3) default 0;
+      ConfirmedScrapQuantity      : Decimal(13, 3) default 0;
+      OperationStatus             : String(4) default 'OPEN'; // OPEN, PCNF, CNF
+}
+
+entity ProductionConfirmations : changed, referenced {
+  key ConfirmationNumber          : String(10);
+      ManufacturingOrder          : String(12);
+      ManufacturingOrderOperation : String(4);
+      Plant                       : String(4);
+      WorkCenter                  : String(8);
+      ConfirmationYieldQuantity   : Decimal(13, 3);
+      ConfirmationScrapQuantity   : Decimal(13, 3) default 0;
+      ConfirmationUnit            : String(3);
+      ConfirmationDateTime        : Timestamp;
+      IsFinalConfirmation         : Boolean default false;
+      PersonnelNumber             : String(8);
+}
+
+// --- purchasing and partners ---
+
+entity Suppliers : changed {
+  key Supplier     : String(10);
+      SupplierName : String(80);
+      Country      : String(2);
+      City         : String(40);
+      EmailAddress : String(80);
+      IsBlocked    : Boolean default false;
 }
 
 entity PurchaseOrders : changed {
@@ -71,17 +160,54 @@ entity PurchaseOrderItems {
       OrderUnit         : String(3);
       NetPriceAmount    : Decimal(13, 2);
       DeliveryDate      : Date;
+      ConfirmedQuantity : Decimal(13, 3) default 0;
+      ConfirmedDeliveryDate : Date;
 }
 
-entity MaterialDocuments {
-  key MaterialDocument  : String(10);
-      PostingDate       : Date;
-      Material          : String(18);
-      Plant             : String(4);
-      StorageLocation   : String(4);
-      Batch             : String(10);
-      GoodsMovementType : String(3);
-      Quantity          : Decimal(13, 3);
-      EntryUnit         : String(3);
-      ReferenceDocument : String(16);
+entity PurchaseOrderConfirmations : changed, referenced {
+  key SupplierConfirmation : String(10);
+      PurchaseOrder        : String(10);
+      PurchaseOrderItem    : String(5);
+      ConfirmedQuantity    : Decimal(13, 3);
+      OrderUnit            : String(3);
+      DeliveryDate         : Date;
+      SupplierReference    : String(35);
+}
+
+entity InboundDeliveries : changed, referenced {
+  key InboundDelivery        : String(10);
+      Supplier               : String(10);
+      Plant                  : String(4);
+      ShippingDate           : Date;
+      PlannedArrivalDateTime : Timestamp;
+      DeliveryStatus         : String(4) default 'ANNC'; // ANNC, RECD, CANC
+      BillOfLading           : String(35);
+      to_InboundDeliveryItem : Composition of many InboundDeliveryItems
+                                 on to_InboundDeliveryItem.InboundDelivery = $self.InboundDelivery;
+}
+
+entity InboundDeliveryItems {
+  key InboundDelivery     : String(10);
+  key InboundDeliveryItem : String(6);
+      Material            : String(18);
+      DeliveryQuantity    : Decimal(13, 3);
+      DeliveryUnit        : String(3);
+      SupplierBatch       : String(20);
+      PurchaseOrder       : String(10);
+      PurchaseOrderItem   : String(5);
+}
+
+// --- costs: nobody keeps their references unique ---
+
+entity CostPostings : changed {
+  key AccountingDocument : String(10);
+      CompanyCode        : String(4);
+      CostCenter         : String(10);
+      GLAccount          : String(10);
+      OrderID            : String(12);
+      AmountInCurrency   : Decimal(23, 2);
+      Currency           : String(3);
+      PostingDate        : Date;
+      DocumentText       : String(50);
+      ReferenceID        : String(40);
 }

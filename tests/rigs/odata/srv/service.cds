@@ -1,26 +1,45 @@
 using factory from '../db/schema';
 
 @path : '/odata/v4/erp'
-@requires : 'erp-user'
+@requires : ['erp-user', 'erp-admin']
 service ErpService {
-  @readonly entity A_Material          as projection on factory.Materials;
-  @readonly entity A_Supplier          as projection on factory.Suppliers;
-  @readonly entity A_MaterialDocument  as projection on factory.MaterialDocuments;
-  @readonly entity A_MaterialStock     as projection on factory.Stocks;
+  entity A_Material           as projection on factory.Materials;
+  entity A_BillOfMaterialItem as projection on factory.BillOfMaterialItems;
+  entity A_Batch              as projection on factory.Batches actions {
+    action Block() returns A_Batch;
+    action Unblock() returns A_Batch;
+  };
+  entity A_MaterialStock      as projection on factory.Stocks;
+  entity A_Supplier           as projection on factory.Suppliers;
+  @readonly entity A_MaterialDocument as projection on factory.MaterialDocuments;
+  entity A_Reservation        as projection on factory.Reservations;
 
-  entity A_ProductionOrder             as projection on factory.ProductionOrders {
+  entity A_ProductionOrder    as projection on factory.ProductionOrders {
     *,
-    to_ProductionOrderOperation : redirected to A_ProductionOrderOperation
+    to_ProductionOrderOperation : redirected to A_ProductionOrderOperation,
+    to_ProductionConfirmation : redirected to A_ProductionConfirmation
   } actions {
     action Release() returns A_ProductionOrder;
+    action TechnicallyComplete() returns A_ProductionOrder;
   };
-  entity A_ProductionOrderOperation    as projection on factory.ProductionOperations;
+  entity A_ProductionOrderOperation as projection on factory.ProductionOperations;
+  entity A_ProductionConfirmation   as projection on factory.ProductionConfirmations;
 
-  entity A_PurchaseOrder               as projection on factory.PurchaseOrders {
+  entity A_PurchaseOrder      as projection on factory.PurchaseOrders {
     *,
     to_PurchaseOrderItem : redirected to A_PurchaseOrderItem
   };
-  entity A_PurchaseOrderItem           as projection on factory.PurchaseOrderItems;
+  entity A_PurchaseOrderItem  as projection on factory.PurchaseOrderItems;
+  entity A_PurchaseOrderConfirmation as projection on factory.PurchaseOrderConfirmations;
+  entity A_InboundDelivery    as projection on factory.InboundDeliveries {
+    *,
+    to_InboundDeliveryItem : redirected to A_InboundDeliveryItem
+  } actions {
+    action Receive() returns A_InboundDelivery;
+    action Cancel() returns A_InboundDelivery;
+  };
+  entity A_InboundDeliveryItem as projection on factory.InboundDeliveryItems;
+  entity A_CostPosting        as projection on factory.CostPostings;
 
   action PostGoodsMovement(
     Material          : String(18) not null,
@@ -29,11 +48,31 @@ service ErpService {
     Batch             : String(10) not null,
     GoodsMovementType : String(3) not null,
     Quantity          : Decimal(13, 3) not null,
-    ReferenceDocument : String(16)
+    ReferenceDocument : String(16),
+    ExternalReference : String(40)
   ) returns A_MaterialDocument;
+
+  function AvailableQuantity(
+    Material : String(18) not null,
+    Plant    : String(4) not null
+  ) returns Decimal(13, 3);
 }
 
-annotate ErpService.A_ProductionOrder with { LastChangeDateTime @odata.etag };
-annotate ErpService.A_PurchaseOrder   with { LastChangeDateTime @odata.etag };
-annotate ErpService.A_PurchaseOrder   with { Supplier @mandatory };
+// Master data and stock are the administrator's; the rest is anybody's who may come in.
+annotate ErpService.A_Material with @restrict : [{grant : 'READ'}, {grant : '*', to : 'erp-admin'}];
+annotate ErpService.A_BillOfMaterialItem with @restrict : [{grant : 'READ'}, {grant : '*', to : 'erp-admin'}];
+annotate ErpService.A_MaterialStock with @restrict : [{grant : 'READ'}, {grant : '*', to : 'erp-admin'}];
+annotate ErpService.A_Supplier with @restrict : [{grant : 'READ'}, {grant : '*', to : 'erp-admin'}];
+annotate ErpService.A_Batch with @restrict : [{grant : ['READ', 'UPDATE', 'Block', 'Unblock']}, {grant : '*', to : 'erp-admin'}];
+
+annotate ErpService.A_Batch            with { LastChangeDateTime @odata.etag };
+annotate ErpService.A_ProductionOrder  with { LastChangeDateTime @odata.etag };
+annotate ErpService.A_PurchaseOrder    with { LastChangeDateTime @odata.etag };
+annotate ErpService.A_InboundDelivery  with { LastChangeDateTime @odata.etag };
+annotate ErpService.A_Reservation      with { LastChangeDateTime @odata.etag };
+annotate ErpService.A_PurchaseOrder    with { Supplier @mandatory };
 annotate ErpService.A_PurchaseOrderItem with { Material @mandatory; OrderQuantity @mandatory };
+annotate ErpService.A_ProductionConfirmation with {
+  ManufacturingOrder @mandatory; ManufacturingOrderOperation @mandatory; ConfirmationYieldQuantity @mandatory
+};
+annotate ErpService.A_CostPosting with { CostCenter @mandatory; AmountInCurrency @mandatory; Currency @mandatory };

@@ -281,7 +281,8 @@ static void the_nearest_word_on_keys_counts(void **state)
         "info: {title: A, version: 1.0.0}\n"
         "x-millgate: {namespace: /system/erp, owner: x, backend: erp%s}\n"
         "security: [{corporate: []}]\n"
-        "paths: {/a: {%s post: {responses: {'200': {description: x}}%s}}}\n"
+        "paths: {/a: {%s post: {responses: {'200': {description: x}}%s},\n"
+        "             get: {responses: {'200': {description: x}}}}}\n"
         "components: {securitySchemes: {corporate: {type: http, scheme: bearer}}}\n";
     static const struct {
         const char *root, *path, *operation;
@@ -303,7 +304,10 @@ static void the_nearest_word_on_keys_counts(void **state)
         struct gw_contract *contract = contract_folder_load(&folder, "o.yaml", &strict);
         if (contract == NULL)
             fail_msg("%s", folder.findings);
-        assert_int_equal(gw_contract_api(contract)->operations[0].keying, cases[i].keying);
+        const struct gw_operation *operations = gw_contract_api(contract)->operations;
+        size_t post = operations[0].method == GW_METHOD_POST ? 0 : 1;
+        assert_int_equal(operations[post].keying, cases[i].keying);
+        assert_int_equal(operations[1 - post].keying, GW_KEYING_UNSAID); /* a GET inherits none */
         gw_contract_release(contract);
     }
     snprintf(text, sizeof(text), document, "", "", ", x-millgate: {idempotency: require}");

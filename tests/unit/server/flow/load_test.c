@@ -88,7 +88,7 @@ static void documents_are_refused(void **state)
         {"do: [{a: {call: desk.ecko, with: {}}}]", "did you mean \"desk.echo\"?"},
         {"do: [{a: {call: desk.echo}}]", "is called `with` the name of its `backend`"},
         {"do:\n- a:\n    call: desk.echo\n    with: {backend: dusk}",
-         "5:21: error: there is no such backend"},
+         "5:21: error: \"dusk\": there is no such backend"},
         {"do: [{a: {call: desk.write, with: {backend: desk}}}]", "\"what\", an argument of write"},
         {"do: [{a: {call: desk.write, with: {backend: desk, what: x, count: 10}}}]", "count"},
         {"do: [{a: {call: desk.write, with: {backend: desk, what: x, cuont: 1}}}]",
@@ -174,7 +174,7 @@ static void all_is_told_at_once(void **state)
                             ":3:6: error: \"st\" is no kind");
     assert_non_null(strstr(rig.findings, ":4:13: error: \"desk.nothing\""));
     assert_non_null(strstr(rig.findings, ":5:23: error: is no duration"));
-    assert_non_null(strstr(rig.findings, ":6:40: error: there is no such backend"));
+    assert_non_null(strstr(rig.findings, ":6:40: error: \"dusk\": there is no such backend"));
 }
 
 static unsigned count_of(const char *text, const char *part)

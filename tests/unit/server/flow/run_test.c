@@ -171,11 +171,13 @@ static void arguments_of_expressions_are_there(void **state)
         "      workflow: '${ $workflow | [.definition.document.name, .input, (.id | length)] }'\n"
         "      runtime: '${ $runtime.name }'\n"
         "      who: '${ $authorization }'\n"
+        "      effect: '${ $task.effectKey | test(\"^[0-9a-f]{30}$\") }'\n"
         "      time: '${ $task.startedAt.epoch.seconds > 1600000000 and"
         "        ($workflow.startedAt.iso8601 | endswith(\"Z\")) }'\n",
         "{\"n\": 3}",
         "{\"task\": [\"t\", \"/do/0/t\", \"me\", {\"n\": 3}, null],"
         " \"workflow\": [\"flow\", {\"n\": 3}, 16], \"runtime\": \"millgate\", \"who\": null,"
+        " \"effect\": true,"
         " \"time\": true}");
 }
 

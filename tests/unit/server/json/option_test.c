@@ -310,6 +310,31 @@ static void what_comes_from_outside_is_taken_literally(void **state)
     json_decref(given);
 }
 
+static void any_value_is_taken_as_it_is(void **state)
+{
+    static const struct gw_option loose[] = {
+        {.name = "value", .type = GW_ANY, .flags = GW_OPTION_REQUIRED},
+        {0},
+    };
+    const char *const values[] = {"{a: [1, x]}", "[2]", "text", "7", "true", "${env:HOME}"};
+    struct gw_error error;
+    json_t *checked;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        char yaml[64];
+        snprintf(yaml, sizeof(yaml), "value: %s", values[i]);
+        assert_int_equal(gw_option_parse(yaml, loose, &checked, &error), 0);
+        if (i == 0)
+            assert_int_equal(
+                json_array_size(json_object_get(json_object_get(checked, "value"), "a")), 2);
+        if (i == 5)
+            assert_string_equal(json_string_value(json_object_get(checked, "value")), values[i]);
+        json_decref(checked);
+    }
+    assert_int_equal(gw_option_parse("{}", loose, &checked, &error), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +347,7 @@ int main(void)
         cmocka_unit_test(the_manual_names_all),
         cmocka_unit_test(without_a_document_the_pointer_is_told),
         cmocka_unit_test(what_comes_from_outside_is_taken_literally),
+        cmocka_unit_test(any_value_is_taken_as_it_is),
     };
 
     return cmocka_run_group_tests(tests, make_files, remove_files);

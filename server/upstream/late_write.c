@@ -1,6 +1,7 @@
-#include "late.h"
+#include "server/upstream/late_write.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "server/core/clock.h"
 #include "server/core/log.h"
@@ -11,14 +12,14 @@
 #define MAX_COUNT 1000
 #define MAX_BYTES ((size_t)32 * 1024 * 1024)
 #define PERIOD_NS GW_NS_PER_SECOND
+#define FIRST_NS (1 * GW_NS_PER_MS)
 #define LONGEST_NS (600 * GW_NS_PER_SECOND)
 #define DOUBTFUL_TIMES 5
 
-static const struct gw_metric metric_waiting = {"millgate_idempotency_late_writes",
-                                                "Ends of claims that wait until Redis takes them.",
-                                                NULL, true};
+static const struct gw_metric metric_waiting = {
+    "millgate_late_writes", "Ends of claims that wait until Redis takes them.", NULL, true};
 static const struct gw_metric metric_lost = {
-    "millgate_idempotency_lost_writes_total",
+    "millgate_lost_writes_total",
     "Ends of claims that Redis never took: the outcome stays unknown.", NULL, false};
 
 struct late_list {
@@ -26,6 +27,7 @@ struct late_list {
     struct gw_list writes;
     struct gw_timer timer;
     size_t count, bytes;
+    bool is_held; /* a user of the share is the list itself, so that it stays */
 };
 
 struct late_write {
@@ -33,7 +35,9 @@ struct late_write {
     struct late_list *list;
     struct gw_record_write write;
     struct gw_str name;
-    struct gw_str args[GW_KEYED_END_ARGS];
+    struct gw_str args[GW_MAX_LATE_WRITE_ARGS];
+    size_t arg_count;
+    const struct gw_script *script;
     uint64_t until_ns;
     size_t bytes;
     unsigned times_left;
@@ -74,16 +78,22 @@ static void on_done(struct gw_record_write *write, int rc)
 static void try_one(struct late_write *late)
 {
     const struct gw_redis_eval eval = {
-        .script = &gw_keyed_end_script,
+        .script = late->script,
         .keys = &late->name,
         .key_count = 1,
         .args = late->args,
-        .arg_count = GW_KEYED_END_ARGS,
+        .arg_count = late->arg_count,
     };
 
     late->write = (struct gw_record_write){.on_reply = on_reply, .on_done = on_done};
     if (gw_record_write_start(late->list->share.worker->record_writer, &late->write, &eval) != 0)
         late->write = (struct gw_record_write){.on_reply = on_reply, .on_done = on_done};
+}
+
+static void let_go(struct late_list *list)
+{
+    list->is_held = false;
+    gw_worker_share_close(&list->share);
 }
 
 static void on_timer(struct gw_timer *timer)
@@ -102,56 +112,64 @@ static void on_timer(struct gw_timer *timer)
             try_one(late);
             continue;
         }
-        gw_log_warn("idempotency: the end of a claim could not be written: its outcome is unknown");
+        gw_log_warn("%s: the end of a claim could not be written: its outcome is unknown",
+                    late->script->name);
         gw_metrics_add(metrics_of(list), &metric_lost, 1);
         drop(late);
     }
     if (list->count > 0)
         gw_timer_start(loop, timer, PERIOD_NS, on_timer);
+    else
+        let_go(list);
 }
 
-static void copy(struct late_write *late, struct gw_str name,
-                 const struct gw_str args[GW_KEYED_END_ARGS])
+static struct gw_str copy_text(char **at, struct gw_str text)
 {
-    char *at = late->text;
+    struct gw_str copy = gw_str_from(*at, text.len);
 
-    late->name = gw_str_from(at, name.len);
-    memcpy(at, name.ptr, name.len);
-    at += name.len;
-    for (size_t i = 0; i < GW_KEYED_END_ARGS; i++) {
-        late->args[i] = gw_str_from(at, args[i].len);
-        if (args[i].len > 0)
-            memcpy(at, args[i].ptr, args[i].len);
-        at += args[i].len;
-    }
+    if (text.len > 0)
+        memcpy(*at, text.ptr, text.len);
+    *at += text.len;
+    return copy;
 }
 
-void late_add(struct gw_worker_share *share, struct gw_str name,
-              const struct gw_str args[GW_KEYED_END_ARGS], bool is_doubtful)
+void gw_late_write_add(struct gw_worker_share *share, const struct gw_script *script,
+                       struct gw_str name, const struct gw_str *args, size_t arg_count,
+                       bool is_doubtful)
 {
-    struct late_list *list = GW_CONTAINER_OF(share, struct late_list, share);
     size_t bytes = sizeof(struct late_write) + name.len;
     struct late_write *late = NULL;
 
     if (share == NULL || share->worker == NULL)
         return; /* the worker has ended */
-    for (size_t i = 0; i < GW_KEYED_END_ARGS; i++)
+    struct late_list *list = GW_CONTAINER_OF(share, struct late_list, share);
+    for (size_t i = 0; i < arg_count; i++)
         bytes += args[i].len;
-    if (list->count < MAX_COUNT && list->bytes + bytes <= MAX_BYTES)
+    if (list->count < MAX_COUNT && list->bytes + bytes <= MAX_BYTES &&
+        arg_count <= GW_MAX_LATE_WRITE_ARGS)
         late = calloc(1, bytes);
     if (late == NULL) {
         gw_metrics_add(metrics_of(list), &metric_lost, 1);
         return;
     }
+    char *at = late->text;
     late->list = list;
     late->bytes = bytes;
     late->times_left = is_doubtful ? DOUBTFUL_TIMES : 1;
     late->until_ns = gw_loop_now_ns(share->worker->loop) + LONGEST_NS;
-    copy(late, name, args);
+    late->script = script;
+    late->name = copy_text(&at, name);
+    late->arg_count = arg_count;
+    for (size_t i = 0; i < arg_count; i++)
+        late->args[i] = copy_text(&at, args[i]);
     gw_list_append(&list->writes, &late->node);
     list->bytes += bytes;
-    if (list->count++ == 0)
-        gw_timer_start(share->worker->loop, &list->timer, PERIOD_NS, on_timer);
+    list->count++;
+    if (!list->is_held) {
+        list->is_held = true;
+        share->users++;
+        gw_timer_start(share->worker->loop, &list->timer, FIRST_NS, on_timer);
+    }
     gw_metrics_set(metrics_of(list), &metric_waiting, list->count);
 }
 
@@ -181,6 +199,8 @@ static void leave(struct gw_worker_share *share)
     struct late_list *list = GW_CONTAINER_OF(share, struct late_list, share);
 
     gw_timer_stop(&list->timer);
+    share->users -= list->is_held;
+    list->is_held = false;
     while (!gw_list_is_empty(&list->writes))
         drop(GW_LIST_ITEM(list->writes.next, struct late_write, node));
 }
@@ -190,7 +210,7 @@ static void destroy(struct gw_worker_share *share)
     free(GW_CONTAINER_OF(share, struct late_list, share));
 }
 
-struct gw_worker_share *late_open(struct gw_worker *worker)
+struct gw_worker_share *gw_late_write_open(struct gw_worker *worker)
 {
     static const struct gw_worker_share_type type = {
         .is_equal = is_equal, .create = create, .leave = leave, .destroy = destroy};

@@ -1,0 +1,441 @@
+#include "server/connector/guard.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "server/connector/connector.h"
+#include "server/core/buf.h"
+#include "server/core/clock.h"
+#include "server/crypto/random.h"
+#include "server/filter/worker.h"
+#include "server/filter/worker_share.h"
+#include "server/store/effect_record.h"
+#include "server/store/record.h"
+#include "server/store/reply.h"
+#include "server/upstream/backend.h"
+#include "server/upstream/late_write.h"
+
+#define OWNER_BYTES 16
+#define NUMBER_BYTES 24
+#define MAX_RESULT_BYTES ((size_t)64 * 1024)
+/* The claim outlives the last byte by so much. */
+#define MARGIN_NS (2 * GW_NS_PER_SECOND)
+#define DEFAULT_SETTLE_NS (60 * GW_NS_PER_SECOND)
+/* How long is remembered what was done: longer than callers remember their keys. */
+#define REMEMBERED_MS "604800000"
+
+struct guard {
+    struct gw_connector_call *outer;
+    void *instance;
+    struct gw_connector_call inner;
+    struct gw_worker_share *late;
+    struct gw_record_write write;
+    struct gw_str name;
+    struct gw_str begin_args[GW_EFFECT_BEGIN_ARGS];
+    struct gw_str end_args[GW_EFFECT_END_ARGS];
+    enum gw_effect_begin result;
+    int64_t number; /* that came with it */
+    struct gw_str kept;
+    bool has_result;
+    bool can_be_found;
+    bool is_inner; /* a call of the function is under way */
+    bool is_claimed;
+    bool is_ours;  /* the last end was accepted */
+    bool is_known; /* found again, only to say what it was */
+    struct gw_connector_failure failure;
+    bool has_failed;
+    char name_text[GW_EFFECT_NAME_BYTES];
+    char owner[2 * OWNER_BYTES + 1];
+    char claim_ms[NUMBER_BYTES], settle_ms[NUMBER_BYTES], fence[NUMBER_BYTES];
+};
+
+static void close(struct guard *guard)
+{
+    gw_worker_share_close(guard->late);
+    guard->late = NULL;
+    guard->outer->cancel = NULL;
+}
+
+static void fail(struct guard *guard, const struct gw_connector_failure *failure)
+{
+    close(guard);
+    gw_connector_fail(guard->outer, failure);
+}
+
+static void fail_with(struct guard *guard, enum gw_connector_error error, const char *reason,
+                      uint64_t retry_ns)
+{
+    const struct gw_connector_failure failure = {
+        .error = error, .reason = gw_str_of(reason), .retry_ns = retry_ns};
+
+    fail(guard, &failure);
+}
+
+/* --- the claim's end --- */
+
+static void set_end(struct guard *guard, const char *what, struct gw_str result)
+{
+    const struct gw_str args[GW_EFFECT_END_ARGS] = {
+        gw_str_of(guard->owner), gw_str_of(guard->fence),    gw_str_of(what),
+        GW_STR(REMEMBERED_MS),   gw_str_of(guard->claim_ms), result,
+    };
+
+    for (size_t i = 0; i < GW_EFFECT_END_ARGS; i++)
+        guard->end_args[i] = args[i];
+}
+
+static void end_later(struct guard *guard, bool is_doubtful)
+{
+    gw_late_write_add(guard->late, &gw_effect_end_script, guard->name, guard->end_args,
+                      GW_EFFECT_END_ARGS, is_doubtful);
+}
+
+static void report(struct guard *guard)
+{
+    if (guard->has_failed) {
+        fail(guard, &guard->failure);
+        return;
+    }
+    close(guard);
+    gw_connector_done(guard->outer, guard->outer->result);
+}
+
+static bool on_end_reply(struct gw_record_write *write, const struct gw_reply *reply)
+{
+    struct guard *guard = GW_CONTAINER_OF(write, struct guard, write);
+
+    guard->is_ours = reply->type == GW_REPLY_INTEGER && reply->integer == 1;
+    return guard->is_ours;
+}
+
+static void on_end_done(struct gw_record_write *write, int rc)
+{
+    struct guard *guard = GW_CONTAINER_OF(write, struct guard, write);
+
+    if (rc != 0)
+        end_later(guard, false);
+    report(guard);
+}
+
+static void write_end(struct guard *guard, void (*on_done)(struct gw_record_write *write, int rc))
+{
+    const struct gw_redis_eval eval = {
+        .script = &gw_effect_end_script,
+        .keys = &guard->name,
+        .key_count = 1,
+        .args = guard->end_args,
+        .arg_count = GW_EFFECT_END_ARGS,
+    };
+
+    guard->is_ours = false;
+    guard->write = (struct gw_record_write){.on_reply = on_end_reply, .on_done = on_done};
+    int rc = gw_record_write_start(guard->outer->worker->record_writer, &guard->write, &eval);
+    if (rc != 0)
+        on_done(&guard->write, rc);
+}
+
+static void finish(struct guard *guard, const char *what, struct gw_str result)
+{
+    set_end(guard, what, result);
+    write_end(guard, on_end_done);
+}
+
+static void keep_failure(struct guard *guard, const struct gw_connector_failure *failure)
+{
+    struct gw_arena *arena = guard->outer->arena;
+
+    guard->has_failed = true;
+    guard->failure = *failure;
+    guard->failure.reason = gw_arena_copy(arena, failure->reason);
+    guard->failure.code = gw_arena_copy(arena, failure->code);
+}
+
+/* It had its effect, and this is what came of it. */
+static void finish_done(struct guard *guard, struct gw_value result)
+{
+    struct gw_buf text;
+    struct gw_str kept = GW_STR("");
+
+    guard->outer->result = result;
+    gw_buf_init(&text, MAX_RESULT_BYTES);
+    gw_value_write(&text, &result);
+    if (!text.has_failed)
+        kept = gw_arena_copy(guard->outer->arena, gw_buf_str(&text));
+    gw_buf_finish(&text);
+    finish(guard, "done", kept.ptr == NULL ? GW_STR("") : kept);
+}
+
+/* --- the function --- */
+
+static bool leaves_doubt(enum gw_connector_error error)
+{
+    return error == GW_CONNECTOR_IN_DOUBT || error == GW_CONNECTOR_RUBBISH;
+}
+
+static void begin_inner(struct guard *guard,
+                        void (*begin)(void *self, struct gw_connector_call *call),
+                        void (*done)(struct gw_connector_call *call,
+                                     const struct gw_connector_failure *failure))
+{
+    guard->inner = *guard->outer;
+    guard->inner.done = done;
+    guard->inner.owner = guard;
+    guard->inner.state = NULL;
+    guard->inner.cancel = NULL;
+    guard->is_inner = true;
+    begin(guard->instance, &guard->inner);
+}
+
+static void on_sent(struct gw_connector_call *inner, const struct gw_connector_failure *failure)
+{
+    struct guard *guard = inner->owner;
+
+    guard->is_inner = false;
+    if (failure == NULL) {
+        finish_done(guard, inner->result);
+        return;
+    }
+    keep_failure(guard, failure);
+    if (leaves_doubt(failure->error)) {
+        guard->failure.error = GW_CONNECTOR_IN_DOUBT;
+        if (guard->can_be_found)
+            guard->failure.retry_ns = guard->outer->backend->config->effect.settle_ns;
+        finish(guard, "unknown", GW_STR(""));
+    } else {
+        finish(guard, "released", GW_STR(""));
+    }
+}
+
+static void send(struct guard *guard)
+{
+    if (gw_clock_monotonic_ns() >= guard->outer->deadline_ns) {
+        const struct gw_connector_failure late = {.error = GW_CONNECTOR_UNAVAILABLE,
+                                                  .reason = GW_STR("no time was left to send it")};
+        keep_failure(guard, &late);
+        finish(guard, "released", GW_STR(""));
+        return;
+    }
+    begin_inner(guard, guard->outer->function->begin, on_sent);
+}
+
+/* --- looking --- */
+
+static void on_renewed(struct gw_record_write *write, int rc)
+{
+    struct guard *guard = GW_CONTAINER_OF(write, struct guard, write);
+
+    if (rc == 0 && guard->is_ours) {
+        send(guard);
+        return;
+    }
+    set_end(guard, "unknown", GW_STR("")); /* nothing was sent; whoever comes next looks again */
+    end_later(guard, rc != 0);
+    fail_with(guard, GW_CONNECTOR_UNAVAILABLE, "the effect's claim could not be renewed",
+              GW_NS_PER_SECOND);
+}
+
+static void on_looked(struct gw_connector_call *inner, const struct gw_connector_failure *failure)
+{
+    struct guard *guard = inner->owner;
+    const struct gw_value *found = &inner->result;
+
+    guard->is_inner = false;
+    if (guard->is_known) {
+        guard->outer->result = failure == NULL && found->type == GW_JSON_ARRAY && found->count == 1
+                                   ? found->items[0]
+                                   : gw_value_null();
+        report(guard);
+        return;
+    }
+    if (failure != NULL || found->type != GW_JSON_ARRAY) {
+        const struct gw_connector_failure rubbish = {.error = GW_CONNECTOR_RUBBISH};
+        keep_failure(guard, failure == NULL ? &rubbish : failure);
+        guard->failure.error = GW_CONNECTOR_IN_DOUBT; /* whatever kept us from looking */
+        guard->failure.retry_ns = GW_NS_PER_SECOND;
+        finish(guard, "unknown", GW_STR(""));
+    } else if (found->count == 0) {
+        set_end(guard, "send", GW_STR(""));
+        write_end(guard, on_renewed);
+    } else if (found->count == 1) {
+        finish_done(guard, found->items[0]);
+    } else {
+        const struct gw_connector_failure several = {
+            .error = GW_CONNECTOR_IN_DOUBT,
+            .reason = GW_STR("the effect was found more than once: a person must decide")};
+        keep_failure(guard, &several);
+        finish(guard, "dead", GW_STR(""));
+    }
+}
+
+static void look(struct guard *guard)
+{
+    begin_inner(guard, guard->outer->function->look_up, on_looked);
+}
+
+/* --- the claim --- */
+
+static void answer_kept(struct guard *guard)
+{
+    struct gw_json_error error;
+
+    if (guard->kept.len == 0 && guard->can_be_found) { /* what it was, was too much to keep */
+        guard->is_known = true;
+        look(guard);
+        return;
+    }
+    guard->outer->result = gw_value_null();
+    if (guard->kept.len > 0 &&
+        gw_value_read(guard->outer->arena, guard->kept, NULL, &guard->outer->result, &error) != 0)
+        guard->outer->result = gw_value_null();
+    report(guard);
+}
+
+static void decide(struct guard *guard)
+{
+    switch (guard->result) {
+    case GW_EFFECT_SEND:
+        send(guard);
+        break;
+    case GW_EFFECT_LOOK:
+        look(guard);
+        break;
+    case GW_EFFECT_DONE:
+        answer_kept(guard);
+        break;
+    case GW_EFFECT_BUSY:
+        fail_with(guard, GW_CONNECTOR_IN_DOUBT,
+                  "an earlier attempt is under way, or has not settled yet",
+                  (uint64_t)guard->number * GW_NS_PER_MS);
+        break;
+    case GW_EFFECT_LOST:
+        fail_with(guard, GW_CONNECTOR_IN_DOUBT,
+                  "an earlier attempt was sent, and its outcome is unknown: it is not sent again",
+                  0);
+        break;
+    case GW_EFFECT_SEVERAL:
+        fail_with(guard, GW_CONNECTOR_IN_DOUBT,
+                  "the effect was found more than once: a person must decide", 0);
+        break;
+    }
+}
+
+static bool on_begin_reply(struct gw_record_write *write, const struct gw_reply *reply)
+{
+    struct guard *guard = GW_CONTAINER_OF(write, struct guard, write);
+    int64_t result = reply->type == GW_REPLY_ARRAY ? gw_reply_integer_at(reply, 0) : -1;
+
+    if (result < GW_EFFECT_SEND || result > GW_EFFECT_SEVERAL)
+        return false;
+    guard->result = (enum gw_effect_begin)result;
+    guard->has_result = true;
+    guard->is_claimed = result == GW_EFFECT_SEND || result == GW_EFFECT_LOOK;
+    if (guard->is_claimed || result == GW_EFFECT_BUSY)
+        guard->number = gw_reply_integer_at(reply, 1);
+    if (guard->is_claimed)
+        snprintf(guard->fence, sizeof(guard->fence), "%lld", (long long)guard->number);
+    else if (result == GW_EFFECT_DONE && reply->count > 1)
+        guard->kept = gw_arena_copy(guard->outer->arena, reply->items[1].text);
+    return guard->is_claimed;
+}
+
+static void on_begin_done(struct gw_record_write *write, int rc)
+{
+    struct guard *guard = GW_CONTAINER_OF(write, struct guard, write);
+
+    if (rc == 0 && guard->has_result) {
+        decide(guard);
+        return;
+    }
+    if (guard->is_claimed || (!guard->has_result && rc != -EPROTO && rc != -ENOTCONN)) {
+        set_end(guard, "abandoned", GW_STR(""));
+        end_later(guard, !guard->has_result);
+    }
+    fail_with(guard, GW_CONNECTOR_UNAVAILABLE,
+              "the effect could not be recorded now: nothing was sent", GW_NS_PER_SECOND);
+}
+
+static void on_cancel(struct gw_connector_call *call)
+{
+    struct guard *guard = call->state;
+
+    if (guard->is_inner) {
+        gw_connector_cancel(&guard->inner);
+        set_end(guard, "unknown", GW_STR(""));
+        if (!guard->is_known)
+            end_later(guard, false);
+    } else {
+        bool is_ending = guard->end_args[0].ptr != NULL;
+        gw_record_write_stop(&guard->write);
+        if (!is_ending)
+            set_end(guard, "abandoned", GW_STR(""));
+        else if (gw_str_equal(guard->end_args[2], GW_STR("send")))
+            set_end(guard, "unknown", GW_STR(""));
+        end_later(guard, true);
+    }
+    close(guard);
+}
+
+static int prepare(struct guard *guard)
+{
+    const struct gw_backend_config *config = guard->outer->backend->config;
+    uint64_t settle_ns =
+        config->effect.settle_ns > 0 ? config->effect.settle_ns : DEFAULT_SETTLE_NS;
+    uint64_t now_ns = gw_clock_monotonic_ns();
+    uint64_t left_ns = guard->outer->deadline_ns > now_ns ? guard->outer->deadline_ns - now_ns : 0;
+
+    if (gw_effect_record_name(config->name, guard->outer->effect_key, guard->name_text) != 0)
+        return -ENOMEM;
+    gw_random_hex(guard->owner, OWNER_BYTES);
+    guard->name = gw_str_of(guard->name_text);
+    snprintf(guard->claim_ms, sizeof(guard->claim_ms), "%llu",
+             (unsigned long long)((left_ns + MARGIN_NS) / GW_NS_PER_MS));
+    snprintf(guard->settle_ms, sizeof(guard->settle_ms), "%llu",
+             (unsigned long long)(settle_ns / GW_NS_PER_MS));
+    const struct gw_str args[GW_EFFECT_BEGIN_ARGS] = {
+        gw_str_of(guard->owner),
+        gw_str_of(guard->claim_ms),
+        gw_str_of(guard->settle_ms),
+        GW_STR(REMEMBERED_MS),
+        guard->can_be_found ? GW_STR("1") : GW_STR("0"),
+        config->name,
+        guard->outer->effect_key,
+    };
+    for (size_t i = 0; i < GW_EFFECT_BEGIN_ARGS; i++)
+        guard->begin_args[i] = args[i];
+    return 0;
+}
+
+void gw_guard_start(void *instance, struct gw_connector_call *call, bool can_be_found)
+{
+    struct guard *guard = gw_arena_calloc(call->arena, 1, sizeof(*guard));
+    struct gw_connector_failure failure = {
+        .error = GW_CONNECTOR_UNAVAILABLE,
+        .reason = GW_STR("the effect could not be recorded now: nothing was sent"),
+        .retry_ns = GW_NS_PER_SECOND};
+
+    if (guard != NULL) {
+        guard->outer = call;
+        guard->instance = instance;
+        guard->can_be_found = can_be_found;
+        guard->late = gw_late_write_open(call->worker);
+    }
+    if (guard == NULL || guard->late == NULL || prepare(guard) != 0) {
+        if (guard != NULL)
+            gw_worker_share_close(guard->late);
+        gw_connector_fail(call, &failure);
+        return;
+    }
+    call->state = guard;
+    call->cancel = on_cancel;
+    const struct gw_redis_eval eval = {
+        .script = &gw_effect_begin_script,
+        .keys = &guard->name,
+        .key_count = 1,
+        .args = guard->begin_args,
+        .arg_count = GW_EFFECT_BEGIN_ARGS,
+    };
+    guard->write = (struct gw_record_write){.on_reply = on_begin_reply, .on_done = on_begin_done};
+    if (gw_record_write_start(call->worker->record_writer, &guard->write, &eval) != 0)
+        fail(guard, &failure);
+}

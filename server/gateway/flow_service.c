@@ -1,0 +1,174 @@
+#include "server/gateway/flow_service.h"
+
+#include <errno.h>
+
+#include "server/contract/operation.h"
+#include "server/core/clock.h"
+#include "server/filter/chain.h"
+#include "server/gateway/flow_answer.h"
+#include "server/gateway/flow_input.h"
+#include "server/gateway/flow_metrics.h"
+#include "server/gateway/request.h"
+#include "server/http/problem.h"
+#include "server/observe/metrics.h"
+
+#define MAX_BODY_BYTES ((size_t)4 * 1024 * 1024) /* where neither contract nor policy says less */
+#define MAX_INPUT_BYTES ((size_t)64 * 1024 * 1024)
+#define INPUT_BLOCK_BYTES (16 * 1024)
+#define MAX_RUN_NS (UINT64_C(60) * GW_NS_PER_SECOND)
+
+/* A request that a flow serves: the exchange's handler state. */
+struct serving {
+    struct gw_exchange *ex;
+    struct gw_flow_run *run; /* NULL: it has ended */
+    bool has_effect;
+    bool is_over;
+};
+
+static struct gw_request_owner *owner_of(const struct gw_exchange *ex)
+{
+    return GW_CONTAINER_OF(ex->worker, struct gw_request_owner, worker);
+}
+
+/* With the end of the exchange: nobody waits for it any more. */
+static void leave(void *self)
+{
+    struct serving *serving = self;
+
+    serving->is_over = true;
+    if (serving->run != NULL)
+        gw_flow_cancel(serving->run);
+    serving->run = NULL;
+}
+
+static void refuse(struct gw_exchange *ex, const char *problem)
+{
+    gw_problem_set(ex, problem, NULL);
+    gw_chain_response_set(ex);
+}
+
+void gw_flow_service_note_write(struct gw_exchange *ex)
+{
+    if (ex->service != NULL && ex->service->flow != NULL)
+        gw_exchange_must_finish(ex);
+}
+
+void gw_flow_service_note_effect(struct gw_exchange *ex)
+{
+    struct serving *serving = ex->handler_state;
+
+    if (ex->service != NULL && ex->service->flow != NULL && serving != NULL)
+        serving->has_effect = true;
+}
+
+/* --- the end --- */
+
+static void count(const struct gw_exchange *ex, const struct gw_flow_error *error)
+{
+    gw_flow_metrics_count(ex->service->flow->metrics, ex->worker->metrics, error);
+}
+
+/* What is known of the effect is told as of a backend's answer, for whoever keeps a record. */
+static void on_done(void *self, const struct gw_value *output, const struct gw_flow_error *error)
+{
+    struct serving *serving = self;
+    struct gw_exchange *ex = serving->ex;
+
+    serving->run = NULL;
+    serving->is_over = true;
+    count(ex, error);
+    if (error != NULL)
+        gw_flow_answer_fail(ex, error);
+    else
+        gw_flow_answer_set(ex, output);
+    ex->record.was_sent = serving->has_effect;
+    ex->record.upstream_head_ns = gw_clock_monotonic_ns();
+    if (ex->record.problem == NULL)
+        ex->record.upstream_status = ex->response.status;
+    gw_chain_response_set(ex);
+}
+
+/* --- the start --- */
+
+static struct gw_str limit_field_of(const struct gw_exchange *ex)
+{
+    const struct gw_snapshot *snapshot = ex->view->snapshot;
+
+    return snapshot->backend_count > 0 ? snapshot->backends[0].deadline_field : GW_STR("");
+}
+
+/* When nobody waits any more: the gateway's own bound, that of whoever called the operation, and
+ * what the caller says in the field that the operator has named for it. */
+static uint64_t deadline_of(const struct gw_exchange *ex)
+{
+    uint64_t deadline_ns = gw_clock_monotonic_ns() + MAX_RUN_NS, limit_ms;
+    struct gw_str name = limit_field_of(ex);
+    const struct gw_str *field = name.len > 0 ? gw_request_field(ex, name) : NULL;
+
+    if (ex->deadline_ns > 0 && ex->deadline_ns < deadline_ns)
+        deadline_ns = ex->deadline_ns;
+    if (field != NULL && gw_str_to_u64(*field, &limit_ms) == 0 && limit_ms > 0 &&
+        limit_ms < MAX_RUN_NS / GW_NS_PER_MS && ex->now_ns + limit_ms * GW_NS_PER_MS < deadline_ns)
+        deadline_ns = ex->now_ns + limit_ms * GW_NS_PER_MS;
+    return deadline_ns;
+}
+
+static int run(struct serving *serving, struct gw_arena *arena)
+{
+    struct gw_exchange *ex = serving->ex;
+    struct gw_flow_start start = {
+        .flow = ex->service->flow->flow,
+        .key = gw_flow_input_key(ex),
+        .deadline_ns = deadline_of(ex),
+        .cause = ex,
+        .done = on_done,
+        .self = serving,
+    };
+    int rc = start.key.ptr == NULL ? -ENOMEM : gw_flow_input_make(ex, arena, &start.input);
+
+    if (rc == 0)
+        rc = gw_flow_input_identity(ex, arena, &start.authorization);
+    if (rc != 0)
+        return rc;
+    struct gw_flow_run *started = gw_flow_start(&owner_of(ex)->flow_host, &start);
+    if (started == NULL)
+        return -ENOMEM;
+    if (!serving->is_over) /* else it has ended before it was even known */
+        serving->run = started;
+    return 0;
+}
+
+static void on_body(struct gw_exchange *ex)
+{
+    struct gw_arena arena;
+
+    if (ex->is_body_over) {
+        refuse(ex, "body-too-large");
+        return;
+    }
+    gw_arena_init(&arena, INPUT_BLOCK_BYTES, MAX_INPUT_BYTES);
+    int rc = run(ex->handler_state, &arena);
+    gw_arena_finish(&arena);
+    if (rc != 0)
+        refuse(ex, rc == -EINVAL ? "invalid-body" : "overloaded");
+}
+
+void gw_flow_service_start(struct gw_exchange *ex)
+{
+    struct serving *serving = gw_arena_calloc(&ex->arena, 1, sizeof(*serving));
+    uint64_t max_bytes = MAX_BODY_BYTES;
+
+    if (serving == NULL || gw_arena_defer(&ex->arena, leave, serving) != 0) {
+        refuse(ex, "overloaded");
+        return;
+    }
+    serving->ex = ex;
+    ex->handler_state = serving;
+    ex->record.flow = gw_flow_name(ex->service->flow->flow);
+    ex->record.upstream_start_ns = gw_clock_monotonic_ns();
+    if (ex->body_limit_bytes > 0 && ex->body_limit_bytes < max_bytes)
+        max_bytes = ex->body_limit_bytes;
+    if (ex->operation->max_body_bytes > 0 && ex->operation->max_body_bytes < max_bytes)
+        max_bytes = ex->operation->max_body_bytes;
+    gw_exchange_collect_body(ex, (size_t)max_bytes, on_body);
+}

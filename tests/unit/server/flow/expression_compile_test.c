@@ -1,0 +1,258 @@
+/* Sets: what is refused when it is added, and what libjq refuses, by name. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "server/flow/expression_set.h"
+#include "tests/unit/support/expression_rig.h"
+
+#define MANY 300
+
+struct refusal {
+    size_t set;
+    uint32_t index;
+    char why[200];
+};
+
+static struct refusal refusals[100];
+static size_t refusal_count;
+
+static void keep(void *self, size_t set, uint32_t index, const char *why)
+{
+    struct refusal *refusal = &refusals[refusal_count++];
+
+    (void)self;
+    assert_true(refusal_count < GW_COUNT_OF(refusals));
+    refusal->set = set;
+    refusal->index = index;
+    snprintf(refusal->why, sizeof(refusal->why), "%s", why);
+}
+
+static int compile(struct gw_expressions *const *sets, size_t count)
+{
+    refusal_count = 0;
+    return gw_expressions_compile(sets, count, keep, NULL);
+}
+
+/* In any order; `words` must be in the reason. */
+static void expect_refusal(size_t set, uint32_t index, const char *words)
+{
+    for (size_t i = 0; i < refusal_count; i++) {
+        if (refusals[i].set == set && refusals[i].index == index) {
+            if (strstr(refusals[i].why, words) == NULL)
+                fail_msg("set %zu, %u: %s, expected: %s", set, index, refusals[i].why, words);
+            return;
+        }
+    }
+    fail_msg("set %zu, expression %u is not refused", set, index);
+}
+
+static void add_to(struct gw_expressions *set, const char *text)
+{
+    struct gw_error error = {0};
+    uint32_t index;
+
+    if (gw_expressions_add(set, gw_str_of(text), &index, &error) != 0)
+        fail_msg("%s: %s", text, error.text);
+}
+
+static void expect_not_added(const char *text, const char *words)
+{
+    struct gw_expressions *set = gw_expressions_create(GW_STR(""));
+    struct gw_error error = {0};
+    uint32_t index = 77;
+
+    assert_non_null(set);
+    assert_int_equal(gw_expressions_add(set, gw_str_of(text), &index, &error), -EINVAL);
+    if (strstr(error.text, words) == NULL)
+        fail_msg("%s: %s, expected: %s", text, error.text, words);
+    assert_int_equal(index, 77);
+    gw_expressions_release(set);
+}
+
+static void the_same_text_is_kept_once(void **state)
+{
+    struct gw_expressions *set = gw_expressions_create(GW_STR(""));
+    struct gw_error error;
+    uint32_t first, second, third;
+
+    (void)state;
+    assert_non_null(set);
+    assert_int_equal(gw_expressions_add(set, GW_STR(".a"), &first, &error), 0);
+    assert_int_equal(gw_expressions_add(set, GW_STR(".b"), &second, &error), 0);
+    assert_int_equal(gw_expressions_add(set, GW_STR(".a"), &third, &error), 0);
+    assert_int_equal(first, third);
+    assert_int_not_equal(first, second);
+    gw_expressions_release(set);
+}
+
+static void an_expression_stays_in_its_brackets(void **state)
+{
+    (void)state;
+    expect_not_added("", "empty");
+    expect_not_added(" # only a comment", "empty");
+    expect_not_added("1); def other: (2", "closes nothing");
+    expect_not_added("1; 2", "ends nothing");
+    expect_not_added("(1; 2]", "closes nothing");
+    expect_not_added("[1", "\"[\" is not closed");
+    expect_not_added("\"text", "quotation mark");
+    expect_not_added("\"a \\( 1", "not closed");
+    expect_not_added("\"a \\( \"b)\"", "not closed");
+    expect_not_added("def f: 1", "does not end with");
+    expect_not_added("(def f: 1) | f", "does not end with");
+    expect_not_added("1 \x01 2", "means nothing");
+    expect_not_added("\"\xff\"", "UTF-8");
+    expect_not_added("__gw_e0", "Millgate's own");
+    expect_not_added("$__gw_v", "Millgate's own");
+    expect_not_added("def _plus(a; b): 1; 2 + 3 | sqrt", "starts with a letter");
+}
+
+static void an_expression_sees_nothing_else(void **state)
+{
+    static const char *const words[] = {
+        "env",
+        "$ENV",
+        "input",
+        "inputs",
+        "debug",
+        "stderr",
+        "halt",
+        "1 | halt_error",
+        "input_filename",
+        "$__prog_args",
+        "get_search_list",
+        "modulemeta",
+        "import \"a\" as a; 1",
+        "include \"a\"; 1",
+        "[1, input, 2]",
+        "{a: input}",
+        "input_line_number",
+        "\"\\(env)\"",
+        "map(env)",
+        ". | env.HOME",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < GW_COUNT_OF(words); i++)
+        expect_not_added(words[i], "");
+    struct gw_expressions *set = gw_expressions_create(GW_STR(""));
+    assert_non_null(set);
+    add_to(set, "$input | keys");
+    add_to(set, ".input | keys");
+    add_to(set, "{input: 1} | keys");
+    add_to(set, "{env} | keys");
+    assert_int_equal(compile(&set, 1), 0);
+    gw_expressions_release(set);
+}
+
+static void a_long_number_is_refused_where_libjq_would_round_it(void **state)
+{
+    (void)state;
+    expect_not_added(".a | . % 9007199254740993", "more digits than jq calculates with");
+    struct gw_expressions *set = expression_rig_set("", ".a == 12345678901234567890");
+    assert_int_equal(compile(&set, 1), 0);
+    gw_expressions_release(set);
+}
+
+static void what_is_wrong_is_named(void **state)
+{
+    struct gw_expressions *sets[4];
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        sets[i] = gw_expressions_create(GW_STR(""));
+        assert_non_null(sets[i]);
+    }
+    add_to(sets[0], "keys");
+    add_to(sets[0], "foo(1)");
+    add_to(sets[0], ".a |\n length |\n nothing");
+    add_to(sets[1], "keys | sort");
+    add_to(sets[2], "1 +");
+    add_to(sets[2], "if . then 2");
+    add_to(sets[2], "unknown");
+    add_to(sets[2], ".a[] as [$x, {b: $y}] | $x + $y + $z");
+    add_to(sets[3], ". as {a: $x} | $x | keys");
+    assert_int_equal(compile(sets, 4), -EINVAL);
+    expect_refusal(0, 1, "foo/1 is not defined");
+    expect_refusal(0, 2, "nothing/0 is not defined");
+    expect_refusal(2, 0, "syntax error, it ends early");
+    expect_refusal(2, 1, "syntax error, it ends early");
+    expect_refusal(2, 2, "unknown/0 is not defined");
+    assert_int_equal(refusal_count, 5);
+    for (size_t i = 0; i < 4; i++)
+        gw_expressions_release(sets[i]);
+}
+
+static void definitions_are_a_sets_own(void **state)
+{
+    struct gw_expressions *sets[4];
+
+    (void)state;
+    sets[0] = expression_rig_set("def twice: . + .;\n# text\ndef four: twice | twice;", "four");
+    sets[1] = expression_rig_set("", "four");
+    sets[2] = expression_rig_set("def wrong: nowhere;", "wrong | keys");
+    sets[3] = expression_rig_set("def a: 1; 2 + 3", "keys");
+    assert_int_equal(compile(sets, 4), -EINVAL);
+    expect_refusal(1, 0, "four/0 is not defined");
+    expect_refusal(2, GW_EXPRESSION_DEFINITIONS, "nowhere/0 is not defined");
+    expect_refusal(3, GW_EXPRESSION_DEFINITIONS, "which is none");
+    assert_int_equal(refusal_count, 3);
+    for (size_t i = 0; i < 4; i++)
+        gw_expressions_release(sets[i]);
+}
+
+static void definitions_go_before_our_own_words(void **state)
+{
+    struct expression_rig rig;
+    char out[100];
+
+    (void)state;
+    expression_rig_init(&rig, NULL);
+    struct gw_expressions *set = expression_rig_set("def length: 42; def select(f): f;", "length");
+    add_to(set, "select(1)");
+    assert_int_equal(compile(&set, 1), 0);
+    assert_int_equal(expression_rig_run(&rig, set, "[1]", out, sizeof(out)), 0);
+    assert_string_equal(out, "42");
+    gw_expressions_release(set);
+    expression_rig_finish(&rig);
+}
+
+static void one_wrong_among_many_is_found(void **state)
+{
+    static struct gw_expressions *sets[MANY];
+    char text[64];
+
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        snprintf(text, sizeof(text), i == 217 ? ".a[%d] | nobody" : ".a[%d] | keys", i);
+        sets[i] = expression_rig_set("", text);
+        snprintf(text, sizeof(text), "[.b[] | .c%d | ascii_downcase]", i);
+        add_to(sets[i], text);
+    }
+    assert_int_equal(compile(sets, MANY), -EINVAL);
+    assert_int_equal(refusal_count, 1);
+    expect_refusal(217, 0, "nobody/0 is not defined");
+    for (int i = 0; i < MANY; i++)
+        gw_expressions_release(sets[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_same_text_is_kept_once),
+        cmocka_unit_test(an_expression_stays_in_its_brackets),
+        cmocka_unit_test(an_expression_sees_nothing_else),
+        cmocka_unit_test(a_long_number_is_refused_where_libjq_would_round_it),
+        cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(definitions_are_a_sets_own),
+        cmocka_unit_test(definitions_go_before_our_own_words),
+        cmocka_unit_test(one_wrong_among_many_is_found),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
