@@ -268,6 +268,19 @@ static void print_sections(FILE *out, const struct gw_filter_type *const *filter
     gw_arena_finish(&arena);
 }
 
+/* The gateway's own keys, with what connectors bring to those of a backend. */
+static void print_own(FILE *out)
+{
+    static const struct gw_filter_type *const none[] = {NULL};
+    struct gw_arena arena;
+
+    gw_arena_init(&arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
+    const struct gw_option *table = gw_config_table_build(&arena, none);
+    if (table != NULL)
+        gw_option_reference_print(out, "", table);
+    gw_arena_finish(&arena);
+}
+
 void gw_config_reference_print(FILE *out, const struct gw_filter_type *const *filters)
 {
     fprintf(
@@ -279,7 +292,7 @@ void gw_config_reference_print(FILE *out, const struct gw_filter_type *const *fi
         "what counts is the content.\n"
         "In every text `${env:NAME}` stands for an environment variable and `${file:PATH}` for "
         "the content of a file; a plain `${` is written `$${`.\n\n");
-    gw_option_reference_print(out, "", gw_config_options);
+    print_own(out);
     print_sections(out, filters);
     for (; *filters != NULL; filters++) {
         fprintf(out, "\n## Policy `%s`\n\n", (*filters)->name);
