@@ -56,9 +56,9 @@ struct gw_connector_function {
     /* It sends the effect's key in the field that the operator states of a backend of class A:
      * there it is of class A, too. */
     bool sends_key;
-    enum gw_effect_class effect; /* of a write: what makes it effective once, at best */
-    /* What it is with these arguments: an `etag` makes an update a transition, say. Of an argument
-     * only that it is there counts where it is not known yet. NULL: always `effect`. */
+    enum gw_effect_class effect; /* of a write: what makes it effective once */
+    /* The same where arguments can better it: an `etag` makes an update a transition, say. Of an
+     * argument only that it is there counts, as its value may not be known yet. May be NULL. */
     enum gw_effect_class (*effect_with)(const struct gw_value *arguments);
     const char *help;
     /* Starts it; ends in gw_connector_done() or gw_connector_fail(), perhaps at once. */

@@ -68,13 +68,13 @@ void flow_mention_name(struct flow_loading *loading, const struct flow_place *pl
     loading->flow->name_mentions = mention;
 }
 
+static const int strength[] = {[GW_EFFECT_UNKNOWN] = 0,
+                               [GW_EFFECT_SEARCHABLE] = 1,
+                               [GW_EFFECT_TRANSITION] = 2,
+                               [GW_EFFECT_KEYED] = 3};
+
 void flow_note_effect(struct flow_loading *loading, enum gw_effect_class effect)
 {
-    static const int strength[] = {[GW_EFFECT_UNKNOWN] = 0,
-                                   [GW_EFFECT_SEARCHABLE] = 1,
-                                   [GW_EFFECT_TRANSITION] = 2,
-                                   [GW_EFFECT_KEYED] = 3};
-
     if (strength[effect] < strength[loading->flow->effect])
         loading->flow->effect = effect;
 }
@@ -182,13 +182,18 @@ static void compile_arguments(struct flow_loading *loading, const struct flow_pl
 }
 
 void flow_note_write(struct flow_loading *loading, const struct gw_connector_function *function,
-                     struct gw_str backend)
+                     struct gw_str backend, const struct gw_value *arguments)
 {
     const struct gw_flow_names *names = loading->names;
     bool is_known = names != NULL && names->find_effect != NULL && backend.len > 0;
+    enum gw_effect_class at_backend =
+        is_known ? names->find_effect(names->self, backend, function) : function->effect;
+    enum gw_effect_class by_arguments = arguments != NULL && function->effect_with != NULL
+                                            ? function->effect_with(arguments)
+                                            : function->effect;
 
-    flow_note_effect(loading, is_known ? names->find_effect(names->self, backend, function)
-                                       : function->effect);
+    flow_note_effect(loading,
+                     strength[by_arguments] > strength[at_backend] ? by_arguments : at_backend);
 }
 
 static void compile_connector(struct flow_loading *loading, const struct flow_place *call,
@@ -211,7 +216,7 @@ static void compile_connector(struct flow_loading *loading, const struct flow_pl
     task->call.is_write =
         function->is_write && (function->reads_with == NULL || !function->reads_with(with->value));
     if (task->call.is_write)
-        flow_note_write(loading, function, name);
+        flow_note_write(loading, function, name, with->value);
     compile_arguments(loading, with, &task->call.with);
 }
 

@@ -122,7 +122,8 @@ void flow_compile_http(struct flow_loading *loading, const struct flow_place *wi
                         target.backend.kind == FLOW_NODE_LITERAL &&
                                 target.backend.literal.type == GW_JSON_STRING
                             ? target.backend.literal.text
-                            : GW_STR(""));
+                            : GW_STR(""),
+                        NULL);
 }
 
 /* The gateway's own operations, by their names in its contracts; `document` is for the reader. */

@@ -78,7 +78,7 @@ static int derive_by(const struct odata_builder *builder, const struct gw_value 
 int odata_adoption_read(const struct odata_builder *builder, struct gw_str effect_key,
                         struct odata_adoption *out_adoption)
 {
-    const struct gw_value *adopt = odata_argument(builder, "adopt");
+    const struct gw_value *adopt = gw_value_member(builder->arguments, GW_STR("adopt"));
     struct odata_adoption adoption = {0};
 
     if (adopt == NULL) {

@@ -202,7 +202,7 @@ void odata_create_begin(void *self, struct gw_connector_call *call)
     int rc = prepare(run, &error);
     if (rc != 0)
         fail_by(run, rc, &error);
-    else if (lookup == NULL || lookup->type == GW_JSON_NULL)
+    else if (lookup == NULL)
         send_create(run);
     else if (flaw_of_lookup(filter) != NULL)
         odata_run_fail(run, GW_CONNECTOR_WRONG, 0, flaw_of_lookup(filter));

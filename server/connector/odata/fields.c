@@ -69,17 +69,15 @@ static int add_repeatability(const struct odata_run *run, struct field_list *lis
 static int add_key(const struct odata_run *run, struct field_list *list)
 {
     const struct gw_effect *effect = &run->odata->backend->config->effect;
-    struct gw_str quoted;
 
     if (effect->class != GW_EFFECT_KEYED || effect->key_field.len == 0)
         return 0;
-    if (effect->is_key_bare)
-        quoted = run->call->effect_key;
-    else
-        quoted = gw_arena_printf(run->call->arena, "\"%.*s\"", GW_STR_ARG(run->call->effect_key));
-    if (quoted.ptr == NULL)
+    struct gw_str text = gw_connector_key_text(run->call->arena, run->call->effect_key);
+    if (text.ptr != NULL && !effect->is_key_bare)
+        text = gw_arena_printf(run->call->arena, "\"%.*s\"", GW_STR_ARG(text));
+    if (text.ptr == NULL)
         return -ENOMEM;
-    list->fields[list->count++] = (struct gw_field){effect->key_field, quoted};
+    list->fields[list->count++] = (struct gw_field){effect->key_field, text};
     return 0;
 }
 

@@ -175,11 +175,10 @@ static const struct gw_option batch_parameters[] = {
 
 /* --- effects ---------------------------------------------------------------------------------- */
 
+/* One that turns out to be null is refused when it does. */
 static bool has(const struct gw_value *arguments, struct gw_str name)
 {
-    const struct gw_value *value = gw_value_member(arguments, name);
-
-    return value != NULL && value->type != GW_JSON_NULL;
+    return gw_value_member(arguments, name) != NULL;
 }
 
 static enum gw_effect_class create_effect(const struct gw_value *arguments)
@@ -227,28 +226,32 @@ static const struct gw_connector_function functions[] = {
     {.name = "create",
      .parameters = create_parameters,
      .is_write = true,
-     .effect = GW_EFFECT_KEYED,
+     .sends_key = true,
+     .effect = GW_EFFECT_UNKNOWN,
      .effect_with = create_effect,
      .help = "A new entity.",
      .begin = odata_create_begin},
     {.name = "update",
      .parameters = update_parameters,
      .is_write = true,
-     .effect = GW_EFFECT_TRANSITION,
+     .sends_key = true,
+     .effect = GW_EFFECT_UNKNOWN,
      .effect_with = change_effect,
      .help = "Some properties of an entity (PATCH; MERGE in V2).",
      .begin = odata_update_begin},
     {.name = "delete",
      .parameters = delete_parameters,
      .is_write = true,
-     .effect = GW_EFFECT_TRANSITION,
+     .sends_key = true,
+     .effect = GW_EFFECT_UNKNOWN,
      .effect_with = change_effect,
      .help = "Removes an entity.",
      .begin = odata_delete_begin},
     {.name = "action",
      .parameters = action_parameters,
      .is_write = true,
-     .effect = GW_EFFECT_TRANSITION,
+     .sends_key = true,
+     .effect = GW_EFFECT_UNKNOWN,
      .effect_with = change_effect,
      .help = "An action, bound or not; in V2 a function import by POST.",
      .begin = odata_action_begin},
@@ -256,6 +259,7 @@ static const struct gw_connector_function functions[] = {
      .parameters = batch_parameters,
      .is_write = true,
      .reads_with = batch_reads,
+     .sends_key = true,
      .effect = GW_EFFECT_UNKNOWN,
      .help = "Several of these in one request, in groups that hold or fail as one.",
      .begin = odata_batch_begin},

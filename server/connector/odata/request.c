@@ -29,6 +29,9 @@ static int take_etag(struct draft *draft)
 
     if (rc != 0)
         return rc;
+    if (etag.len == 0 && gw_value_member(draft->builder->arguments, GW_STR("etag")) != NULL)
+        return gw_error_set(draft->builder->error, -EINVAL,
+                            "etag is empty: leave it out where no state is expected");
     for (size_t i = 0; i < etag.len; i++)
         if (etag.len > MAX_ETAG_BYTES || (unsigned char)etag.ptr[i] < 0x20 || etag.ptr[i] == 0x7f)
             return gw_error_set(draft->builder->error, -EINVAL, "etag is no entity tag");

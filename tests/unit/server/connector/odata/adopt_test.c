@@ -109,6 +109,7 @@ static void what_makes_no_key_is_refused(void **state)
     static const char *const rows[] = {
         "{\"body\":{},\"adopt\":{}}",
         "{\"body\":{},\"adopt\":7}",
+        "{\"body\":{},\"adopt\":null}",
         "{\"body\":{},\"adopt\":{\"field\":\"a b\"}}",
         "{\"body\":{},\"adopt\":{\"field\":\"F\",\"length\":9}}",
         "{\"body\":{},\"adopt\":{\"field\":\"F\",\"length\":51}}",

@@ -228,6 +228,8 @@ static void bodies_keep_what_they_say(void **state)
          "PATCH /A(1) {\"Q\":2} if W/\"x\"", "MERGE /A(1) {\"Q\":2} if W/\"x\""},
         {"update", "{`entity`:`A`,`key`:1,`etag`:`a\\r\\nb`,`body`:{}}", "! etag is no entity tag",
          NULL},
+        {"update", "{`entity`:`A`,`key`:1,`etag`:null,`body`:{}}", "! etag is empty", NULL},
+        {"delete", "{`entity`:`A`,`key`:1,`etag`:``}", "! etag is empty", NULL},
         {"delete", "{`entity`:`A`,`key`:1,`etag`:`*`}", "DELETE /A(1) if *", NULL},
     };
 
