@@ -204,6 +204,16 @@ static void on_created(struct tryton_task *task, const struct gw_value *wire,
         tryton_task_done_wire(task, wire);
 }
 
+/* Nobody wants to learn of it when something is in doubt. */
+static bool is_lookup_right(struct gw_connector_call *call)
+{
+    struct gw_value lookup;
+    struct gw_str unused;
+
+    return tryton_read_typed(call, "lookup", GW_JSON_OBJECT, gw_value_null(), &lookup) &&
+           (lookup.type == GW_JSON_NULL || tryton_read_lookup(call, &unused));
+}
+
 void tryton_begin_create(void *self, struct gw_connector_call *call)
 {
     const struct gw_value *values = gw_value_member(&call->arguments, GW_STR("values"));
@@ -217,7 +227,7 @@ void tryton_begin_create(void *self, struct gw_connector_call *call)
     bool is_one = values->type == GW_JSON_OBJECT;
     struct gw_value list = is_one ? gw_value_array(values, 1) : *values;
     if (!tryton_read_object(call, "model", "model", &step.object) ||
-        !tryton_read_context(call, &step.context) ||
+        !tryton_read_context(call, &step.context) || !is_lookup_right(call) ||
         !tryton_write_parameters(call, &list, 1, &step.parameters))
         return;
     struct tryton_task *task = tryton_task_create(self, call);

@@ -404,6 +404,36 @@ static void test_a_wizard_that_does_not_end(void **state)
     assert_has(ask("wizard", "%s", wizard_arguments), "{\"state\":\"partial\",\"values\":{");
 }
 
+/* What a creation in doubt has made is found, also where it was deactivated since. */
+static void test_a_creation_is_looked_up(void **state)
+{
+    static struct gw_connector_function functions[2];
+    struct gw_connector_type looking = gw_tryton_connector;
+    const struct gw_connector_function *create = gw_tryton_connector.functions;
+    const char *arguments =
+        "{\"model\":\"party.party\",\"values\":{\"name\":\"L\",\"code\":\"L-1\",\"active\":%s},"
+        "\"lookup\":{\"domain\":[[\"name\",\"=\",\"L\"]]}}";
+    char text[256];
+
+    (void)state;
+    while (strcmp(create->name, "create") != 0)
+        create++;
+    functions[0] = *create;
+    functions[0].name = "look_up";
+    functions[0].begin = create->look_up;
+    looking.functions = functions;
+    snprintf(text, sizeof(text), arguments, "false");
+
+    rig.type = &looking;
+    assert_string_equal(ask("look_up", "%s", text), "[]");
+    rig.type = &gw_tryton_connector;
+    long id = ask_id("create", text);
+    rig.type = &looking;
+    assert_int_equal(strtol(ask("look_up", "%s", text) + 1, NULL, 10), id);
+    assert_null(strchr(outcome.result, ','));
+    rig.type = &gw_tryton_connector;
+}
+
 /* --- errors ----------------------------------------------------------------------------------- */
 
 static void test_errors(void **state)
@@ -562,6 +592,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_illegal_transition, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_production_with_a_wizard, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_wizard_that_does_not_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_creation_is_looked_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_errors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_wrong_password, set_up, tear_down),

@@ -187,6 +187,8 @@ static void test_arguments_that_cannot_be_meant(void **state)
         {"write", "{\"model\":\"production\",\"id\":1,\"values\":{},\"timestamp\":17}"},
         {"write", "{\"model\":\"production\",\"ids\":[1,2],\"values\":{},\"timestamp\":[\"1\"]}"},
         {"create", "{\"model\":\"production\",\"values\":7}"},
+        {"create", "{\"model\":\"production\",\"values\":{},\"lookup\":{\"domain\":[]}}"},
+        {"create", "{\"model\":\"production\",\"values\":{},\"lookup\":[]}"},
         {"button", "{\"model\":\"production\",\"id\":1,\"button\":\"_private\"}"},
         {"button", "{\"model\":\"production\",\"id\":1,\"button\":\"a.b\"}"},
         {"button", "{\"model\":\"production\",\"id\":1,\"button\":\"run\",\"expect\":7}"},
@@ -399,6 +401,36 @@ static void test_calls_are_cancelled(void **state)
     gw_arena_finish(&sent.arena);
 }
 
+static void assert_effect(const char *function, const char *arguments, enum gw_effect_class class)
+{
+    const struct gw_connector_function *at = gw_tryton_connector.functions;
+    struct gw_json_error error;
+    struct gw_arena arena;
+    struct gw_value value;
+
+    while (strcmp(at->name, function) != 0)
+        at++;
+    gw_arena_init(&arena, 4096, 1 << 16);
+    assert_int_equal(gw_value_read(&arena, gw_str_of(arguments), NULL, &value, &error), 0);
+    assert_int_equal(at->effect_with(&value), class);
+    assert_int_equal(at->classify(NULL, &value), class);
+    gw_arena_finish(&arena);
+}
+
+static void test_classes_of_effects(void **state)
+{
+    (void)state;
+    open_rig();
+    assert_effect("create", "{\"values\":{},\"lookup\":{}}", GW_EFFECT_SEARCHABLE);
+    assert_effect("create", "{\"values\":\"${ . }\",\"lookup\":\"${ . }\"}", GW_EFFECT_SEARCHABLE);
+    assert_effect("create", "{\"values\":[{}],\"lookup\":{}}", GW_EFFECT_UNKNOWN);
+    assert_effect("create", "{\"values\":{},\"lookup\":null}", GW_EFFECT_UNKNOWN);
+    assert_effect("write", "{\"timestamp\":\"1\"}", GW_EFFECT_TRANSITION);
+    assert_effect("write", "{}", GW_EFFECT_UNKNOWN);
+    assert_effect("button", "{\"expect\":\"done\"}", GW_EFFECT_TRANSITION);
+    assert_effect("button", "{}", GW_EFFECT_UNKNOWN);
+}
+
 static void test_options(void **state)
 {
     static const char *const wrong[] = {
@@ -441,6 +473,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_wizard_is_deleted_whatever_happens, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_calls_are_cancelled, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_classes_of_effects, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_options, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
