@@ -12,11 +12,12 @@
 #include "server/flow/expression_process.h"
 #include "server/flow/expression_set.h"
 
-#define GROUP_EXPRESSIONS 100 /* the time grows with the square of it from a few hundred on */
+#define GROUP_EXPRESSIONS 150 /* with fewer, libjq's own library costs; with more, a square of it \
+                               */
 #define MAX_MEMORY_BYTES (512u << 20)
 #define MAX_TEXT_BYTES (64u << 20)
 #define MAX_ANSWER_BYTES (1u << 20)
-#define TIMEOUT_NS (60 * GW_NS_PER_SECOND)
+#define TIMEOUT_NS (120 * GW_NS_PER_SECOND)
 
 typedef void refuse_fn(void *self, size_t set, uint32_t index, const char *why);
 
@@ -131,7 +132,7 @@ static int ask(struct compilation *compilation, const struct entry *entries, siz
     gw_buf_clear(&compilation->program);
     for (size_t i = 0; i < count; i++) {
         if (!entries[i].is_dropped)
-            gw_jq_write_part(&compilation->program, &entries[i].part, i, false);
+            gw_jq_write_part(&compilation->program, &entries[i].part, i);
     }
     for (size_t i = 0; i < count; i++) {
         if (!entries[i].is_dropped)

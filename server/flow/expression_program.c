@@ -1,7 +1,6 @@
 /* The text of the program that libjq compiles of a set. Each expression is a function of its own,
  * in brackets that it cannot leave (see expression_scan.h). */
 #include "server/core/buf.h"
-#include "server/flow/expression_guard.h"
 #include "server/flow/expression_set.h"
 
 static size_t count_breaks(struct gw_str text)
@@ -47,14 +46,12 @@ static void write_choice(struct gw_buf *buf, const struct gw_jq_part *part)
 
 /* The first line is ours, then come the definitions, then each expression with a line of ours
  * before and behind it, then two of ours. */
-void gw_jq_write_part(struct gw_buf *buf, const struct gw_jq_part *part, size_t ordinal,
-                      bool is_guarded)
+void gw_jq_write_part(struct gw_buf *buf, const struct gw_jq_part *part, size_t ordinal)
 {
     const struct gw_expressions *set = part->set;
 
     gw_buf_printf(buf, "def __gw_s%zu: . as [$__gw_i,$__gw_v,$__gw_n]|", ordinal);
     write_variables(buf, set);
-    gw_jq_write_guard(buf, is_guarded);
     gw_buf_append_byte(buf, '\n');
     gw_buf_append_str(buf, set->definitions);
     gw_buf_append_byte(buf, '\n');

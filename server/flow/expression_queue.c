@@ -237,7 +237,8 @@ static void send_load(struct gw_evaluator *evaluator)
     struct gw_buf program;
 
     gw_buf_init(&program, MAX_PROGRAM_BYTES);
-    gw_jq_write_part(&program, &part, 0, evaluator->is_guarded);
+    gw_jq_write_guard(&program, evaluator->is_guarded);
+    gw_jq_write_part(&program, &part, 0);
     gw_buf_append_text(&program, "__gw_s0");
     evaluator->state = GW_EVALUATOR_LOADING;
     begin_frame(evaluator, GW_JQ_LOAD, sizeof(load) + program.len);

@@ -56,9 +56,8 @@ struct gw_jq_part {
 };
 
 /* One function, `def __gw_s<ordinal>`, of the set's foreign expressions. Its input is [input,
- * variables, index]. `is_guarded`: for inputs with long numbers (see expression_guard.h). */
-void gw_jq_write_part(struct gw_buf *buf, const struct gw_jq_part *part, size_t ordinal,
-                      bool is_guarded);
+ * variables, index]. */
+void gw_jq_write_part(struct gw_buf *buf, const struct gw_jq_part *part, size_t ordinal);
 
 /* What in that text stands on `line` (from 0): the index of an expression,
  * GW_EXPRESSION_DEFINITIONS, or -1: nothing of the document's. *out_is_end: the line behind the
