@@ -319,10 +319,10 @@ static void schemes_have_kinds(void **state)
 {
     (void)state;
     static const struct gw_grant of_each_kind[] = {
-        {GW_GRANT_BACKEND, GW_STR_INIT("erp"), to_system, 1},
-        {GW_GRANT_ISSUER, GW_STR_INIT("corporate"), to_system, 1},
-        {GW_GRANT_API_KEY, GW_STR_INIT("partner"), to_system, 1},
-        {GW_GRANT_CERTIFICATE, GW_STR_INIT("device"), to_system, 1},
+        {GW_GRANT_BACKEND, GW_STR_INIT("erp"), to_system, 1, 0},
+        {GW_GRANT_ISSUER, GW_STR_INIT("corporate"), to_system, 1, 0},
+        {GW_GRANT_API_KEY, GW_STR_INIT("partner"), to_system, 1, 0},
+        {GW_GRANT_CERTIFICATE, GW_STR_INIT("device"), to_system, 1, 0},
     };
     static const char document[] = "openapi: 3.1.0\n"
                                    "info: {title: A, version: 1.0.0}\n"
@@ -426,6 +426,11 @@ static void a_contract_is_current_until_a_byte_changes(void **state)
 
     struct gw_contract_rules others = rules;
     others.default_plan = GW_STR("gold");
+    assert_false(gw_contract_is_current(contract, &others));
+    struct gw_grant plan = {.kind = GW_GRANT_PLAN, .name = GW_STR_INIT("gold"), .most = 50};
+    others = rules;
+    others.grants = &plan;
+    others.grant_count = 1;
     assert_false(gw_contract_is_current(contract, &others));
     contract_folder_write(&folder, "parts/a.yaml", "get: {responses: {200: {description: y}}}\n");
     assert_false(gw_contract_is_current(contract, &rules));
