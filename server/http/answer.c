@@ -156,7 +156,8 @@ bool gw_connection_answer_raw(struct gw_connection *connection)
     struct gw_exchange *ex = connection->ex;
     struct gw_buf text;
 
-    if (ex->request.is_tls || ex->response.source != NULL || connection->is_shut)
+    if (connection->listener->trust.tls != NULL || ex->response.source != NULL ||
+        connection->is_shut)
         return false;
     gw_buf_init(&text, MAX_RAW_BYTES);
     gw_buf_printf(&text, "HTTP/1.1 %d \r\nConnection: close\r\nContent-Length: %zu\r\n",

@@ -62,7 +62,7 @@ struct gw_request {
     struct gw_str host;
     struct gw_str peer;               /* the client's address, without port */
     struct gw_str client_certificate; /* DER, its possession proved in the handshake; else empty */
-    bool is_tls;
+    bool is_tls; /* the client speaks HTTPS, to us or to a trusted proxy that says so */
     bool wants_websocket; /* asks to switch to that protocol (RFC 6455) */
 };
 
