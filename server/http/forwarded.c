@@ -23,7 +23,7 @@ bool gw_forwarded_take_last(struct gw_str *rest, struct gw_str *out_element)
         if (rest->ptr[at] == '"' && !is_escaped(*rest, at))
             is_quoted = !is_quoted;
     }
-    *out_element = gw_str_trim(gw_str_tail(*rest, at));
+    *out_element = is_quoted ? GW_STR("\"") : gw_str_trim(gw_str_tail(*rest, at));
     *rest = gw_str_from(rest->ptr, at > 0 ? at - 1 : 0);
     return true;
 }

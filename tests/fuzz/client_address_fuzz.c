@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     struct gw_str rest = gw_str_from((const char *)bytes, len);
     enum gw_client_address_field field = GW_CLIENT_ADDRESS_FORWARDED;
     struct gw_address address;
-    struct gw_str first;
+    struct gw_str first = GW_STR("");
     char text[MAX_BYTES + 64];
 
     if (len == 0 || len > MAX_BYTES)
@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     if (rest.ptr[0] == 'x')
         field = GW_CLIENT_ADDRESS_X_FORWARDED_FOR;
     rest = gw_str_tail(rest, 1);
-    gw_str_split(&rest, '\n', &first);
+    (void)gw_str_split(&rest, '\n', &first);
     const struct gw_client_told told = find(field, first, rest);
     if (told.address[0] == '\0')
         return 0;

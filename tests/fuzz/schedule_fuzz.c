@@ -32,7 +32,7 @@ static void look(const struct gw_schedule_window *window, uint64_t now_s)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     struct gw_schedule_window window = {0};
-    struct gw_str rest, from, to, offset = GW_STR("");
+    struct gw_str rest, from = GW_STR(""), to = from, offset = from;
     uint64_t now_s;
 
     if (len < 1 + sizeof(now_s))
@@ -40,9 +40,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     memcpy(&now_s, bytes + 1, sizeof(now_s));
     now_s = 2 * YEAR_S + now_s % (200 * YEAR_S);
     rest = gw_str_from((const char *)bytes + 1 + sizeof(now_s), len - 1 - sizeof(now_s));
-    gw_str_split(&rest, '\n', &from);
-    gw_str_split(&rest, '\n', &to);
-    gw_str_split(&rest, '\n', &offset);
+    (void)gw_str_split(&rest, '\n', &from);
+    (void)gw_str_split(&rest, '\n', &to);
+    (void)gw_str_split(&rest, '\n', &offset);
     if (gw_schedule_parse_day(from) > 6)
         abort();
     window.is_weekly = bytes[0] < 128;

@@ -80,6 +80,9 @@ static void forwarded_is_read_as_its_standard_has_it(void **state)
         {"for=\"2.2.2.2, for=1.1.1.1", "", "1.1.1.1"},
         {"for=2.2.2.2;host=\"a, for=1.1.1.1;host=\"b\"", "", "1.1.1.1"},
         {"xfor=2.2.2.2;for=1.1.1.1", "", "1.1.1.1"},
+        {"for=6.6.6.6, for=1.1.1.1:47011\";by=10.0.0.1", "", ""},
+        {"for=6.6.6.6;x=\\\", for=1.1.1.1;y=\"", "", ""},
+        {"for=6.6.6.6", "for=1.1.1.1;y=\"", ""},
     };
 
     for (size_t i = 0; i < GW_COUNT_OF(cases); i++)
