@@ -49,8 +49,8 @@ async function costs(stage) {
   return rows;
 }
 
-// A consumer for each connection. With 1,000 consumers (section `policy`) none of them calls often enough
-// for a lease of more than one request.
+// A consumer for each connection. With 1,000 consumers (section `policy`) each calls so seldom that a lease is
+// of one or two requests.
 export async function chain(stage) {
   const load = { body: stage.bodyPath, tokens: await stage.tokens.file(64, { name: 'tokens-chain' }) };
   const targets = [await startHaproxyPolicy(stage.dir, stage.upstream, stage.tokens)];
