@@ -138,7 +138,7 @@ describe('server-sent events', () => {
     await eventually(() => streams[0].response.destroyed, 'the backend is told');
   });
 
-  test('coded ones are flushed, event by event', async (t) => {
+  test('coded ones are flushed, event by event, also when their coder is configured anew', async (t) => {
     const { gw, streams } = await start(t, {
       policies: [{ compression: { enabled: true, types: ['text/*'] } }, { jwt: {} }, { authorise: {} }, { schema: {} }],
     });
@@ -150,6 +150,9 @@ describe('server-sent events', () => {
     for (let i = 0; i < 20; i++) {
       streams[0].response.write(`data: ${i}\n\n`);
       await eventually(() => text.endsWith(`data: ${i}\n\n`), `event ${i} has come`);
+      if (i < 10) continue;
+      gw.rewriteConfig((config) => (config.policies[0].compression.min_bytes = 1000 + i));
+      assert.equal((await gw.reload()).status, 200);
     }
     response.destroy();
   });
