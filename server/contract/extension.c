@@ -165,6 +165,18 @@ static uint32_t read_weight(struct contract_loading *loading, const struct gw_pl
     return 1;
 }
 
+/* A caller with a plan of its own may still pass, so it is no error. */
+static void check_weight(struct contract_loading *loading, const struct gw_place *place,
+                         const struct gw_operation *operation)
+{
+    uint64_t most = gw_contract_rules_most(loading->rules, operation->plan);
+
+    if (most > 0 && operation->weight > most)
+        contract_warn(loading, place,
+                      "a weight of %u never passes: the plan \"%.*s\" admits %llu at once",
+                      operation->weight, GW_STR_ARG(operation->plan), (unsigned long long)most);
+}
+
 static void read_parts(struct contract_loading *loading, const struct gw_place *place,
                        const struct gw_path_template *path, const struct gw_path_template *backend,
                        struct gw_operation *operation)
@@ -306,6 +318,7 @@ void contract_read_operation_extension(struct contract_loading *loading,
     else if (json_is_real(max_body.value))
         contract_error(loading, &max_body, "a size is a whole number");
     operation->weight = read_weight(loading, &weight);
+    check_weight(loading, weight.value != NULL ? &weight : place, operation);
     operation->is_websocket = json_is_true(websocket.value);
     if (operation->is_websocket && operation->method != GW_METHOD_GET)
         contract_error(loading, &websocket, "a WebSocket begins with GET (RFC 6455)");

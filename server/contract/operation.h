@@ -160,6 +160,13 @@ struct gw_operation {
     size_t number; /* its place in api->operations: a contract may be part of several snapshots */
 };
 
+/* The plan that counts for a caller whose own is `own` (empty: none); empty: none does. */
+static inline struct gw_str gw_operation_plan(const struct gw_operation *operation,
+                                              struct gw_str own)
+{
+    return own.len > 0 ? own : operation->plan;
+}
+
 /* One document: one API, one major version. */
 struct gw_api {
     struct gw_str namespace; /* "/system/erp" */

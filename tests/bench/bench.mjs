@@ -10,12 +10,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { flood } from './flood.mjs';
 import { makeTokens } from './gateway.mjs';
-import { identity } from './identity.mjs';
 import * as sections from './sections.mjs';
 import { stopAll } from './targets.mjs';
 
+// Their rig has packages of its own, which the other sections do without.
+const identity = async (stage) => (await import('./identity.mjs')).identity(stage);
+const flood = async (stage) => (await import('./flood.mjs')).flood(stage);
 const SECTIONS = { ...sections, flood, identity };
 const NAMES = ['proxy', 'policy', 'limits', 'tokens', 'storm', 'latency', 'memory', 'routes', 'identity', 'flood'];
 

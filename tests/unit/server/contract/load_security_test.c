@@ -109,10 +109,10 @@ static void schemes_have_kinds(void **state)
 {
     (void)state;
     static const struct gw_grant of_each_kind[] = {
-        {GW_GRANT_BACKEND, GW_STR_INIT("erp"), to_system, 1},
-        {GW_GRANT_ISSUER, GW_STR_INIT("corporate"), to_system, 1},
-        {GW_GRANT_API_KEY, GW_STR_INIT("partner"), to_system, 1},
-        {GW_GRANT_CERTIFICATE, GW_STR_INIT("device"), to_system, 1},
+        {GW_GRANT_BACKEND, GW_STR_INIT("erp"), to_system, 1, 0},
+        {GW_GRANT_ISSUER, GW_STR_INIT("corporate"), to_system, 1, 0},
+        {GW_GRANT_API_KEY, GW_STR_INIT("partner"), to_system, 1, 0},
+        {GW_GRANT_CERTIFICATE, GW_STR_INIT("device"), to_system, 1, 0},
     };
     static const char document[] = "openapi: 3.1.0\n"
                                    "info: {title: A, version: 1.0.0}\n"

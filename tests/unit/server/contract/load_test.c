@@ -158,6 +158,11 @@ static void a_contract_is_current_until_a_byte_changes(void **state)
     struct gw_contract_rules others = rules;
     others.default_plan = GW_STR("gold");
     assert_false(gw_contract_is_current(contract, &others));
+    struct gw_grant plan = {.kind = GW_GRANT_PLAN, .name = GW_STR_INIT("gold"), .most = 50};
+    others = rules;
+    others.grants = &plan;
+    others.grant_count = 1;
+    assert_false(gw_contract_is_current(contract, &others));
     contract_folder_write(&folder, "parts/a.yaml", "get: {responses: {200: {description: y}}}\n");
     assert_false(gw_contract_is_current(contract, &rules));
     contract_folder_write(&folder, "parts/a.yaml", "get: {responses: {200: {description: x}}}\n");

@@ -136,6 +136,8 @@ static const struct problem problems[] = {
      ":34:19: a media type must be an object, not a number\n"},
     {"      x-millgate:", "      x-millgate: {plan: glod}",
      ":28:26: there is no plan \"glod\" in the configuration; did you mean \"gold\"?\n"},
+    {"      x-millgate:", "      x-millgate: {plan: gold, weight: 51}",
+     ":28:40: warning: a weight of 51 never passes: the plan \"gold\" admits 50 at once\n"},
     {"      x-millgate:", "      x-millgate: {backend: mes}",
      ":28:29: the backend \"mes\" is not granted to /system/erp\n"},
     {"      x-millgate:", "      x-millgate: {url: x}",
