@@ -148,6 +148,10 @@ const maintenanceOrders = () => MACHINES.slice(0, 12).map(([Equipment, name], i)
 const inspectionLots = () => MADE.slice(0, 12).map(({ Material }, i) => ({
   InspectionLot: String(31000001 + i), Material, Plant: PLANT, Batch: lotOf(i), InspectionLotOrigin: '04', InspectionLotQuantity: 10 + i, InspectionLotUnit: 'PC',
   ManufacturingOrder: RELEASED[i],
+  to_InspectionCharacteristic: [
+    { CharacteristicText: 'Bore diameter', CharacteristicUnit: 'MM', TargetValue: 40, LowerLimit: 39.975, UpperLimit: 40.025 },
+    { CharacteristicText: 'Surface' },
+  ],
 }));
 
 const nonconformances = () => MADE.slice(0, 10).map(({ Material }, i) => ({

@@ -205,6 +205,7 @@ entity CostPostings : changed {
       CostCenter         : String(10);
       GLAccount          : String(10);
       OrderID            : String(12);
+      MaintenanceOrder   : String(12);
       AmountInCurrency   : Decimal(23, 2);
       Currency           : String(3);
       PostingDate        : Date;
