@@ -211,4 +211,5 @@ entity CostPostings : changed {
       PostingDate        : Date;
       DocumentText       : String(50);
       ReferenceID        : String(40);
+      ReversedDocument   : String(10);
 }

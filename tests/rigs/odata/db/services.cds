@@ -33,6 +33,8 @@ entity MaintenanceOrders : changed, referenced, noted {
       MaintPriority        : String(1) default '3';
       MainWorkCenter       : String(8);
       MaintenanceCause     : String(200);
+      ActualWorkQuantity   : Decimal(9, 2);
+      ActualWorkQuantityUnit : String(3);
       OrderStatus          : String(4) default 'CRTD'; // CRTD, REL, INPR, CNF, CANC
       MaintenanceNotification : String(12);
       PlannedStartDateTime : Timestamp;
@@ -41,6 +43,7 @@ entity MaintenanceOrders : changed, referenced, noted {
       ActualEndDateTime    : Timestamp;
       to_MaintenanceOrderOperation : Composition of many MaintenanceOperations
                                on to_MaintenanceOrderOperation.MaintenanceOrder = $self.MaintenanceOrder;
+      to_Equipment         : Association to Equipment on to_Equipment.Equipment = $self.Equipment;
 }
 
 entity MaintenanceOperations {
@@ -64,7 +67,9 @@ entity MaintenanceNotifications : changed, referenced, noted {
       MalfunctionEndDateTime  : Timestamp;
       IsBreakdown             : Boolean default false;
       ReportedByUser          : String(40);
+      ReportedDateTime        : Timestamp;
       MaintenanceOrder        : String(12);
+      to_Equipment            : Association to Equipment on to_Equipment.Equipment = $self.Equipment;
 }
 
 entity InspectionLots : changed, referenced {

@@ -6,15 +6,22 @@ service MaintenanceService {
   entity A_Equipment as projection on factory.Equipment;
   entity A_MaintenanceOrder as projection on factory.MaintenanceOrders {
     *,
-    to_MaintenanceOrderOperation : redirected to A_MaintenanceOrderOperation
+    to_MaintenanceOrderOperation : redirected to A_MaintenanceOrderOperation,
+    to_Equipment : redirected to A_Equipment
   } actions {
     action Release() returns A_MaintenanceOrder;
     action Start() returns A_MaintenanceOrder;
-    action Complete(MaintenanceCause : String(200), LongText : String(4000)) returns A_MaintenanceOrder;
+    action Complete(
+      MaintenanceCause : String(200), LongText : String(4000), MalfunctionEndDateTime : Timestamp,
+      ActualWorkQuantity : Decimal(9, 2), ActualWorkQuantityUnit : String(3)
+    ) returns A_MaintenanceOrder;
     action Cancel() returns A_MaintenanceOrder;
   };
   entity A_MaintenanceOrderOperation as projection on factory.MaintenanceOperations;
-  entity A_MaintenanceNotification as projection on factory.MaintenanceNotifications actions {
+  entity A_MaintenanceNotification as projection on factory.MaintenanceNotifications {
+    *,
+    to_Equipment : redirected to A_Equipment
+  } actions {
     action Close() returns A_MaintenanceNotification;
   };
 }

@@ -36,6 +36,16 @@ async function takeUp({ MaintenanceNotification, MaintenanceOrder }) {
       .where({ MaintenanceNotification, NotificationStatus: 'OPEN' });
 }
 
+// Of what an action is told, that which is said.
+const said = (data, ...names) => Object.fromEntries(names.filter((name) => data[name] != null).map((name) => [name, data[name]]));
+
+async function finishMaintenance({ data }, { MaintenanceNotification }) {
+  const { MalfunctionEndDateTime } = data;
+  if (MaintenanceNotification && MalfunctionEndDateTime)
+    await UPDATE(cds.entities('factory').MaintenanceNotifications).set({ MalfunctionEndDateTime }).where({ MaintenanceNotification });
+  return { ActualEndDateTime: now(), ...said(data, 'MaintenanceCause', 'LongText', 'ActualWorkQuantity', 'ActualWorkQuantityUnit') };
+}
+
 class MaintenanceService extends cds.ApplicationService {
   init() {
     const move = (from, to, more) => transition('MaintenanceOrders', 'MaintenanceOrder', 'OrderStatus', from, to, more);
@@ -50,9 +60,10 @@ class MaintenanceService extends cds.ApplicationService {
     this.before('CREATE', 'A_MaintenanceOrder', (req) => number(req.data.to_MaintenanceOrderOperation, 'MaintenanceOrderOperation', 4));
     this.on('Release', 'A_MaintenanceOrder', move(['CRTD'], 'REL'));
     this.on('Start', 'A_MaintenanceOrder', move(['REL'], 'INPR', () => ({ ActualStartDateTime: now() })));
-    this.on('Complete', 'A_MaintenanceOrder', move(['INPR'], 'CNF', ({ data }, row) => ({
-      ActualEndDateTime: now(), MaintenanceCause: data.MaintenanceCause ?? null, LongText: data.LongText ?? row.LongText,
-    })));
+    this.on('Complete', 'A_MaintenanceOrder', move(['INPR'], 'CNF', finishMaintenance));
+    this.before('CREATE', 'A_MaintenanceNotification', ({ data }) => {
+      data.ReportedDateTime ??= now();
+    });
     this.on('Cancel', 'A_MaintenanceOrder', move(['CRTD', 'REL'], 'CANC'));
     this.on('Close', 'A_MaintenanceNotification',
       transition('MaintenanceNotifications', 'MaintenanceNotification', 'NotificationStatus', ['OPEN', 'ORDR'], 'CLSD'));
@@ -126,15 +137,14 @@ async function reportEvent(req) {
   return numbered('ShipmentEvents', 'ShipmentEvent', 8300001)(req);
 }
 
-// Of what an action is told, that which is said.
-const said = (data, ...names) => Object.fromEntries(names.filter((name) => data[name] != null).map((name) => [name, data[name]]));
-
 class LogisticsService extends cds.ApplicationService {
   init() {
     const move = (from, to, more) => transition('Shipments', 'Shipment', 'ShipmentStatus', from, to, more);
     offer(this, 'A_Shipment', 'Shipments', 'Shipment', 8000001, 'ShipmentStatus', ['PLND']);
     this.before('CREATE', 'A_Shipment', (req) => number(req.data.to_ShipmentItem, 'ShipmentItem', 6));
     this.before('CREATE', 'A_ShipmentEvent', reportEvent);
+    this.after('CREATE', 'A_ShipmentEvent', ({ Shipment }) =>
+      UPDATE(cds.entities('factory').Shipments).set({ LastChangeDateTime: now() }).where({ Shipment }));
     this.on('Dispatch', 'A_Shipment', move(['PLND'], 'DISP', ({ data }) => ({
       ActualDepartureDateTime: now(),
       ...said(data, 'TrackingNumber', 'Carrier', 'ExpectedArrivalDateTime', 'NumberOfPackages', 'GrossWeight', 'WeightUnit'),
