@@ -20,7 +20,7 @@ const grants = ['/system/*'];
 const SERVICES = { 'cloud-erp': 'erp', 'cloud-quality': 'quality', 'cloud-maintenance': 'maintenance', 'cloud-logistics': 'logistics', 'cloud-field-service': 'field-service' };
 const POLICIES = [
   { body_limit: {} }, { headers: {} }, { jwt: {} }, { authorise: {} }, { schema: { responses: 'enforce' } },
-  { idempotency: { redis_timeout: '5s', claim: '6s' } },
+  { idempotency: { redis_timeout: '5s', claim: '4s' } },
 ];
 
 export function skipUnlessInstalled() {
@@ -98,16 +98,26 @@ class Cloud extends Apis {
     return (await this.read(service, path)).length;
   }
 
-  /** Sends, kills the gateway when the server has the write and holds it back, and starts it again. */
-  async dieWhile(send, match) {
-    await this.erp.spoil('lost', match, { method: 'POST' });
+  /** Sends a write whose answer the server holds back; when `isDone`, kills the gateway, and starts it again. */
+  async dieBehind(match, send, isDone) {
+    await this.erp.spoil('held', match, { method: 'POST' });
     const pending = send().catch(() => undefined);
-    await eventually(async () => (await this.faultsLeft()) === 0, 'the write has reached the server');
+    await eventually(isDone, 'the server has done it');
     await this.gw.kill();
     await pending;
-    this.gw.wasKilled = false;
-    Object.assign(this.gw, { stderr: '', ports: [], tlsPorts: [] });
+    await this.erp.mend();
+    Object.assign(this.gw, { wasKilled: false, stderr: '', ports: [], tlsPorts: [], cachedToken: undefined });
     await this.gw.start();
+  }
+
+  /** The answer once the first attempt is no longer taken to be under way. */
+  async settled(send) {
+    let answer;
+    await eventually(async () => {
+      answer = await send();
+      return !(answer.status === 409 && answer.json.type.endsWith('request-in-flight'));
+    }, 'the first attempt is over', 20_000);
+    return answer;
   }
 }
 
@@ -119,7 +129,7 @@ export async function startCloud(suite, { apis, backend = {} }) {
   const issuer = new Issuer();
   const { issuers: { dev } } = gatewayConfig({ dir: '.', issuer, peerUrl: '' });
   const backends = Object.fromEntries(Object.entries(SERVICES).map(([name, service]) => [name, {
-    url: `${url}/odata/v4/${service}`, grants, headers: { authorization: erp.authorization }, odata: { version: 'v4' }, ...backend,
+    url: `${url}/odata/v4/${service}`, grants, headers: { authorization: erp.authorization }, odata: { version: 'v4' }, total_timeout: '3s', ...backend,
   }]));
   const gw = await startGateway(suite, {
     issuer, peer: null, contracts: {},
