@@ -57,3 +57,10 @@ def day_domain($field):
     + (if $p.to == null then [] else [[$field, "<=", {"$date": $p.to}]] end);
 
 def equal_domain($field; $value): if $value == null then [] else [[$field, "=", $value]] end;
+
+# Rows with the times of their last change, as a page of ids in that order: {items, next?}.
+def changed_page($input):
+  map({id, at: (.write_date // .create_date)}) | sort_by([.at, .id])
+  | (if $input | is_descending then reverse else . end)
+  | .[($input | cursor | if . == null then 0 else .o end):]
+  | counted_page($input; .id);
