@@ -61,11 +61,20 @@ def order_head($plant):
   }
   | present;
 
+# The server's tag of an order stays as it is when one of its operations is confirmed.
+def version:
+  (.["@etag"] | strong | ltrimstr("\"") | rtrimstr("\""))
+  + "-" + ([.to_ProductionOrderOperation[] | .ConfirmedYieldQuantity, .ConfirmedScrapQuantity | . // 0 | tonumber] | add // 0 | exact);
+
+def order_with_operations($plant):
+  . as $order
+  | order_head($plant)
+    + {operations: [.to_ProductionOrderOperation | sort_by(.ManufacturingOrderOperation)[] | operation($order)]};
+
 # `$bill` is the material's, `$taken` what was posted to the order.
 def order($plant; $bill; $taken):
   . as $order
-  | order_head($plant) + {
-      operations: [.to_ProductionOrderOperation | sort_by(.ManufacturingOrderOperation)[] | operation($order)],
+  | order_with_operations($plant) + {
       components: [$bill[] | . as $item | {
         line: .BillOfMaterialItem,
         material: .Component,
@@ -119,8 +128,49 @@ def confirmation($plant):
   }
   | present;
 
+def confirmation_sort_field: {id: "ConfirmationNumber", postedAt: "ConfirmationDateTime"}[sort_name];
+
+def confirmation_filter($plant):
+  .parameters as $asked
+  | sort_name as $sort
+  | {Plant: $plant}
+    + (if $asked.productionOrder then {ManufacturingOrder: $asked.productionOrder} else {} end)
+    + (if $asked.workCenter then {WorkCenter: $asked.workCenter} else {} end)
+    + (if $asked.reference then {ConfirmationNumber: {in: [""]}} else {} end)
+    + ([(if $asked.from then {ge: {"$datetime": "\($asked.from)T00:00:00Z"}} else empty end),
+        (if $asked.to then {le: {"$datetime": "\($asked.to)T23:59:59.999Z"}} else empty end)]
+       | if . == [] then {} else {ConfirmationDateTime: add} end)
+    + beyond(confirmation_sort_field; "ConfirmationNumber"; if $sort == "id" then . else {"$datetime": .} end);
+
 # --- materials, as far as the rules ask for them ---
 
 def material_fact:
   {id: .Material, status: (if .IsMarkedForDeletion | truth then "discontinued" else "active" end),
     isProduced: (.MaterialType | IN("FERT", "HALB")), unit: (.BaseUnit | unit)};
+
+# --- what is written ---
+
+# `.` is the list of orders whose operations are taken over: one, or none.
+def new_order($request; $plant):
+  {
+    Material: $request.material,
+    ProductionPlant: $plant,
+    TotalQuantity: {"$decimal": $request.quantity.value},
+    ProductionUnit: ($request.quantity.unit | own_unit),
+    PlannedStartDate: {"$date": $request.plannedStart},
+    PlannedEndDate: {"$date": $request.plannedEnd},
+    to_ProductionOrderOperation: [(.items[0].to_ProductionOrderOperation // [])[]
+      | {ManufacturingOrderOperation, WorkCenter, OperationText, StandardTimeMinutes: {"$decimal": (.StandardTimeMinutes // 0 | tostring)}}]
+  };
+
+def new_confirmation($request; $order):
+  {
+    ManufacturingOrder: $order.ManufacturingOrder,
+    ManufacturingOrderOperation: ($request.operation // ([$order.to_ProductionOrderOperation[].ManufacturingOrderOperation] | max)),
+    WorkCenter: $request.workCenter,
+    ConfirmationYieldQuantity: {"$decimal": $request.yield.value},
+    ConfirmationScrapQuantity: (if $request.scrap then {"$decimal": $request.scrap.value} else null end),
+    ConfirmationDateTime: (if $request.endedAt then {"$datetime": $request.endedAt} else null end),
+    IsFinalConfirmation: ($request.isFinal // false)
+  }
+  | present;
