@@ -7,6 +7,7 @@
 #include "server/connector/guard.h"
 #include "server/crypto/digest.h"
 #include "server/filter/worker.h"
+#include "server/upstream/backend.h"
 
 #define ERRORS "https://millgate.dev/errors/"
 
@@ -140,6 +141,8 @@ static bool is_guarded(void *instance, const struct gw_connector_call *call,
 
     *out_class = function->classify == NULL ? function->effect
                                             : function->classify(instance, &call->arguments);
+    if (function->sends_key && gw_effect_is_repeatable(&call->backend->config->effect))
+        *out_class = GW_EFFECT_KEYED;
     if (*out_class == GW_EFFECT_SEARCHABLE && function->look_up == NULL)
         *out_class = GW_EFFECT_UNKNOWN;
     return function->is_write && call->effect_key.len > 0 && call->worker->record_writer != NULL &&

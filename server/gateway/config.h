@@ -139,7 +139,7 @@ struct gw_config_backend {
     /* Resilience alone is filled in: name, targets' origins and fields are the snapshot's. */
     struct gw_backend_config resilience;
     const json_t **connectors; /* the options of each of gw_connectors; NULL: it has none */
-    bool send_bearer; /* the caller's token goes on to this backend */
+    bool send_bearer;          /* the caller's token goes on to this backend */
 };
 
 /* What no contract can go below. */

@@ -59,12 +59,12 @@ static void report_flow(const struct gw_snapshot *snapshot, const struct gw_oper
     gw_buf_finish(&pointer);
 }
 
-/* The key comes from the policy that keeps keys, which writes it into the request. */
-static struct gw_effect effect_of(const struct gw_flow *flow)
-{
-    return (struct gw_effect){
-        .class = gw_flow_effect(flow), .key_field = GW_STR("Idempotency-Key"), .is_key_bare = true};
-}
+/* A flow may be run again with its key, whatever its backends are: what was written is not written
+ * again, as each write by itself is held back, looked for or refused by its class
+ * (connector/guard.h). The key comes from the policy that keeps keys, which writes it into the
+ * request. */
+static const struct gw_effect effect_of_flows = {
+    .class = GW_EFFECT_KEYED, .key_field = GW_STR_INIT("Idempotency-Key"), .is_key_bare = true};
 
 /* False: what fulfils the operation is not there, and it was told. */
 static bool find_fulfilment(const struct gw_snapshot *snapshot, struct gw_service *service,
@@ -76,7 +76,7 @@ static bool find_fulfilment(const struct gw_snapshot *snapshot, struct gw_servic
     if (operation->flow.len > 0) {
         service->flow = gw_flows_find(snapshot, operation->flow);
         if (service->flow != NULL)
-            service->effect = effect_of(service->flow->flow);
+            service->effect = effect_of_flows;
         else
             report_flow(snapshot, operation, diagnostics);
         return service->flow != NULL;

@@ -303,6 +303,8 @@ int odata_answer_read(struct gw_arena *arena, const struct odata_settings *setti
         return gw_error_set(error, -EBADMSG,
                             "the answer is no JSON that can be read: %s (byte %zu)", flaw.text,
                             flaw.byte);
+    if (is_foreign(settings, request, &value))
+        return gw_error_set(error, -EBADMSG, "the answer is not an OData entity");
     return odata_answer_take(arena, settings, request, name, &value, out_answer, error);
 }
 
