@@ -24,7 +24,7 @@ def work_domain:
 
 # --- work centres: they have names, no numbers; the one without a parent stands for the plant ---
 
-def center_fields: ["name", "parent.name", "parent.parent", "category.name", "cost_price", "cost_method", "create_date", "write_date", "_timestamp"];
+def center_fields: ["name", "parent.name", "parent.parent", "category.name", "cost_price", "cost_method", "company.currency.code", "create_date", "write_date", "_timestamp"];
 
 def center_status($busy): .id as $id | if any($busy[]; . == $id) then "in-use" else "available" end;
 
@@ -37,7 +37,7 @@ def center($plant; $busy):
     parent: (if .parent.parent == null then null else .parent.name end),
     status: center_status($busy),
     costRate: (if .cost_price == null then null
-      else {price: {amount: .cost_price, currency: "EUR"}, per: {hour: "HUR", cycle: "H87"}[.cost_method]} end),
+      else {price: {amount: .cost_price, currency: .company.currency.code}, per: {hour: "HUR", cycle: "H87"}[.cost_method]} end),
     changedAt: changed,
     record: {system: "plant1-erp", id: "production.work.center,\(.id)"}
   }
