@@ -77,7 +77,7 @@ function paths(kind) {
 
 // As a client of its own asks Tryton: the session is there already.
 function trytonCases(erp) {
-  const authorization = `Session ${Buffer.from(erp.client.session ?? '').toString('base64')}`;
+  const authorization = `Session ${erp.client.session}`;
   const ask = (domain, limit, order) => ({
     url: `${erp.url}/${erp.tryton.database}/`, method: 'POST', headers: { authorization, 'content-type': 'application/json' },
     body: JSON.stringify({ id: 1, method: 'model.product.product.search_read', params: [domain, 0, limit, order, FIELDS, {}] }),
