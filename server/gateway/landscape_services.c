@@ -45,16 +45,6 @@ static struct gw_snapshot_flow *find_variant(const struct gw_snapshot *snapshot,
     return found != NULL ? found : gw_flows_find(snapshot, flow);
 }
 
-static bool is_weaker(enum gw_effect_class a, enum gw_effect_class b)
-{
-    static const int strength[] = {[GW_EFFECT_UNKNOWN] = 0,
-                                   [GW_EFFECT_SEARCHABLE] = 1,
-                                   [GW_EFFECT_TRANSITION] = 2,
-                                   [GW_EFFECT_KEYED] = 3};
-
-    return strength[a] < strength[b];
-}
-
 static void tell_missing(const struct gw_operation *operation,
                          const struct gw_landscape_system *system,
                          struct gw_diagnostics *diagnostics)
@@ -84,8 +74,8 @@ static int make_system(const struct gw_snapshot *snapshot, const struct gw_lands
         tell_missing(whole->operation, system, diagnostics);
         return 0;
     }
-    part->effect = gw_services_effect();
-    if (whole->flow == NULL || is_weaker(part->effect.class, whole->effect.class)) {
+    part->effect = gw_effect_of_flows;
+    if (whole->flow == NULL) {
         whole->flow = part->flow;
         whole->effect = part->effect;
     }

@@ -72,11 +72,8 @@ static void report_flow(const struct gw_snapshot *snapshot, const struct gw_oper
  * again, as each write by itself is held back, looked for or refused by its class
  * (connector/guard.h). The key comes from the policy that keeps keys, which writes it into the
  * request. */
-struct gw_effect gw_services_effect(void)
-{
-    return (struct gw_effect){
-        .class = GW_EFFECT_KEYED, .key_field = GW_STR("Idempotency-Key"), .is_key_bare = true};
-}
+const struct gw_effect gw_effect_of_flows = {
+    .class = GW_EFFECT_KEYED, .key_field = GW_STR_INIT("Idempotency-Key"), .is_key_bare = true};
 
 /* False: what fulfils the operation is not there, and it was told. */
 static bool find_fulfilment(struct gw_snapshot *snapshot, struct gw_service *service,
@@ -93,7 +90,7 @@ static bool find_fulfilment(struct gw_snapshot *snapshot, struct gw_service *ser
             report_flow(snapshot, operation, diagnostics);
             return false;
         }
-        service->effect = gw_services_effect();
+        service->effect = gw_effect_of_flows;
         return gw_flows_check_backend(snapshot, service->flow->flow, GW_STR(""), diagnostics) == 0;
     }
     service->backend = find_backend(snapshot, operation->backend);
