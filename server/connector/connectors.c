@@ -1,6 +1,7 @@
 /* The registration: a connector is one line here. */
 #include "server/connector/connector.h"
 #include "server/connector/http/http.h"
+#include "server/connector/ids/ids.h"
 #include "server/connector/odata/odata.h"
 #include "server/connector/tryton/tryton.h"
 
@@ -8,6 +9,7 @@ const struct gw_connector_type *const gw_connectors[] = {
     &gw_http_connector,
     &gw_odata_connector,
     &gw_tryton_connector,
+    &gw_ids_connector,
     NULL,
 };
 

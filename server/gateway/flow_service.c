@@ -167,7 +167,8 @@ static int run_at_system(struct serving *serving, struct gw_flow_start *start,
     ex->record.backend = system->backend;
     start->flow = choice->service->flow->flow;
     start->backend = system->backend;
-    int rc = gw_landscape_metadata(arena, system, choice->key, &start->metadata);
+    int rc = gw_landscape_metadata(arena, choice->service->landscape->landscape, system,
+                                   choice->key, &start->metadata);
     return rc == 0 ? run_flow(serving, start) : rc;
 }
 
