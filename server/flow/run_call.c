@@ -134,6 +134,7 @@ static void begin_call(struct flow_frame *frame, struct gw_value arguments, void
                                              .backend = backend,
                                              .cause = run->start.cause,
                                              .arguments = arguments,
+                                             .metadata = run->start.metadata,
                                              .effect_key = key,
                                              .deadline_ns = frame->deadline_ns,
                                              .done = connector_done,
@@ -156,7 +157,9 @@ static void call_connector(struct flow_frame *frame)
     if (named == NULL || named->type == GW_JSON_NULL)
         name = run->start.backend;
 
-    if (name.len > 0 && run->host.connector != NULL)
+    if (frame->task->call.type->needs_no_backend)
+        rc = 0;
+    else if (name.len > 0 && run->host.connector != NULL)
         rc = run->host.connector(run->host.self, run->start.cause, name, frame->task->call.type,
                                  &instance, &backend);
     if (rc == 0) {
