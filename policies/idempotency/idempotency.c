@@ -13,6 +13,7 @@
 #define MIB (1024 * (int64_t)1024)
 
 static const struct gw_option idempotency_options[] = {
+    {"plans", GW_SECTION, 0, 0, NULL, "Read, but described by the rate limit.", NULL, NULL, 0},
     {"ttl", GW_DURATION, (int64_t)GW_NS_PER_SECOND, 30 * DAY_NS, "24h",
      "How long a key and its answer are remembered.", NULL, NULL, 0},
     {"claim", GW_DURATION, (int64_t)GW_NS_PER_SECOND, DAY_NS, "90s",
@@ -44,6 +45,7 @@ static void idempotency_destroy(void *self)
     if (policy == NULL)
         return;
     gw_worker_share_close(policy->late);
+    demand_finish(&policy->demand);
     free(policy);
 }
 
@@ -78,6 +80,8 @@ static int idempotency_create(const json_t *config, void **out_self, struct gw_e
     policy->documentation = gw_str_of(json_string_value(json_object_get(config, "documentation")));
     policy->timeout_ns = number_of(config, "redis_timeout");
     int rc = read_fields(policy, json_object_get(config, "headers"), error);
+    if (rc == 0)
+        rc = demand_init(&policy->demand, json_object_get(config, "plans"), error);
     if (rc == 0 && policy->times.claim_ns > policy->times.ttl_ns)
         rc = gw_error_set_at(error, -EINVAL, "/claim", "claim must not be longer than ttl");
     if (rc != 0) {
@@ -89,17 +93,6 @@ static int idempotency_create(const json_t *config, void **out_self, struct gw_e
 }
 
 /* --- the key --- */
-
-static enum gw_keying keying_of(const struct gw_exchange *ex)
-{
-    if (ex->is_preflight)
-        return GW_KEYING_OFF;
-    if (ex->operation->keying != GW_KEYING_UNSAID)
-        return ex->operation->keying;
-    return ex->request.method == GW_METHOD_POST || ex->request.method == GW_METHOD_PATCH
-               ? GW_KEYING_OPTIONAL
-               : GW_KEYING_OFF;
-}
 
 static enum gw_verdict refuse_missing(const struct idempotency *policy, struct gw_exchange *ex)
 {
@@ -133,7 +126,7 @@ static int find_key(const struct gw_exchange *ex, const struct gw_str **out_valu
 static enum gw_verdict idempotency_on_request(void *self, struct gw_exchange *ex)
 {
     struct idempotency *policy = self;
-    enum gw_keying keying = keying_of(ex);
+    enum gw_keying keying = demand_ask(&policy->demand, ex);
     const struct gw_str *value;
     const char *flaw = "There must be one only.";
 

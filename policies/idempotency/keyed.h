@@ -4,6 +4,7 @@
 #pragma once
 
 #include "claim.h"
+#include "demand.h"
 #include "outcome.h"
 #include "server/core/clock.h"
 #include "server/filter/filter.h"
@@ -15,6 +16,7 @@
 struct gw_worker_share;
 
 struct idempotency { /* one per worker */
+    struct demand demand;
     struct claim_times times;
     size_t max_body_bytes, max_answer_bytes;
     bool is_lenient;

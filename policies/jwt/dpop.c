@@ -46,20 +46,6 @@ struct proof_claims {
     int64_t issued_s;
 };
 
-/* False if it is there and no string. */
-static bool get_string(const struct gw_json_tape *tape, struct gw_str name, struct gw_str *out)
-{
-    uint32_t at = gw_json_get(tape, 0, name);
-
-    *out = gw_str_from(NULL, 0);
-    if (at == GW_JSON_NONE)
-        return true;
-    if (gw_json_type(tape, at) != GW_JSON_STRING)
-        return false;
-    *out = gw_json_string(tape, at);
-    return true;
-}
-
 /* NumericDate: the fraction, if there is one, is cut. */
 static bool get_date(const struct gw_json_tape *tape, struct gw_str name, int64_t *out)
 {
@@ -98,11 +84,11 @@ static enum dpop_verdict read_claims(struct gw_arena *arena, struct gw_str paylo
 
     if (rc == -ENOMEM)
         return DPOP_NO_MEMORY;
-    if (rc != 0 || !get_string(&tape, GW_STR("jti"), &out->id) ||
-        !get_string(&tape, GW_STR("htm"), &out->method) ||
-        !get_string(&tape, GW_STR("htu"), &out->uri) ||
-        !get_string(&tape, GW_STR("ath"), &out->token_digest) ||
-        !get_string(&tape, GW_STR("nonce"), &out->nonce) ||
+    if (rc != 0 || !jose_get_string(&tape, GW_STR("jti"), &out->id) ||
+        !jose_get_string(&tape, GW_STR("htm"), &out->method) ||
+        !jose_get_string(&tape, GW_STR("htu"), &out->uri) ||
+        !jose_get_string(&tape, GW_STR("ath"), &out->token_digest) ||
+        !jose_get_string(&tape, GW_STR("nonce"), &out->nonce) ||
         !get_date(&tape, GW_STR("iat"), &out->issued_s))
         return DPOP_MALFORMED;
     if (out->id.len == 0 || out->id.len > DPOP_MAX_JTI_BYTES || out->method.ptr == NULL ||
@@ -284,7 +270,7 @@ enum dpop_verdict dpop_check_binding(struct gw_arena *arena, struct gw_str confi
     if (rc == -ENOMEM)
         return DPOP_NO_MEMORY;
     gw_base64url_encode(thumbprint, GW_SHA256_BYTES, encoded);
-    if (rc != 0 || !get_string(&tape, GW_STR("jkt"), &bound) || bound.ptr == NULL ||
+    if (rc != 0 || !jose_get_string(&tape, GW_STR("jkt"), &bound) || bound.ptr == NULL ||
         !gw_secret_equal(bound, gw_str_from(encoded, sizeof(encoded))))
         return DPOP_BINDING;
     return DPOP_OK;

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "server/json/uri.h"
+#include "server/net/address.h"
 
 static char lower(char byte)
 {
@@ -35,22 +36,38 @@ static struct gw_str without_default_port(struct gw_str authority, bool is_tls)
     return authority;
 }
 
-/* A name or an address in brackets, and at most one port. */
+static bool is_name(struct gw_str host)
+{
+    for (size_t i = 0; i < host.len; i++) {
+        char byte = host.ptr[i];
+        if (byte <= 0x20 || byte >= 0x7f || strchr("@%\\[]", byte) != NULL)
+            return false;
+    }
+    return host.len > 0;
+}
+
+/* A name, or an address in brackets; and at most one port. */
 static bool is_authority(struct gw_str authority)
 {
-    bool is_literal = false, has_port = false;
+    bool is_literal = gw_str_has_prefix(authority, GW_STR("["));
+    size_t end = gw_str_find(authority, is_literal ? ']' : ':');
+    struct gw_address address;
 
-    for (size_t i = 0; i < authority.len; i++) {
-        char byte = authority.ptr[i];
-        if (byte <= 0x20 || byte >= 0x7f || byte == '@' || byte == '%' || byte == '\\')
+    if (is_literal) {
+        struct gw_str inner = gw_str_from(authority.ptr + 1, end - 1);
+        if (end == authority.len || gw_address_parse(inner, &address) != 0 ||
+            address.any.sa_family != AF_INET6)
             return false;
-        if (has_port && (byte < '0' || byte > '9'))
-            return false;
-        if (byte == '[' || byte == ']')
-            is_literal = byte == '[';
-        has_port = has_port || (byte == ':' && !is_literal);
+        end++;
+    } else if (!is_name(gw_str_from(authority.ptr, end))) {
+        return false;
     }
-    return authority.len > 0;
+    struct gw_str port = gw_str_tail(authority, end);
+    for (size_t i = 0; i < port.len; i++) {
+        if (i == 0 ? port.ptr[i] != ':' : port.ptr[i] < '0' || port.ptr[i] > '9')
+            return false;
+    }
+    return true;
 }
 
 /* Writes one byte of a path, or its escape, in normal form; returns how much of `text` that was, 0

@@ -85,8 +85,7 @@ static enum jose_type read_type(struct gw_str typ)
     return gw_str_equal_nocase(typ, GW_STR("dpop+jwt")) ? JOSE_TYPE_DPOP : JOSE_TYPE_OTHER;
 }
 
-/* The member's string; ptr NULL if it is absent. False if it is something else. */
-static bool get_string(const struct gw_json_tape *tape, struct gw_str name, struct gw_str *out)
+bool jose_get_string(const struct gw_json_tape *tape, struct gw_str name, struct gw_str *out)
 {
     uint32_t at = gw_json_get(tape, 0, name);
 
@@ -111,9 +110,10 @@ static enum jose_verdict read_members(const struct gw_json_tape *tape, struct jo
     if (gw_json_get(tape, 0, GW_STR("crit")) != GW_JSON_NONE ||
         (b64 != GW_JSON_NONE && gw_json_type(tape, b64) != GW_JSON_TRUE))
         return JOSE_CRITICAL;
-    if (!get_string(tape, GW_STR("alg"), &alg) || !get_string(tape, GW_STR("typ"), &typ) ||
-        !get_string(tape, GW_STR("cty"), &cty) || !get_string(tape, GW_STR("kid"), &kid) ||
-        alg.ptr == NULL || kid.len > MAX_KID_BYTES)
+    if (!jose_get_string(tape, GW_STR("alg"), &alg) ||
+        !jose_get_string(tape, GW_STR("typ"), &typ) ||
+        !jose_get_string(tape, GW_STR("cty"), &cty) ||
+        !jose_get_string(tape, GW_STR("kid"), &kid) || alg.ptr == NULL || kid.len > MAX_KID_BYTES)
         return JOSE_MALFORMED;
     if (gw_signature_alg_parse(alg, &token->alg) != 0)
         return JOSE_ALG_UNKNOWN;

@@ -44,6 +44,8 @@ enum jose_verdict {
     JOSE_VERDICT_COUNT,
 };
 
+struct gw_json_tape;
+
 /* A sentence for the caller: plain ASCII without quotes (RFC 6750, section 3), no inner detail. */
 const char *jose_verdict_text(enum jose_verdict verdict);
 
@@ -60,6 +62,10 @@ struct jose_token {
     enum gw_signature_alg alg;
     enum jose_type type;
 };
+
+/* The string of that member of the tape's object; ptr NULL if it is absent. False if it is
+ * something else. */
+bool jose_get_string(const struct gw_json_tape *tape, struct gw_str name, struct gw_str *out);
 
 /* JOSE_OK, or why not: then *out_token is untouched. */
 GW_MUST_CHECK

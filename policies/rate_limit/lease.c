@@ -1,5 +1,7 @@
 #include "lease.h"
 
+#include <math.h>
+
 #define RATE_NS UINT64_C(100000000)
 #define LEAST_NS UINT64_C(1000000) /* the loop's clock is no finer */
 #define GROWTH 8
@@ -17,13 +19,13 @@ uint64_t lease_size(struct lease_demand *demand, uint64_t max, uint64_t now_ns)
 
     if (passed_ns < LEAST_NS)
         passed_ns = LEAST_NS;
-    size = (uint64_t)((double)demand->units * (double)RATE_NS / (double)passed_ns);
+    size = (uint64_t)ceil((double)demand->units * (double)RATE_NS / (double)passed_ns);
     if (size > bound)
         size = bound;
     if (size > max)
         size = max;
     if (size == 0)
-        size = 1;
+        size = 1; /* `max` is nothing */
     *demand = (struct lease_demand){.since_ns = now_ns, .size = size};
     return size;
 }

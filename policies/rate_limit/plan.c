@@ -21,6 +21,11 @@ const struct gw_option plan_options[] = {
     {"limits", GW_MAP, 1, PLAN_MAX_LIMITS, NULL,
      "Several limits at once, by name; a request must be within each of them.", limit_options, NULL,
      0},
+    {"idempotency", GW_ENUM, 0, 0, "optional",
+     "required: who has this plan sends an Idempotency-Key wherever the contract takes one. Read "
+     "by "
+     "the policy `idempotency`.",
+     NULL, "optional required", 0},
     {"grants", GW_LIST, 0, 1000, NULL,
      "Namespaces whose contracts may name this plan, such as `/system/*`; left out, none may.",
      NULL, NULL, 0},

@@ -188,16 +188,16 @@ static void on_client_left(void *self, struct gw_exchange *ex)
 static enum gw_verdict rate_limit_on_request(void *self, struct gw_exchange *ex)
 {
     struct limiter *limiter = self;
-    struct gw_str own = ex->identity.plan;
-    struct gw_str name = own.len > 0 ? own : ex->operation->plan;
+    struct gw_str name = gw_operation_plan(ex->operation, ex->identity.plan);
 
     /* The contract names none, and the operator's floor has no default. */
     if (name.len == 0)
         return GW_NEXT;
     const struct plan *plan = plan_table_find(&limiter->plans, name);
     if (plan == NULL) { /* a snapshot that names it should not have come this far: fail closed */
-        ex->record.detail = own.len > 0 ? GW_STR("the consumer's plan is not configured")
-                                        : GW_STR("the operation's plan is not configured");
+        ex->record.detail = ex->identity.plan.len > 0
+                                ? GW_STR("the consumer's plan is not configured")
+                                : GW_STR("the operation's plan is not configured");
         return GW_FAIL;
     }
     if (limiter->worker == NULL)

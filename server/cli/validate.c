@@ -105,32 +105,63 @@ static int load_file(void *self, struct gw_schema_compiler *compiler, struct gw_
     return rc;
 }
 
+struct telling {
+    const char *schema;
+    size_t count;
+};
+
+/* A text with a place begins with the document that the place is in: "uri: text" becomes
+ * "uri: place: text". */
+static void tell(void *self, const struct gw_error *error)
+{
+    struct telling *telling = self;
+    struct gw_str document = gw_str_of(telling->schema), text = gw_str_of(error->text);
+
+    telling->count++;
+    if (error->where[0] == '\0') {
+        fprintf(stderr, "%s: %s\n", telling->schema, error->text);
+        return;
+    }
+    if (!gw_str_has_prefix(text, document)) {
+        size_t space = gw_str_find(text, ' '); /* a URI has none */
+        document = gw_str_from(text.ptr, space > 0 ? space - 1 : 0);
+    }
+    if (gw_str_has_prefix(gw_str_tail(text, document.len), GW_STR(": ")))
+        text = gw_str_tail(text, document.len + 2);
+    else
+        document = gw_str_of(telling->schema);
+    fprintf(stderr, "%.*s: %s: %.*s\n", GW_STR_ARG(document), error->where, GW_STR_ARG(text));
+}
+
+/* Returns NULL when what is wrong has been told: of the schemas all, each with its place. */
 static struct gw_schema_set *compile(const struct settings *settings)
 {
     struct gw_schema_options options = {.assert_format = settings->assert_format};
     struct gw_schema_compiler *compiler = gw_schema_compiler_create(&options);
+    struct telling telling = {.schema = settings->schema};
     struct gw_str uri = gw_str_of(settings->schema);
     struct gw_schema_set *set = NULL;
     struct gw_error error = {.text = ""};
     size_t entry;
 
-    if (compiler == NULL) {
-        (void)gw_error_set(&error, -ENOMEM, "not enough memory");
-    } else {
+    int rc = compiler == NULL ? gw_error_set(&error, -ENOMEM, "not enough memory") : 0;
+    if (rc == 0) {
         void *self = (void *)(uintptr_t)settings;
         gw_schema_compiler_set_loader(compiler, load_file, self);
-        int rc = load_file(self, compiler, uri, &error);
+        gw_schema_compiler_set_reporter(compiler, tell, &telling);
+        rc = load_file(self, compiler, uri, &error);
         if (rc < 0 && error.text[0] == '\0')
             (void)gw_error_set(&error, rc, "%s", strerror(-rc));
-        if (rc == 0)
-            rc = gw_schema_compiler_add_entry(compiler, uri, gw_str_of(settings->pointer),
-                                              settings->dialect, &entry, &error);
-        if (rc == 0 && gw_schema_compiler_finish(compiler, &set, &error) != 0)
-            set = NULL;
     }
-    if (set == NULL)
-        fprintf(stderr, "%s: %s%s%s\n", settings->schema, error.where,
-                error.where[0] != '\0' ? ": " : "", error.text);
+    if (rc == 0)
+        rc = gw_schema_compiler_add_entry(compiler, uri, gw_str_of(settings->pointer),
+                                          settings->dialect, &entry, &error);
+    if (rc == 0)
+        rc = gw_schema_compiler_finish(compiler, &set, &error);
+    if (rc != 0 && (rc == -ENOMEM || telling.count == 0))
+        tell(&telling, &error);
+    if (telling.count >= GW_SCHEMA_TOLD_MAX)
+        fprintf(stderr, "%s: there may be more\n", settings->schema);
     gw_schema_compiler_destroy(compiler);
     return set;
 }

@@ -78,6 +78,7 @@ struct gw_connector_function {
 struct gw_connector_type {
     const char *name;                /* "odata"; the backend's key in the configuration */
     const struct gw_option *options; /* of the backend, under that key */
+    bool needs_no_backend;           /* it is the gateway's own: one instance, without options */
     bool is_implied;                 /* every backend has it, also where its options are left out */
     const struct gw_connector_function *functions; /* ends with one without a name */
     /* Once per worker and backend, on the worker's thread; `config` outlives the instance. Once
@@ -116,8 +117,8 @@ GW_PRINTF(3, 4)
 void gw_connector_fail_with(struct gw_connector_call *call, enum gw_connector_error error,
                             const char *format, ...);
 
-/* Starts it. WRONG at once where an argument is missing or unknown. A write of class C or D that has
- * an effect key is guarded (guard.h). */
+/* Starts it. WRONG at once where an argument is missing or unknown. A write of class C or D that
+ * has an effect key is guarded (guard.h). */
 void gw_connector_begin(void *instance, struct gw_connector_call *call);
 
 /* The key as it can stand in a field's quotes: itself, or a hash of it where it has other bytes

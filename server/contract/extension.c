@@ -102,6 +102,7 @@ void contract_read_extension(struct contract_loading *loading)
     api->lifecycle = contract_text(loading, &extension, "lifecycle");
     api->plan = contract_text(loading, &extension, "plan");
     api->backend = contract_text(loading, &extension, "backend");
+    api->landscape = contract_text(loading, &extension, "landscape");
 
     struct gw_place namespace = gw_place_member(&extension, "namespace");
     struct gw_place lifecycle = gw_place_member(&extension, "lifecycle");
@@ -163,6 +164,18 @@ static uint32_t read_weight(struct contract_loading *loading, const struct gw_pl
         return (uint32_t)weight;
     contract_error(loading, place, "a weight is a whole number from 1 to %d", MAX_WEIGHT);
     return 1;
+}
+
+/* A caller with a plan of its own may still pass, so it is no error. */
+static void check_weight(struct contract_loading *loading, const struct gw_place *place,
+                         const struct gw_operation *operation)
+{
+    uint64_t most = gw_contract_rules_most(loading->rules, operation->plan);
+
+    if (most > 0 && operation->weight > most)
+        contract_warn(loading, place,
+                      "a weight of %u never passes: the plan \"%.*s\" admits %llu at once",
+                      operation->weight, GW_STR_ARG(operation->plan), (unsigned long long)most);
 }
 
 static void read_parts(struct contract_loading *loading, const struct gw_place *place,
@@ -247,8 +260,11 @@ static void read_flow(struct contract_loading *loading, const struct gw_place *p
 {
     static const char *const foreign[] = {"backend", "backend_path", "websocket"};
     struct gw_place flow = gw_place_member(extension, "flow");
+    struct gw_place landscape = gw_place_member(extension, "landscape");
 
     if (!json_is_string(flow.value)) {
+        if (landscape.value != NULL)
+            contract_error(loading, &landscape, "landscape has a meaning beside flow only");
         if (operation->backend.len == 0 && !loading->rules->is_standalone && flow.value == NULL)
             contract_error(loading, place,
                            "neither a flow nor a backend, here or in the root's x-millgate");
@@ -256,6 +272,9 @@ static void read_flow(struct contract_loading *loading, const struct gw_place *p
     }
     operation->flow = contract_text(loading, extension, "flow");
     operation->backend = GW_STR("");
+    operation->landscape = json_is_string(landscape.value)
+                               ? contract_text(loading, extension, "landscape")
+                               : loading->api->landscape;
     if (!is_flow_name(operation->flow))
         contract_error(loading, &flow,
                        "a flow is named by its document's namespace and name: \"namespace/name\"");
@@ -306,6 +325,7 @@ void contract_read_operation_extension(struct contract_loading *loading,
     else if (json_is_real(max_body.value))
         contract_error(loading, &max_body, "a size is a whole number");
     operation->weight = read_weight(loading, &weight);
+    check_weight(loading, weight.value != NULL ? &weight : place, operation);
     operation->is_websocket = json_is_true(websocket.value);
     if (operation->is_websocket && operation->method != GW_METHOD_GET)
         contract_error(loading, &websocket, "a WebSocket begins with GET (RFC 6455)");

@@ -45,6 +45,16 @@ enum gw_grant_verdict gw_contract_rules_ask(const struct gw_contract_rules *rule
     return GW_GRANT_UNKNOWN;
 }
 
+uint64_t gw_contract_rules_most(const struct gw_contract_rules *rules, struct gw_str plan)
+{
+    for (size_t i = 0; i < rules->grant_count; i++) {
+        const struct gw_grant *grant = &rules->grants[i];
+        if (grant->kind == GW_GRANT_PLAN && gw_str_equal(grant->name, plan))
+            return grant->most;
+    }
+    return 0;
+}
+
 bool gw_contract_rules_allow_anonymous(const struct gw_contract_rules *rules,
                                        struct gw_str namespace)
 {
@@ -75,6 +85,7 @@ uint64_t gw_contract_rules_hash(const struct gw_contract_rules *rules,
         const struct gw_grant *grant = &rules->grants[i];
         mix_number(&hash, key, (uint64_t)grant->kind);
         mix(&hash, key, grant->name);
+        mix_number(&hash, key, grant->most);
         mix_number(&hash, key, grant->namespace_count);
         for (size_t n = 0; n < grant->namespace_count; n++)
             mix(&hash, key, grant->namespaces[n]);

@@ -23,6 +23,7 @@ struct gw_grant {
     struct gw_str name; /* empty: any name, where it is not known which ones there are */
     const struct gw_str *namespaces; /* patterns, see gw_namespace_matches() */
     size_t namespace_count;
+    uint64_t most; /* of a plan: what one request may weigh, or it never passes; 0: no bound */
 };
 
 /* A rule (see rule.h) of the operator for the documents of some namespaces. */
@@ -66,6 +67,9 @@ enum gw_grant_verdict { GW_GRANTED, GW_GRANT_UNKNOWN, GW_GRANT_DENIED };
 enum gw_grant_verdict gw_contract_rules_ask(const struct gw_contract_rules *rules,
                                             enum gw_grant_kind kind, struct gw_str name,
                                             struct gw_str namespace, struct gw_str *out_near);
+
+/* What a request may weigh under that plan; 0: no bound, or none is known. */
+uint64_t gw_contract_rules_most(const struct gw_contract_rules *rules, struct gw_str plan);
 
 bool gw_contract_rules_allow_anonymous(const struct gw_contract_rules *rules,
                                        struct gw_str namespace);

@@ -416,3 +416,10 @@ void gw_chain_tap_response(struct gw_exchange *ex, struct gw_str bytes)
     if (ex->chain_run != NULL)
         call_taps(ex, ex->chain_run->response_taps, bytes);
 }
+
+bool gw_chain_is_tapped(const struct gw_exchange *ex)
+{
+    const struct gw_chain_run *run = ex->chain_run;
+
+    return run != NULL && (run->request_taps != NULL || run->response_taps != NULL);
+}

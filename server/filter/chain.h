@@ -33,3 +33,5 @@ void gw_chain_response_set(struct gw_exchange *ex);
  * streamed is tapped by the chain. */
 void gw_chain_tap_request(struct gw_exchange *ex, struct gw_str bytes);
 void gw_chain_tap_response(struct gw_exchange *ex, struct gw_str bytes);
+/* Is there one that is still to be called? */
+bool gw_chain_is_tapped(const struct gw_exchange *ex);

@@ -12,8 +12,9 @@
 #include "server/flow/expression_process.h"
 #include "server/flow/expression_set.h"
 
-#define GROUP_EXPRESSIONS 150 /* with fewer, libjq's own library costs; with more, a square of it \
-                               */
+#define GROUP_EXPRESSIONS                                                   \
+    150 /* with fewer, libjq's own library costs; with more, a square of it \
+         */
 #define MAX_MEMORY_BYTES (512u << 20)
 #define MAX_TEXT_BYTES (64u << 20)
 #define MAX_ANSWER_BYTES (1u << 20)

@@ -35,13 +35,19 @@ static struct gw_option as_ordinary(const struct gw_option *section)
     return option;
 }
 
+/* A policy may read a section that another one describes. */
+static bool is_described(const struct gw_option *section)
+{
+    return section->fields != NULL;
+}
+
 /* Adds the sections of one policy that are not there yet; returns the new count. */
 static size_t add_sections(struct gw_option *table, size_t count, const struct gw_option *options)
 {
     for (; options->type != GW_END; options++) {
         size_t i = 0;
 
-        if (options->type != GW_SECTION)
+        if (options->type != GW_SECTION || !is_described(options))
             continue;
         while (i < count && strcmp(table[i].name, options->name) != 0)
             i++;
@@ -178,7 +184,7 @@ static bool are_sections_right(struct gw_config_loader *loader, const struct gw_
         const struct gw_option section = as_ordinary(option);
         json_t *checked = NULL;
 
-        if (option->type != GW_SECTION)
+        if (option->type != GW_SECTION || !is_described(option))
             continue;
         is_right = given != NULL || (option->flags & GW_OPTION_REQUIRED) == 0;
         if (given != NULL)

@@ -5,6 +5,20 @@
 #define SECOND INT64_C(1000000000)
 #define DAY (INT64_C(86400) * SECOND)
 
+/* How long one may be silent, and how long it may live. */
+#define LIFE_OPTIONS(silence)                                                                   \
+    {.name = "idle_timeout",                                                                    \
+     .type = GW_DURATION,                                                                       \
+     .min = SECOND,                                                                             \
+     .max = DAY,                                                                                \
+     .value = "5m",                                                                             \
+     .help = silence},                                                                          \
+    {                                                                                           \
+        .name = "total_timeout", .type = GW_DURATION, .min = 0, .max = 30 * DAY, .value = "0",  \
+        .help = "The longest life of one; 0 sets none. It ends with the caller's token in any " \
+                "case."                                                                         \
+    }
+
 const struct gw_option gw_config_websocket_options[] = {
     {.name = "max",
      .type = GW_INT,
@@ -12,34 +26,12 @@ const struct gw_option gw_config_websocket_options[] = {
      .max = 65535,
      .value = "128",
      .help = "Open ones of one worker, out of max_connections; further ones are answered 503."},
-    {.name = "idle_timeout",
-     .type = GW_DURATION,
-     .min = SECOND,
-     .max = DAY,
-     .value = "5m",
-     .help = "The longest silence of both sides."},
-    {.name = "total_timeout",
-     .type = GW_DURATION,
-     .min = 0,
-     .max = 30 * DAY,
-     .value = "0",
-     .help = "The longest life of one; 0 sets none. It ends with the caller's token in any case."},
+    LIFE_OPTIONS("The longest silence of both sides."),
     {0},
 };
 
 const struct gw_option gw_config_event_stream_options[] = {
-    {.name = "idle_timeout",
-     .type = GW_DURATION,
-     .min = SECOND,
-     .max = DAY,
-     .value = "5m",
-     .help = "The longest pause between two events."},
-    {.name = "total_timeout",
-     .type = GW_DURATION,
-     .min = 0,
-     .max = 30 * DAY,
-     .value = "0",
-     .help = "The longest life of one; 0 sets none. It ends with the caller's token in any case."},
+    LIFE_OPTIONS("The longest pause between two events."),
     {0},
 };
 

@@ -113,7 +113,8 @@ static const struct gw_option listener_options[] = {
      .value = "connection",
      .help = "Where the client's address stands: in the connection, or in what trusted proxies say "
              "in Forwarded (RFC 7239) or X-Forwarded-For. They must write that field themselves, "
-             "or add to it at its end."},
+             "or add to it at its end. Forwarded's proto, or X-Forwarded-Proto, which they must "
+             "write themselves, then says whether the client speaks HTTPS."},
     {.name = "proxy_protocol",
      .type = GW_ENUM,
      .words = "off v1_v2",
@@ -319,6 +320,12 @@ const struct gw_option gw_config_options[] = {
      .fields = gw_config_backend_options,
      .value = "{}",
      .help = "The systems behind the gateway, by the name that contracts use."},
+    {.name = "landscapes",
+     .type = GW_MAP,
+     .max = 100,
+     .fields = gw_config_landscape_options,
+     .value = "{}",
+     .help = "Which of several systems keeps the record of what, by the name that contracts use."},
     {.name = "request_timeout_field",
      .type = GW_STRING,
      .max = 64,

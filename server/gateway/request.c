@@ -205,9 +205,10 @@ static void finish(void *self, struct gw_exchange *ex)
     }
 }
 
-/* A tunnel may last for days: it must not keep a snapshot that long. What the log needs of it is
- * copied; no filter of the chain is called any more, but what one has deferred to the exchange's
- * end still needs its instance. */
+/* A tunnel or an event stream may last for days: it must not keep a snapshot that long. What the
+ * log needs of it is copied; no filter of the chain is called any more, but what one has deferred
+ * to the exchange's end, or put around the body, still needs its instance. Where one watches the
+ * body, all stays. */
 static void detach(void *self, struct gw_exchange *ex)
 {
     struct gw_exchange_record *record = &ex->record;
@@ -217,6 +218,8 @@ static void detach(void *self, struct gw_exchange *ex)
                                     &identity->issuer, &identity->plan};
 
     (void)self;
+    if (ex->view == NULL || gw_chain_is_tapped(ex))
+        return;
     for (size_t i = 0; i < GW_COUNT_OF(texts); i++) {
         if (texts[i]->len > 0)
             *texts[i] = gw_arena_copy(&ex->arena, *texts[i]); /* without memory it is not logged */
@@ -227,6 +230,8 @@ static void detach(void *self, struct gw_exchange *ex)
     ex->api = NULL;
     ex->operation = NULL;
     ex->service = NULL;
+    ex->backend = NULL;
+    ex->effect = NULL;
     ex->chain_run = NULL;
     ex->is_detached = true;
     ex->view->detached_count++;

@@ -31,6 +31,35 @@ static bool is_as_meant(const json_t *written, const json_t *checked)
     return written == NULL || json_is_array(written);
 }
 
+/* What passes at once, of a limit that is a rate (`burst`), a window or a quota. What is under way
+ * at once (`concurrent`) counts requests, not weights: no bound. */
+static uint64_t most_of_limit(const json_t *limit)
+{
+    static const char *const amounts[] = {"burst", "limit", "quota"};
+
+    for (size_t i = 0; i < GW_COUNT_OF(amounts); i++) {
+        json_int_t amount = json_integer_value(json_object_get(limit, amounts[i]));
+        if (amount > 0)
+            return (uint64_t)amount;
+    }
+    return UINT64_MAX;
+}
+
+/* The smallest of its limits; 0: no bound. */
+static uint64_t most_of_plan(const json_t *plan)
+{
+    uint64_t least = most_of_limit(plan);
+    const char *name;
+    json_t *limit;
+
+    json_object_foreach(json_object_get(plan, "limits"), name, limit)
+    {
+        uint64_t most = most_of_limit(limit);
+        least = most < least ? most : least;
+    }
+    return least == UINT64_MAX ? 0 : least;
+}
+
 static int fill_grant(const json_t *written, const json_t *checked, struct gw_arena *arena,
                       struct gw_grant *grant)
 {
@@ -80,6 +109,8 @@ static int add_section(const struct gw_config *config, const struct section *sec
     {
         struct gw_grant *grant = &grants[rules->grant_count++];
         *grant = (struct gw_grant){.kind = section->kind, .name = gw_str_of(name)};
+        if (section->kind == GW_GRANT_PLAN)
+            grant->most = most_of_plan(json_object_get(checked, name));
         if (fill_grant(written != NULL ? entry : NULL, json_object_get(checked, name), arena,
                        grant) != 0)
             return -ENOMEM;

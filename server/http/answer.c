@@ -122,6 +122,7 @@ static bool has_room(const struct gw_connection *connection)
 
 enum MHD_Result gw_connection_answer(struct gw_connection *connection)
 {
+    const struct gw_listener_config *config = &connection->listener->config;
     struct gw_exchange *ex = connection->ex;
 
     if (ex->response.tunnel != NULL) {
@@ -148,6 +149,8 @@ enum MHD_Result gw_connection_answer(struct gw_connection *connection)
     enum MHD_Result result =
         MHD_queue_response(connection->mhd, (unsigned)ex->response.status, response);
     MHD_destroy_response(response);
+    if (ex->response.lasts && ex->response.source != NULL && config->handler->detach != NULL)
+        config->handler->detach(config->handler_self, ex);
     return result;
 }
 
@@ -156,7 +159,8 @@ bool gw_connection_answer_raw(struct gw_connection *connection)
     struct gw_exchange *ex = connection->ex;
     struct gw_buf text;
 
-    if (ex->request.is_tls || ex->response.source != NULL || connection->is_shut)
+    if (connection->listener->trust.tls != NULL || ex->response.source != NULL ||
+        connection->is_shut)
         return false;
     gw_buf_init(&text, MAX_RAW_BYTES);
     gw_buf_printf(&text, "HTTP/1.1 %d \r\nConnection: close\r\nContent-Length: %zu\r\n",

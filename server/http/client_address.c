@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include "server/http/forwarded.h"
 #include "server/net/address.h"
 #include "server/net/cidr.h"
 
@@ -30,27 +31,8 @@ static bool read_node(struct gw_str text, struct gw_address *out)
     return gw_address_parse(literal, out) == 0;
 }
 
-/* The value of `for` in one element of Forwarded, without its quotes; empty if there is none. */
-static struct gw_str read_for(struct gw_str element)
-{
-    struct gw_str pair;
-
-    while (gw_str_split(&element, ';', &pair)) {
-        pair = gw_str_trim(pair);
-        if (!gw_str_has_prefix_nocase(pair, GW_STR("for=")))
-            continue;
-        struct gw_str value = gw_str_tail(pair, 4);
-        if (value.len >= 2 && value.ptr[0] == '"' && value.ptr[value.len - 1] == '"')
-            value = gw_str_from(value.ptr + 1, value.len - 2);
-        return value;
-    }
-    return GW_STR("");
-}
-
 /* --- the list --- */
 
-/* Takes the last element off. An element of Forwarded that hides a comma in quotes is cut in two,
- * neither of which is an address: the walk ends there, as it would at any other name. */
 static bool take_last(struct gw_str *rest, struct gw_str *out)
 {
     size_t at = rest->len;
@@ -64,23 +46,38 @@ static bool take_last(struct gw_str *rest, struct gw_str *out)
     return true;
 }
 
+static enum gw_client_scheme scheme_of(struct gw_str text)
+{
+    if (gw_str_equal_nocase(text, GW_STR("https")) || gw_str_equal_nocase(text, GW_STR("wss")))
+        return GW_CLIENT_SCHEME_HTTPS;
+    if (gw_str_equal_nocase(text, GW_STR("http")) || gw_str_equal_nocase(text, GW_STR("ws")))
+        return GW_CLIENT_SCHEME_HTTP;
+    return GW_CLIENT_SCHEME_UNTOLD;
+}
+
 struct walk {
     const struct gw_cidr *proxies;
     size_t proxy_count;
     enum gw_client_address_field field;
     struct gw_address client; /* the last that a trusted one has told */
     bool has_client;
+    enum gw_client_scheme scheme;
     unsigned hops;
 };
 
 /* Returns whether the walk goes on: the one told of is a proxy, too. */
 static bool step(struct walk *walk, struct gw_str element)
 {
+    struct gw_str node = element;
     struct gw_address address;
 
-    if (walk->field == GW_CLIENT_ADDRESS_FORWARDED)
-        element = read_for(element);
-    if (++walk->hops > MAX_HOPS || !read_node(element, &address))
+    if (++walk->hops > MAX_HOPS)
+        return false;
+    if (walk->field == GW_CLIENT_ADDRESS_FORWARDED) {
+        node = gw_forwarded_get(element, GW_STR("for"));
+        walk->scheme = scheme_of(gw_forwarded_get(element, GW_STR("proto")));
+    }
+    if (!read_node(node, &address))
         return false;
     walk->client = address;
     walk->has_client = true;
@@ -89,37 +86,63 @@ static bool step(struct walk *walk, struct gw_str element)
 
 static void walk_fields(struct walk *walk, const struct gw_request *request)
 {
-    struct gw_str name = walk->field == GW_CLIENT_ADDRESS_FORWARDED ? GW_STR("Forwarded")
-                                                                    : GW_STR("X-Forwarded-For");
+    bool is_standard = walk->field == GW_CLIENT_ADDRESS_FORWARDED;
+    struct gw_str name = is_standard ? GW_STR("Forwarded") : GW_STR("X-Forwarded-For");
 
     for (size_t i = request->field_count; i-- > 0;) {
         struct gw_str rest = request->fields[i].value;
         struct gw_str element;
         if (!gw_str_equal_nocase(request->fields[i].name, name))
             continue;
-        while (take_last(&rest, &element)) {
+        while (is_standard ? gw_forwarded_take_last(&rest, &element) : take_last(&rest, &element)) {
             if (element.len > 0 && !step(walk, element))
                 return;
         }
     }
 }
 
-bool gw_client_address_find(const struct gw_request *request, enum gw_client_address_field field,
+/* X-Forwarded-Proto, walked as far as the addresses were. */
+static void walk_schemes(struct walk *walk, const struct gw_request *request)
+{
+    unsigned left = walk->hops > 0 ? walk->hops : 1;
+
+    for (size_t i = request->field_count; i-- > 0 && left > 0;) {
+        struct gw_str rest = request->fields[i].value;
+        struct gw_str element;
+        if (!gw_str_equal_nocase(request->fields[i].name, GW_STR("X-Forwarded-Proto")))
+            continue;
+        for (; left > 0 && take_last(&rest, &element); left--)
+            walk->scheme = scheme_of(element);
+    }
+}
+
+static void print_address(const struct gw_address *client, char out[GW_CLIENT_ADDRESS_BYTES])
+{
+    int family = client->any.sa_family;
+    const void *bytes = family == AF_INET ? (const void *)&client->v4.sin_addr
+                                          : (const void *)&client->v6.sin6_addr;
+
+    if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&client->v6.sin6_addr)) {
+        family = AF_INET;
+        bytes = &client->v6.sin6_addr.s6_addr[12];
+    }
+    if (inet_ntop(family, bytes, out, GW_CLIENT_ADDRESS_BYTES) == NULL)
+        out[0] = '\0';
+}
+
+void gw_client_address_find(const struct gw_request *request, enum gw_client_address_field field,
                             const struct gw_cidr *proxies, size_t proxy_count,
-                            char out[GW_CLIENT_ADDRESS_BYTES])
+                            struct gw_client_told *out)
 {
     struct walk walk = {.proxies = proxies, .proxy_count = proxy_count, .field = field};
 
+    *out = (struct gw_client_told){.scheme = GW_CLIENT_SCHEME_UNTOLD};
     if (field == GW_CLIENT_ADDRESS_PEER)
-        return false;
+        return;
     walk_fields(&walk, request);
-    if (!walk.has_client)
-        return false;
-    const struct gw_address *client = &walk.client;
-    if (client->any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&client->v6.sin6_addr))
-        return inet_ntop(AF_INET, &client->v6.sin6_addr.s6_addr[12], out,
-                         GW_CLIENT_ADDRESS_BYTES) != NULL;
-    const void *bytes = client->any.sa_family == AF_INET ? (const void *)&client->v4.sin_addr
-                                                         : (const void *)&client->v6.sin6_addr;
-    return inet_ntop(client->any.sa_family, bytes, out, GW_CLIENT_ADDRESS_BYTES) != NULL;
+    if (field == GW_CLIENT_ADDRESS_X_FORWARDED_FOR)
+        walk_schemes(&walk, request);
+    out->scheme = walk.scheme;
+    if (walk.has_client)
+        print_address(&walk.client, out->address);
 }

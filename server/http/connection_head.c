@@ -55,8 +55,6 @@ static bool leaves_room(const struct gw_connection *connection)
     return connection->head_bytes + reserve <= pool_bytes;
 }
 
-/* Behind proxies the peer is who they say. Without memory it stays the proxy: limits then count for
- * it, which is on the safe side. */
 /* Whom a PROXY header names has written the fields, whoever passed the bytes on. */
 static bool may_forward(const struct gw_connection *connection)
 {
@@ -69,18 +67,22 @@ static bool may_forward(const struct gw_connection *connection)
            gw_cidr_any_has(trust->proxies, trust->proxy_count, &told.any);
 }
 
-static void read_client_address(struct gw_connection *connection)
+/* Behind proxies the peer is who they say, and the scheme the one that it spoke to them. Without
+ * memory the peer stays the proxy: limits then count for it, which is on the safe side. */
+static void read_client(struct gw_connection *connection)
 {
     const struct gw_listener_trust *trust = &connection->listener->trust;
     struct gw_exchange *ex = connection->ex;
-    char text[GW_CLIENT_ADDRESS_BYTES];
+    struct gw_client_told told;
 
-    if (trust->client_address == GW_CLIENT_ADDRESS_PEER || !may_forward(connection) ||
-        !gw_client_address_find(&ex->request, trust->client_address, trust->proxies,
-                                trust->proxy_count, text))
+    if (trust->client_address == GW_CLIENT_ADDRESS_PEER || !may_forward(connection))
         return;
-    struct gw_str copy = gw_arena_copy(&ex->arena, gw_str_of(text));
-    if (copy.ptr != NULL)
+    gw_client_address_find(&ex->request, trust->client_address, trust->proxies, trust->proxy_count,
+                           &told);
+    if (told.scheme != GW_CLIENT_SCHEME_UNTOLD)
+        ex->request.is_tls = told.scheme == GW_CLIENT_SCHEME_HTTPS;
+    struct gw_str copy = gw_arena_copy(&ex->arena, gw_str_of(told.address));
+    if (copy.ptr != NULL && copy.len > 0)
         ex->request.peer = copy;
 }
 
@@ -121,7 +123,7 @@ const char *gw_connection_read_head(struct gw_connection *connection, const char
     if (flaw == NULL)
         flaw = gw_connection_read_certificate(connection);
     if (flaw == NULL)
-        read_client_address(connection);
+        read_client(connection);
     request->wants_websocket =
         flaw == NULL && !connection->is_http_1_0 && gw_websocket_is_asked(request);
     return flaw;

@@ -63,7 +63,7 @@ struct gw_request {
     struct gw_str host;
     struct gw_str peer;               /* the client's address, without port */
     struct gw_str client_certificate; /* DER, its possession proved in the handshake; else empty */
-    bool is_tls;
+    bool is_tls;          /* the client speaks HTTPS, to us or to a trusted proxy that says so */
     bool wants_websocket; /* asks to switch to that protocol (RFC 6455) */
 };
 
@@ -102,6 +102,7 @@ struct gw_response {
     const struct gw_body_source *source; /* a streamed one */
     void *source_self;
     int64_t body_bytes;       /* of a streamed one; -1: not known */
+    bool lasts;               /* a streamed one that may go on for days: an event stream */
     struct gw_tunnel *tunnel; /* with status 101 */
 };
 
@@ -137,7 +138,7 @@ struct gw_exchange_record {
     size_t route_number;  /* for metrics, see gw_metrics_route(); 0: none matched */
     const char *problem;  /* the problem's type, or NULL */
     struct gw_str detail; /* for the operator's eyes only */
-    struct gw_str flow; /* its name, where one fulfils the operation */
+    struct gw_str flow;   /* its name, where one fulfils the operation */
     struct gw_str backend;
     struct gw_str idempotency_key; /* as the client gave it; printable */
     struct gw_str target;          /* of the backend: the last that was asked */
@@ -163,7 +164,8 @@ struct gw_exchange_io {
 struct gw_exchange_handler {
     void (*begin)(void *self, struct gw_exchange *ex);  /* the head is there */
     void (*finish)(void *self, struct gw_exchange *ex); /* all is sent, or the client left */
-    /* The protocol is switched: this may last, so what is shared should be let go. May be NULL. */
+    /* The protocol is switched, or the head of a response that lasts is on its way: what is shared
+     * should be let go. May be NULL. */
     void (*detach)(void *self, struct gw_exchange *ex);
 };
 

@@ -39,7 +39,8 @@ enum gw_option_type {
     GW_MAP,     /* name -> string, or object described by `fields`; min, max: count */
     GW_ANY,     /* whatever JSON can say: of an argument of a connector's function */
     GW_SECTION, /* the whole top-level section of that name: a map of objects described by `fields`
-                   (with GW_OPTION_SINGLE: one object), given to the policy as a key of its own */
+                   (with GW_OPTION_SINGLE: one object), given to the policy as a key of its own.
+                   Without `fields` it is one that another policy describes, or is not there. */
 };
 
 enum {

@@ -32,21 +32,39 @@ const char *gw_reader_fail(struct gw_reader *reader, int code, const char *at, c
     return NULL;
 }
 
-static bool grow(struct gw_reader *reader, uint32_t used)
+#define ROOM 3 /* tokens that one turn of the main loop may write */
+
+/* Makes room behind the `used` tokens. Returns where the next ones go, or NULL. */
+static struct gw_json_token *grow(struct gw_reader *reader, uint32_t used)
 {
-    size_t capacity = reader->capacity == 0 ? reader->text.len / 6 + 16 : reader->capacity * 2ul;
+    size_t capacity = used == 0 ? reader->text.len / 6 + 16 : reader->capacity * 2ul;
     struct gw_json_token *tokens =
         gw_arena_alloc(reader->arena, capacity * sizeof(struct gw_json_token));
 
     if (tokens == NULL) {
         gw_reader_fail(reader, -ENOMEM, reader->text.ptr, "not enough memory for the tokens");
-        return false;
+        return NULL;
     }
     if (used > 0)
         memcpy(tokens, reader->tokens, used * sizeof(*tokens));
     reader->tokens = tokens;
     reader->capacity = (uint32_t)capacity;
-    return true;
+    return tokens + used;
+}
+
+#define FAST_BYTES 19 /* 16 in one load, a quote, and two behind it */
+
+/* The length of the string at `p` if it is a usual one: up to 16 plain bytes and the quote; else a
+ * larger number. FAST_BYTES can be read. */
+READER_INLINE size_t short_string(const char *p)
+{
+#if defined(__SSE2__)
+    size_t len = (size_t)__builtin_ctz(reader_mask_special(p) | 0x10000u);
+    return p[len] == '"' ? len : SIZE_MAX;
+#else
+    (void)p;
+    return SIZE_MAX;
+#endif
 }
 
 /* `p` is behind the opening quote. */
@@ -54,15 +72,20 @@ READER_INLINE const char *scan_string(struct gw_reader *reader, const char *p, c
                                       struct gw_json_token *token, bool use_simd)
 {
     const char *start = p;
+    size_t len = SIZE_MAX;
 
-    token->type = GW_JSON_STRING;
-    token->flags = 0;
-    p = reader_skip_plain(p, end, use_simd);
-    if (GW_UNLIKELY(p >= end || *p != '"'))
-        return gw_reader_string(reader, start, p, token);
-    token->ptr = start;
-    token->len = (uint32_t)(p - start);
-    return p + 1;
+    if (use_simd && end - p >= FAST_BYTES)
+        len = short_string(p);
+    if (GW_UNLIKELY(len > 16)) {
+        p = reader_skip_plain(p, end, use_simd);
+        if (GW_UNLIKELY(p >= end || *p != '"')) {
+            *token = (struct gw_json_token){.type = GW_JSON_STRING};
+            return gw_reader_string(reader, start, p, token);
+        }
+        len = (size_t)(p - start);
+    }
+    *token = (struct gw_json_token){.type = GW_JSON_STRING, .len = (uint32_t)len, .ptr = start};
+    return start + len + 1;
 }
 
 READER_INLINE const char *scan_word(struct gw_reader *reader, const char *p, const char *end,
@@ -117,24 +140,45 @@ static bool has_hash(const struct frame *frame, uint16_t hash, uint32_t count)
     return false;
 }
 
-/* Reads `"name" :` with `p` at the quote; notes the name in `frame`. */
+READER_INLINE void note_name(struct frame *frame, uint16_t hash)
+{
+    uint64_t bit = UINT64_C(1) << (hash & 63);
+    uint64_t *seen = &frame->seen[hash >> 6 & 3];
+
+    if (GW_UNLIKELY((*seen & bit) != 0) && has_hash(frame, hash, frame->count - 1))
+        frame->is_suspect = true;
+    *seen |= bit;
+    if (GW_LIKELY(frame->count <= FEW_NAMES))
+        frame->hashes[frame->count - 1] = hash;
+}
+
+/* Reads `name" :` with `p` behind the opening quote; notes the name in `frame`. */
 READER_INLINE const char *scan_name(struct gw_reader *reader, const char *p, const char *end,
                                     struct gw_json_token *token, struct frame *frame, bool use_simd)
 {
-    if (p >= end || *p != '"')
-        return gw_reader_fail(reader, -EINVAL, p, "the name of a member was expected here");
-    p = scan_string(reader, p + 1, end, token, use_simd);
-    if (p == NULL)
-        return NULL;
-    token->flags = GW_JSON_NAME;
-    token->hash = reader_hash(token->ptr, token->len);
-    uint64_t bit = UINT64_C(1) << (token->hash & 63);
-    uint64_t *seen = &frame->seen[token->hash >> 6 & 3];
-    if (GW_UNLIKELY((*seen & bit) != 0) && has_hash(frame, token->hash, frame->count - 1))
-        frame->is_suspect = true;
-    *seen |= bit;
-    if (frame->count <= FEW_NAMES)
-        frame->hashes[frame->count - 1] = token->hash;
+#if defined(__SSE2__)
+    size_t len = use_simd && end - p >= FAST_BYTES ? short_string(p) : SIZE_MAX;
+    if (GW_LIKELY(len <= 16)) {
+        uint16_t hash = reader_mix(reader_ends_near(p, len), len);
+        *token = (struct gw_json_token){.type = GW_JSON_STRING,
+                                        .flags = GW_JSON_NAME,
+                                        .hash = hash,
+                                        .len = (uint32_t)len,
+                                        .ptr = p};
+        note_name(frame, hash);
+        p += len + 1;
+        if (GW_LIKELY(p[0] == ':' && (unsigned char)p[1] > ' '))
+            return p + 1;
+    } else
+#endif
+    {
+        p = scan_string(reader, p, end, token, use_simd);
+        if (p == NULL)
+            return NULL;
+        token->flags = GW_JSON_NAME;
+        token->hash = reader_hash(token->ptr, token->len);
+        note_name(frame, token->hash);
+    }
     p = reader_skip_space(p, end, use_simd);
     if (p >= end || *p != ':')
         return gw_reader_fail(reader, -EINVAL, p, "':' was expected behind the name of a member");
@@ -159,20 +203,18 @@ static bool close_frame(struct gw_reader *reader, const struct frame *frame, uin
     return has >= 0;
 }
 
-READER_INLINE void open_frame(const struct gw_reader *reader, const char *p, uint32_t at,
-                              struct frame *frame)
+READER_INLINE void open_frame(const struct gw_reader *reader, const char *p,
+                              struct gw_json_token *token, struct frame *frame)
 {
     bool is_object = *p == '{';
 
-    frame->at = at;
+    frame->at = (uint32_t)(token - reader->tokens);
     frame->count = 0;
     frame->is_object = is_object;
     frame->is_suspect = false;
     memset(frame->seen, 0, sizeof(frame->seen));
-    reader->tokens[at].type = is_object ? GW_JSON_OBJECT : GW_JSON_ARRAY;
-    reader->tokens[at].flags = 0;
-    reader->tokens[at].hash = 0;
-    reader->tokens[at].len = (uint32_t)(p - reader->text.ptr);
+    *token = (struct gw_json_token){.type = is_object ? GW_JSON_OBJECT : GW_JSON_ARRAY,
+                                    .len = (uint32_t)(p - reader->text.ptr)};
 }
 
 /* Reads one value and what is in it. Returns the place behind it and the number of tokens, or NULL.
@@ -183,20 +225,26 @@ READER_INLINE const char *scan_value(struct gw_reader *reader, const char *p, ui
     struct frame frames[GW_JSON_DEPTH_CEILING];
     struct frame *frame = NULL; /* the innermost open one */
     const char *end = reader->text.ptr + reader->text.len;
-    uint32_t used = 0;
+    struct gw_json_token *token = grow(reader, 0);
 
-    for (;;) {
-        if (GW_UNLIKELY(reader->capacity - used < 3) && !grow(reader, used))
-            return NULL;
+    if (token == NULL)
+        return NULL;
+    for (const struct gw_json_token *full = token + reader->capacity - ROOM;;) {
+        if (GW_UNLIKELY(token > full)) {
+            token = grow(reader, (uint32_t)(token - reader->tokens));
+            if (token == NULL)
+                return NULL;
+            full = reader->tokens + reader->capacity - ROOM;
+        }
         if (p >= end)
             return gw_reader_fail(reader, -EINVAL, end, "the text ends where a value should be");
-        if (*p == '{' || *p == '[') {
+        if ((*p | 0x20) == '{') { /* or '[' */
             char close = *p == '{' ? '}' : ']';
             struct frame *inner = frame == NULL ? frames : frame + 1;
             if (inner == frames + max_depth)
                 return gw_reader_fail(reader, -EMSGSIZE, p,
                                       "arrays and objects are nested too deeply");
-            open_frame(reader, p, used++, inner);
+            open_frame(reader, p, token++, inner);
             frame = inner;
             p = reader_skip_space(p + 1, end, use_simd);
             if (p < end && *p == close)
@@ -205,7 +253,7 @@ READER_INLINE const char *scan_value(struct gw_reader *reader, const char *p, ui
             if (close == ']')
                 continue;
         } else {
-            p = scan_scalar(reader, p, end, &reader->tokens[used++], use_simd);
+            p = scan_scalar(reader, p, end, token++, use_simd);
             if (p == NULL)
                 return NULL;
         behind_value:
@@ -222,10 +270,11 @@ READER_INLINE const char *scan_value(struct gw_reader *reader, const char *p, ui
             if (!frame->is_object)
                 continue;
         }
-        p = scan_name(reader, p, end, &reader->tokens[used], frame, use_simd);
+        if (p >= end || *p != '"')
+            return gw_reader_fail(reader, -EINVAL, p, "the name of a member was expected here");
+        p = scan_name(reader, p + 1, end, token++, frame, use_simd);
         if (p == NULL)
             return NULL;
-        used++;
         continue;
 
     closing:
@@ -233,13 +282,13 @@ READER_INLINE const char *scan_value(struct gw_reader *reader, const char *p, ui
             return gw_reader_fail(reader, -EINVAL, p,
                                   frame->is_object ? "',' or '}' was expected here"
                                                    : "',' or ']' was expected here");
-        if (!close_frame(reader, frame, used))
+        if (!close_frame(reader, frame, (uint32_t)(token - reader->tokens)))
             return NULL;
         frame = frame == frames ? NULL : frame - 1;
         p++;
         goto behind_value;
     }
-    *out_used = used;
+    *out_used = (uint32_t)(token - reader->tokens);
     return p;
 }
 

@@ -17,6 +17,7 @@
 #endif
 
 #define READER_INLINE static inline __attribute__((always_inline))
+#define READER_NOINLINE static __attribute__((noinline))
 #define READER_SMALL_DIGITS 18 /* 10^18 - 1 fits an int64_t */
 
 READER_INLINE bool reader_is_space(char c)
@@ -115,54 +116,55 @@ READER_INLINE uint64_t reader_load(const char *ptr, size_t len)
     return word;
 }
 
-/* The first and the last 8 bytes of a text; of a shorter one, twice all of it. */
+/* Of a text of up to 16 bytes all, with zeroes behind; of a longer one the first and the last 8. */
 struct reader_ends {
     uint64_t head, tail;
 };
 
 READER_INLINE struct reader_ends reader_ends_of(const char *ptr, size_t len)
 {
-    if (len >= 8)
+    if (len > 16)
         return (struct reader_ends){reader_load(ptr, 8), reader_load(ptr + len - 8, 8)};
-    uint64_t word = reader_load(ptr, len);
-    return (struct reader_ends){word, word};
+    if (len > 8)
+        return (struct reader_ends){reader_load(ptr, 8), reader_load(ptr + 8, len - 8)};
+    return (struct reader_ends){reader_load(ptr, len), 0};
 }
 
-/* The same without a branch on the length, which nothing could foresee, where `whole`, the text
- * that `ptr` mostly points into, has enough bytes behind it. */
-READER_INLINE struct reader_ends reader_ends_in(struct gw_str whole, const char *ptr, size_t len)
+#if defined(__SSE2__)
+/* The 16 bytes at `ptr`, those behind the first `len` zeroed. */
+READER_INLINE __m128i reader_first(const char *ptr, size_t len)
 {
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    size_t offset = (size_t)((uintptr_t)ptr - (uintptr_t)whole.ptr);
-    size_t reach = len > 8 ? len : 8;
-    if (GW_LIKELY(offset < whole.len && whole.len - offset >= reach)) {
-        uint64_t mask = len >= 8 ? UINT64_MAX : (UINT64_C(1) << (8 * len)) - 1;
-        struct reader_ends ends;
-        __builtin_memcpy(&ends.head, ptr, 8);
-        __builtin_memcpy(&ends.tail, ptr + reach - 8, 8);
-        ends.head &= mask;
-        ends.tail &= mask;
-        return ends;
-    }
-#else
-    (void)whole;
+    static const unsigned char keep[32] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                           255, 255, 255, 255, 255, 255, 255, 255};
+
+    return _mm_and_si128(_mm_loadu_si128((const __m128i *)(const void *)ptr),
+                         _mm_loadu_si128((const __m128i *)(const void *)(keep + 16 - len)));
+}
+
+/* Without a branch on the length, which nothing could foresee: `len` is up to 16, and 16 bytes may
+ * be read at `ptr`. */
+READER_INLINE struct reader_ends reader_ends_near(const char *ptr, size_t len)
+{
+    __m128i bytes = reader_first(ptr, len);
+
+    return (struct reader_ends){
+        (uint64_t)_mm_cvtsi128_si64(bytes),
+        (uint64_t)_mm_cvtsi128_si64(_mm_unpackhi_epi64(bytes, bytes)),
+    };
+}
 #endif
-    return reader_ends_of(ptr, len);
-}
 
-READER_INLINE uint16_t reader_mix(uint64_t head, uint64_t tail, size_t len)
+/* Of the ends only: names that differ just in the middle collide, and the tables cope with that.
+ * The product's upper bits depend on all that goes in. */
+READER_INLINE uint16_t reader_mix(struct reader_ends ends, size_t len)
 {
-    uint64_t word = head ^ (tail << 29 | tail >> 35) ^ len << 56;
-    word *= UINT64_C(0x9e3779b97f4a7c15);
-    return (uint16_t)((word ^ word >> 29) >> 24);
+    uint64_t word = (ends.head ^ (ends.tail << 29 | ends.tail >> 35)) + len;
+    return (uint16_t)(word * UINT64_C(0x9e3779b97f4a7c15) >> 48);
 }
 
-/* Of the ends only: names that differ just in the middle collide, and the tables cope with that. */
 READER_INLINE uint16_t reader_hash(const char *ptr, size_t len)
 {
-    if (len >= 8)
-        return reader_mix(reader_load(ptr, 8), reader_load(ptr + len - 8, 8), len);
-    return reader_mix(reader_load(ptr, len), 0, len);
+    return reader_mix(reader_ends_of(ptr, len), len);
 }
 
 READER_INLINE bool reader_is_digit(const char *p, const char *end)

@@ -33,9 +33,12 @@ static int find_property(const struct build *build, struct object_part *part, st
                          uint32_t *out_index)
 {
     uint16_t hash = gw_json_name_hash(name);
-    struct gw_json_token token = {.hash = hash, .len = (uint32_t)name.len, .ptr = name.ptr};
-    struct reader_ends ends = reader_ends_of(name.ptr, name.len);
-    uint32_t index = object_part_find(part, &token, name);
+    struct gw_json_token token = {.type = GW_JSON_STRING,
+                                  .flags = GW_JSON_NAME,
+                                  .hash = hash,
+                                  .len = (uint32_t)name.len,
+                                  .ptr = name.ptr};
+    uint32_t index = object_part_find(part, &token, schema_open_part(name));
     size_t capacity = part->property_capacity;
 
     *out_index = index;
@@ -56,7 +59,12 @@ static int find_property(const struct build *build, struct object_part *part, st
         return schema_no_memory(build->error);
     part->properties = properties;
     part->property_capacity = (uint32_t)capacity;
-    properties[part->property_count] = (struct property){.ends = ends, .name = own, .hash = hash};
+    properties[part->property_count] =
+        (struct property){.key = schema_token_key(&token),
+                          .ends = reader_ends_of(name.ptr, name.len),
+                          .name = own,
+                          .place = (uint8_t)(part->property_count % 64),
+                          .hash = hash};
     *out_index = part->property_count++;
     fill_slot(part, *out_index);
     return 0;

@@ -82,11 +82,13 @@ struct array_part {
 
 /* A name that the schema mentions: in properties, required or the dependent keywords. */
 struct property {
+    uint64_t key;            /* how the token of its name starts: type, flags, hash, length */
     struct reader_ends ends; /* of the name: mostly they tell whether it is the one */
     struct gw_str name;
     struct schema_node *node; /* NULL: not in `properties` */
+    uint8_t free;  /* the node's; all types where there is no node and nothing else to hold to */
+    uint8_t place; /* its bit in its word of a set */
     uint16_t hash;
-    uint8_t free; /* the node's; all types where there is no node and nothing else to hold to */
     bool is_read_only, is_write_only;
 };
 
@@ -161,13 +163,17 @@ struct rest_part {
 };
 
 struct schema_node {
-    uint8_t types;   /* 1 << enum gw_json_type */
-    uint8_t flags;   /* enum node_flag */
-    uint8_t colour;  /* while compiling */
-    bool is_quick;   /* a quick check may decide: no secret, nothing beside the part for the type */
-    uint8_t accepts; /* 1 << enum gw_json_type: values of other types are never valid */
-    uint8_t free;    /* likewise: every value of these types is valid, and none is a secret */
-    uint32_t resource; /* for $dynamicRef */
+    uint8_t types;  /* 1 << enum gw_json_type */
+    uint8_t flags;  /* enum node_flag */
+    uint8_t colour; /* while compiling */
+    bool is_quick;  /* a quick check may decide: no secret, nothing beside the part for the type */
+    bool is_direct; /* likewise, and the part for arrays or objects is all that concerns them */
+    uint8_t
+        quick; /* 1 << enum gw_json_type: strings and numbers that eval_quick_scalar may decide */
+    uint8_t number_flags; /* enum gw_json_flag: what it asks of a number for that */
+    uint8_t accepts;      /* 1 << enum gw_json_type: values of other types are never valid */
+    uint8_t free;         /* likewise: every value of these types is valid, and none is a secret */
+    uint32_t resource;    /* for $dynamicRef */
     /* By type of the value: the node that alone decides about it, which may be this one. NULL: it
      * is always this one. */
     struct schema_node **sole;
@@ -211,31 +217,50 @@ static inline bool schema_same_name(const char *a, const char *b, size_t len)
     return reader_load(a, len) == reader_load(b, len);
 }
 
-/* `text` is where the name mostly lies in. */
-READER_INLINE bool schema_is_property(const struct property *property,
-                                      const struct gw_json_token *name, struct gw_str text)
+/* Of a token: all but where its text is. */
+READER_INLINE uint64_t schema_token_key(const struct gw_json_token *token)
 {
-    if (property->hash != name->hash || property->name.len != name->len)
+    uint64_t key;
+    __builtin_memcpy(&key, token, sizeof(key));
+    return key;
+}
+
+/* The part of a text at which 16 bytes may be read. */
+static inline struct gw_str schema_open_part(struct gw_str text)
+{
+    return gw_str_from(text.ptr, text.len >= 16 ? text.len - 15 : 0);
+}
+
+/* `open` is the open part of the text that the name mostly lies in. */
+READER_INLINE bool schema_is_property(const struct property *property,
+                                      const struct gw_json_token *name, struct gw_str open)
+{
+    if (property->key != schema_token_key(name))
         return false;
-    struct reader_ends ends = reader_ends_in(text, name->ptr, name->len);
-    if (((property->ends.head ^ ends.head) | (property->ends.tail ^ ends.tail)) != 0)
-        return false;
-    if (name->len <= 16)
-        return true;
-    if (name->len <= 24)
-        return reader_load(property->name.ptr + 8, 8) == reader_load(name->ptr + 8, 8);
-    return memcmp(property->name.ptr + 8, name->ptr + 8, name->len - 16) == 0;
+    if (GW_UNLIKELY(name->len > 16))
+        return memcmp(property->name.ptr, name->ptr, name->len) == 0;
+#if defined(__SSE2__)
+    if (GW_LIKELY((size_t)((uintptr_t)name->ptr - (uintptr_t)open.ptr) < open.len)) {
+        __m128i wanted = _mm_loadu_si128((const __m128i *)(const void *)&property->ends);
+        __m128i same = _mm_cmpeq_epi8(wanted, reader_first(name->ptr, name->len));
+        return _mm_movemask_epi8(same) == 0xffff;
+    }
+#else
+    (void)open;
+#endif
+    struct reader_ends ends = reader_ends_of(name->ptr, name->len);
+    return property->ends.head == ends.head && property->ends.tail == ends.tail;
 }
 
 /* The index of the name among the part's properties, or NODE_NONE. */
 static inline uint32_t object_part_find(const struct object_part *part,
-                                        const struct gw_json_token *name, struct gw_str text)
+                                        const struct gw_json_token *name, struct gw_str open)
 {
     if (part->slots == NULL)
         return NODE_NONE;
     for (uint32_t slot = name->hash & part->slot_mask; part->slots[slot] != 0;
          slot = (slot + 1) & part->slot_mask) {
-        if (schema_is_property(&part->properties[part->slots[slot] - 1u], name, text))
+        if (schema_is_property(&part->properties[part->slots[slot] - 1u], name, open))
             return part->slots[slot] - 1u;
     }
     return NODE_NONE;

@@ -183,38 +183,49 @@ static uint8_t plain_types(const struct schema_node *node)
 /* --- the one node that decides ------------------------------------------------------------------
  */
 
-/* The branches one of which (or exactly one, if *out_is_one) must hold, when that is all that the
- * rest says; else NULL. A reference is a list of one. */
-static const struct node_list *alternatives(struct rest_part *rest, struct node_list *single,
-                                            bool *out_is_one)
+/* How many of the branches must hold. */
+enum quorum { QUORUM_ALL, QUORUM_ANY, QUORUM_ONE };
+
+/* The branches, when they are all that the rest says; else NULL. A reference is a list of one. */
+static const struct node_list *branches_of(struct rest_part *rest, struct node_list *single,
+                                           enum quorum *out_quorum)
 {
     if (!is_plain_rest(rest) || rest->has_values ||
         (rest->ref != NULL) + (rest->all_of.count > 0) + (rest->any_of.count > 0) +
                 (rest->one_of.count > 0) !=
             1)
         return NULL;
-    *out_is_one = rest->one_of.count > 0;
+    *out_quorum = rest->one_of.count > 0   ? QUORUM_ONE
+                  : rest->any_of.count > 0 ? QUORUM_ANY
+                                           : QUORUM_ALL;
     if (rest->ref != NULL) {
         *single = (struct node_list){.nodes = &rest->ref, .count = 1};
         return single;
     }
     if (rest->all_of.count > 0)
-        return rest->all_of.count == 1 ? &rest->all_of : NULL;
-    return *out_is_one ? &rest->one_of : &rest->any_of;
+        return &rest->all_of;
+    return rest->one_of.count > 0 ? &rest->one_of : &rest->any_of;
 }
 
+/* A branch that takes every value of the type says nothing where all must hold, and all where one
+ * must; one that takes none, the other way round. What is left is counted. */
 static struct schema_node *sole_of(const struct gw_schema_set *set, struct schema_node *node,
-                                   const struct node_list *list, bool is_one, unsigned type)
+                                   const struct node_list *list, enum quorum quorum, unsigned type)
 {
     struct schema_node *found = NULL;
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < list->count; i++) {
         struct schema_node *branch = list->nodes[i];
-        if ((branch->accepts >> type & 1) == 0)
-            continue;
-        if (!is_one && (branch->free >> type & 1) != 0)
+        bool is_free = (branch->free >> type & 1) != 0;
+        bool is_refusing = (branch->accepts >> type & 1) == 0;
+        if (is_refusing && quorum == QUORUM_ALL)
+            return (struct schema_node *)(uintptr_t)&never;
+        if (is_free && quorum == QUORUM_ANY)
             return branch;
+        if (is_refusing ||
+            (is_free && quorum == QUORUM_ALL && (found != NULL || i + 1 < list->count)))
+            continue;
         found = branch;
         count++;
     }
@@ -228,17 +239,18 @@ static struct schema_node *sole_of(const struct gw_schema_set *set, struct schem
 static int find_soles(struct gw_schema_set *set, struct schema_node *node)
 {
     struct node_list single;
-    bool is_one = false, is_any = false;
+    enum quorum quorum;
+    bool is_any = false;
     uint8_t plain = plain_types(node);
     struct schema_node *soles[GW_JSON_OBJECT + 1];
 
     if (node->rest == NULL || node->rest->list != NULL || (node->flags & NODE_TRACKS) != 0)
         return 0;
-    const struct node_list *list = alternatives(node->rest, &single, &is_one);
+    const struct node_list *list = branches_of(node->rest, &single, &quorum);
     if (list == NULL)
         return 0;
     for (unsigned type = 0; type < GW_COUNT_OF(soles); type++) {
-        soles[type] = (plain >> type & 1) != 0 ? sole_of(set, node, list, is_one, type) : node;
+        soles[type] = (plain >> type & 1) != 0 ? sole_of(set, node, list, quorum, type) : node;
         is_any |= soles[type] != node;
     }
     if (!is_any)
@@ -265,6 +277,18 @@ static uint8_t free_types(const struct schema_node *node)
     return types & inner;
 }
 
+/* The types of scalars for which comparisons with the parts may do. */
+static uint8_t quick_types(const struct schema_node *node)
+{
+    uint8_t types = node->types & (1u << GW_JSON_STRING | 1u << GW_JSON_NUMBER);
+
+    if (!node->is_quick)
+        return 0;
+    if (node->string != NULL && (node->string->pattern != NULL || node->string->format != NULL))
+        types &= (uint8_t) ~(1u << GW_JSON_STRING);
+    return types;
+}
+
 static int make_shortcuts(struct gw_schema_compiler *compiler, struct schema_node *node)
 {
     if (node->object != NULL)
@@ -275,6 +299,11 @@ static int make_shortcuts(struct gw_schema_compiler *compiler, struct schema_nod
         return -ENOMEM;
     node->is_quick = (node->flags & (NODE_SECRET | NODE_TRACKS)) == 0 &&
                      (node->rest == NULL || node->rest->list != NULL);
+    node->number_flags = (node->flags & NODE_INTEGER) != 0 ? GW_JSON_INTEGER : 0;
+    if (node->number != NULL || node->rest != NULL)
+        node->number_flags |= GW_JSON_SMALL;
+    node->quick = quick_types(node);
+    node->is_direct = node->is_quick && node->rest == NULL && !compiler->set->has_dynamic;
     node->accepts = accepted_types(node);
     if (find_soles(compiler->set, node) != 0)
         return -ENOMEM;

@@ -217,14 +217,34 @@ bool eval_check(struct eval *eval, const struct schema_node *node, uint32_t at,
     return check_deep(eval, node, at, seen);
 }
 
+/* An array or object of a node that says nothing about it but in its part for the type. */
+READER_INLINE bool check_container(struct eval *eval, const struct schema_node *node, uint32_t at)
+{
+    bool ok = true;
+
+    if (GW_UNLIKELY(eval->depth == MAX_DEPTH))
+        return eval_abort(eval, node, at, -ELOOP);
+    eval->depth++;
+    if (eval->tokens[at].type == GW_JSON_ARRAY)
+        ok = node->array == NULL || eval_array(eval, node, at, NULL);
+    else
+        ok = node->object == NULL || eval_object(eval, node, at, NULL);
+    eval->depth--;
+    return ok && eval->error == 0;
+}
+
 bool eval_inner_slowly(struct eval *eval, const struct schema_node *node, uint32_t at)
 {
     const struct gw_json_token *token = &eval->tokens[at];
 
-    if (eval->is_reporting)
+    if (GW_UNLIKELY(eval->is_reporting))
         return eval_check(eval, node, at, NULL);
     if (node->sole != NULL)
         node = node->sole[token->type];
+    if ((node->types >> token->type & 1) == 0)
+        return false;
+    if (token->type >= GW_JSON_ARRAY && node->is_direct)
+        return check_container(eval, node, at);
     enum quick quick = eval_quick(node, token);
     return quick == QUICK_YES || (quick == QUICK_UNKNOWN && eval_check(eval, node, at, NULL));
 }
@@ -238,12 +258,13 @@ int gw_schema_validate(const struct gw_schema_set *set, size_t entry,
         .set = set,
         .tape = tape,
         .tokens = tape->tokens,
+        .open = schema_open_part(tape->text),
         .run = run,
         .scratch = {.arena = run->arena},
     };
 
     *out = (struct gw_violations){.items = NULL};
-    if (eval_check(&eval, node, run->root, NULL) && eval.error == 0)
+    if (eval_inner(&eval, node, run->root) && eval.error == 0)
         return 0;
     if (run->max_violations == 0)
         return eval.error != 0 ? eval.error : 1;

@@ -42,6 +42,18 @@ static bool check_elements(struct eval *eval, const struct schema_node *node, ui
     return ok;
 }
 
+/* The usual array: all elements alike, and nobody asks which were looked at. */
+static bool check_alike(struct eval *eval, const struct schema_node *items, uint32_t at)
+{
+    uint32_t end = eval->tokens[at].inside.next;
+    bool ok = true;
+
+    for (uint32_t item = at + 1; item < end && eval_goes_on(eval, ok);
+         item = gw_json_next(eval->tape, item))
+        ok &= eval_inner(eval, items, item);
+    return ok;
+}
+
 static bool check_contains(struct eval *eval, const struct schema_node *node, uint32_t at,
                            struct evaluated *seen)
 {
@@ -98,8 +110,11 @@ bool eval_array(struct eval *eval, const struct schema_node *node, uint32_t at,
         ok = eval_fault(eval, node, at, FAULT_MIN_ITEMS);
     if (GW_UNLIKELY(count > part->max_items))
         ok = eval_fault(eval, node, at, FAULT_MAX_ITEMS);
-    if ((part->items != NULL || part->prefix_count > 0) && eval_goes_on(eval, ok))
-        ok &= check_elements(eval, node, at, seen);
+    if ((part->items != NULL || part->prefix_count > 0) && eval_goes_on(eval, ok)) {
+        bool are_alike = part->prefix_count == 0 && (part->items->flags & NODE_NEVER) == 0;
+        ok &= are_alike && seen == NULL ? check_alike(eval, part->items, at)
+                                        : check_elements(eval, node, at, seen);
+    }
     if (part->contains != NULL && eval_goes_on(eval, ok))
         ok &= check_contains(eval, node, at, seen);
     if (part->is_unique && eval_goes_on(eval, ok))

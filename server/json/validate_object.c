@@ -161,7 +161,7 @@ static bool check_members(struct eval *eval, const struct schema_node *node, uin
 
     for (uint32_t name = at + 1, next; name < end && eval_goes_on(eval, ok); name = next) {
         const struct gw_json_token *token = &tokens[name];
-        uint32_t index = object_part_find(part, token, eval->tape->text);
+        uint32_t index = object_part_find(part, token, eval->open);
         const struct property *property = NULL;
         bool is_matched = false;
 
@@ -195,43 +195,47 @@ static bool check_count(struct eval *eval, const struct schema_node *node, uint3
 
 /* The usual object, when nobody collects faults: members mostly come in the order of the schema, so
  * the next property is tried before the table is asked. */
-static bool check_simple(struct eval *eval, const struct schema_node *node, uint32_t at)
+static bool check_simple(struct eval *eval, const struct schema_node *node, uint32_t object)
 {
     const struct object_part *part = node->object;
     const struct property *guess = part->properties;
     const struct property *last = part->property_count == 0 ? guess : guess + part->property_count;
-    const struct gw_json_token *name = &eval->tokens[at + 1];
-    const struct gw_json_token *end = &eval->tokens[eval->tokens[at].inside.next];
-    struct gw_str text = eval->tape->text;
-    uint32_t count = eval->tokens[at].inside.count;
+    const struct gw_json_token *name = &eval->tokens[object + 1];
+    const struct gw_json_token *end = &eval->tokens[eval->tokens[object].inside.next];
+    struct gw_str open = eval->open;
+    uint32_t count = eval->tokens[object].inside.count;
     uint64_t present = 0;
 
     if (count < part->min_properties || count > part->max_properties)
         return false;
     for (const struct gw_json_token *value = name + 1; name < end; value = name + 1) {
-        const struct schema_node *child = part->additional;
         const struct property *property = guess;
-        if (property == last || !schema_is_property(property, name, text)) {
-            uint32_t index = object_part_find(part, name, text);
+        if (GW_UNLIKELY(property == last || !schema_is_property(property, name, open))) {
+            uint32_t index = object_part_find(part, name, open);
             property = index == NODE_NONE ? NULL : &part->properties[index];
         }
         name = value->type >= GW_JSON_ARRAY ? &eval->tokens[value->inside.next] : value + 1;
+        uint32_t at = (uint32_t)(value - eval->tokens);
         if (property != NULL) {
-            present |= UINT64_C(1) << (property - part->properties);
+            present |= UINT64_C(1) << property->place;
             guess = property + 1;
             if ((property->free >> value->type & 1) != 0)
                 continue;
-            if (property->node != NULL)
-                child = property->node;
+            if (property->node != NULL) {
+                if (!eval_bound(eval, property->node, at))
+                    return false;
+                continue;
+            }
         }
-        if (child != NULL && !eval_inner(eval, child, (uint32_t)(value - eval->tokens)))
+        if (part->additional != NULL && !eval_inner(eval, part->additional, at))
             return false;
     }
     return part->words == 0 || (part->required[0] & ~present) == 0;
 }
 
-static bool check_general(struct eval *eval, const struct schema_node *node, uint32_t at,
-                          struct evaluated *seen)
+/* Not inlined: its set would cost the simple ones a guarded stack frame. */
+READER_NOINLINE bool check_general(struct eval *eval, const struct schema_node *node, uint32_t at,
+                                   struct evaluated *seen)
 {
     const struct object_part *part = node->object;
     uint64_t few[PRESENT_WORDS] = {0};

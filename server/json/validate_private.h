@@ -81,6 +81,7 @@ struct eval {
     const struct gw_schema_set *set;
     const struct gw_json_tape *tape;
     const struct gw_json_token *tokens;
+    struct gw_str open; /* see schema_open_part */
     const struct gw_schema_run *run;
     const struct scope *scope;
     uint32_t depth;
@@ -180,18 +181,25 @@ static inline enum quick quick_string_list(const struct gw_json_tape *values,
     return QUICK_NO;
 }
 
+static inline enum quick quick_string_length(const struct string_part *part,
+                                             const struct gw_json_token *token)
+{
+    if (token->len > part->max_length)
+        return QUICK_UNKNOWN;
+    if ((token->len + 3) / 4 < part->min_length &&
+        (token->len < part->min_length || !quick_is_ascii(token->ptr, token->len)))
+        return QUICK_UNKNOWN;
+    return QUICK_YES;
+}
+
 static inline enum quick quick_string(const struct schema_node *node,
                                       const struct gw_json_token *token)
 {
     const struct string_part *part = node->string;
 
-    if (part != NULL) {
-        if (part->pattern != NULL || part->format != NULL || token->len > part->max_length)
-            return QUICK_UNKNOWN;
-        if ((token->len + 3) / 4 < part->min_length &&
-            (token->len < part->min_length || !quick_is_ascii(token->ptr, token->len)))
-            return QUICK_UNKNOWN;
-    }
+    if (part != NULL && (part->pattern != NULL || part->format != NULL ||
+                         quick_string_length(part, token) != QUICK_YES))
+        return QUICK_UNKNOWN;
     return node->rest == NULL ? QUICK_YES : quick_string_list(node->rest->list, token);
 }
 
@@ -210,19 +218,23 @@ static inline enum quick quick_number_list(const struct gw_json_tape *values,
     return QUICK_NO;
 }
 
+static inline enum quick quick_number_range(const struct number_part *part,
+                                            const struct gw_json_token *token)
+{
+    unsigned scale = token->literal.scale;
+
+    return scale < RANGE_SCALES && token->small >= part->lowest[scale] &&
+                   token->small <= part->highest[scale]
+               ? QUICK_YES
+               : QUICK_UNKNOWN;
+}
+
 static inline enum quick quick_number(const struct schema_node *node,
                                       const struct gw_json_token *token)
 {
-    const struct number_part *part = node->number;
-
-    if ((node->flags & NODE_INTEGER) != 0 && (token->flags & GW_JSON_INTEGER) == 0)
+    if ((token->flags & node->number_flags) != node->number_flags)
         return QUICK_UNKNOWN;
-    if (part == NULL && node->rest == NULL)
-        return QUICK_YES;
-    if ((token->flags & GW_JSON_SMALL) == 0 || token->literal.scale >= RANGE_SCALES)
-        return QUICK_UNKNOWN;
-    if (part != NULL && (token->small < part->lowest[token->literal.scale] ||
-                         token->small > part->highest[token->literal.scale]))
+    if (node->number != NULL && quick_number_range(node->number, token) != QUICK_YES)
         return QUICK_UNKNOWN;
     return node->rest == NULL ? QUICK_YES : quick_number_list(node->rest->list, token);
 }
@@ -246,16 +258,36 @@ READER_INLINE enum quick eval_quick(const struct schema_node *node,
 /* As eval_inner, where the short cuts below say nothing. */
 bool eval_inner_slowly(struct eval *eval, const struct schema_node *node, uint32_t at);
 
-/* eval_check for a value inside another: most are scalars that a few comparisons settle. */
-READER_INLINE bool eval_inner(struct eval *eval, const struct schema_node *node, uint32_t at)
+/* Whether the few comparisons that settle most scalars do: node->quick has the token's type. */
+READER_INLINE bool eval_quick_scalar(const struct schema_node *node,
+                                     const struct gw_json_token *token)
+{
+    if (token->type == GW_JSON_STRING) {
+        if (node->string != NULL && quick_string_length(node->string, token) != QUICK_YES)
+            return false;
+        return node->rest == NULL || quick_string_list(node->rest->list, token) == QUICK_YES;
+    }
+    if ((token->flags & node->number_flags) != node->number_flags)
+        return false;
+    if (node->number != NULL && quick_number_range(node->number, token) != QUICK_YES)
+        return false;
+    return node->rest == NULL || quick_number_list(node->rest->list, token) == QUICK_YES;
+}
+
+/* As eval_inner, for one that is not free. */
+READER_INLINE bool eval_bound(struct eval *eval, const struct schema_node *node, uint32_t at)
 {
     const struct gw_json_token *token = &eval->tokens[at];
 
-    if ((node->free >> token->type & 1) != 0)
-        return true;
-    if (GW_LIKELY(eval_quick(node, token) == QUICK_YES))
+    if (GW_LIKELY((node->quick >> token->type & 1) != 0 && eval_quick_scalar(node, token)))
         return true;
     return eval_inner_slowly(eval, node, at);
+}
+
+/* eval_check for a value inside another: most are scalars that a few comparisons settle. */
+READER_INLINE bool eval_inner(struct eval *eval, const struct schema_node *node, uint32_t at)
+{
+    return (node->free >> eval->tokens[at].type & 1) != 0 || eval_bound(eval, node, at);
 }
 
 /* The sentences. Returns 0 or -ENOMEM. */

@@ -52,6 +52,8 @@ static void leave(void *self)
     gw_bulkhead_leave(&proxy->place);
     gw_mirror_give_up(proxy->mirror);
     proxy->mirror = NULL;
+    gw_target_put(proxy->held_target);
+    gw_backend_state_put(proxy->held_state);
 }
 
 /* Nothing more is wanted of the backend. */
@@ -182,6 +184,22 @@ static bool is_event_stream(const struct gw_http_answer_head *head)
                                GW_STR("text/event-stream"));
 }
 
+/* From here on the exchange needs neither the backend's configuration nor the place where this
+ * worker keeps it, only what counts it: a reload may take the others away. */
+static void let_last(struct proxy *proxy)
+{
+    const struct gw_backend_config *config = proxy->backend->config;
+
+    gw_http_call_prolong(proxy->current->call, config->event_stream_idle_ns,
+                         config->event_stream_total_ns);
+    gw_mirror_give_up(proxy->mirror); /* copies are compared at an end */
+    proxy->mirror = NULL;
+    proxy->kept.is_whole = false; /* no other try will need it */
+    proxy->held_state = gw_backend_state_hold(proxy->backend->state);
+    proxy->held_target = gw_target_hold(proxy->current->target);
+    proxy->ex->response.lasts = true;
+}
+
 /* The answer that the caller gets. */
 static void accept(struct proxy *proxy, const struct gw_http_answer_head *head)
 {
@@ -206,8 +224,7 @@ static void accept(struct proxy *proxy, const struct gw_http_answer_head *head)
         return;
     }
     if (!head->is_complete && is_event_stream(head))
-        gw_http_call_prolong(proxy->current->call, proxy->backend->config->event_stream_idle_ns,
-                             proxy->backend->config->event_stream_total_ns);
+        let_last(proxy);
     if (head->is_complete && head->body_bytes == 0)
         ex->response.body_bytes = head->declared_bytes; /* of HEAD and 304 */
     if (!take_whole(proxy, head)) {

@@ -39,7 +39,9 @@ struct proxy {
     struct gw_credentials_waiter waiter; /* before the first try */
     uint64_t credentials_number;         /* of those that are shown; 0: none that change */
     struct gw_bulkhead_place place;
-    struct gw_mirror *mirror;    /* or NULL */
+    struct gw_mirror *mirror;            /* or NULL */
+    struct gw_backend_state *held_state; /* of an answer that lasts: `backend` may go before it */
+    struct gw_target *held_target;
     int64_t left_bytes;          /* of an answer of known length; not above 0: not known */
     struct gw_str websocket_key; /* of our handshake; empty: none is asked for */
     size_t deadline_at; /* the field that tells the backend how long is left; SIZE_MAX: none */

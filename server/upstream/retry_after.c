@@ -7,6 +7,17 @@
 
 #define DATE_BYTES 29 /* "Sun, 06 Nov 1994 08:49:37 GMT" */
 
+static bool is_day_name(const char *text)
+{
+    static const char names[] = "SunMonTueWedThuFriSat";
+
+    for (size_t i = 0; i < sizeof(names) - 1; i += 3) {
+        if (memcmp(names + i, text, 3) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* The same moment in the form that the schedule reads; -EINVAL if it is no IMF-fixdate. */
 static int parse_date(struct gw_str value, uint64_t *out_s)
 {
@@ -14,9 +25,9 @@ static int parse_date(struct gw_str value, uint64_t *out_s)
     char text[24];
     unsigned month = 0;
 
-    if (value.len != DATE_BYTES || value.ptr[3] != ',' || value.ptr[4] != ' ' ||
-        value.ptr[7] != ' ' || value.ptr[11] != ' ' || value.ptr[16] != ' ' ||
-        !gw_str_equal(gw_str_tail(value, 25), GW_STR(" GMT")))
+    if (value.len != DATE_BYTES || !is_day_name(value.ptr) || value.ptr[3] != ',' ||
+        value.ptr[4] != ' ' || value.ptr[7] != ' ' || value.ptr[11] != ' ' ||
+        value.ptr[16] != ' ' || !gw_str_equal(gw_str_tail(value, 25), GW_STR(" GMT")))
         return -EINVAL;
     while (month < 12 && memcmp(months + (size_t)3 * month, value.ptr + 8, 3) != 0)
         month++;

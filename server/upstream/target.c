@@ -77,6 +77,12 @@ int gw_target_get(struct gw_upstreams *upstreams, const struct gw_backend_config
     return 0;
 }
 
+struct gw_target *gw_target_hold(struct gw_target *target)
+{
+    target->references++;
+    return target;
+}
+
 void gw_target_put(struct gw_target *target)
 {
     if (target == NULL || --target->references > 0)

@@ -43,7 +43,8 @@ GW_MUST_CHECK
 int gw_target_get(struct gw_upstreams *upstreams, const struct gw_backend_config *backend,
                   const struct gw_target_config *config, struct gw_target **out_target,
                   struct gw_error *error);
-void gw_target_put(struct gw_target *target); /* NULL is safe */
+struct gw_target *gw_target_hold(struct gw_target *target); /* the same once more */
+void gw_target_put(struct gw_target *target);               /* NULL is safe */
 
 /* Nothing speaks against asking it. */
 bool gw_target_is_well(const struct gw_target *target, uint64_t now_ns);

@@ -66,6 +66,12 @@ struct gw_backend_state *gw_backend_state_get(struct gw_upstreams *upstreams, st
     return state;
 }
 
+struct gw_backend_state *gw_backend_state_hold(struct gw_backend_state *state)
+{
+    state->references++;
+    return state;
+}
+
 void gw_backend_state_put(struct gw_backend_state *state)
 {
     if (state == NULL || --state->references > 0)

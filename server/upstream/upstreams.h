@@ -62,4 +62,6 @@ struct gw_backend_state *gw_backend_state_find(struct gw_upstreams *upstreams, s
 /* The state of that name, made on first use. NULL without memory. */
 GW_MUST_CHECK
 struct gw_backend_state *gw_backend_state_get(struct gw_upstreams *upstreams, struct gw_str name);
+/* The same once more. */
+struct gw_backend_state *gw_backend_state_hold(struct gw_backend_state *state);
 void gw_backend_state_put(struct gw_backend_state *state); /* NULL is safe */

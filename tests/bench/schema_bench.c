@@ -1,7 +1,8 @@
-/* Parse and validate from bytes, and jansson's parse alone, on the cases that schema_cases.mjs
- * wrote: one line of JSON per measurement, as schema_ajv.mjs prints. Times are CPU time of the
- * process. */
-#include <dirent.h>
+/* Parse and validate from bytes, and jansson's parse alone, on one of the cases that
+ * schema_cases.mjs wrote. Compiles the schema, then takes orders from stdin, as schema_ajv.mjs
+ * does: a line `CONTENDER KIND MILLISECONDS` is answered by a line of JSON. Times are CPU time of
+ * the process. */
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,15 +16,12 @@
 #include "server/json/reader.h"
 #include "server/json/schema.h"
 
-#define MEASURE_NS UINT64_C(1000000000)
-
 struct bench_case {
-    char name[128];
     struct gw_schema_set *set;
     struct gw_str text;
-    const char *kind;
-    size_t used_bytes; /* of the arena, after one validation */
 };
+
+typedef int run_fn(struct gw_arena *arena, const struct bench_case *bench);
 
 static uint64_t cpu_ns(void)
 {
@@ -79,34 +77,44 @@ static int parse_by_jansson(struct gw_arena *arena, const struct bench_case *ben
     return tree == NULL;
 }
 
-static void measure(const char *contender, struct bench_case *bench,
-                    int (*run)(struct gw_arena *, const struct bench_case *))
+static run_fn *find_run(const char *contender)
 {
-    struct gw_arena arena;
-    uint64_t count = 0, spent = 0;
-    int verdict = 0;
+    static const struct {
+        const char *name;
+        run_fn *run;
+    } runs[] = {
+        {"millgate", parse_and_validate},
+        {"millgate-parse", parse_only},
+        {"jansson-parse", parse_by_jansson},
+    };
 
-    gw_arena_init(&arena, 64 << 10, (size_t)1 << 30);
-    for (int i = 0; i < 10; i++) {
-        verdict = run(&arena, bench);
-        bench->used_bytes = arena.used_bytes - (size_t)(arena.end - arena.next);
-        gw_arena_reset(&arena);
+    for (size_t i = 0; i < GW_COUNT_OF(runs); i++) {
+        if (strcmp(runs[i].name, contender) == 0)
+            return runs[i].run;
     }
-    uint64_t start = cpu_ns();
-    while (spent < MEASURE_NS) {
+    fprintf(stderr, "no contender %s\n", contender);
+    exit(EXIT_FAILURE);
+}
+
+static void measure(struct gw_arena *arena, const struct bench_case *bench, run_fn *run,
+                    uint64_t wanted_ns)
+{
+    uint64_t count = 0, spent_ns = 0;
+
+    int verdict = run(arena, bench);
+    size_t memory_bytes = arena->used_bytes - (size_t)(arena->end - arena->next);
+    gw_arena_reset(arena);
+    uint64_t start_ns = cpu_ns();
+    while (spent_ns < wanted_ns) {
         for (size_t i = 0; i < 1 + 100000 / bench->text.len; i++, count++) {
-            (void)run(&arena, bench);
-            gw_arena_reset(&arena);
+            (void)run(arena, bench);
+            gw_arena_reset(arena);
         }
-        spent = cpu_ns() - start;
+        spent_ns = cpu_ns() - start_ns;
     }
-    double us = (double)spent / (double)count / 1000;
-    printf("{\"contender\":\"%s\",\"name\":\"%s\",\"kind\":\"%s\",\"bytes\":%zu,\"verdict\":%s,"
-           "\"us\":%.3f,\"mb_per_s\":%.1f,\"memory_bytes\":%zu}\n",
-           contender, bench->name, bench->kind, bench->text.len, verdict == 0 ? "true" : "false",
-           us, (double)bench->text.len / us, bench->used_bytes);
+    printf("{\"bytes\":%zu,\"verdict\":%s,\"us\":%.4f,\"memory_bytes\":%zu}\n", bench->text.len,
+           verdict == 0 ? "true" : "false", (double)spent_ns / (double)count / 1000, memory_bytes);
     fflush(stdout);
-    gw_arena_finish(&arena);
 }
 
 static struct gw_schema_set *compile(const char *folder, const char *name)
@@ -132,10 +140,9 @@ static struct gw_schema_set *compile(const char *folder, const char *name)
         fprintf(stderr, "%s: %s: %s\n", name, error.where, error.text);
         exit(EXIT_FAILURE);
     }
-    printf("{\"contender\":\"millgate\",\"name\":\"%s\",\"kind\":\"compile\",\"us\":%.1f,"
-           "\"nodes\":%zu,\"memory_bytes\":%zu}\n",
-           name, (double)(cpu_ns() - start) / 1000, gw_schema_set_nodes(set),
-           gw_schema_set_bytes(set));
+    printf("{\"compile_us\":%.1f,\"nodes\":%zu,\"memory_bytes\":%zu}\n",
+           (double)(cpu_ns() - start) / 1000, gw_schema_set_nodes(set), gw_schema_set_bytes(set));
+    fflush(stdout);
     gw_schema_compiler_destroy(compiler);
     json_decref(tree);
     free((void *)(uintptr_t)settings.ptr);
@@ -143,42 +150,29 @@ static struct gw_schema_set *compile(const char *folder, const char *name)
     return set;
 }
 
-static void run_case(const char *folder, const char *name)
-{
-    struct bench_case bench = {.set = compile(folder, name)};
-
-    snprintf(bench.name, sizeof(bench.name), "%s", name);
-    for (int i = 0; i < 2; i++) {
-        bench.kind = i == 0 ? "valid" : "invalid";
-        bench.text = read_file(folder, name, i == 0 ? ".valid.json" : ".invalid.json");
-        measure("millgate", &bench, parse_and_validate);
-        if (i == 0) {
-            measure("millgate parse only", &bench, parse_only);
-            measure("jansson parse only", &bench, parse_by_jansson);
-        }
-        free((void *)(uintptr_t)bench.text.ptr);
-    }
-    gw_schema_set_destroy(bench.set);
-}
-
 int main(int argc, char **argv)
 {
-    struct dirent **entries = NULL;
-    int count = argc == 2 ? scandir(argv[1], &entries, NULL, alphasort) : -1;
+    char order[128], contender[32], kind[32];
+    uint64_t ms;
+    struct gw_arena arena;
 
-    if (count < 0) {
-        fprintf(stderr, "usage: bench.schema FOLDER (see schema_cases.mjs)\n");
+    if (argc != 3) {
+        fprintf(stderr, "usage: bench.schema FOLDER NAME (see schema_rounds.mjs)\n");
         return EXIT_FAILURE;
     }
-    for (int i = 0; i < count; i++) {
-        struct gw_str file = gw_str_of(entries[i]->d_name);
-        if (gw_str_has_suffix(file, GW_STR(".case.json"))) {
-            char name[128];
-            snprintf(name, sizeof(name), "%.*s", (int)(file.len - 10), file.ptr);
-            run_case(argv[1], name);
-        }
-        free(entries[i]);
+    struct bench_case valid = {.set = compile(argv[1], argv[2])}, invalid = valid;
+    valid.text = read_file(argv[1], argv[2], ".valid.json");
+    invalid.text = read_file(argv[1], argv[2], ".invalid.json");
+    gw_arena_init(&arena, 64 << 10, (size_t)1 << 30);
+    while (fgets(order, sizeof(order), stdin) != NULL) {
+        if (sscanf(order, "%31s %31s %" SCNu64, contender, kind, &ms) != 3)
+            return EXIT_FAILURE;
+        const struct bench_case *bench = strcmp(kind, "valid") == 0 ? &valid : &invalid;
+        measure(&arena, bench, find_run(contender), ms * 1000000);
     }
-    free(entries);
+    gw_arena_finish(&arena);
+    gw_schema_set_destroy(valid.set);
+    free((void *)(uintptr_t)valid.text.ptr);
+    free((void *)(uintptr_t)invalid.text.ptr);
     return EXIT_SUCCESS;
 }

@@ -33,8 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     static const struct gw_str everywhere[] = {GW_STR_INIT("*")};
     static const struct gw_grant grants[] = {
-        {GW_GRANT_BACKEND, GW_STR_INIT("erp"), everywhere, 1},
-        {GW_GRANT_ISSUER, GW_STR_INIT("corporate"), everywhere, 1},
+        {GW_GRANT_BACKEND, GW_STR_INIT("erp"), everywhere, 1, 0},
+        {GW_GRANT_ISSUER, GW_STR_INIT("corporate"), everywhere, 1, 0},
     };
     static struct gw_diagnostics diagnostics;
     struct gw_contract_rules rules = {.grants = grants, .grant_count = GW_COUNT_OF(grants)};

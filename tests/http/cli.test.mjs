@@ -50,6 +50,28 @@ describe('check', () => {
     assert.equal(new Set(places).size, places.length, stderr);
   });
 
+  test('an operation too heavy for its plan is a warning, and only that', async (t) => {
+    const heavy = (weight) => ({ responses: { default: { description: 'x' } }, 'x-millgate': { weight } });
+    const paths = { '/a': { get: heavy(21) }, '/b': { get: heavy(20) },
+      '/c': { get: { ...heavy(21), 'x-millgate': { weight: 21, plan: 'wide' } } } };
+    const gw = await prepareGateway(t, { contracts: { 'heavy.v1.yaml': peerContract({ name: 'heavy', paths }) } });
+    const grants = ['/system/*'];
+    const check = (plan, wide) => {
+      gw.rewriteConfig((config) => (config.plans = { standard: { ...plan, grants }, wide: { ...wide, grants } }));
+      return runProgram(['check', '-c', gw.configPath]);
+    };
+    const plans = [{ limit: 20 }, { limit: 5, burst: 20 }, { limit: 500, burst: 20 },
+      { limits: { month: { quota: 20 }, minute: { limit: 100 }, slots: { concurrent: 2 } } }];
+    for (const plan of plans) {
+      const { code, stderr } = check(plan, { limits: { rate: { limit: 1, burst: 21 }, day: { quota: 30, per: 'day' } } });
+      assert.equal(code, 0, stderr);
+      const told = stderr.split('\n').filter((line) => /never passes/.test(line));
+      assert.equal(told.length, 1, stderr);
+      assert.match(told[0], /heavy\.v1\.yaml:\d+:\d+: warning: a weight of 21 .*"standard" admits 20 at once/);
+    }
+    assert.doesNotMatch(check({ limits: { slots: { concurrent: 2 } } }, { limit: 50 }).stderr, /never passes/);
+  });
+
   test('a section that is none at all is not held against contracts', async (t) => {
     const gw = await prepareGateway(t);
     gw.rewriteConfig((config) => Object.assign(config, { backends: 5, floor: 'high' }));
@@ -127,6 +149,13 @@ describe('token', () => {
     assert.equal(payload.scope, 'a b');
     assert.equal(payload.exp - payload.iat, 600);
     t.diagnostic(`issuer ${payload.iss}`);
+  });
+
+  test('further claims come along, and take the place of none of its own', () => {
+    const made = make('--claims', '{"plant":["1010","1020"]}');
+    assert.equal(made.code, 0, made.stderr);
+    assert.deepEqual(JSON.parse(Buffer.from(made.stdout.trim().split('.')[1], 'base64url')).plant, ['1010', '1020']);
+    for (const wrong of ['{"sub":"bob"}', '["1010"]', 'plant']) assert.equal(make('--claims', wrong).code, 1, wrong);
   });
 
   const dir = makeFolder();

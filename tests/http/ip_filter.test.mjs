@@ -46,6 +46,28 @@ describe('the client behind balancers', () => {
     assert.match(forwardedOf(request), /^for="\[2001:db8::9\]";/);
   });
 
+  test('what the client speaks to a trusted one is what counts: HTTPS by proto, in either spelling', async (t) => {
+    const policies = [{ security_headers: { hsts: '1d' } }, { jwt: {} }, { authorise: {} }, { schema: {} }];
+    const ask = async (gw, headers) => {
+      const answer = await gw.get(peerPath('mirror'), { headers });
+      assert.equal(answer.status, 200, answer.text);
+      const backend = /;proto=(\w+)$/.exec(forwardedOf(gw.peer.requests.at(-1)))[1];
+      assert.equal(answer.headers['strict-transport-security'] !== undefined, backend === 'https');
+      return backend;
+    };
+    const start = (options) => startGateway(t, { config: { policies, listeners: listener(options) } });
+    const standard = await start({ trusted_proxies: ['127.0.0.1', '10.0.0.0/8'], client_address: 'forwarded' });
+    assert.equal(await ask(standard, { forwarded: 'for=203.0.113.9;proto=https, for=10.0.0.1;proto=http' }), 'https');
+    assert.equal(await ask(standard, { forwarded: 'for=6.6.6.6;proto=https, for=203.0.113.9;proto=http' }), 'http');
+    assert.equal(await ask(standard, { 'x-forwarded-proto': 'https', 'x-forwarded-for': '203.0.113.9' }), 'http');
+    const usual = await start({ trusted_proxies: ['127.0.0.1'], client_address: 'x-forwarded-for' });
+    assert.equal(await ask(usual, { 'x-forwarded-proto': 'https', 'x-forwarded-for': '203.0.113.9' }), 'https');
+    assert.equal(await ask(usual, { 'x-forwarded-proto': 'http' }), 'http');
+    assert.equal(await ask(usual, { forwarded: 'for=203.0.113.9;proto=https' }), 'http');
+    for (const options of [{ trusted_proxies: ['10.0.0.0/8'], client_address: 'x-forwarded-for' }, { trusted_proxies: ['127.0.0.1'] }])
+      assert.equal(await ask(await start(options), { 'x-forwarded-proto': 'https', 'x-forwarded-for': '203.0.113.9' }), 'http');
+  });
+
   test('nobody else is believed', async (t) => {
     const gw = await startGateway(t, {
       config: { listeners: listener({ trusted_proxies: ['10.0.0.0/8'], client_address: 'x-forwarded-for' }) },

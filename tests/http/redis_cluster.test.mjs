@@ -9,35 +9,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { startCluster } from '../rigs/redis_group.mjs';
 import { PATIENT, peerContract } from './support/config.mjs';
+import { areReady, assertDecided, evenly, grants, LIMIT, passed, PLANS, readiness, REGAINED } from './support/failover.mjs';
 import { play, startFleet } from './support/fleet.mjs';
 import { assertProblem, eventually, makeFolder, peerPath, send } from './support/harness.mjs';
 
-const grants = ['/system/*'];
 const path = peerPath('mirror');
-const LIMIT = 200;
-const REGAINED = 10; // of 200 in 600 s: one each three seconds
-const PATIENCE_S = 5; // a decision takes 20 ms; the machine may be busy
-const passed = (answers) => answers.filter((answer) => answer.status === 200).length;
-const evenly = (count, gap) => Array.from({ length: count }, (_, i) => i * gap);
 const keyOf = (subject) => `millgate:rl:{dev:${subject}}:standard`;
-
-function assertDecided(results) {
-  for (const { status, sent, answered } of results) {
-    assert.ok([200, 429].includes(status), String(status));
-    assert.ok(answered - sent < PATIENCE_S, `${answered - sent} s`);
-  }
-}
-
-const readiness = async (gateway) => (await gateway.admin('/readyz')).json;
-
-/** And ask Redis again: the limits leave one that failed alone for a second. */
-async function areReady(fleet, what) {
-  await eventually(async () => {
-    const all = await Promise.all(fleet.gateways.map(readiness));
-    return all.every((state) => state?.ready);
-  }, what, 40_000);
-  await sleep(1500);
-}
 
 async function start(t, config = {}) {
   const cluster = await startCluster({ dir: makeFolder() });
@@ -45,7 +22,7 @@ async function start(t, config = {}) {
   const fleet = await startFleet(t, {
     count: 2, redis: { config: { ...cluster.config, ...config.redis } },
     config: {
-      plans: { standard: { limit: LIMIT, window: '600s', mode: 'exact', grants } },
+      plans: PLANS,
       policies: config.policies,
     },
   });

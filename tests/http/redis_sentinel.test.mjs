@@ -6,41 +6,18 @@ import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { startSentinelGroup } from '../rigs/redis_group.mjs';
+import { areReady, assertDecided, evenly, grants, LIMIT, passed, PLANS, readiness, REGAINED } from './support/failover.mjs';
 import { play, startFleet } from './support/fleet.mjs';
 import { eventually, makeFolder, peerPath } from './support/harness.mjs';
 
-const grants = ['/system/*'];
 const path = peerPath('mirror');
-const LIMIT = 200;
-const REGAINED = 10; // of 200 in 600 s: one each three seconds
-const PATIENCE_S = 5; // a decision takes 20 ms; the machine may be busy
-const passed = (answers) => answers.filter((answer) => answer.status === 200).length;
-const evenly = (count, gap) => Array.from({ length: count }, (_, i) => i * gap);
-
-function assertDecided(results) {
-  for (const { status, sent, answered } of results) {
-    assert.ok([200, 429].includes(status), String(status));
-    assert.ok(answered - sent < PATIENCE_S, `${answered - sent} s`);
-  }
-}
-
-const readiness = async (gateway) => (await gateway.admin('/readyz')).json;
-
-/** And ask Redis again: the limits leave one that failed alone for a second. */
-async function areReady(fleet, what) {
-  await eventually(async () => {
-    const all = await Promise.all(fleet.gateways.map(readiness));
-    return all.every((state) => state?.ready);
-  }, what, 40_000);
-  await sleep(1500);
-}
 
 async function start(t) {
   const group = await startSentinelGroup({ dir: makeFolder() });
   t.after(() => group.stop());
   const fleet = await startFleet(t, {
     count: 2, redis: group,
-    config: { plans: { standard: { limit: LIMIT, window: '600s', mode: 'exact', grants } } },
+    config: { plans: PLANS },
   });
   return { group, fleet };
 }

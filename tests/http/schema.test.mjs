@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 
 import { peerContract } from './support/config.mjs';
-import { assertProblem, peerPath, startGateway, suiteScope } from './support/harness.mjs';
+import { assertProblem, eventually, peerPath, startGateway, suiteScope } from './support/harness.mjs';
+import { metric } from './support/targets.mjs';
 
 const good = { supplier: '17300001', items: [{ material: 'BOLT-M8', quantity: 100, unit: 'PC' }] };
 
@@ -140,6 +141,8 @@ const form = {
   properties: { id: { type: 'integer' }, tags: { type: 'array', items: { type: 'integer' } }, line, file: { type: 'string', maxLength: 100 } },
 };
 
+const status = { type: 'object', required: ['status'], properties: { status: { type: 'integer', maximum: 200 } } };
+
 function formContract() {
   const answer = { description: 'ok', content: { 'application/json': { schema: line } } };
   return peerContract({
@@ -164,6 +167,19 @@ function formContract() {
             { name: 'session', in: 'cookie', schema: { type: 'integer' } },
           ],
           responses: { default: { description: 'any' } },
+        },
+      },
+      '/status': {
+        get: {
+          operationId: 'get-status',
+          responses: {
+            200: { description: 'right', content: { 'application/json': { schema: status } } },
+            201: { description: 'wrong', content: { 'application/json': { schema: status } } },
+            202: { description: 'text', content: { 'text/plain': {} } },
+            203: { description: 'headers', headers: { 'X-Count': { required: true, schema: { type: 'integer' } } } },
+            204: { description: 'nothing' },
+            '4XX': { description: 'as it comes' },
+          },
         },
       },
       '/parrot': {
@@ -245,10 +261,56 @@ describe('schema of forms and answers', () => {
       assert.doesNotMatch(answer.text, /secret-of-the-backend/);
     });
 
-  test('reported: the answer passes, and is counted', async () => {
-    assert.equal((await lenient.post(peerPath('parrot'), '{"id":"x"}')).status, 200);
-    const { text } = await lenient.admin('/metrics');
-    assert.match(text, /millgate_schema_responses_total\{result="(unchecked|violated)"\} [1-9]/);
+  // How many more of each result the metrics show after `act`.
+  async function counted(gw, act) {
+    const results = ['valid', 'violated', 'unchecked'];
+    const read = async (result) => metric(gw, 'millgate_schema_responses_total', `result="${result}"`);
+    const before = await Promise.all(results.map(read));
+    await act();
+    const after = await Promise.all(results.map(read));
+    return Object.fromEntries(results.map((result, i) => [result, after[i] - before[i]]));
+  }
+
+  const loggedWith = (gw, code) =>
+    eventually(() => gw.accessLog().find((line) => line.status === code && line.path === peerPath('status')), 'its line');
+
+  for (const [what, code, detail] of [
+    ['a wrong value', 201, /^body \/status maximum: .*200.*\(1 in all\)$/], ['another media type', 202, /^header Content-Type /],
+    ['a header that is missing', 203, /^header X-Count required: /], ['an unknown status', 299, /^header status responses: /],
+  ])
+    test(`reported: ${what} passes as it came, is counted, and told in the log`, async () => {
+      let answer;
+      const more = await counted(lenient, async () => (answer = await lenient.get(peerPath(`status?code=${code}`))));
+      assert.equal(answer.status, code);
+      assert.equal(answer.text, JSON.stringify({ status: code }));
+      assert.match(answer.headers['content-type'], /^application\/json/);
+      assert.deepEqual(more, { valid: 0, violated: 1, unchecked: 0 });
+      assert.match((await loggedWith(lenient, code)).detail ?? '', detail);
+      assertProblem(await open.get(peerPath(`status?code=${code}`)), 502); // the same answer, enforced
+    });
+
+  for (const code of [200, 204, 404])
+    test(`reported: an answer of ${code} that fits is counted as such, and nothing is told`, async () => {
+      const more = await counted(lenient, async () =>
+        assert.equal((await lenient.get(peerPath(`status?code=${code}`))).status, code));
+      assert.deepEqual(more, { valid: 1, violated: 0, unchecked: 0 });
+      assert.ok(!(await loggedWith(lenient, code)).detail);
+    });
+
+  test('reported: what is not there at once passes unchecked', async () => {
+    const text = `{"id":"${'x'.repeat(100)}"}`; // wrong, if one looked
+    let answer;
+    const more = await counted(lenient, async () => (answer = await lenient.post(peerPath('parrot'), text)));
+    assert.equal(answer.status, 200);
+    assert.equal(answer.text, text);
+    assert.deepEqual(more, { valid: 0, violated: 0, unchecked: 1 });
+  });
+
+  test('neither looked at nor counted where it is not asked for', async (t) => {
+    const gw = await startGateway(t, formGateway({}));
+    const more = await counted(gw, async () =>
+      assert.equal((await gw.get(peerPath('status?code=201'))).status, 201));
+    assert.deepEqual(more, { valid: 0, violated: 0, unchecked: 0 });
   });
 
   test('formats are told by default, and held where the operator says so', async (t) => {

@@ -94,6 +94,43 @@ describe('server-sent events', () => {
     await eventually(() => streams[0].response.destroyed, 'the backend is told');
   });
 
+  test('one that is open through many reloads keeps no old configuration, and goes on when its backend is gone', async (t) => {
+    const { gw, streams } = await start(t);
+    const tick = async (events, stream, text) => {
+      stream.response.write(`data: ${text}\n\n`);
+      await eventually(() => events.text.endsWith(`data: ${text}\n\n`), `${text} has come`);
+    };
+    const all = [];
+    for (let i = 0; i < 7; i++) { // at most four configurations live at once
+      all.push(await listen(gw));
+      gw.rewriteConfig((config) => (config.backends.peer.headers = { 'X-Round': String(i) }));
+      const answer = await gw.reload();
+      assert.equal(answer.status, 200, `reload ${i}: ${answer.text}`);
+      for (const [n, events] of all.entries()) await tick(events, streams[n], `${i} of ${n}`);
+    }
+    assert.equal(streams[6].request.headers['x-round'], '5');
+    gw.writeContract('peer.v1.yaml', peerContract({ backend: 'other', paths: { '/other': { get: { operationId: 'other', responses: { default: { description: 'x' } } } } } }));
+    gw.rewriteConfig((config) => {
+      config.backends = { other: { ...config.backends.peer, url: 'http://127.0.0.1:9' } };
+    });
+    for (let i = 0; i < 5; i++) {
+      gw.rewriteConfig((config) => (config.backends.other.headers = { 'X-Round': String(i) }));
+      assert.equal((await gw.reload()).status, 200);
+      await tick(all[0], streams[0], `gone ${i}`);
+    }
+    assert.match((await gw.admin('/metrics')).text, /^millgate_target_outstanding\{backend="peer"[^}]*\} 7$/m);
+    streams[1].response.end();
+    await eventually(() => all[1].isOver, 'the end has come');
+    assert.ok(all[1].response.complete);
+    for (const events of all.slice(2)) events.response.destroy();
+    await eventually(() => streams.slice(2).every(({ response }) => response.destroyed), 'the backend is told');
+    await eventually(() => gw.accessLog().filter((line) => line.route === '/system/peer/v1/events').length === 6, 'they are logged');
+    for (const line of gw.accessLog().filter(({ route }) => route === '/system/peer/v1/events'))
+      assert.deepEqual([line.backend, line.consumer, line.status], ['peer', 'dev:tester', 200]);
+    gw.rewriteConfig((config) => (config.drain_timeout = '1s')); // the last is open when the gateway ends
+    assert.equal((await gw.reload()).status, 200);
+  });
+
   test('a client that leaves is noticed at the backend', async (t) => {
     const { gw, streams } = await start(t);
     const events = await listen(gw);
@@ -101,7 +138,7 @@ describe('server-sent events', () => {
     await eventually(() => streams[0].response.destroyed, 'the backend is told');
   });
 
-  test('coded ones are flushed, event by event', async (t) => {
+  test('coded ones are flushed, event by event, also when their coder is configured anew', async (t) => {
     const { gw, streams } = await start(t, {
       policies: [{ compression: { enabled: true, types: ['text/*'] } }, { jwt: {} }, { authorise: {} }, { schema: {} }],
     });
@@ -113,6 +150,9 @@ describe('server-sent events', () => {
     for (let i = 0; i < 20; i++) {
       streams[0].response.write(`data: ${i}\n\n`);
       await eventually(() => text.endsWith(`data: ${i}\n\n`), `event ${i} has come`);
+      if (i < 10) continue;
+      gw.rewriteConfig((config) => (config.policies[0].compression.min_bytes = 1000 + i));
+      assert.equal((await gw.reload()).status, 200);
     }
     response.destroy();
   });

@@ -3,14 +3,17 @@
 //   const group = await startSentinelGroup({ dir });      group.config   group.servers   group.sentinels
 //   const cluster = await startCluster({ dir });          cluster.config cluster.nodes   await cluster.ownerOf('key')
 //
-// Each member is a Node: command(...words), info(section), kill(signal), start(), stop().
+// Each member is a Node: command(...words), has(words, part), kill(signal), start(), stop(). With
+// `tls: {certificate_file, key_file, ca_file}` all of them, and what they say to each other, speak TLS only,
+// and ask everybody for a certificate of that authority.
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
 import { promisify } from 'node:util';
 
 import { freePort } from './redis.mjs';
@@ -25,22 +28,33 @@ async function until(probe, what, deadlineMs = 40_000) {
 }
 
 export class Node {
-  constructor({ dir, port, host = '127.0.0.1', isSentinel = false }) {
-    Object.assign(this, { dir, port, host, isSentinel, address: { host, port } });
+  constructor({ dir, port, host = '127.0.0.1', isSentinel = false, tls }) {
+    Object.assign(this, { dir, port, host, isSentinel, tls, address: { host, port } });
+    if (tls) {
+      const [cert, key, ca] = [tls.certificate_file, tls.key_file, tls.ca_file].map((file) => readFileSync(file));
+      Object.assign(this.address, { cert, key, ca });
+    }
     this.name = `${host}:${port}`;
     this.url = `redis://${this.name}`;
   }
 
   write(lines) {
     mkdirSync(this.dir, { recursive: true });
-    const own = [`port ${this.port}`, `bind ${this.host}`, `dir ${this.dir}`, `logfile ${join(this.dir, 'redis.log')}`];
+    const where = this.tls ? ['port 0', `tls-port ${this.port}`, ...this.#tlsLines()] : [`port ${this.port}`];
+    const own = [...where, `bind ${this.host}`, `dir ${this.dir}`, `logfile ${join(this.dir, 'redis.log')}`];
     writeFileSync(join(this.dir, 'redis.conf'), [...own, ...lines, ''].join('\n'));
     return this;
   }
 
+  #tlsLines() {
+    const { certificate_file, key_file, ca_file } = this.tls;
+    return [`tls-cert-file ${certificate_file}`, `tls-key-file ${key_file}`, `tls-ca-cert-file ${ca_file}`,
+      'tls-auth-clients yes', 'tls-replication yes', ...(this.isSentinel ? [] : ['tls-cluster yes'])];
+  }
+
   /** The raw answer. The end of our side ends the connection: sentinels know no QUIT. */
   async command(...words) {
-    const socket = connect(this.address);
+    const socket = this.tls ? connectTls(this.address) : connect(this.address);
     socket.setTimeout(2000, () => socket.destroy(new Error(`${this.name} did not answer in time`)));
     const text = words.map((word) => `$${Buffer.byteLength(String(word))}\r\n${word}\r\n`).join('');
     socket.end(`*${words.length}\r\n${text}`);
@@ -77,10 +91,15 @@ const nodesOf = async (dir, name, count, more = {}) =>
   Promise.all(Array.from({ length: count }, async (_, i) =>
     new Node({ dir: join(dir, `${name}${i}`), port: await freePort(), ...more })));
 
+/** How a gateway reaches them: with the same certificate. */
+const clientOf = (tls) => (!tls ? {} : {
+  tls: true, ca_file: tls.ca_file, client_certificate_file: tls.certificate_file, client_key_file: tls.key_file,
+});
+
 /** servers[0] is the primary. */
-export async function startSentinelGroup({ dir, replicas = 1, settings = [] }) {
-  const servers = await nodesOf(dir, 'server', 1 + replicas);
-  const sentinels = await nodesOf(dir, 'sentinel', 3, { isSentinel: true });
+export async function startSentinelGroup({ dir, replicas = 1, settings = [], tls }) {
+  const servers = await nodesOf(dir, 'server', 1 + replicas, { tls });
+  const sentinels = await nodesOf(dir, 'sentinel', 3, { isSentinel: true, tls });
   const [primary] = servers;
   for (const [i, server] of servers.entries())
     await server.write(['appendonly yes', 'save ""', 'repl-diskless-sync-delay 0', ...settings,
@@ -95,19 +114,19 @@ export async function startSentinelGroup({ dir, replicas = 1, settings = [] }) {
   const all = [...sentinels, ...servers];
   return {
     servers, sentinels,
-    config: { sentinels: sentinels.map((sentinel) => sentinel.name), master: 'mill' },
+    config: { sentinels: sentinels.map((sentinel) => sentinel.name), master: 'mill', ...clientOf(tls) },
     stop: () => Promise.all(all.map((node) => node.stop())),
   };
 }
 
 /** Three primaries with a replica each. */
-export async function startCluster({ dir }) {
-  const nodes = await nodesOf(dir, 'node', 6);
+export async function startCluster({ dir, tls }) {
+  const nodes = await nodesOf(dir, 'node', 6, { tls });
   for (const node of nodes)
     await node.write(['cluster-enabled yes', `cluster-port ${await freePort()}`, 'cluster-node-timeout 1500',
       'appendonly yes', 'save ""', 'repl-diskless-sync-delay 0', 'cluster-allow-replica-migration no']).start();
   await run('redis-cli', ['--cluster', 'create', ...nodes.map((node) => node.name), '--cluster-replicas', '1',
-    '--cluster-yes']);
+    '--cluster-yes', ...(tls ? ['--tls', '--cert', tls.certificate_file, '--key', tls.key_file, '--cacert', tls.ca_file] : [])]);
   for (const [i, node] of nodes.entries()) {
     await until(() => node.has(['CLUSTER', 'INFO'], 'cluster_state:ok'), 'the cluster stands');
     await until(() => node.has(['INFO', 'replication'], i < 3 ? 'connected_slaves:1' : 'master_link_status:up'),
@@ -115,7 +134,7 @@ export async function startCluster({ dir }) {
   }
   return {
     nodes,
-    config: { cluster: nodes.slice(0, 2).map((node) => node.name) },
+    config: { cluster: nodes.slice(0, 2).map((node) => node.name), ...clientOf(tls) },
     idOf: async (node) => /\r\n(\w{40})/.exec(await node.command('CLUSTER', 'MYID'))[1],
     /** Who serves the key now. */
     async ownerOf(key) {

@@ -113,3 +113,18 @@ export function idealCount(results, limit, window) {
   }
   return admitted.length;
 }
+
+/** What a window of `limit` admitted, beside what is due; `over` and `under` in requests. A decision is made at
+ * some moment between a request's sending and its answer: so `most` is what surely lies within one window, and
+ * `due` what an ideal window would have admitted that is longer by what the slowest answer took. */
+export function judgeWindow(results, { limit, window }) {
+  const slowest = Math.max(...results.map(({ sent, answered }) => answered - sent));
+  const ideal = idealCount(results, limit, window);
+  const due = Math.min(ideal, idealCount(results, limit, window + 2 * slowest));
+  const admitted = results.filter(({ status }) => status === 200).length;
+  const most = mostWithin(results, window);
+  return {
+    sent: results.length, admitted, ideal, due, most, slowest,
+    over: Math.max(0, most - limit), under: Math.max(0, due - admitted),
+  };
+}

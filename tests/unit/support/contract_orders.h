@@ -7,11 +7,11 @@ static const struct gw_str to_erp[] = {GW_STR_INIT("/system/erp")};
 static const struct gw_str to_system[] = {GW_STR_INIT("/system/*")};
 static const struct gw_str to_process[] = {GW_STR_INIT("/process/*")};
 static const struct gw_grant grants[] = {
-    {GW_GRANT_BACKEND, GW_STR_INIT("erp"), to_erp, 1},
-    {GW_GRANT_BACKEND, GW_STR_INIT("mes"), to_process, 1},
-    {GW_GRANT_ISSUER, GW_STR_INIT("corporate"), to_system, 1},
-    {GW_GRANT_PLAN, GW_STR_INIT("gold"), to_system, 1},
-    {GW_GRANT_PLAN, GW_STR_INIT("bulk"), to_process, 1},
+    {GW_GRANT_BACKEND, GW_STR_INIT("erp"), to_erp, 1, 0},
+    {GW_GRANT_BACKEND, GW_STR_INIT("mes"), to_process, 1, 0},
+    {GW_GRANT_ISSUER, GW_STR_INIT("corporate"), to_system, 1, 0},
+    {GW_GRANT_PLAN, GW_STR_INIT("gold"), to_system, 1, 50},
+    {GW_GRANT_PLAN, GW_STR_INIT("bulk"), to_process, 1, 0},
 };
 static const struct gw_contract_rules strict = {
     .grants = grants,

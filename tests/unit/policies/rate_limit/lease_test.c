@@ -28,8 +28,13 @@ static void test_size_follows_demand(void **state)
     assert_int_equal(lease_size(&demand, 60, NOW + 201 * MS), 60);
     demand.units = 40; /* 4 in 100 ms */
     assert_int_equal(lease_size(&demand, 60, NOW + 1201 * MS), 4);
+    demand.units = 3; /* 1.5 in 100 ms */
+    assert_int_equal(lease_size(&demand, 60, NOW + 1401 * MS), 2);
     demand.units = 1;
     assert_int_equal(lease_size(&demand, 60, NOW + 9000 * MS), 1);
+    demand.units = 5;
+    assert_int_equal(lease_size(&demand, 0, NOW + 9001 * MS), 1); /* of a limit without leases */
+    demand.units = 0;
     assert_int_equal(lease_size(&demand, 60, NOW + 9000 * MS), 1); /* nothing asked, no time */
 }
 

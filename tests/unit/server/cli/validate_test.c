@@ -29,8 +29,8 @@ static const char *write_file(const char *name, const char *text)
     return path;
 }
 
-/* Runs the command with its standard output in `out`. */
-static int run(const char *const *words, char *out, size_t size)
+/* Runs the command with what it writes to `fd` in `out`. */
+static int run(int fd, const char *const *words, char *out, size_t size)
 {
     char *argv[16];
     int argc = 0;
@@ -39,13 +39,13 @@ static int run(const char *const *words, char *out, size_t size)
         argv[argc] = (char *)(uintptr_t)words[argc];
     argv[argc] = NULL;
     fflush(stdout);
-    int saved = dup(STDOUT_FILENO);
+    int saved = dup(fd);
     FILE *file = tmpfile();
     assert_non_null(file);
-    dup2(fileno(file), STDOUT_FILENO);
+    dup2(fileno(file), fd);
     int code = gw_cli_validate(argc, argv);
     fflush(stdout);
-    dup2(saved, STDOUT_FILENO);
+    dup2(saved, fd);
     close(saved);
     rewind(file);
     size_t len = fread(out, 1, size - 1, file);
@@ -54,7 +54,9 @@ static int run(const char *const *words, char *out, size_t size)
     return code;
 }
 
-#define RUN(out, ...) run((const char *const[]){"validate", __VA_ARGS__, NULL}, out, sizeof(out))
+#define WORDS(...) ((const char *const[]){"validate", __VA_ARGS__, NULL})
+#define RUN(out, ...) run(STDOUT_FILENO, WORDS(__VA_ARGS__), out, sizeof(out))
+#define RUN_WRONG(out, ...) run(STDERR_FILENO, WORDS(__VA_ARGS__), out, sizeof(out))
 
 static void test_files(void **state)
 {
@@ -82,6 +84,50 @@ static void test_files(void **state)
     assert_int_equal(RUN(out, "--schema", broken, good), 2);
     assert_int_equal(RUN(out, "--schema", schema), 2);
     assert_int_equal(RUN(out, "--schema", schema, "--dialect", "draft-4", good), 2);
+}
+
+static size_t count_lines(const char *text)
+{
+    size_t lines = 0;
+
+    for (; *text != '\0'; text++)
+        lines += *text == '\n';
+    return lines;
+}
+
+/* All that is wrong with the schemas is told, each with its place, also those of other files. */
+static void test_wrong_schemas(void **state)
+{
+    (void)state;
+    char out[16384], many[8192] = "{\"properties\":{\"x\":{}";
+    const char *good = write_file("good.json", "{\"a\":3}");
+    const char *schema = write_file(
+        "s.json",
+        "{\"properties\":{\"a\":{\"type\":\"strin\"},\"b\":{\"items\":{\"minimum\":\"x\"}},"
+        "\"c\":{\"$ref\":\"t.json#/x\"},\"d\":{\"$ref\":\"#/nowhere\"}}}");
+    write_file("t.json", "{\"x\":{\"pattern\":\"(\"}}");
+
+    assert_int_equal(RUN_WRONG(out, "--schema", schema, good), 2);
+    assert_int_equal(count_lines(out), 4);
+    for (size_t i = 0; i < 4; i++) {
+        static const char *const places[] = {
+            "s.json: /properties/a/type: ", "s.json: /properties/b/items/minimum: ",
+            "t.json: /x/pattern: ", "s.json: /properties/d/$ref: "};
+        if (strstr(out, places[i]) == NULL)
+            fail_msg("\"%s\" is not in:\n%s", places[i], out);
+    }
+    assert_int_equal(RUN_WRONG(out, "--schema", schema, "--pointer", "/none", good), 2);
+    assert_int_equal(count_lines(out), 1);
+    assert_int_equal(RUN_WRONG(out, "--schema", write_file("broken.json", "{\"a\":}"), good), 2);
+    assert_int_equal(count_lines(out), 1);
+
+    size_t len = strlen(many);
+    for (int i = 0; i < 150; i++)
+        len += (size_t)snprintf(many + len, sizeof(many) - len, ",\"p%d\":{\"type\":7}", i);
+    snprintf(many + len, sizeof(many) - len, "}}");
+    assert_int_equal(RUN_WRONG(out, "--schema", write_file("s.json", many), good), 2);
+    assert_int_equal(count_lines(out), 101);
+    assert_non_null(strstr(out, "s.json: there may be more\n"));
 }
 
 static void test_remotes(void **state)
@@ -178,9 +224,8 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_files),
-        cmocka_unit_test(test_remotes),
-        cmocka_unit_test(test_dialects),
+        cmocka_unit_test(test_files),   cmocka_unit_test(test_wrong_schemas),
+        cmocka_unit_test(test_remotes), cmocka_unit_test(test_dialects),
         cmocka_unit_test(test_bowtie),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

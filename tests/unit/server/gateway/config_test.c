@@ -41,8 +41,16 @@ static const struct gw_option scribe_options[] = {
 
 static const struct gw_filter_type gate = {.name = "gate", .options = gate_options};
 static const struct gw_filter_type scribe = {.name = "scribe", .options = scribe_options};
+/* It reads a section that another one describes, and one that nobody does. */
+static const struct gw_option reader_options[] = {
+    {.name = "plans", .type = GW_SECTION},
+    {.name = "tides", .type = GW_SECTION},
+    {0},
+};
+
+static const struct gw_filter_type reader = {.name = "reader", .options = reader_options};
 static const struct gw_filter_type headers = {.name = "headers"};
-static const struct gw_filter_type *const filters[] = {&gate, &scribe, &headers, NULL};
+static const struct gw_filter_type *const filters[] = {&reader, &gate, &scribe, &headers, NULL};
 
 /* --- files ------------------------------------------------------------------------------------ */
 
@@ -140,10 +148,10 @@ static void the_least_has_defaults(void **state)
     assert_int_equal(config->redis.kind, GW_REDIS_PRIVATE);
     assert_str(config->access_log, "-");
     assert_true(config->floor.authentication);
-    assert_int_equal(config->policy_count, 3); /* all that there are */
-    assert_ptr_equal(config->policies[0].type, &gate);
-    assert_ptr_equal(config->policies[2].type, &headers);
-    assert_non_null(config->policies[2].options);
+    assert_int_equal(config->policy_count, 4); /* all that there are */
+    assert_ptr_equal(config->policies[1].type, &gate);
+    assert_ptr_equal(config->policies[3].type, &headers);
+    assert_non_null(config->policies[3].options);
     gw_config_destroy(config);
     gw_config_destroy(NULL);
 }
@@ -181,7 +189,8 @@ static const char full_text[] =
     "policies:\n"
     "  - gate: {leeway: 1s, pepper: hush}\n"
     "  - scribe\n"
-    "  - headers:\n";
+    "  - headers:\n"
+    "  - reader\n";
 
 static void all_keys_are_taken(void **state)
 {
@@ -244,7 +253,7 @@ static void policies_get_their_sections(void **state)
     struct gw_config *config = load_good(full_text);
 
     (void)state;
-    assert_int_equal(config->policy_count, 3);
+    assert_int_equal(config->policy_count, 4);
     assert_ptr_equal(config->policies[0].type, &gate);
     const json_t *options = config->policies[0].options;
     assert_int_equal(json_integer_value(json_object_get(options, "leeway")), 1000000000);
@@ -252,6 +261,9 @@ static void policies_get_their_sections(void **state)
     assert_non_null(json_object_get(gw_config_section(config, "issuers"), "dev"));
     assert_non_null(
         json_object_get(json_object_get(config->policies[1].options, "plans"), "basic"));
+    const json_t *read = config->policies[3].options;
+    assert_ptr_equal(json_object_get(read, "plans"), gw_config_section(config, "plans"));
+    assert_null(json_object_get(read, "tides"));
     gw_config_destroy(config);
 }
 
@@ -460,6 +472,7 @@ static void the_manual_has_all_parts(void **state)
     assert_non_null(strstr(text, "## Policy `headers`\n\nIt has no options."));
     const char *first = strstr(text, "## Section `issuers`");
     assert_null(strstr(first + 1, "## Section `issuers`"));
+    assert_null(strstr(text, "## Section `tides`"));
     free(text);
 }
 

@@ -33,9 +33,9 @@ static const struct gw_filter_type *const filters[] = {&token,   &key,   &judge,
 
 static const struct gw_str everywhere[] = {GW_STR_INIT("*")};
 static const struct gw_grant grants[] = {
-    {GW_GRANT_BACKEND, GW_STR_INIT("erp"), everywhere, 1},
-    {GW_GRANT_ISSUER, GW_STR_INIT("corporate"), everywhere, 1},
-    {GW_GRANT_API_KEY, GW_STR_INIT("partner"), everywhere, 1},
+    {GW_GRANT_BACKEND, GW_STR_INIT("erp"), everywhere, 1, 0},
+    {GW_GRANT_ISSUER, GW_STR_INIT("corporate"), everywhere, 1, 0},
+    {GW_GRANT_API_KEY, GW_STR_INIT("partner"), everywhere, 1, 0},
 };
 static const struct gw_contract_rules rules = {.grants = grants,
                                                .grant_count = GW_COUNT_OF(grants)};

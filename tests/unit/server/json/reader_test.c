@@ -265,6 +265,57 @@ static void test_many_names(void **state)
     free(text);
 }
 
+/* Some dozens of names, of which two are the same, or only have the same hash. */
+static void test_names_of_one_hash(void **state)
+{
+    (void)state;
+    char first[16] = "", second[16] = "", text[1024];
+
+    for (int i = 0; second[0] == '\0'; i++) { /* at most 65,536 hashes */
+        static char names[65536][16];
+        char name[16];
+        snprintf(name, sizeof(name), "name-%d", i);
+        uint16_t hash = gw_json_name_hash(gw_str_of(name));
+        if (names[hash][0] != '\0') {
+            memcpy(first, names[hash], sizeof(first));
+            memcpy(second, name, sizeof(second));
+        }
+        memcpy(names[hash], name, sizeof(name));
+    }
+    for (int twice = 0; twice < 2; twice++) {
+        int len = snprintf(text, sizeof(text), "{\"%s\":0", first);
+        for (int i = 0; i < 40; i++)
+            len += snprintf(text + len, sizeof(text) - (size_t)len, ",\"m%d\":%d", i, i);
+        snprintf(text + len, sizeof(text) - (size_t)len, ",\"%s\":1}", twice ? first : second);
+        for (size_t path = 0; path < GW_COUNT_OF(paths); path++)
+            assert_int_equal(read_text(paths[path], text).has_duplicates, twice);
+    }
+}
+
+/* Of each length, in the midst of a text and at its end: all ways to the hash give the same. */
+static void test_hashes_of_names(void **state)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+    (void)state;
+    for (int len = 0; len <= 40; len++) {
+        for (int behind = 0; behind < 40; behind++) {
+            char text[128];
+            struct gw_json_tape tape;
+            struct gw_json_error error;
+            int bytes = snprintf(text, sizeof(text), "{\"%.*s\":0%*s}", len, letters, behind, "");
+            for (size_t path = 0; path < GW_COUNT_OF(paths); path++) {
+                assert_int_equal(
+                    read_exact(paths[path], gw_str_from(text, (size_t)bytes), &tape, &error), 0);
+                assert_int_equal(tape.tokens[1].len, len);
+                assert_int_equal(tape.tokens[1].hash,
+                                 gw_json_name_hash(gw_str_from(letters, (size_t)len)));
+            }
+        }
+        gw_arena_reset(&arena);
+    }
+}
+
 static void test_limits(void **state)
 {
     (void)state;
@@ -318,6 +369,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_structure, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_duplicate_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_names_of_one_hash, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_hashes_of_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_scalar_tapes, set_up, tear_down),
     };

@@ -28,6 +28,16 @@ static const struct row rows[] = {
      "[\"a\",1.5,null]"},
     {"{\"allOf\":[{\"$ref\":\"#/$defs/small\"}],\"description\":\"d\"}", "[0,9]",
      "[10,null,\"1\"]"},
+    {"{\"allOf\":[{\"description\":\"d\"},{\"$ref\":\"#/$defs/object\"},{\"title\":\"t\"}]}",
+     "[{\"t\":1},{\"t\":1.0}]", "[{},{\"t\":2},null,1]"},
+    {"{\"allOf\":[{\"description\":\"d\"},{\"title\":\"t\"}]}", "[{},null,1,\"a\",[]]", "[]"},
+    {"{\"allOf\":[{\"type\":\"object\"},{\"$ref\":\"#/$defs/object\"}]}", "[{\"t\":1}]",
+     "[{},{\"t\":2},null,\"a\"]"},
+    {"{\"allOf\":[{\"$ref\":\"#/$defs/small\"},{\"multipleOf\":2},{\"minLength\":9}]}",
+     "[2,-4,8.0]", "[3,10,\"abcdefghijk\"]"},
+    {"{\"type\":[\"object\",\"null\"],\"allOf\":[{\"maxProperties\":1},{\"minItems\":7}]}",
+     "[null,{\"a\":1}]", "[{\"a\":1,\"b\":2},[],1]"},
+    {"{\"minLength\":4611686018427387904}", "[1,null]", "[\"\",\"abc\"]"},
     {"{\"$ref\":\"#/$defs/small\",\"type\":\"integer\"}", "[1,1.0]", "[1.5,\"1\"]"},
     /* constants as alternatives */
     {"{\"type\":\"integer\",\"format\":\"int32\",\"oneOf\":[{\"const\":1},{\"const\":2},"
@@ -108,7 +118,8 @@ static void strip(struct gw_schema_set *set)
         node->accepts = NODE_TYPES_ALL;
         node->free = 0;
         node->sole = NULL;
-        node->is_quick = false;
+        node->is_quick = node->is_direct = false;
+        node->quick = 0;
         if (node->object == NULL)
             continue;
         node->object->is_simple = false;
@@ -205,6 +216,12 @@ static void test_they_are_found(void **state)
     node = node_of(set);
     assert_true(node->is_quick);
     assert_int_equal(node->rest->list->count, 3);
+    gw_schema_set_destroy(set);
+
+    set = compile("{\"allOf\":[{\"$ref\":\"#/$defs/object\"},{\"description\":\"d\"}]}");
+    node = node_of(set);
+    assert_true(node->sole[GW_JSON_OBJECT]->is_direct);
+    assert_int_equal(node->sole[GW_JSON_STRING]->types, 0);
     gw_schema_set_destroy(set);
 
     set = compile("{\"type\":\"string\",\"writeOnly\":true}"); /* reports must meet it */

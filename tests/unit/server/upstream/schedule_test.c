@@ -132,6 +132,8 @@ static void retry_after(void **state)
     assert_int_equal(gw_retry_after_parse(GW_STR(""), now_s, &wait_s), -EINVAL);
     assert_int_equal(gw_retry_after_parse(GW_STR("Sun, 06 Foo 1994 08:49:37 GMT"), now_s, &wait_s),
                      -EINVAL);
+    assert_int_equal(gw_retry_after_parse(GW_STR("99x, 06 Nov 1994 08:49:37 GMT"), now_s, &wait_s),
+                     -EINVAL);
     assert_int_equal(gw_retry_after_parse(GW_STR("Sunday, 06-Nov-94 08:49:37 GMT"), now_s, &wait_s),
                      -EINVAL);
 }
