@@ -179,7 +179,7 @@ def delivery_values($context; $key):
     warehouse: $context.warehouse.id,
     reference: keyed_reference(.reference; $key),
     planned_date: {"$date": .expectedOn},
-    incoming_moves: [["add", [$context.parts[].move]]]
+    incoming_moves: ([["add", [$context.parts[].move]]] + [$context.lots[]? | ["write", [.move], {lot}]])
   };
 
 # Received is all that was announced, today, by way of the input zone.
