@@ -100,7 +100,8 @@ struct gw_connector_call {
     uint64_t deadline_ns;            /* CLOCK_MONOTONIC; never 0 */
     /* Called once, unless cancelled. `failure` is NULL: it went well, `result` is set. */
     void (*done)(struct gw_connector_call *call, const struct gw_connector_failure *failure);
-    void *owner; /* the caller's own */
+    void *owner;  /* the caller's own */
+    bool is_part; /* of another call, which is counted in its place */
     struct gw_value result;
 
     /* --- the connector's part --- */
@@ -116,8 +117,8 @@ GW_PRINTF(3, 4)
 void gw_connector_fail_with(struct gw_connector_call *call, enum gw_connector_error error,
                             const char *format, ...);
 
-/* Starts it. WRONG at once where an argument is missing or unknown. A write of class C or D that has
- * an effect key is guarded (guard.h). */
+/* Starts it. WRONG at once where an argument is missing or unknown. A write of class C or D that
+ * has an effect key is guarded (guard.h). */
 void gw_connector_begin(void *instance, struct gw_connector_call *call);
 
 /* The key as it can stand in a field's quotes: itself, or a hash of it where it has other bytes
