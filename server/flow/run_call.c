@@ -148,9 +148,13 @@ static void call_connector(struct flow_frame *frame)
     struct gw_flow_run *run = frame->run;
     struct gw_str name = gw_value_member_text(&frame->answer, GW_STR("backend"));
     const struct gw_value *arguments = gw_value_member(&frame->answer, GW_STR("arguments"));
+    const struct gw_value *named = gw_value_member(&frame->answer, GW_STR("backend"));
     const struct gw_backend *backend = NULL;
     void *instance = NULL;
     int rc = -ENOENT;
+
+    if (named == NULL || named->type == GW_JSON_NULL)
+        name = run->start.backend;
 
     if (name.len > 0 && run->host.connector != NULL)
         rc = run->host.connector(run->host.self, run->start.cause, name, frame->task->call.type,

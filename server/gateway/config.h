@@ -29,6 +29,7 @@
 struct gw_cidr;
 struct gw_filter_type;
 struct gw_floor_rule;
+struct gw_landscape;
 
 /* Where to listen. An empty text (ptr NULL) anywhere in this file: not given. */
 struct gw_config_address {
@@ -139,7 +140,7 @@ struct gw_config_backend {
     /* Resilience alone is filled in: name, targets' origins and fields are the snapshot's. */
     struct gw_backend_config resilience;
     const json_t **connectors; /* the options of each of gw_connectors; NULL: it has none */
-    bool send_bearer; /* the caller's token goes on to this backend */
+    bool send_bearer;          /* the caller's token goes on to this backend */
 };
 
 /* What no contract can go below. */
@@ -178,6 +179,8 @@ struct gw_config {
     size_t flow_count;
     struct gw_config_backend *backends;
     size_t backend_count;
+    const struct gw_landscape *landscapes; /* see landscape.h */
+    size_t landscape_count;
     struct gw_config_floor floor;
     struct gw_config_policy *policies; /* in the order of the chain */
     size_t policy_count;

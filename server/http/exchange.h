@@ -138,7 +138,7 @@ struct gw_exchange_record {
     size_t route_number;  /* for metrics, see gw_metrics_route(); 0: none matched */
     const char *problem;  /* the problem's type, or NULL */
     struct gw_str detail; /* for the operator's eyes only */
-    struct gw_str flow; /* its name, where one fulfils the operation */
+    struct gw_str flow;   /* its name, where one fulfils the operation */
     struct gw_str backend;
     struct gw_str idempotency_key; /* as the client gave it; printable */
     struct gw_str target;          /* of the backend: the last that was asked */

@@ -52,13 +52,17 @@ int http_request_add_field(struct http_request *request, struct gw_str name, str
     return 0;
 }
 
-static void set_method(struct http_request *request, struct gw_str method)
+bool http_is_read(struct gw_str method)
 {
     enum gw_method known = gw_method_parse(method);
 
+    return known == GW_METHOD_GET || known == GW_METHOD_HEAD || known == GW_METHOD_OPTIONS;
+}
+
+static void set_method(struct http_request *request, struct gw_str method)
+{
     request->method = method;
-    request->is_write =
-        known != GW_METHOD_GET && known != GW_METHOD_HEAD && known != GW_METHOD_OPTIONS;
+    request->is_write = !http_is_read(method);
 }
 
 /* --- the path --- */

@@ -205,9 +205,11 @@ entity CostPostings : changed {
       CostCenter         : String(10);
       GLAccount          : String(10);
       OrderID            : String(12);
+      MaintenanceOrder   : String(12);
       AmountInCurrency   : Decimal(23, 2);
       Currency           : String(3);
       PostingDate        : Date;
       DocumentText       : String(50);
       ReferenceID        : String(40);
+      ReversedDocument   : String(10);
 }

@@ -75,4 +75,4 @@ annotate ErpService.A_PurchaseOrderItem with { Material @mandatory; OrderQuantit
 annotate ErpService.A_ProductionConfirmation with {
   ManufacturingOrder @mandatory; ManufacturingOrderOperation @mandatory; ConfirmationYieldQuantity @mandatory
 };
-annotate ErpService.A_CostPosting with { CostCenter @mandatory; AmountInCurrency @mandatory; Currency @mandatory };
+annotate ErpService.A_CostPosting with { AmountInCurrency @mandatory; Currency @mandatory };

@@ -168,6 +168,8 @@ async function reserve(req) {
 
 async function postCost(req) {
   if (Number(req.data.AmountInCurrency) === 0) return req.reject(422, 'There is no amount', 'AmountInCurrency');
+  if (!['CostCenter', 'OrderID', 'MaintenanceOrder'].some((receiver) => req.data[receiver]))
+    return req.reject(422, 'There is nobody to bear it', 'CostCenter');
   req.data.PostingDate ??= today();
   return numbered('CostPostings', 'AccountingDocument', 1900000001)(req);
 }

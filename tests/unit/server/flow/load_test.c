@@ -110,7 +110,7 @@ static void documents_are_refused(void **state)
         {"do: [{a: {call: asyncapi, with: {}}}]", "call: asyncapi is not supported"},
         {"do: [{a: {call: 'log@x', with: {}}}]", "functions of catalogs are not supported"},
         {"do: [{a: {call: desk.ecko, with: {}}}]", "did you mean \"desk.echo\"?"},
-        {"do: [{a: {call: desk.echo}}]", "is called `with` the name of its `backend`"},
+        {"do: [{a: {call: desk.echo}}]", "is called `with` its arguments"},
         {"do:\n- a:\n    call: desk.echo\n    with: {backend: dusk}",
          "5:21: error: \"dusk\": there is no such backend"},
         {"do: [{a: {call: desk.write, with: {backend: desk}}}]", "\"what\", an argument of write"},
@@ -119,7 +119,6 @@ static void documents_are_refused(void **state)
          "\"cuont\" is no argument of write; did you mean \"count\"?"},
         {"do: [{a: {call: http, with: {method: get, endpoint: 'https://x/y'}}}]",
          "is the address of no backend"},
-        {"do: [{a: {call: http, with: {method: get, endpoint: /y}}}]", "\"backend\", below which"},
         {"do: [{a: {call: http, with: {backend: desk, method: get, endpoint: y}}}]",
          "begins with /"},
         {"do: [{a: {call: http, with: {backend: desk, method: get, endpoint: /y,"
