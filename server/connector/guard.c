@@ -181,6 +181,7 @@ static void begin_inner(struct guard *guard,
     guard->inner = *guard->outer;
     guard->inner.done = done;
     guard->inner.owner = guard;
+    guard->inner.is_part = true;
     guard->inner.state = NULL;
     guard->inner.cancel = NULL;
     guard->is_inner = true;

@@ -9,6 +9,7 @@
 #include "server/filter/filter.h"
 #include "server/http/hop_fields.h"
 #include "server/http/problem.h"
+#include "server/net/http_parser.h"
 #include "server/upstream/proxy_fields.h"
 
 #define MAX_BODY_BYTES ((size_t)32 * 1024 * 1024)
@@ -80,7 +81,7 @@ static int add_field(struct gw_exchange *ex, const struct gw_value_member *membe
 
     if (member->value.type == GW_JSON_NULL)
         return 0;
-    if (!is_text || is_own_field(member->name))
+    if (!is_text || !gw_http_is_token(member->name) || is_own_field(member->name))
         return -EINVAL;
     struct gw_str value = gw_arena_copy(&ex->arena, member->value.text);
     return name.ptr == NULL || value.ptr == NULL ? -ENOMEM : gw_response_add_field(ex, name, value);
