@@ -105,7 +105,7 @@ static void test_messages_of_both_versions(void **state)
     assert_string_equal(request.fields[1].value.ptr, "\"urn:a\"");
     assert_int_equal(make("{\"operation\":\"urn:a\",\"version\":1.2,\"path\":\"/s?x=1\"}"), 0);
     assert_true(body_has(ENVELOPE_1_2));
-    assert_string_equal(request.path.ptr, "/s?x=1");
+    assert_true(gw_str_equal(request.path, GW_STR("/s?x=1")));
     assert_string_equal(request.fields[0].value.ptr,
                         "application/soap+xml; charset=utf-8; action=\"urn:a\"");
 }
@@ -327,7 +327,7 @@ static size_t find(const char *lookup, const char *answer)
     assert_int_equal(soap_lookup_read(&arena, &how, &what, &found, &error), 0);
     assert_int_equal(found.type, GW_JSON_ARRAY);
     if (found.count > 0)
-        assert_string_equal(gw_value_member_text(&found.items[0], GW_STR("n")).ptr, "7");
+        assert_true(gw_str_equal(gw_value_member_text(&found.items[0], GW_STR("n")), GW_STR("7")));
     return found.count;
 }
 
