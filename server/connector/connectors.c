@@ -2,13 +2,11 @@
 #include "server/connector/connector.h"
 #include "server/connector/http/http.h"
 #include "server/connector/odata/odata.h"
+#include "server/connector/soap/soap.h"
 #include "server/connector/tryton/tryton.h"
 
 const struct gw_connector_type *const gw_connectors[] = {
-    &gw_http_connector,
-    &gw_odata_connector,
-    &gw_tryton_connector,
-    NULL,
+    &gw_http_connector, &gw_odata_connector, &gw_soap_connector, &gw_tryton_connector, NULL,
 };
 
 const struct gw_connector_type *gw_connector_find(struct gw_str name)

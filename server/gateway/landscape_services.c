@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "server/contract/operation.h"
+#include "server/gateway/flow_grants.h"
 #include "server/gateway/flows.h"
 #include "server/gateway/landscape.h"
 #include "server/gateway/services.h"
@@ -79,6 +80,8 @@ static int make_system(const struct gw_snapshot *snapshot, const struct gw_lands
         whole->flow = part->flow;
         whole->effect = part->effect;
     }
+    if (gw_flow_grants_check(snapshot, part->flow->flow, whole->operation->api, diagnostics) != 0)
+        return -EINVAL;
     return gw_flows_check_backend(snapshot, part->flow->flow, system->backend, diagnostics);
 }
 

@@ -8,6 +8,7 @@
 #include "server/core/scope.h"
 #include "server/core/similar.h"
 #include "server/flow/flow.h"
+#include "server/gateway/flow_grants.h"
 #include "server/gateway/flows.h"
 #include "server/gateway/landscape_services.h"
 #include "server/json/pointer.h"
@@ -91,6 +92,8 @@ static bool find_fulfilment(struct gw_snapshot *snapshot, struct gw_service *ser
             return false;
         }
         service->effect = gw_effect_of_flows;
+        if (gw_flow_grants_check(snapshot, service->flow->flow, operation->api, diagnostics) != 0)
+            return false;
         return gw_flows_check_backend(snapshot, service->flow->flow, GW_STR(""), diagnostics) == 0;
     }
     service->backend = find_backend(snapshot, operation->backend);

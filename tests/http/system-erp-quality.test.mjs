@@ -62,7 +62,7 @@ describe('erp-quality', () => {
     assert.deepEqual(recorded.json, (await get(lot)).json);
     assert.equal(recorded.headers.etag, await tagOf(lot));
     const rows = await cloud.read('quality', "A_InspectionCharacteristic?$filter=InspectionLot eq '31000002'");
-    assert.deepEqual(rows.map(({ Results, Valuation }) => [Results, Valuation]), [[[40.001, 39.98], 'A'], [[], null]]);
+    assert.deepEqual(rows.map(({ Results, Valuation }) => [Results.map(Number), Valuation]), [[[40.001, 39.98], 'A'], [[], null]]);
     assert.equal(cloud.rule(await move(lot, 'decide', { code: 'accepted' })), 'all-characteristics-valuated');
     assert.equal((await move(lot, 'results', { characteristics: [{ line: '0020', valuation: 'rejected' }] })).json.status, 'measured');
     assert.equal(cloud.rule(await move(lot, 'decide', { code: 'accepted' })), 'accepted-means-no-rejection');
@@ -167,7 +167,7 @@ describe('erp-quality', () => {
   });
 
   test('a server that is slow, broken, busy or talks nonsense is said to be so', async () => {
-    for (const [kind, status] of [['html', 502], ['cut-json', 502], ['shape', 502], ['busy', 503], ['broken', 503], ['refuse', 503], ['hang', 504]]) {
+    for (const [kind, status] of [['html', 502], ['cut-json', 502], ['shape', 502], ['busy', 503], ['broken', 502], ['refuse', 503], ['hang', 503]]) {
       await cloud.erp.spoil(kind, 'A_InspectionLot', { times: 10 });
       const answer = await get('/inspection-lots');
       assertProblem(answer, status);
@@ -194,8 +194,7 @@ describe('erp-quality', () => {
     await cloud.dieBehind('Cancel', () => post(`${rest}/cancel`, {}, how), async () => (await read()).NonconformanceStatus === 'CANC');
     const { LastChangeDateTime } = await read();
     const again = await cloud.settled(() => post(`${rest}/cancel`, {}, how));
-    assert.equal(again.status, 409, again.text);
-    assert.match(again.json.type, /outcome-unknown$/);
+    assertProblem(again, 412); // the state is not the one that was named any more: whoever reads sees why
     assert.equal((await read()).LastChangeDateTime, LastChangeDateTime);
   });
 });

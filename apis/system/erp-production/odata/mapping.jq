@@ -128,6 +128,11 @@ def confirmation($plant):
   }
   | present;
 
+def confirmation_answer($plant):
+  .LastChangeDateTime as $version
+  | confirmation($plant) | answer($version)
+  | .status = 201 | .headers.location = "../../production-confirmations/\(.body.id)";
+
 def confirmation_sort_field: {id: "ConfirmationNumber", postedAt: "ConfirmationDateTime"}[sort_name];
 
 def confirmation_filter($plant):
@@ -163,8 +168,10 @@ def new_order($request; $plant):
       | {ManufacturingOrderOperation, WorkCenter, OperationText, StandardTimeMinutes: {"$decimal": (.StandardTimeMinutes // 0 | tostring)}}]
   };
 
-def new_confirmation($request; $order):
+# `$reference` is ours, and the same on every attempt: what an earlier one has left is found by it.
+def new_confirmation($request; $order; $reference):
   {
+    ExternalReference: $reference,
     ManufacturingOrder: $order.ManufacturingOrder,
     ManufacturingOrderOperation: ($request.operation // ([$order.to_ProductionOrderOperation[].ManufacturingOrderOperation] | max)),
     WorkCenter: $request.workCenter,
