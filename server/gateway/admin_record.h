@@ -69,6 +69,8 @@ gw_admin_fn gw_admin_revocation_create, gw_admin_revocation_list, gw_admin_revoc
     gw_admin_revocation_remove;
 gw_admin_fn gw_admin_consumer_put, gw_admin_consumer_list, gw_admin_consumer_show,
     gw_admin_consumer_remove;
+gw_admin_fn gw_admin_landscape_list, gw_admin_landscape_move;
+extern const struct gw_option gw_admin_landscape_fields[];
 gw_admin_fn gw_admin_keyed_show, gw_admin_keyed_resolve;
 extern const struct gw_option gw_admin_keyed_fields[];
 extern const struct gw_option gw_admin_key_fields[], gw_admin_revocation_fields[],

@@ -50,6 +50,8 @@ struct gw_landscape_fan {
     struct part parts[GW_MAX_LANDSCAPE_SYSTEMS];
     size_t count;
     size_t left; /* that have not answered */
+    struct gw_str last_key;
+    size_t last_system; /* of that key: items of one plant stand beside each other */
     struct kept first_problem;
     bool has_problem;
 };
@@ -166,14 +168,17 @@ static int name_missing(struct gw_landscape_fan *fan, const struct part *part,
 /* What has moved to another system may still be found in the one that it came from. */
 static bool is_of_system(void *self, size_t index, const struct gw_value *item)
 {
-    const struct gw_landscape_fan *fan = self;
+    struct gw_landscape_fan *fan = self;
     const struct gw_landscape *landscape = landscape_of(fan);
     struct gw_str key = gw_value_member_text(item, landscape->key);
 
-    if (key.len == 0)
+    if (key.len == 0 || !gw_key_is_valid(key))
         return true;
-    size_t system = gw_landscape_system_of(fan->ex, landscape, key);
-    return system == SIZE_MAX || system == fan->parts[index].system;
+    if (fan->last_key.ptr == NULL || !gw_str_equal(fan->last_key, key)) {
+        fan->last_key = key;
+        fan->last_system = gw_landscape_system_of(fan->ex, landscape, key);
+    }
+    return fan->last_system == SIZE_MAX || fan->last_system == fan->parts[index].system;
 }
 
 /* Where the parts go on; an empty text: nowhere. */

@@ -16,11 +16,15 @@ struct gw_landscape_choice {
     struct gw_str key; /* empty with ALL; in the input or the arena */
     size_t system;
     const struct gw_service *service;
+    const struct gw_service *shadow; /* that a read is compared with; NULL: none */
 };
 
 /* `input` is that of the flow. The exchange's service is of a landscape. */
 enum gw_landscape_verdict gw_landscape_choose(struct gw_exchange *ex, const struct gw_value *input,
                                               struct gw_landscape_choice *out_choice);
+
+/* A request that may change something. */
+bool gw_landscape_is_write(const struct gw_exchange *ex);
 
 /* The system that keeps the key's record now: the configuration's, or the one that it has moved to.
  * SIZE_MAX: none does. */

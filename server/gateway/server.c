@@ -13,6 +13,7 @@
 #include "server/gateway/admin_record.h"
 #include "server/gateway/backend_metrics.h"
 #include "server/gateway/errand.h"
+#include "server/gateway/landscape_watch.h"
 #include "server/gateway/listen_socket.h"
 #include "server/gateway/readiness.h"
 #include "server/gateway/records.h"
@@ -155,7 +156,12 @@ static int start_redis(struct gw_server *server, struct gw_error *error)
     gw_redis_setup_init(&server->redis_setup, &config->redis, server->private_redis);
     rc = gw_redis_access_open(&server->redis, server->loop, &server->redis_setup, error);
     server->main_worker.redis = server->redis.redis;
-    return rc != 0 ? rc : gw_records_create(server, &server->records, error);
+    if (rc == 0)
+        rc = gw_records_create(server, &server->records, error);
+    if (rc != 0)
+        return rc;
+    server->landscape_watch = gw_landscape_watch_create(server);
+    return server->landscape_watch != NULL ? 0 : gw_error_set(error, -ENOMEM, "out of memory");
 }
 
 static int start_worker(struct gw_server *server, size_t index, int (*fds)[GW_MAX_WORKERS],
@@ -174,6 +180,7 @@ static int start_worker(struct gw_server *server, size_t index, int (*fds)[GW_MA
         .redis = &server->redis_setup,
         .metrics = server->metrics,
         .access_log = server->access_log,
+        .landscape_board = &server->landscape_board,
         .index = (unsigned)index,
         .count = config->workers,
         .instance = gw_str_of(server->instance),
@@ -286,6 +293,7 @@ static void finish(struct gw_server *server)
     gw_timer_stop(&server->drain_timer);
     gw_timer_stop(&server->tick);
     gw_timer_stop(&server->certificates);
+    gw_landscape_watch_destroy(server->landscape_watch);
     gw_records_destroy(server->records);
     gw_admin_record_drop(server);
     gw_admin_keyed_drop(server);
