@@ -235,6 +235,10 @@ void gw_flow_service_start(struct gw_exchange *ex)
     struct serving *serving = gw_arena_calloc(&ex->arena, 1, sizeof(*serving));
     uint64_t max_bytes = MAX_BODY_BYTES;
 
+    if (ex->service->flow == NULL) { /* no system of the landscape has one */
+        refuse(ex, "not-offered");
+        return;
+    }
     if (serving == NULL || gw_arena_defer(&ex->arena, leave, serving) != 0) {
         refuse(ex, "overloaded");
         return;

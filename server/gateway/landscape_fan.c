@@ -373,6 +373,27 @@ static int make_input(const struct part *part, const struct gw_value *whole, str
     return rc == 0 ? 0 : -ENOMEM;
 }
 
+/* The key that the system keeps now, where it is one alone: its flow then runs as if it had been
+ * asked for by itself. Empty: several, or more than can be named. */
+static struct gw_str only_key(const struct part *part)
+{
+    const struct gw_landscape *landscape = landscape_of(part->fan);
+    struct gw_str only = GW_STR("");
+
+    for (size_t i = 0; i < landscape->rule_count; i++) {
+        const struct gw_key_rule *rule = &landscape->rules[i];
+        size_t system = rule->kind == GW_KEY_EXACT
+                            ? gw_landscape_system_of(part->fan->ex, landscape, rule->text)
+                            : rule->system;
+        if (system != part->system)
+            continue;
+        if (rule->kind != GW_KEY_EXACT || only.len > 0)
+            return GW_STR("");
+        only = rule->text;
+    }
+    return only;
+}
+
 static void start_part(struct part *part, const struct gw_flow_host *host,
                        const struct gw_flow_start *base)
 {
@@ -391,8 +412,8 @@ static void start_part(struct part *part, const struct gw_flow_host *host,
     start.self = part;
     struct gw_flow_run *run = NULL;
     if (make_input(part, &base->input, &start.input) == 0 &&
-        gw_landscape_metadata(&part->fan->arena, landscape, system, GW_STR(""), &start.metadata) ==
-            0)
+        gw_landscape_metadata(&part->fan->arena, landscape, system, only_key(part),
+                              &start.metadata) == 0)
         run = gw_flow_start(host, &start);
     if (part->is_over)
         return; /* before it was even known */

@@ -111,8 +111,7 @@ int gw_landscape_service_make(struct gw_snapshot *snapshot, struct gw_service *s
     }
     if (service->flow == NULL) {
         snprintf(text, sizeof(text), "no system of the landscape offers this");
-        gw_services_report(operation, GW_SEVERITY_ERROR, diagnostics, text);
-        return -EINVAL;
+        gw_services_report(operation, GW_SEVERITY_WARNING, diagnostics, text);
     }
     *made = (struct gw_landscape_operation){
         .landscape = landscape, .systems = systems, .is_list = is_list(operation, landscape)};
