@@ -33,8 +33,8 @@ struct lease {
 /* The largest lease of a limit of which at most `capacity` may pass at once; 0: none. */
 uint64_t lease_max(uint64_t capacity);
 
-/* How much to ask for now: what was asked for in 100 ms, rounded up, at most `max`, at most 8 times as much as
- * before, at least 1. Begins to count anew. */
+/* How much to ask for now: what was asked for in 100 ms, rounded up, at most `max`, at most 8 times
+ * as much as before, at least 1. Begins to count anew. */
 uint64_t lease_size(struct lease_demand *demand, uint64_t max, uint64_t now_ns);
 
 /* Takes `weight` out of one lot that has not expired. */

@@ -7,6 +7,7 @@
 #include "server/connector/guard.h"
 #include "server/crypto/digest.h"
 #include "server/filter/worker.h"
+#include "server/upstream/backend.h"
 
 #define ERRORS "https://millgate.dev/errors/"
 
@@ -39,7 +40,8 @@ static void end(struct gw_connector_call *call, const struct gw_connector_failur
     call->cancel = NULL;
     if (done == NULL)
         return; /* cancelled */
-    gw_connector_count(call, failure == NULL ? GW_CONNECTOR_OK : failure->error);
+    if (!call->is_part)
+        gw_connector_count(call, failure == NULL ? GW_CONNECTOR_OK : failure->error);
     done(call, failure);
 }
 
@@ -133,13 +135,24 @@ static const char *find_missing(const struct gw_connector_call *call)
     return NULL;
 }
 
+static enum gw_effect_class class_of(void *instance, const struct gw_connector_call *call)
+{
+    const struct gw_connector_function *function = call->function;
+
+    if (function->classify != NULL)
+        return function->classify(instance, &call->arguments);
+    return function->effect_with != NULL ? function->effect_with(&call->arguments)
+                                         : function->effect;
+}
+
 static bool is_guarded(void *instance, const struct gw_connector_call *call,
                        enum gw_effect_class *out_class)
 {
     const struct gw_connector_function *function = call->function;
 
-    *out_class = function->classify == NULL ? function->effect
-                                            : function->classify(instance, &call->arguments);
+    *out_class = class_of(instance, call);
+    if (function->sends_key && gw_effect_is_repeatable(&call->backend->config->effect))
+        *out_class = GW_EFFECT_KEYED;
     if (*out_class == GW_EFFECT_SEARCHABLE && function->look_up == NULL)
         *out_class = GW_EFFECT_UNKNOWN;
     return function->is_write && call->effect_key.len > 0 && call->worker->record_writer != NULL &&

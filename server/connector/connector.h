@@ -102,7 +102,8 @@ struct gw_connector_call {
     uint64_t deadline_ns;            /* CLOCK_MONOTONIC; never 0 */
     /* Called once, unless cancelled. `failure` is NULL: it went well, `result` is set. */
     void (*done)(struct gw_connector_call *call, const struct gw_connector_failure *failure);
-    void *owner; /* the caller's own */
+    void *owner;  /* the caller's own */
+    bool is_part; /* of another call, which is counted in its place */
     struct gw_value result;
 
     /* --- the connector's part --- */

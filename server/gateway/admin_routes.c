@@ -109,5 +109,8 @@ const struct gw_admin_route gw_admin_routes[] = {
     {GW_METHOD_GET, "/idempotency", gw_admin_keyed_show, NULL, false, NULL},
     {GW_METHOD_POST, "/idempotency/resolve", gw_admin_keyed_resolve, gw_admin_keyed_fields, false,
      "idempotency.resolve"},
+    {GW_METHOD_GET, "/effects", gw_admin_effects_list, NULL, false, NULL},
+    {GW_METHOD_POST, "/effects/resolve", gw_admin_effects_resolve, gw_admin_effects_fields, false,
+     "effect.resolve"},
     {0},
 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "server/contract/operation.h"
+#include "server/gateway/flow_grants.h"
 #include "server/gateway/flows.h"
 #include "server/gateway/landscape.h"
 #include "server/gateway/landscape_shadow.h"
@@ -46,16 +47,6 @@ static struct gw_snapshot_flow *find_variant(const struct gw_snapshot *snapshot,
     return found != NULL ? found : gw_flows_find(snapshot, flow);
 }
 
-static bool is_weaker(enum gw_effect_class a, enum gw_effect_class b)
-{
-    static const int strength[] = {[GW_EFFECT_UNKNOWN] = 0,
-                                   [GW_EFFECT_SEARCHABLE] = 1,
-                                   [GW_EFFECT_TRANSITION] = 2,
-                                   [GW_EFFECT_KEYED] = 3};
-
-    return strength[a] < strength[b];
-}
-
 static void tell_missing(const struct gw_operation *operation,
                          const struct gw_landscape_system *system,
                          struct gw_diagnostics *diagnostics)
@@ -85,12 +76,13 @@ static int make_system(const struct gw_snapshot *snapshot, const struct gw_lands
         tell_missing(whole->operation, system, diagnostics);
         return 0;
     }
-    part->effect =
-        gw_services_effect(gw_flows_effect_at(snapshot, part->flow->flow, system->backend));
-    if (whole->flow == NULL || is_weaker(part->effect.class, whole->effect.class)) {
+    part->effect = gw_effect_of_flows;
+    if (whole->flow == NULL) {
         whole->flow = part->flow;
         whole->effect = part->effect;
     }
+    if (gw_flow_grants_check(snapshot, part->flow->flow, whole->operation->api, diagnostics) != 0)
+        return -EINVAL;
     return gw_flows_check_backend(snapshot, part->flow->flow, system->backend, diagnostics);
 }
 

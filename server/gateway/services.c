@@ -8,6 +8,7 @@
 #include "server/core/scope.h"
 #include "server/core/similar.h"
 #include "server/flow/flow.h"
+#include "server/gateway/flow_grants.h"
 #include "server/gateway/flows.h"
 #include "server/gateway/landscape_services.h"
 #include "server/json/pointer.h"
@@ -68,12 +69,12 @@ static void report_flow(const struct gw_snapshot *snapshot, const struct gw_oper
     gw_services_report(operation, GW_SEVERITY_ERROR, diagnostics, text);
 }
 
-/* The key comes from the policy that keeps keys, which writes it into the request. */
-struct gw_effect gw_services_effect(enum gw_effect_class class)
-{
-    return (struct gw_effect){
-        .class = class, .key_field = GW_STR("Idempotency-Key"), .is_key_bare = true};
-}
+/* A flow may be run again with its key, whatever its backends are: what was written is not written
+ * again, as each write by itself is held back, looked for or refused by its class
+ * (connector/guard.h). The key comes from the policy that keeps keys, which writes it into the
+ * request. */
+const struct gw_effect gw_effect_of_flows = {
+    .class = GW_EFFECT_KEYED, .key_field = GW_STR_INIT("Idempotency-Key"), .is_key_bare = true};
 
 /* False: what fulfils the operation is not there, and it was told. */
 static bool find_fulfilment(struct gw_snapshot *snapshot, struct gw_service *service,
@@ -90,7 +91,9 @@ static bool find_fulfilment(struct gw_snapshot *snapshot, struct gw_service *ser
             report_flow(snapshot, operation, diagnostics);
             return false;
         }
-        service->effect = gw_services_effect(gw_flow_effect(service->flow->flow));
+        service->effect = gw_effect_of_flows;
+        if (gw_flow_grants_check(snapshot, service->flow->flow, operation->api, diagnostics) != 0)
+            return false;
         return gw_flows_check_backend(snapshot, service->flow->flow, GW_STR(""), diagnostics) == 0;
     }
     service->backend = find_backend(snapshot, operation->backend);

@@ -12,5 +12,5 @@ int gw_services_make(struct gw_snapshot *snapshot, struct gw_diagnostics *diagno
 void gw_services_report(const struct gw_operation *operation, enum gw_severity severity,
                         struct gw_diagnostics *diagnostics, const char *text);
 
-/* What a flow of that class does to the world. */
-struct gw_effect gw_services_effect(enum gw_effect_class class);
+/* What flows do to the world. */
+extern const struct gw_effect gw_effect_of_flows;

@@ -138,7 +138,7 @@ struct gw_exchange_record {
     size_t route_number;  /* for metrics, see gw_metrics_route(); 0: none matched */
     const char *problem;  /* the problem's type, or NULL */
     struct gw_str detail; /* for the operator's eyes only */
-    struct gw_str flow; /* its name, where one fulfils the operation */
+    struct gw_str flow;   /* its name, where one fulfils the operation */
     struct gw_str backend;
     struct gw_str idempotency_key; /* as the client gave it; printable */
     struct gw_str target;          /* of the backend: the last that was asked */
@@ -218,9 +218,10 @@ struct gw_exchange {
     bool is_inner;
     bool sends_own_fields; /* they are the gateway's own, Authorization too: not a caller's */
     uint32_t depth;        /* 0: it came over the network; 1: it serves such a one; ... */
-    bool is_keyed;    /* its effect has a key: a backend that deduplicates may be asked again */
-    bool must_finish; /* see gw_exchange_must_finish() */
-    bool must_close;  /* the connection must not be used again after the response */
+    bool is_keyed;       /* its effect has a key: a backend that deduplicates may be asked again */
+    uint64_t key_ttl_ns; /* for how long the caller's key is remembered; 0: there is none */
+    bool must_finish;    /* see gw_exchange_must_finish() */
+    bool must_close;     /* the connection must not be used again after the response */
 
     /* --- the engine's part: read and written by exchange.c, filter/chain.c and the transport ---
      */

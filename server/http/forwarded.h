@@ -7,9 +7,9 @@
 
 #include "server/core/str.h"
 
-/* Takes the last element off `rest`, which may be a field's whole value. False: there is none. Where
- * its quotes do not match, nobody knows where it begins: all of `rest` is one element then, and has
- * no parameters. */
+/* Takes the last element off `rest`, which may be a field's whole value. False: there is none.
+ * Where its quotes do not match, nobody knows where it begins: all of `rest` is one element then,
+ * and has no parameters. */
 bool gw_forwarded_take_last(struct gw_str *rest, struct gw_str *out_element);
 
 /* The value of that parameter of an element, without its quotes, as it stands (`\` escapes nothing

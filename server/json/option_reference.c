@@ -55,11 +55,10 @@ void gw_option_mask(json_t *checked, const struct gw_option *table)
 static const char *type_name(const struct gw_option *option)
 {
     static const char *const names[] = {
-        [GW_BOOL] = "boolean",    [GW_INT] = "integer", [GW_DURATION] = "duration",
-        [GW_BYTES] = "size",      [GW_STRING] = "text", [GW_SECRET] = "secret",
-        [GW_FILE] = "file",       [GW_ENUM] = "word",   [GW_OBJECT] = "object",
-        [GW_ANY] = "any",
-        [GW_SECTION] = "section",
+        [GW_BOOL] = "boolean", [GW_INT] = "integer",     [GW_DURATION] = "duration",
+        [GW_BYTES] = "size",   [GW_STRING] = "text",     [GW_SECRET] = "secret",
+        [GW_FILE] = "file",    [GW_ENUM] = "word",       [GW_OBJECT] = "object",
+        [GW_ANY] = "any",      [GW_SECTION] = "section",
     };
 
     if (option->type == GW_LIST)

@@ -1,42 +1,19 @@
 // The sandbox's contract against the real OData server.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { odataIsInstalled, startOdata } from '../rigs/odata.mjs';
 import { assertProblem, startGateway, suiteScope } from './support/harness.mjs';
 
-const RIG = fileURLToPath(new URL('../rigs/odata/', import.meta.url));
 const CONTRACT = fileURLToPath(new URL('../../openapi/system-sandbox-odata.v1.yaml', import.meta.url));
-const NODE = fileURLToPath(new URL('../../script/node', import.meta.url));
 const ROOT = '/system/sandbox-odata/v1';
-const START_MS = 30_000;
 
-if (!existsSync(`${RIG}node_modules/@sap/cds`)) {
+if (!odataIsInstalled()) {
   process.stdout.write('skipped: the OData rig is not installed: run script/bootstrap\n');
   process.exit(77);
-}
-
-async function startErp(scope) {
-  const child = spawn(NODE, ['server.js'], { cwd: RIG, env: { ...process.env, PORT: '0', SEED: 'none' }, stdio: ['ignore', 'pipe', 'ignore'] });
-  const exited = once(child, 'exit');
-  scope.after(async () => {
-    child.kill();
-    await exited;
-  });
-  const timer = setTimeout(() => child.kill(), START_MS);
-  let text = '';
-  for await (const piece of child.stdout) {
-    text += piece;
-    const url = /listening on (http:\S+)/.exec(text);
-    if (!url) continue;
-    clearTimeout(timer);
-    return url[1];
-  }
-  throw new Error(`the OData server did not start: ${text}`);
 }
 
 function order(change = {}) {
@@ -52,7 +29,7 @@ describe('system/sandbox-odata', () => {
   let gw;
   const suite = suiteScope();
   before(async () => {
-    const url = await startErp(suite);
+    const url = await startOdata(suite, { SEED: 'none' });
     const grants = ['/system/sandbox-odata'];
     gw = await startGateway(suite, {
       peer: null,

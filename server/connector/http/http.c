@@ -253,10 +253,19 @@ static bool reads_with(const struct gw_value *arguments)
 {
     const struct gw_value *method = gw_value_member(arguments, GW_STR("method"));
 
-    return method == NULL ||
-           (method->type == GW_JSON_STRING && (gw_str_equal(method->text, GW_STR("GET")) ||
-                                               gw_str_equal(method->text, GW_STR("HEAD")) ||
-                                               gw_str_equal(method->text, GW_STR("OPTIONS"))));
+    return method == NULL || (method->type == GW_JSON_STRING && http_is_read(method->text));
+}
+
+/* Nothing is to be guarded of an operation that only reads; which one it is, the run alone knows.
+ */
+static enum gw_effect_class classify_operation(void *self, const struct gw_value *arguments)
+{
+    const struct http *http = self;
+    const struct http_operation *operation =
+        http_document_find(&http->document, gw_value_member_text(arguments, GW_STR("operation")));
+
+    return operation != NULL && http_is_read(operation->method) ? GW_EFFECT_KEYED
+                                                                : GW_EFFECT_UNKNOWN;
 }
 
 static const struct gw_connector_function functions[] = {
@@ -274,7 +283,8 @@ static const struct gw_connector_function functions[] = {
      .sends_key = true,
      .effect = GW_EFFECT_UNKNOWN,
      .help = "An operation of the backend's own OpenAPI document.",
-     .begin = begin_operation},
+     .begin = begin_operation,
+     .classify = classify_operation},
     {0},
 };
 

@@ -19,6 +19,9 @@ struct http_request {
     char wrong[200]; /* of -EINVAL: why the arguments cannot be meant */
 };
 
+/* Does a request of that method only read (RFC 9110, section 9.2.1)? */
+bool http_is_read(struct gw_str method);
+
 /* Of `http.request`. 0, -EINVAL or -ENOMEM. */
 GW_MUST_CHECK
 int http_request_make(struct gw_connector_call *call, struct http_request *out);

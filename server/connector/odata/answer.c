@@ -269,6 +269,18 @@ int odata_answer_take(struct gw_arena *arena, const struct odata_settings *setti
     return reading.rc;
 }
 
+/* A V4 service says of an entity that was read what it is (JSON format, section 4.6.1): any other
+ * object would pass for one without properties. */
+static bool is_foreign(const struct odata_settings *settings, const struct odata_request *request,
+                       const struct gw_value *value)
+{
+    if (settings->version != ODATA_V4 || request->shape != ODATA_ENTITY || request->is_write ||
+        value->type != GW_JSON_OBJECT)
+        return false;
+    return either(value, "@odata.context", "@context") == NULL &&
+           either(value, "@odata.etag", "@etag") == NULL;
+}
+
 int odata_answer_read(struct gw_arena *arena, const struct odata_settings *settings,
                       const struct odata_request *request, struct gw_str name, struct gw_str text,
                       struct odata_answer *out_answer, struct gw_error *error)
@@ -291,6 +303,8 @@ int odata_answer_read(struct gw_arena *arena, const struct odata_settings *setti
         return gw_error_set(error, -EBADMSG,
                             "the answer is no JSON that can be read: %s (byte %zu)", flaw.text,
                             flaw.byte);
+    if (is_foreign(settings, request, &value))
+        return gw_error_set(error, -EBADMSG, "the answer is not an OData entity");
     return odata_answer_take(arena, settings, request, name, &value, out_answer, error);
 }
 

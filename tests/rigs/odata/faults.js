@@ -9,6 +9,7 @@
 //   shape     200 with other JSON             deep       200, deeper than anybody reads
 //   huge      200 with 32 MiB                 cut        executed; half of the answer
 //   lost      executed; the connection is closed instead of an answer
+//   held      executed; never answered
 //   refuse    closed at once, not executed
 // DELETE forgets them. GET tells {"seen": N}: the requests that reached the server since then.
 // With CSRF=1 writes need a token, and the cookie of its session, as SAP Gateway has them;
@@ -33,6 +34,11 @@ function swallow(req, res, half) {
   res.end = end;
 }
 
+function hold(res) {
+  for (const method of ['writeHead', 'end']) res[method] = () => res;
+  res.write = () => true;
+}
+
 const json = (res, text) => res.setHeader('content-type', 'application/json').end(text);
 
 const KINDS = {
@@ -47,6 +53,7 @@ const KINDS = {
   huge: (req, res) => json(res, `{"value":["${'x'.repeat(HUGE)}"]}`),
   cut: (req, res, next) => { swallow(req, res, true); next(); },
   lost: (req, res, next) => { swallow(req, res, false); next(); },
+  held: (req, res, next) => { hold(res); next(); },
   refuse: (req) => req.socket.destroy(),
 };
 

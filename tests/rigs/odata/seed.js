@@ -148,6 +148,10 @@ const maintenanceOrders = () => MACHINES.slice(0, 12).map(([Equipment, name], i)
 const inspectionLots = () => MADE.slice(0, 12).map(({ Material }, i) => ({
   InspectionLot: String(31000001 + i), Material, Plant: PLANT, Batch: lotOf(i), InspectionLotOrigin: '04', InspectionLotQuantity: 10 + i, InspectionLotUnit: 'PC',
   ManufacturingOrder: RELEASED[i],
+  to_InspectionCharacteristic: [
+    { CharacteristicText: 'Bore diameter', CharacteristicUnit: 'MM', TargetValue: 40, LowerLimit: 39.975, UpperLimit: 40.025 },
+    { CharacteristicText: 'Surface' },
+  ],
 }));
 
 const nonconformances = () => MADE.slice(0, 10).map(({ Material }, i) => ({
@@ -157,7 +161,7 @@ const nonconformances = () => MADE.slice(0, 10).map(({ Material }, i) => ({
 }));
 
 const shipments = () => Array.from({ length: 12 }, (_, i) => ({
-  Shipment: String(8100001 + i), ShippingPoint: '1021', Plant: PLANT, Carrier: `CARR0${1 + (i % 3)}`, ShipToName: CUSTOMERS[i % CUSTOMERS.length],
+  Shipment: String(8100001 + i), ShippingPoint: '1021', Plant: PLANT, Carrier: `CARR0${1 + (i % 3)}`, Customer: CUSTOMERS[i % CUSTOMERS.length], ShipToName: CUSTOMERS[i % CUSTOMERS.length],
   ShipToCountry: ['DE', 'FR', 'AT', 'PL', 'AT'][i % 5], ShipToCity: ['Konstanz', 'Nantes', 'Salzburg', 'Gdynia', 'Innsbruck'][i % 5],
   PlannedDepartureDateTime: stamp(i, 15),
   to_ShipmentItem: [{ Material: MADE[i % MADE.length].Material, Batch: lotOf(i % MADE.length), Quantity: 1 + (i % 4), QuantityUnit: 'PC' }],
@@ -165,7 +169,7 @@ const shipments = () => Array.from({ length: 12 }, (_, i) => ({
 
 const serviceOrders = () => Array.from({ length: 8 }, (_, i) => ({
   ServiceOrder: String(6100001 + i), ServiceOrderDescription: ['Pump loses pressure', 'Replace seal', 'Yearly inspection'][i % 3], Plant: PLANT,
-  Customer: CUSTOMERS[i % CUSTOMERS.length], ServicePriority: String(1 + (i % 4)), RequestedDateTime: stamp(i - 3, 8),
+  Customer: CUSTOMERS[i % CUSTOMERS.length], ServiceOrderType: ['SM02', 'SM02', 'SM03'][i % 3], ServicePriority: String(1 + (i % 4)), RequestedDateTime: stamp(i - 3, 8),
 }));
 
 const costs = () => RELEASED.slice(0, 10).map((OrderID, i) => ({

@@ -79,4 +79,5 @@ async function main() {
   await cds.server({ app, in_memory: true, cors: false, index: false, favicon: false });
 }
 
+process.stdout.on('error', () => {}); // whoever waited for the address need not go on listening
 main().catch(fail);

@@ -167,3 +167,42 @@ void odata_rig_open(struct connector_rig *rig, const struct odata_server *server
     backend_rig_adopt(&rig->backend);
     connector_rig_create(rig, yaml);
 }
+
+/* --- what came of a call ---------------------------------------------------------------------- */
+
+void outcome_expect(const struct connector_outcome *outcome, const char *part)
+{
+    if (outcome->error != GW_CONNECTOR_OK)
+        fail_msg("error %d (%d): %s [%s]", (int)outcome->error, outcome->backend_status,
+                 outcome->reason, outcome->code);
+    if (strstr(outcome->result, part) == NULL)
+        fail_msg("no %s in %s", part, outcome->result);
+}
+
+void outcome_expect_error(const struct connector_outcome *outcome, enum gw_connector_error error,
+                          const char *reason)
+{
+    if (outcome->error != error)
+        fail_msg("error %d (%d): %s %s", (int)outcome->error, outcome->backend_status,
+                 outcome->reason, outcome->result);
+    if (strstr(outcome->reason, reason) == NULL)
+        fail_msg("no \"%s\" in \"%s\"", reason, outcome->reason);
+}
+
+void outcome_member(const struct connector_outcome *outcome, const char *name, char *value,
+                    size_t room)
+{
+    char wanted[64];
+    size_t len = 0;
+
+    snprintf(wanted, sizeof(wanted), "\"%s\":\"", name);
+    const char *at = strstr(outcome->result, wanted);
+    if (at == NULL)
+        fail_msg("no %s in %s", name, outcome->result);
+    at += strlen(wanted);
+    while (len < room - 1 && *at != '\0' && !(*at == '"' && at[-1] != '\\')) {
+        value[len++] = *at;
+        at++;
+    }
+    value[len] = '\0';
+}

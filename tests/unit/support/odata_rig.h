@@ -28,3 +28,11 @@ unsigned odata_server_seen(const struct odata_server *server);
 /* The connector for a service ("erp") of `version` ("v4"), with `options` (YAML) beside it. */
 void odata_rig_open(struct connector_rig *rig, const struct odata_server *server,
                     const char *version, const char *service, const char *options);
+
+/* Of what came of a call: assert that it went well and its result (JSON) has `part`; that it failed
+ * like this, with `reason` in its reason; the text of the first member of that name. */
+void outcome_expect(const struct connector_outcome *outcome, const char *part);
+void outcome_expect_error(const struct connector_outcome *outcome, enum gw_connector_error error,
+                          const char *reason);
+void outcome_member(const struct connector_outcome *outcome, const char *name, char *value,
+                    size_t room);

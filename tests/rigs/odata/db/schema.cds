@@ -134,8 +134,11 @@ entity Suppliers : changed {
   key Supplier     : String(10);
       SupplierName : String(80);
       Country      : String(2);
+      StreetName   : String(60);
+      PostalCode   : String(10);
       City         : String(40);
       EmailAddress : String(80);
+      PhoneNumber  : String(30);
       IsBlocked    : Boolean default false;
 }
 
@@ -205,9 +208,11 @@ entity CostPostings : changed {
       CostCenter         : String(10);
       GLAccount          : String(10);
       OrderID            : String(12);
+      MaintenanceOrder   : String(12);
       AmountInCurrency   : Decimal(23, 2);
       Currency           : String(3);
       PostingDate        : Date;
       DocumentText       : String(50);
       ReferenceID        : String(40);
+      ReversedDocument   : String(10);
 }

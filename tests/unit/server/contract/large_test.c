@@ -12,7 +12,11 @@
 #include "server/json/schema.h"
 #include "tests/unit/support/contract_folder.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#define MIN_BYTES 600000 /* a minute would teach no more */
+#else
 #define MIN_BYTES 3000000
+#endif
 #define FIELDS 16
 
 static void write_schema(struct gw_buf *buf, unsigned number)
@@ -60,7 +64,7 @@ static unsigned write_document(struct gw_buf *buf)
     return count;
 }
 
-static void a_document_of_3_mb_loads(void **state)
+static void a_large_document_loads(void **state)
 {
     (void)state;
     struct gw_contract_rules rules = {.is_standalone = true, .namespace = GW_STR_INIT("/system/l")};
@@ -70,7 +74,7 @@ static void a_document_of_3_mb_loads(void **state)
     gw_buf_init(&text, 16u << 20);
     unsigned count = write_document(&text);
     assert_false(text.has_failed);
-    assert_true(text.len >= MIN_BYTES && count > 1000);
+    assert_true(text.len >= MIN_BYTES && count > MIN_BYTES / 3000);
     contract_folder_create(&folder);
     contract_folder_write(&folder, "large.json", text.ptr);
     struct gw_contract *contract = contract_folder_load(&folder, "large.json", &rules);
@@ -88,6 +92,6 @@ static void a_document_of_3_mb_loads(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_document_of_3_mb_loads)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_large_document_loads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,7 +107,8 @@ static void both_versions_have_one_shape(void **state)
         {ODATA_V4, ODATA_ENTITY, "", "null"},
         {ODATA_V4, ODATA_LIST, "{\"value\":[]}", "{\"items\":[]}"},
         {ODATA_V4, ODATA_ENTITY,
-         "{\"A\":1,\"to_B\":[],\"to_B@odata.nextLink\":\"A(1)/to_B?$skiptoken=2\"}",
+         "{\"@odata.context\":\"x\",\"A\":1,\"to_B\":[],\"to_B@odata.nextLink\":\"A(1)/"
+         "to_B?$skiptoken=2\"}",
          "{\"A\":1,\"to_B\":[],\"@incomplete\":true}"},
         {ODATA_V2, ODATA_ENTITY, "{\"d\":{\"to_B\":{\"results\":[],\"__next\":\"x\"}}}",
          "{\"to_B\":[],\"@incomplete\":true}"},
@@ -144,6 +145,7 @@ static void rubbish_is_named(void **state)
         {ODATA_V4, ODATA_LIST, "{}", "! the answer is not an OData one"},
         {ODATA_V4, ODATA_LIST, "[]", "! the answer is not an OData one"},
         {ODATA_V4, ODATA_LIST, "{\"value\":{}}", "! the answer is not an OData list"},
+        {ODATA_V4, ODATA_ENTITY, "{\"hello\":1}", "! the answer is not an OData entity"},
         {ODATA_V4, ODATA_ENTITY, "7", "! the answer is not an OData one"},
         {ODATA_V2, ODATA_ENTITY, "{\"e\":1}", "! the answer is not an OData one"},
         {ODATA_V2, ODATA_ENTITY, "{\"d\":[]}", "! the answer is not an OData entity"},

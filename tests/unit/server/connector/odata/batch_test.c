@@ -266,7 +266,7 @@ static void one_answer_for_a_change_set_fails_all(void **state)
 {
     static const char answer[] =
         "--b\r\n" PART "HTTP/1.1 409 Conflict\r\n\r\n{\"error\":{\"message\":\"taken\"}}\r\n"
-        "--b\r\n" PART "HTTP/1.1 200 OK\r\n\r\n{}\r\n--b--\r\n";
+        "--b\r\n" PART "HTTP/1.1 200 OK\r\n\r\n{\"@odata.context\":\"x\"}\r\n--b--\r\n";
 
     (void)state;
     open_group();
