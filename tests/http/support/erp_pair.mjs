@@ -127,8 +127,8 @@ class Pair {
   again(write) {
     return eventually(async () => {
       const answer = await write();
-      return /request-in-flight|outcome-not-recorded/.test(answer.text) ? undefined : answer;
-    }, 'the first attempt has ended', 15_000);
+      return /request-in-flight|outcome-not-recorded|effect-settling/.test(answer.text) ? undefined : answer;
+    }, 'the first attempt has ended', 30_000);
   }
 }
 
