@@ -18,7 +18,7 @@ import { Issuer } from './tokens.mjs';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const grants = ['/system/*'];
 const SERVICES = { 'cloud-erp': 'erp', 'cloud-quality': 'quality', 'cloud-maintenance': 'maintenance', 'cloud-logistics': 'logistics', 'cloud-field-service': 'field-service' };
-const POLICIES = [
+export const POLICIES = [
   { body_limit: {} }, { headers: {} }, { jwt: {} }, { authorise: {} }, { schema: { responses: 'enforce' } },
   { idempotency: { redis_timeout: '5s', claim: '4s' } },
 ];
@@ -42,6 +42,13 @@ export function writeContracts(apis, kind) {
       (isThere(name) ? `x-millgate: {flow: ${api}-${kind}/${name}}` : 'x-millgate: {backend: cloud-erp}')));
     return file;
   });
+}
+
+/** The contracts' issuer, and the one of the admin API: the same keys. */
+export function twoIssuers(issuer) {
+  const { issuers: { dev } } = gatewayConfig({ dir: '.', issuer, peerUrl: '' });
+  const one = { ...dev, jwks_file: 'jwks.json' };
+  return { dev: one, factory: one };
 }
 
 export class Apis {
@@ -127,14 +134,13 @@ export async function startCloud(suite, { apis, backend = {} }) {
   suite.after(() => redis.stop('SIGKILL'));
   const erp = odataClient(url);
   const issuer = new Issuer();
-  const { issuers: { dev } } = gatewayConfig({ dir: '.', issuer, peerUrl: '' });
   const backends = Object.fromEntries(Object.entries(SERVICES).map(([name, service]) => [name, {
     url: `${url}/odata/v4/${service}`, grants, headers: { authorization: erp.authorization }, odata: { version: 'v4' }, total_timeout: '3s', ...backend,
   }]));
   const gw = await startGateway(suite, {
     issuer, peer: null, contracts: {},
     config: {
-      redis: redis.url, backends, policies: POLICIES, issuers: { dev: { ...dev, jwks_file: 'jwks.json' }, factory: { ...dev, jwks_file: 'jwks.json' } },
+      redis: redis.url, backends, policies: POLICIES, issuers: twoIssuers(issuer),
       extra: { flows: apis.map((api) => join(ROOT, 'apis/system', api, 'odata')), contracts: writeContracts(apis, 'odata') },
     },
   });
