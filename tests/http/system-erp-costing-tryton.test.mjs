@@ -39,7 +39,7 @@ describe('erp-costing and erp-assets, Tryton', () => {
       config: {
         redis: redis.url, policies: POLICIES, issuers: twoIssuers(issuer),
         backends: {
-          'plant1-erp': { url, grants, tryton: { database, user, password }, total_timeout: '10s', effects: { class: 'C', settle: '1s' } },
+          'plant1-erp': { url, grants, tryton: { database, user, password }, total_timeout: '5s', effects: { class: 'C', settle: '1s' } },
           'cloud-erp': { url: 'http://127.0.0.1:1', grants }, 'cloud-maintenance': { url: 'http://127.0.0.1:1', grants, odata: {} },
         },
         extra: { flows: APIS.map((api) => join(ROOT, api, 'tryton')), contracts: writeContracts(APIS, 'tryton') },
@@ -84,6 +84,8 @@ describe('erp-costing and erp-assets, Tryton', () => {
     assert.deepEqual((await apis.all('erp-costing', '1010', '/cost-postings', 1)).map(({ id }) => id), all.map(({ number }) => number).sort());
     assert.equal((await apis.all('erp-costing', '1010', '/cost-postings?sort=-postedOn&from=2020-01-01', 3)).length, all.length);
     assert.deepEqual((await costs('?to=2001-01-01')).json, { items: [] });
+    const everywhere = (await apis.get('erp-costing', '-', '/cost-postings')).json.items;
+    assert.deepEqual(everywhere.map(({ id, plant }) => [id, plant]), all.map(({ number }) => [number, '1010']));
   });
 
   test('what cannot be meant is refused, and nothing is posted', async () => {
@@ -138,6 +140,8 @@ describe('erp-costing and erp-assets, Tryton', () => {
     const centers = await erp.search('production.work.center', [['parent', '!=', null]], ['name']);
     const stores = await erp.search('stock.location', [['type', '=', 'storage'], ['code', '!=', null]], ['code']);
     assert.deepEqual(places.map(({ id }) => id), [...centers.map(({ name }) => name), ...stores.map(({ code }) => code)].sort());
+    for (const list of ['equipment', 'physical-assets'])
+      assert.deepEqual((await apis.get('erp-assets', '-', `/${list}`)).json, (await get('erp-assets', `/${list}`)).json);
     const press = (await get('erp-assets', '/equipment/PRESS-4')).json;
     assert.deepEqual([press.level, press.status, press.costRate], ['work-center', 'in-use', { price: { amount: '62.00', currency: 'EUR' }, per: 'HUR' }]);
     assert.equal((await get('erp-assets', '/equipment/101A')).json.parent, 'STO');
