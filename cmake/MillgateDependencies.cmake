@@ -29,6 +29,7 @@ millgate_require(libpcre2-8 10.40 libpcre2-dev)
 millgate_require(libidn2 2.3 libidn2-dev)
 millgate_require(zlib 1.2.11 zlib1g-dev)
 millgate_require(libzstd 1.5 libzstd-dev)
+millgate_require(expat 2.5 libexpat1-dev)
 
 # libjq has no pkg-config file in Debian 12.
 find_path(JQ_INCLUDE_DIR jq.h)

@@ -19,12 +19,14 @@ enum { EXIT_USAGE = 2 };
 const char token_command_usage[] =
     "usage: millgate token --subject S [--scope \"a b\"] [--audience A] [--ttl 1h]\n"
     "                      [--issuer I] [--key-dir DIR] [--alg RS256]\n"
+    "                      [--claims JSON]\n"
     "       millgate token verify --jwks FILE [--issuer I] [--audience A] [--alg ALG]...\n"
     "                             [--signature-only] TOKEN|-\n"
     "\n"
     "The first prints a token of the development issuer, whose keys are made on first use;\n"
-    "its public keys stand in jwks.json of the same folder. The second checks a token and\n"
-    "prints the verdict as JSON: exit code 0 for a valid one, 1 for an invalid one.\n";
+    "its public keys stand in jwks.json of the same folder; --claims adds the members of an\n"
+    "object, such as {\"plant\": [\"1010\"]}. The second checks a token and prints the verdict as\n"
+    "JSON: exit code 0 for a valid one, 1 for an invalid one.\n";
 
 static int usage(void)
 {
@@ -66,10 +68,15 @@ struct mint_options {
 static int parse_mint(int argc, char **argv, struct mint_options *out)
 {
     static const struct option options[] = {
-        {"subject", required_argument, NULL, 's'},  {"scope", required_argument, NULL, 'c'},
-        {"audience", required_argument, NULL, 'a'}, {"ttl", required_argument, NULL, 't'},
-        {"issuer", required_argument, NULL, 'i'},   {"key-dir", required_argument, NULL, 'k'},
-        {"alg", required_argument, NULL, 'g'},      {0},
+        {"subject", required_argument, NULL, 's'},
+        {"scope", required_argument, NULL, 'c'},
+        {"audience", required_argument, NULL, 'a'},
+        {"ttl", required_argument, NULL, 't'},
+        {"issuer", required_argument, NULL, 'i'},
+        {"key-dir", required_argument, NULL, 'k'},
+        {"alg", required_argument, NULL, 'g'},
+        {"claims", required_argument, NULL, 'l'},
+        {0},
     };
     int option, rc = 0;
 
@@ -90,6 +97,9 @@ static int parse_mint(int argc, char **argv, struct mint_options *out)
             break;
         case 'i':
             out->request.issuer = optarg;
+            break;
+        case 'l':
+            out->request.claims = optarg;
             break;
         case 'k':
             out->folder = optarg;

@@ -102,6 +102,7 @@ void contract_read_extension(struct contract_loading *loading)
     api->lifecycle = contract_text(loading, &extension, "lifecycle");
     api->plan = contract_text(loading, &extension, "plan");
     api->backend = contract_text(loading, &extension, "backend");
+    api->landscape = contract_text(loading, &extension, "landscape");
 
     struct gw_place namespace = gw_place_member(&extension, "namespace");
     struct gw_place lifecycle = gw_place_member(&extension, "lifecycle");
@@ -259,8 +260,11 @@ static void read_flow(struct contract_loading *loading, const struct gw_place *p
 {
     static const char *const foreign[] = {"backend", "backend_path", "websocket"};
     struct gw_place flow = gw_place_member(extension, "flow");
+    struct gw_place landscape = gw_place_member(extension, "landscape");
 
     if (!json_is_string(flow.value)) {
+        if (landscape.value != NULL)
+            contract_error(loading, &landscape, "landscape has a meaning beside flow only");
         if (operation->backend.len == 0 && !loading->rules->is_standalone && flow.value == NULL)
             contract_error(loading, place,
                            "neither a flow nor a backend, here or in the root's x-millgate");
@@ -268,6 +272,9 @@ static void read_flow(struct contract_loading *loading, const struct gw_place *p
     }
     operation->flow = contract_text(loading, extension, "flow");
     operation->backend = GW_STR("");
+    operation->landscape = json_is_string(landscape.value)
+                               ? contract_text(loading, extension, "landscape")
+                               : loading->api->landscape;
     if (!is_flow_name(operation->flow))
         contract_error(loading, &flow,
                        "a flow is named by its document's namespace and name: \"namespace/name\"");

@@ -131,9 +131,10 @@ struct gw_operation {
     struct gw_str id;    /* operationId, or "get /path" */
     struct gw_str route; /* "/system/erp/v1/orders/{id}": for log and metrics */
     enum gw_method method;
-    struct gw_str path;    /* the template within the document, "/orders/{id}" */
-    struct gw_str flow;    /* that fulfils it, "namespace/name"; empty: a plain proxy does */
-    struct gw_str backend; /* of a plain proxy; empty with a flow */
+    struct gw_str path;      /* the template within the document, "/orders/{id}" */
+    struct gw_str flow;      /* that fulfils it, "namespace/name"; empty: a plain proxy does */
+    struct gw_str landscape; /* whose systems have a variant of the flow each; empty: none */
+    struct gw_str backend;   /* of a plain proxy; empty with a flow */
     struct gw_str
         backend_path; /* template on the backend; its parameters are among those of `path` */
     const struct gw_path_part *backend_parts; /* the same, ready to be put together */
@@ -172,7 +173,7 @@ struct gw_api {
     struct gw_str namespace; /* "/system/erp" */
     struct gw_str base;      /* "/system/erp/v1" */
     struct gw_str title, version;
-    struct gw_str owner, contact, runbook, lifecycle, plan, backend;
+    struct gw_str owner, contact, runbook, lifecycle, plan, backend, landscape;
     double availability;                 /* service level, 0 to 1; 0: not stated */
     uint64_t latency_p99_ns;             /* service level; 0: not stated */
     struct gw_str file;                  /* where it was read from */

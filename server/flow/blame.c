@@ -52,6 +52,8 @@ int gw_flow_check_names(const struct gw_flow *flow, const struct gw_flow_names *
 
     for (const struct flow_mention *each = flow->name_mentions; each != NULL; each = each->next) {
         const char *why = NULL;
+        if (each->is_default)
+            continue;
         if (each->type != NULL && names->check_backend != NULL)
             why = names->check_backend(names->self, each->name, each->type);
         else if (each->type == NULL && names->check_operation != NULL)
@@ -59,6 +61,32 @@ int gw_flow_check_names(const struct gw_flow *flow, const struct gw_flow_names *
         if (why == NULL)
             continue;
         snprintf(text, sizeof(text), "\"%.*s\": %s", GW_STR_ARG(each->name), why);
+        tell(&blame, each, text);
+        rc = -EINVAL;
+    }
+    gw_document_destroy(blame.document);
+    return rc;
+}
+
+int gw_flow_check_backend(const struct gw_flow *flow, const struct gw_flow_names *names,
+                          struct gw_str backend, struct gw_diagnostics *diagnostics)
+{
+    struct blame blame = {.flow = flow, .diagnostics = diagnostics};
+    char text[480];
+    int rc = 0;
+
+    for (const struct flow_mention *each = flow->name_mentions; each != NULL; each = each->next) {
+        const char *why = "no backend is named, and no operation of a landscape is served by this";
+        if (!each->is_default || each->type->needs_no_backend)
+            continue;
+        if (backend.len > 0)
+            why = names->check_backend != NULL
+                      ? names->check_backend(names->self, backend, each->type)
+                      : NULL;
+        if (why == NULL)
+            continue;
+        snprintf(text, sizeof(text), "%s%.*s%s%s", backend.len > 0 ? "at the backend \"" : "",
+                 GW_STR_ARG(backend), backend.len > 0 ? "\" of the landscape: " : "", why);
         tell(&blame, each, text);
         rc = -EINVAL;
     }

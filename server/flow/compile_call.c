@@ -63,8 +63,30 @@ void flow_mention_name(struct flow_loading *loading, const struct flow_place *pl
 
     if (mention == NULL)
         return;
-    *mention =
-        (struct flow_mention){loading->flow->name_mentions, place->pointer, FLOW_NONE, name, type};
+    *mention = (struct flow_mention){.next = loading->flow->name_mentions,
+                                     .pointer = place->pointer,
+                                     .expression = FLOW_NONE,
+                                     .name = name,
+                                     .type = type};
+    loading->flow->name_mentions = mention;
+}
+
+void flow_mention_default(struct flow_loading *loading, const struct flow_place *place,
+                          const struct flow_connector_call *call, const struct gw_value *arguments)
+{
+    struct flow_mention *mention = flow_alloc(loading, 1, sizeof(*mention));
+
+    if (mention == NULL)
+        return;
+    *mention = (struct flow_mention){.next = loading->flow->name_mentions,
+                                     .pointer = place->pointer,
+                                     .expression = FLOW_NONE,
+                                     .type = call->type,
+                                     .is_default = true,
+                                     .write = call->is_write ? call->function : NULL};
+    mention->effect = call->function->effect;
+    if (arguments != NULL && call->function->effect_with != NULL)
+        mention->effect = call->function->effect_with(arguments);
     loading->flow->name_mentions = mention;
 }
 
@@ -196,18 +218,40 @@ void flow_note_write(struct flow_loading *loading, const struct gw_connector_fun
                      strength[by_arguments] > strength[at_backend] ? by_arguments : at_backend);
 }
 
+/* The calls of the run's backend by what they do there, all others by what was known before. */
+enum gw_effect_class gw_flow_effect_at(const struct gw_flow *flow,
+                                       const struct gw_flow_names *names, struct gw_str backend)
+{
+    enum gw_effect_class weakest = flow->effect;
+
+    for (const struct flow_mention *each = flow->name_mentions; each != NULL; each = each->next) {
+        if (!each->is_default || each->write == NULL || each->type->needs_no_backend)
+            continue;
+        enum gw_effect_class effect = names->find_effect != NULL
+                                          ? names->find_effect(names->self, backend, each->write)
+                                          : each->write->effect;
+        if (strength[each->effect] > strength[effect])
+            effect = each->effect;
+        if (strength[effect] < strength[weakest])
+            weakest = effect;
+    }
+    return weakest;
+}
+
 static void compile_connector(struct flow_loading *loading, const struct flow_place *call,
                               const struct flow_place *with, struct flow_task *task)
 {
     struct flow_place backend = flow_member(loading, with, GW_CONNECTOR_BACKEND);
     struct gw_str inner, name = GW_STR("");
 
-    if (!flow_is(with, GW_JSON_OBJECT) || !flow_is(&backend, GW_JSON_STRING)) {
+    if (!flow_is(with, GW_JSON_OBJECT) ||
+        (backend.value != NULL && !flow_is(&backend, GW_JSON_STRING))) {
         flow_error(loading, with->value != NULL ? with : call,
-                   "a connector's function is called `with` the name of its `backend`");
+                   "a connector's function is called `with` its arguments, and perhaps the name of "
+                   "its `backend`");
         return;
     }
-    if (!flow_is_expression(backend.value->text, &inner))
+    if (backend.value != NULL && !flow_is_expression(backend.value->text, &inner))
         name = backend.value->text;
     if (name.len > 0)
         flow_mention_name(loading, &backend, name, task->call.type);
@@ -215,7 +259,9 @@ static void compile_connector(struct flow_loading *loading, const struct flow_pl
     const struct gw_connector_function *function = task->call.function;
     task->call.is_write =
         function->is_write && (function->reads_with == NULL || !function->reads_with(with->value));
-    if (task->call.is_write)
+    if (backend.value == NULL)
+        flow_mention_default(loading, with, &task->call, with->value);
+    else if (task->call.is_write)
         flow_note_write(loading, function, name, with->value);
     compile_arguments(loading, with, &task->call.with);
 }

@@ -120,12 +120,9 @@ bool flow_compile_target(struct flow_template_builder *builder, const struct flo
 
     if (text.len == 0)
         return false; /* told */
-    if (backend.value == NULL &&
-        (text.ptr[0] == '/' || (is_expression && first_text(inner).len == 0))) {
-        flow_error(loading, with, "\"backend\", below which this endpoint is a path, is missing");
-        return false;
-    }
-    if (backend.value == NULL)
+    bool is_path = text.ptr[0] == '/' || (is_expression && first_text(inner).len == 0) ||
+                   (is_expression && first_text(inner).ptr[0] == '/');
+    if (backend.value == NULL && !is_path)
         return compile_address(builder, uri, out);
     if (text.ptr[0] != '/' && !is_expression) {
         flow_error(loading, uri, "below a `backend` the endpoint is a path that begins with /");
@@ -135,6 +132,11 @@ bool flow_compile_target(struct flow_template_builder *builder, const struct flo
         out->path = flow_expression_node(builder, uri);
     else
         split_path(builder, uri, text, out);
+    out->is_default = backend.value == NULL;
+    if (out->is_default) {
+        out->backend = flow_literal_node(gw_value_null());
+        return true;
+    }
     out->backend = flow_node_of(builder, &backend);
     if (out->backend.kind == FLOW_NODE_LITERAL)
         flow_mention_name(loading, &backend, backend.value->text, out->type);

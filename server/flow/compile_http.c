@@ -117,7 +117,9 @@ void flow_compile_http(struct flow_loading *loading, const struct flow_place *wi
     struct flow_node both[] = {target.backend, arguments_node(&builder, with, &endpoint, &target)};
     flow_template_end(&builder, flow_object_node(loading, names, both, 2), &task->call.with);
     task->call.is_write = !is_read(gw_value_member(with->value, GW_STR("method")));
-    if (task->call.is_write)
+    if (target.is_default)
+        flow_mention_default(loading, with, &task->call, NULL);
+    else if (task->call.is_write)
         flow_note_write(loading, task->call.function,
                         target.backend.kind == FLOW_NODE_LITERAL &&
                                 target.backend.literal.type == GW_JSON_STRING

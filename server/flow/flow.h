@@ -60,6 +60,12 @@ bool gw_flow_is_current(const struct gw_flow *flow);
 GW_MUST_CHECK
 int gw_flow_check_names(const struct gw_flow *flow, const struct gw_flow_names *names,
                         struct gw_diagnostics *diagnostics);
+/* A call that names no backend goes to that of the run (gw_flow_start). Whether there is one
+ * whoever runs the flow must check. Tells the calls that name no backend and that `backend`, the
+ * run's, does not fit; with an empty one, all of them. 0 or -EINVAL. */
+GW_MUST_CHECK
+int gw_flow_check_backend(const struct gw_flow *flow, const struct gw_flow_names *names,
+                          struct gw_str backend, struct gw_diagnostics *diagnostics);
 /* Any thread. The last release frees. */
 struct gw_flow *gw_flow_hold(struct gw_flow *flow);
 void gw_flow_release(struct gw_flow *flow); /* NULL is safe */
@@ -74,6 +80,9 @@ void gw_flow_blame(const struct gw_flow *flow, uint32_t expression, const char *
                    struct gw_diagnostics *diagnostics);
 /* The weakest effect among the writes that it may do; GW_EFFECT_KEYED where it does none. */
 enum gw_effect_class gw_flow_effect(const struct gw_flow *flow);
+/* The same where `backend` is the run's. */
+enum gw_effect_class gw_flow_effect_at(const struct gw_flow *flow,
+                                       const struct gw_flow_names *names, struct gw_str backend);
 
 /* --- runs ------------------------------------------------------------------------------------- */
 
@@ -140,6 +149,8 @@ struct gw_flow_start {
     struct gw_value input;
     struct gw_value authorization; /* `$authorization`; null: nobody */
     struct gw_str key;             /* of the effects: the caller's, or made up; */
+    struct gw_str backend;         /* of calls that name none; empty: there must be no such call */
+    struct gw_value metadata;      /* `$runtime.metadata`: an object, or null */
     uint64_t deadline_ns;          /* CLOCK_MONOTONIC; never 0 */
     size_t max_arena_bytes;        /* 0: 64 MiB */
     const struct gw_exchange *cause;

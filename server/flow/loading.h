@@ -220,6 +220,7 @@ struct flow_target {
     struct gw_str names[FLOW_MAX_QUERY]; /* of the query that stands in the endpoint */
     struct flow_node values[FLOW_MAX_QUERY];
     uint32_t count;
+    bool is_default; /* no backend is named: the run's */
 };
 
 bool flow_compile_target(struct flow_template_builder *builder, const struct flow_place *with,
@@ -241,6 +242,9 @@ const struct gw_connector_function *flow_find_function(const struct flow_loading
 /* Remembers a backend's or (type NULL) an operation's name, to be checked at the end. */
 void flow_mention_name(struct flow_loading *loading, const struct flow_place *place,
                        struct gw_str name, const struct gw_connector_type *type);
+/* The same of a call that names no backend. */
+void flow_mention_default(struct flow_loading *loading, const struct flow_place *place,
+                          const struct flow_connector_call *call, const struct gw_value *arguments);
 /* What the write adds to the effect of the whole. */
 void flow_note_effect(struct flow_loading *loading, enum gw_effect_class effect);
 /* The same of a function at a backend, whose name is empty where only the run will know it, with

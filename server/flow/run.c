@@ -125,7 +125,9 @@ static bool copy_start(struct gw_flow_run *run, const struct gw_flow_start *star
 {
     run->start = *start;
     run->start.key = gw_arena_copy(&run->arena, start->key);
-    return run->start.key.ptr != NULL &&
+    run->start.backend = gw_arena_copy(&run->arena, start->backend);
+    return run->start.key.ptr != NULL && run->start.backend.ptr != NULL &&
+           gw_value_copy(&run->arena, &start->metadata, &run->start.metadata) == 0 &&
            gw_value_copy(&run->arena, &start->input, &run->start.input) == 0 &&
            gw_value_copy(&run->arena, &start->authorization, &run->start.authorization) == 0;
 }

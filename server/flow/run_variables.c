@@ -109,23 +109,26 @@ static int workflow_value(const struct flow_frame *frame, struct gw_value *out_v
     return rc;
 }
 
-static int runtime_value(struct gw_value *out_value)
+static int runtime_value(struct gw_flow_run *run, struct gw_value *out_value)
 {
-    static const struct gw_value_member members[] = {
-        {GW_STR_INIT("name"), {.type = GW_JSON_STRING, .text = GW_STR_INIT("millgate")}},
-        {GW_STR_INIT("version"), {.type = GW_JSON_STRING, .text = GW_STR_INIT(MILLGATE_VERSION)}},
-        {GW_STR_INIT("metadata"), {.type = GW_JSON_OBJECT}},
-    };
+    struct gw_value_builder builder = {.arena = &run->arena};
+    bool has_metadata = run->start.metadata.type == GW_JSON_OBJECT;
+    struct gw_value metadata = has_metadata ? run->start.metadata : gw_value_object(NULL, 0);
+    int rc = 0;
 
-    *out_value = gw_value_object(members, GW_COUNT_OF(members));
-    return 0;
+    rc |= gw_value_add_member(&builder, GW_STR("name"), gw_value_string(GW_STR("millgate")));
+    rc |=
+        gw_value_add_member(&builder, GW_STR("version"), gw_value_string(GW_STR(MILLGATE_VERSION)));
+    rc |= gw_value_add_member(&builder, GW_STR("metadata"), metadata);
+    *out_value = gw_value_built_object(&builder);
+    return rc;
 }
 
 /* 0 or -ENOMEM. What nobody knows is bound by the expression itself, or null. */
 static int variable_value(const struct flow_frame *frame, struct gw_str name,
                           struct gw_value *out_value)
 {
-    const struct gw_flow_run *run = frame->run;
+    struct gw_flow_run *run = frame->run;
 
     for (const struct flow_scope *scope = frame->scope; scope != NULL; scope = scope->outer)
         if (gw_str_equal(scope->name, name)) {
@@ -149,7 +152,7 @@ static int variable_value(const struct flow_frame *frame, struct gw_str name,
     if (gw_str_equal(name, GW_STR("workflow")))
         return workflow_value(frame, out_value);
     if (gw_str_equal(name, GW_STR("runtime")))
-        return runtime_value(out_value);
+        return runtime_value(run, out_value);
     *out_value = gw_value_null();
     return 0;
 }

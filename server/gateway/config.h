@@ -29,6 +29,7 @@
 struct gw_cidr;
 struct gw_filter_type;
 struct gw_floor_rule;
+struct gw_landscape;
 
 /* Where to listen. An empty text (ptr NULL) anywhere in this file: not given. */
 struct gw_config_address {
@@ -178,6 +179,8 @@ struct gw_config {
     size_t flow_count;
     struct gw_config_backend *backends;
     size_t backend_count;
+    const struct gw_landscape *landscapes; /* see landscape.h */
+    size_t landscape_count;
     struct gw_config_floor floor;
     struct gw_config_policy *policies; /* in the order of the chain */
     size_t policy_count;

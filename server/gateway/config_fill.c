@@ -212,9 +212,16 @@ static int fill_flows(struct gw_config_loader *loader)
 int gw_config_fill(struct gw_config_loader *loader)
 {
     int (*const parts[])(struct gw_config_loader * loader) = {
-        gw_config_fill_listeners, fill_admin, fill_process,         fill_audit,
-        fill_contracts,           fill_flows, gw_config_fill_floor, gw_config_fill_redis,
+        gw_config_fill_listeners,
+        fill_admin,
+        fill_process,
+        fill_audit,
+        fill_contracts,
+        fill_flows,
+        gw_config_fill_floor,
+        gw_config_fill_redis,
         gw_config_fill_backends,
+        gw_config_fill_landscapes,
     };
     int rc = 0;
 

@@ -48,6 +48,9 @@ void gw_config_fill_effects(struct gw_config_loader *loader, const char *backend
                             const json_t *checked, struct gw_effect *effect);
 GW_MUST_CHECK
 int gw_config_fill_floor(struct gw_config_loader *loader);
+/* After the backends. */
+GW_MUST_CHECK
+int gw_config_fill_landscapes(struct gw_config_loader *loader);
 GW_MUST_CHECK
 int gw_config_fill_redis(struct gw_config_loader *loader);
 

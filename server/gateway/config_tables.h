@@ -15,6 +15,9 @@ extern const struct gw_option gw_config_websocket_options[], gw_config_event_str
 /* What may stand under a backend's `credentials`. */
 extern const struct gw_option gw_config_credentials_options[];
 
+/* Of each landscape: config_landscapes.c. */
+extern const struct gw_option gw_config_landscape_options[];
+
 /* What may stand under a backend's `effects`. */
 extern const struct gw_option gw_config_effects_options[];
 

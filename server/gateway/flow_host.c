@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "server/gateway/flow_grants.h"
 #include "server/gateway/flow_operation.h"
 #include "server/gateway/flow_service.h"
 #include "server/gateway/request.h"
@@ -11,6 +12,9 @@ static int get_connector(void *self, const struct gw_exchange *cause, struct gw_
                          const struct gw_backend **out_backend)
 {
     (void)self;
+    if (cause->api != NULL &&
+        !gw_flow_grants_allow(cause->view->snapshot, backend, cause->api->namespace))
+        return -EACCES;
     return gw_view_get_connector(cause->view, backend, type, out_instance, out_backend);
 }
 

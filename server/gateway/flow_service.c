@@ -8,6 +8,11 @@
 #include "server/gateway/flow_answer.h"
 #include "server/gateway/flow_input.h"
 #include "server/gateway/flow_metrics.h"
+#include "server/gateway/landscape.h"
+#include "server/gateway/landscape_board.h"
+#include "server/gateway/landscape_fan.h"
+#include "server/gateway/landscape_route.h"
+#include "server/gateway/landscape_shadow.h"
 #include "server/gateway/request.h"
 #include "server/http/problem.h"
 #include "server/observe/metrics.h"
@@ -23,6 +28,9 @@ struct serving {
     struct gw_flow_run *run; /* NULL: it has ended */
     bool has_effect;
     bool is_over;
+    struct gw_landscape_slot *write; /* counted as under way; NULL: it is none, or over */
+    const struct gw_service *shadow; /* that the answer is compared with; NULL: none */
+    struct gw_str key;               /* of the landscape */
 };
 
 static struct gw_request_owner *owner_of(const struct gw_exchange *ex)
@@ -39,6 +47,8 @@ static void leave(void *self)
     if (serving->run != NULL)
         gw_flow_cancel(serving->run);
     serving->run = NULL;
+    gw_landscape_write_end(serving->write);
+    serving->write = NULL;
 }
 
 static void refuse(struct gw_exchange *ex, const char *problem)
@@ -69,23 +79,39 @@ static void count(const struct gw_exchange *ex, const struct gw_flow_error *erro
 }
 
 /* What is known of the effect is told as of a backend's answer, for whoever keeps a record. */
+static void conclude(struct serving *serving)
+{
+    struct gw_exchange *ex = serving->ex;
+
+    serving->is_over = true;
+    ex->record.was_sent = serving->has_effect;
+    ex->record.upstream_head_ns = gw_clock_monotonic_ns();
+    if (ex->record.problem == NULL)
+        ex->record.upstream_status = ex->response.status;
+    gw_landscape_write_end(serving->write);
+    serving->write = NULL;
+    if (serving->shadow != NULL)
+        gw_landscape_shadow_start(owner_of(ex), ex, serving->shadow, serving->key);
+    gw_chain_response_set(ex);
+}
+
 static void on_done(void *self, const struct gw_value *output, const struct gw_flow_error *error)
 {
     struct serving *serving = self;
     struct gw_exchange *ex = serving->ex;
 
     serving->run = NULL;
-    serving->is_over = true;
     count(ex, error);
     if (error != NULL)
         gw_flow_answer_fail(ex, error);
     else
         gw_flow_answer_set(ex, output);
-    ex->record.was_sent = serving->has_effect;
-    ex->record.upstream_head_ns = gw_clock_monotonic_ns();
-    if (ex->record.problem == NULL)
-        ex->record.upstream_status = ex->response.status;
-    gw_chain_response_set(ex);
+    conclude(serving);
+}
+
+static void on_fan_done(void *self)
+{
+    conclude(self);
 }
 
 /* --- the start --- */
@@ -113,6 +139,61 @@ static uint64_t deadline_of(const struct gw_exchange *ex)
     return deadline_ns;
 }
 
+static int run_flow(struct serving *serving, const struct gw_flow_start *start)
+{
+    struct gw_flow_run *started = gw_flow_start(&owner_of(serving->ex)->flow_host, start);
+
+    if (started == NULL)
+        return -ENOMEM;
+    if (!serving->is_over) /* else it has ended before it was even known */
+        serving->run = started;
+    return 0;
+}
+
+/* From here on the service is that of the system that was chosen. */
+static int run_at_system(struct serving *serving, struct gw_flow_start *start,
+                         const struct gw_landscape_choice *choice, struct gw_arena *arena)
+{
+    struct gw_exchange *ex = serving->ex;
+    const struct gw_landscape_system *system = choice->service->system;
+
+    serving->key = gw_arena_copy(&ex->arena, choice->key);
+    serving->shadow = serving->key.ptr != NULL ? choice->shadow : NULL;
+    if (gw_landscape_is_write(ex))
+        serving->write = gw_landscape_write_begin(
+            owner_of(ex)->landscape_board, ex->service->landscape->landscape->name, choice->key);
+    ex->service = choice->service;
+    ex->record.flow = gw_flow_name(choice->service->flow->flow);
+    ex->record.backend = system->backend;
+    start->flow = choice->service->flow->flow;
+    start->backend = system->backend;
+    int rc = gw_landscape_metadata(arena, choice->service->landscape->landscape, system,
+                                   choice->key, &start->metadata);
+    return rc == 0 ? run_flow(serving, start) : rc;
+}
+
+static int run_in_landscape(struct serving *serving, struct gw_flow_start *start,
+                            struct gw_arena *arena)
+{
+    struct gw_exchange *ex = serving->ex;
+    struct gw_landscape_choice choice;
+    int rc = 0;
+
+    switch (gw_landscape_choose(ex, &start->input, &choice)) {
+    case GW_LANDSCAPE_ONE:
+        return run_at_system(serving, start, &choice, arena);
+    case GW_LANDSCAPE_ALL:
+        rc = gw_landscape_fan_start(ex, &owner_of(ex)->flow_host, start, on_fan_done, serving);
+        if (rc != -EINVAL)
+            return rc;
+        break;
+    case GW_LANDSCAPE_REFUSED:
+        break;
+    }
+    gw_chain_response_set(ex);
+    return 0;
+}
+
 static int run(struct serving *serving, struct gw_arena *arena)
 {
     struct gw_exchange *ex = serving->ex;
@@ -130,12 +211,8 @@ static int run(struct serving *serving, struct gw_arena *arena)
         rc = gw_flow_input_identity(ex, arena, &start.authorization);
     if (rc != 0)
         return rc;
-    struct gw_flow_run *started = gw_flow_start(&owner_of(ex)->flow_host, &start);
-    if (started == NULL)
-        return -ENOMEM;
-    if (!serving->is_over) /* else it has ended before it was even known */
-        serving->run = started;
-    return 0;
+    return ex->service->landscape != NULL ? run_in_landscape(serving, &start, arena)
+                                          : run_flow(serving, &start);
 }
 
 static void on_body(struct gw_exchange *ex)
@@ -158,6 +235,10 @@ void gw_flow_service_start(struct gw_exchange *ex)
     struct serving *serving = gw_arena_calloc(&ex->arena, 1, sizeof(*serving));
     uint64_t max_bytes = MAX_BODY_BYTES;
 
+    if (ex->service->flow == NULL) { /* no system of the landscape has one */
+        refuse(ex, "not-offered");
+        return;
+    }
     if (serving == NULL || gw_arena_defer(&ex->arena, leave, serving) != 0) {
         refuse(ex, "overloaded");
         return;

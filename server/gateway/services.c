@@ -1,13 +1,16 @@
 #include "server/gateway/services.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "server/core/buf.h"
 #include "server/core/scope.h"
 #include "server/core/similar.h"
 #include "server/flow/flow.h"
+#include "server/gateway/flow_grants.h"
 #include "server/gateway/flows.h"
+#include "server/gateway/landscape_services.h"
 #include "server/json/pointer.h"
 #include "server/json/yaml.h"
 
@@ -29,18 +32,13 @@ static size_t find_backend(const struct gw_snapshot *snapshot, struct gw_str nam
     return SIZE_MAX;
 }
 
-/* Where the contract names the flow: read anew, as this is told once in a while only. */
-static void report_flow(const struct gw_snapshot *snapshot, const struct gw_operation *operation,
-                        struct gw_diagnostics *diagnostics)
+void gw_services_report(const struct gw_operation *operation, enum gw_severity severity,
+                        struct gw_diagnostics *diagnostics, const char *text)
 {
     const char *file = operation->api->file.ptr;
     struct gw_document *document = NULL;
-    struct gw_similar similar;
     struct gw_buf pointer;
 
-    gw_similar_init(&similar, operation->flow);
-    for (size_t i = 0; i < snapshot->flow_count; i++)
-        gw_similar_offer(&similar, gw_flow_name(snapshot->flows[i].flow));
     gw_buf_init(&pointer, 16 * 1024);
     gw_buf_append_text(&pointer, "/paths");
     gw_pointer_append(&pointer, operation->path);
@@ -51,35 +49,52 @@ static void report_flow(const struct gw_snapshot *snapshot, const struct gw_oper
     gw_buf_append_text(&pointer, "/x-millgate/flow");
     gw_buf_append_byte(&pointer, '\0');
     if (!pointer.has_failed && gw_document_load_file(file, diagnostics, &document) == 0)
-        gw_document_report(document, pointer.ptr, GW_SEVERITY_ERROR, diagnostics,
-                           "there is no flow \"%.*s\"%s%.*s%s", GW_STR_ARG(operation->flow),
-                           similar.best.ptr != NULL ? "; did you mean \"" : "",
-                           GW_STR_ARG(similar.best), similar.best.ptr != NULL ? "\"?" : "");
+        gw_document_report(document, pointer.ptr, severity, diagnostics, "%s", text);
     gw_document_destroy(document);
     gw_buf_finish(&pointer);
+}
+
+static void report_flow(const struct gw_snapshot *snapshot, const struct gw_operation *operation,
+                        struct gw_diagnostics *diagnostics)
+{
+    struct gw_similar similar;
+    char text[400];
+
+    gw_similar_init(&similar, operation->flow);
+    for (size_t i = 0; i < snapshot->flow_count; i++)
+        gw_similar_offer(&similar, gw_flow_name(snapshot->flows[i].flow));
+    snprintf(text, sizeof(text), "there is no flow \"%.*s\"%s%.*s%s", GW_STR_ARG(operation->flow),
+             similar.best.ptr != NULL ? "; did you mean \"" : "", GW_STR_ARG(similar.best),
+             similar.best.ptr != NULL ? "\"?" : "");
+    gw_services_report(operation, GW_SEVERITY_ERROR, diagnostics, text);
 }
 
 /* A flow may be run again with its key, whatever its backends are: what was written is not written
  * again, as each write by itself is held back, looked for or refused by its class
  * (connector/guard.h). The key comes from the policy that keeps keys, which writes it into the
  * request. */
-static const struct gw_effect effect_of_flows = {
+const struct gw_effect gw_effect_of_flows = {
     .class = GW_EFFECT_KEYED, .key_field = GW_STR_INIT("Idempotency-Key"), .is_key_bare = true};
 
 /* False: what fulfils the operation is not there, and it was told. */
-static bool find_fulfilment(const struct gw_snapshot *snapshot, struct gw_service *service,
+static bool find_fulfilment(struct gw_snapshot *snapshot, struct gw_service *service,
                             struct gw_diagnostics *diagnostics)
 {
     const struct gw_operation *operation = service->operation;
 
     service->backend = SIZE_MAX;
+    if (operation->landscape.len > 0)
+        return gw_landscape_service_make(snapshot, service, diagnostics) == 0;
     if (operation->flow.len > 0) {
         service->flow = gw_flows_find(snapshot, operation->flow);
-        if (service->flow != NULL)
-            service->effect = effect_of_flows;
-        else
+        if (service->flow == NULL) {
             report_flow(snapshot, operation, diagnostics);
-        return service->flow != NULL;
+            return false;
+        }
+        service->effect = gw_effect_of_flows;
+        if (gw_flow_grants_check(snapshot, service->flow->flow, operation->api, diagnostics) != 0)
+            return false;
+        return gw_flows_check_backend(snapshot, service->flow->flow, GW_STR(""), diagnostics) == 0;
     }
     service->backend = find_backend(snapshot, operation->backend);
     if (service->backend != SIZE_MAX || snapshot->config->is_faulty)

@@ -19,6 +19,9 @@
 struct gw_backend_metrics;
 struct gw_flow;
 struct gw_flow_metrics;
+struct gw_landscape;
+struct gw_metric;
+struct gw_landscape_system;
 
 /* How one operation is served. What the router's matches point at. */
 struct gw_service {
@@ -27,6 +30,17 @@ struct gw_service {
     struct gw_snapshot_flow *flow; /* that fulfils it; NULL: the backend does, as a plain proxy */
     struct gw_effect effect;       /* of a flow */
     size_t metric; /* its number in the metrics; set when the snapshot is published */
+    const struct gw_landscape_operation *landscape; /* whose systems fulfil it; NULL: none */
+    const struct gw_landscape_system *system;       /* of a service below such an operation */
+};
+
+/* An operation that several systems offer: `flow` of its service is that of any of them, `effect`
+ * the weakest. */
+struct gw_landscape_operation {
+    const struct gw_landscape *landscape;
+    const struct gw_service *systems; /* of each of the landscape's; flow NULL: not offered there */
+    bool is_list;                     /* all systems can be asked at once */
+    const struct gw_metric **shadow_metrics; /* see landscape_shadow.h; set when published */
 };
 
 struct gw_snapshot_flow {

@@ -1,7 +1,7 @@
 // script/bench [SECTION...] [--pairs N] [--seconds S]
 // script/bench limits --accuracy
 //
-// Sections: proxy policy limits tokens storm latency memory routes identity flood, or all (the default). Ratios are medians
+// Sections: proxy policy limits tokens storm latency memory routes identity flood flow, or all (the default). Ratios are medians
 // over pairs of runs taken in turn; the bars are judged by the reader, never by a test.
 
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,8 +17,9 @@ import { stopAll } from './targets.mjs';
 // Their rig has packages of its own, which the other sections do without.
 const identity = async (stage) => (await import('./identity.mjs')).identity(stage);
 const flood = async (stage) => (await import('./flood.mjs')).flood(stage);
-const SECTIONS = { ...sections, flood, identity };
-const NAMES = ['proxy', 'policy', 'limits', 'tokens', 'storm', 'latency', 'memory', 'routes', 'identity', 'flood'];
+const flow = async (stage) => (await import('./flow.mjs')).flow(stage);
+const SECTIONS = { ...sections, flood, identity, flow };
+const NAMES = ['proxy', 'policy', 'limits', 'tokens', 'storm', 'latency', 'memory', 'routes', 'identity', 'flood', 'flow'];
 
 function readArguments() {
   const { values, positionals } = parseArgs({

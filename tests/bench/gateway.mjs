@@ -158,7 +158,7 @@ export async function startGateway(root, { name = 'millgate', upstream, tokens, 
       issuers: options.issuers,
       redis: redis?.url,
       plans,
-      backends: { upstream: { url: `http://127.0.0.1:${upstream.port}`, grants: GRANTS } },
+      backends: { upstream: { url: `http://127.0.0.1:${upstream.port}`, grants: GRANTS }, ...options.backends },
       extra: options.extra,
     },
   });

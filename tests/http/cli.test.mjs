@@ -151,6 +151,13 @@ describe('token', () => {
     t.diagnostic(`issuer ${payload.iss}`);
   });
 
+  test('further claims come along, and take the place of none of its own', () => {
+    const made = make('--claims', '{"plant":["1010","1020"]}');
+    assert.equal(made.code, 0, made.stderr);
+    assert.deepEqual(JSON.parse(Buffer.from(made.stdout.trim().split('.')[1], 'base64url')).plant, ['1010', '1020']);
+    for (const wrong of ['{"sub":"bob"}', '["1010"]', 'plant']) assert.equal(make('--claims', wrong).code, 1, wrong);
+  });
+
   const dir = makeFolder();
   mkdirSync(dir, { recursive: true });
   const issuer = new Issuer();

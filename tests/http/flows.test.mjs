@@ -190,7 +190,7 @@ function writeFlows(dir, all) {
     writeFileSync(join(dir, `${name}.flow.yaml`), typeof document === 'string' ? document : JSON.stringify(document));
 }
 
-async function start(t, { effects, all = flows, contracts = {}, backend = {}, prepare = startGateway } = {}) {
+async function start(t, { effects, all = flows, contracts = {}, backend = {}, more = {}, prepare = startGateway } = {}) {
   const factory = await new Factory().start();
   t.after(() => factory.stop());
   const redis = await startRedis({ dir: join(makeFolder(), 'redis') });
@@ -202,7 +202,7 @@ async function start(t, { effects, all = flows, contracts = {}, backend = {}, pr
     contracts: { 'stock.v1.yaml': stockContract(), 'overview.v1.yaml': viewContract(), ...contracts },
     config: {
       redis: redis.url, extra: { flows: [folder] },
-      backends: { factory: { url: factory.url, grants, ...(effects ? { effects } : {}), ...backend } },
+      backends: { factory: { url: factory.url, grants, ...(effects ? { effects } : {}), ...backend }, ...more },
       policies: [...CHAIN.map((p) => ('rate_limit' in p ? { rate_limit: { redis_timeout: '1s' } } : p)),
         { idempotency: { redis_timeout: '5s' } }],
     },
@@ -327,6 +327,8 @@ describe('flows', () => {
     const again = await gw.post(`${ROOT}/movements`, { material: 'bolt' }, lost);
     assert.equal(typeOf({ json: assertProblem(again, 502) }), 'effect-in-doubt');
     assert.equal(factory.movements.length, 1);
+    const metrics = (await gw.admin('/metrics')).text; // what guards the call is no call of its own
+    assert.match(metrics, /millgate_connector_calls_total\{backend="factory",function="http.request",result="in-doubt"\} 1\n/);
 
     factory.fault = 503;
     const refused = key();
@@ -461,5 +463,22 @@ describe('flows', () => {
     delete gone.nothing;
     const lost = await start(t, { all: gone, prepare: prepareGateway });
     assert.match(runProgram(['check', '-c', lost.gw.configPath]).stderr, /stock\.v1\.yaml:\d+:\d+: error: there is no flow "stock\/nothing"/);
+  });
+
+  test('a flow uses the backends that are granted to the contract which names it', async (t) => {
+    const more = { secret: { url: 'http://127.0.0.1:9', grants: ['/system/payroll'] } };
+    const literal = structuredClone(flows);
+    literal['read-level'].do[0].read.with.backend = 'secret';
+    const { gw: refused } = await start(t, { all: literal, more, prepare: prepareGateway });
+    assert.match(runProgram(['check', '-c', refused.configPath]).stderr,
+      /read-level\.flow\.yaml:\d+:\d+: error: "secret": this backend is not granted to \/system\/stock, whose contract .*stock\.v1\.yaml names/);
+
+    const late = structuredClone(flows); // the name is known when it runs
+    late['read-level'].do[0].read.with.backend = '${ if .parameters.material == "bolt" then "factory" else "secret" end }';
+    const { gw } = await start(t, { all: late, more });
+    assert.equal((await gw.get(`${ROOT}/levels/bolt`)).status, 200);
+    assertProblem(await gw.get(`${ROOT}/levels/nut`), 500);
+    const line = await lastLine(gw, (l) => l.status === 500);
+    assert.match(line.detail, /\/do\/0\/read.*secret/);
   });
 });

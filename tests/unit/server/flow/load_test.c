@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -60,6 +62,28 @@ static void heads_are_checked(void **state)
     assert_true(gw_str_equal(gw_flow_version(rig.flow), GW_STR("1.2.3-rc.1")));
 }
 
+/* Whoever opens a pipe to read waits for a writer. */
+static void a_pipe_is_no_file(void **state)
+{
+    char path[128];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/pipe.jq", rig.folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(20);
+    assert_int_not_equal(
+        flow_rig_load(&rig, "document: {dsl: 1.0.0, namespace: a, name: b, version: 1.0.0,"
+                            " metadata: {mappings: [pipe.jq]}}\ndo: [{a: {set: {n: 1}}}]\n"),
+        0);
+    assert_non_null(strstr(rig.findings, "pipe.jq cannot be read"));
+    flow_rig_assert_refused(&rig,
+                            "input: {schema: {resource: {endpoint: pipe.jq}}}\n"
+                            "do: [{a: {set: {n: 1}}}]\n",
+                            "pipe.jq");
+    alarm(0);
+    unlink(path);
+}
+
 static void documents_are_refused(void **state)
 {
     /* Line 1 is the head. */
@@ -86,7 +110,7 @@ static void documents_are_refused(void **state)
         {"do: [{a: {call: asyncapi, with: {}}}]", "call: asyncapi is not supported"},
         {"do: [{a: {call: 'log@x', with: {}}}]", "functions of catalogs are not supported"},
         {"do: [{a: {call: desk.ecko, with: {}}}]", "did you mean \"desk.echo\"?"},
-        {"do: [{a: {call: desk.echo}}]", "is called `with` the name of its `backend`"},
+        {"do: [{a: {call: desk.echo}}]", "is called `with` its arguments"},
         {"do:\n- a:\n    call: desk.echo\n    with: {backend: dusk}",
          "5:21: error: \"dusk\": there is no such backend"},
         {"do: [{a: {call: desk.write, with: {backend: desk}}}]", "\"what\", an argument of write"},
@@ -95,7 +119,6 @@ static void documents_are_refused(void **state)
          "\"cuont\" is no argument of write; did you mean \"count\"?"},
         {"do: [{a: {call: http, with: {method: get, endpoint: 'https://x/y'}}}]",
          "is the address of no backend"},
-        {"do: [{a: {call: http, with: {method: get, endpoint: /y}}}]", "\"backend\", below which"},
         {"do: [{a: {call: http, with: {backend: desk, method: get, endpoint: y}}}]",
          "begins with /"},
         {"do: [{a: {call: http, with: {backend: desk, method: get, endpoint: /y,"
@@ -250,6 +273,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(heads_are_checked, open_rig, close_rig),
+        cmocka_unit_test_setup_teardown(a_pipe_is_no_file, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(documents_are_refused, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(variables_are_known_where_they_are, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(all_is_told_at_once, open_rig, close_rig),

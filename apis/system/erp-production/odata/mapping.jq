@@ -1,0 +1,183 @@
+# The service `erp` of the OData server <-> the canonical models of erp-production.
+
+# --- values ---
+
+def unit: {PC: "H87", KG: "KGM", G: "GRM", M: "MTR", MM: "MMT", M2: "MTK", M3: "MTQ", L: "LTR", MIN: "MIN", H: "HUR"}[.]
+  // error("the unit \(.) is not known");
+
+def own_unit: {H87: "PC", KGM: "KG", GRM: "G", MTR: "M", MMT: "MM", MTK: "M2", MTQ: "M3", LTR: "L", MIN: "MIN", HUR: "H"}[.];
+
+def amount($value; $of): quantity($value // 0; $of | unit);
+
+# Products of decimals: in millionths, written without zeros that say nothing.
+def exact:
+  . * 1000000 | round | tostring | ("0" * (7 - length) // "") + . | .[:-6] + "." + .[-6:]
+  | sub("\\.?0+$"; "");
+
+def times($one; $other): ($one | tonumber) * ($other | tonumber) | exact;
+
+# Names and values of a filter that needs more than an object can say.
+def quoted: "'" + gsub("'"; "''") + "'";
+
+# --- orders ---
+
+def is_begun: [.to_ProductionOrderOperation[]? | .OperationStatus // "OPEN"] | any(. != "OPEN");
+
+def order_status:
+  if .OrderStatus == "REL" and is_begun then "started"
+  else {CRTD: "planned", REL: "released", CNF: "started", TECO: "completed", CANC: "cancelled"}[.OrderStatus] end;
+
+def operation_status($order): if $order.OrderStatus == "CRTD" then "planned" else {OPEN: "released", PCNF: "started", CNF: "completed"}[.OperationStatus // "OPEN"] end;
+
+def operation($order):
+  {
+    line: .ManufacturingOrderOperation,
+    description: (.OperationText | text_or_null),
+    workCenter: (.WorkCenter | text_or_null),
+    status: operation_status($order),
+    plannedDuration: (if .StandardTimeMinutes == null then null else {value: times(.StandardTimeMinutes; $order.TotalQuantity), unit: "MIN"} end),
+    confirmed: amount(.ConfirmedYieldQuantity; $order.ProductionUnit),
+    scrapped: amount(.ConfirmedScrapQuantity; $order.ProductionUnit),
+    record: {system: "cloud-erp", id: "A_ProductionOrderOperation(ManufacturingOrder='\(.ManufacturingOrder)',ManufacturingOrderOperation='\(.ManufacturingOrderOperation)')"}
+  }
+  | present;
+
+def order_head($plant):
+  {
+    id: .ManufacturingOrder,
+    plant: $plant,
+    material: .Material,
+    quantity: amount(.TotalQuantity; .ProductionUnit),
+    confirmed: amount(.ConfirmedQuantity; .ProductionUnit),
+    scrapped: amount(.ScrapQuantity; .ProductionUnit),
+    overdeliveryTolerance: "10",
+    status: order_status,
+    plannedStart: .PlannedStartDate,
+    plannedEnd: .PlannedEndDate,
+    startedOn: (if .OrderStatus == "CRTD" then null else .ActualStartDateTime | if . then .[:10] else null end end),
+    completedOn: (if .OrderStatus | IN("TECO", "CNF") then .ActualEndDateTime | if . then .[:10] else null end else null end),
+    changedAt: .LastChangeDateTime,
+    record: {system: "cloud-erp", id: "A_ProductionOrder('\(.ManufacturingOrder)')"}
+  }
+  | present;
+
+# The server's tag of an order stays as it is when one of its operations is confirmed.
+def version:
+  (.["@etag"] | strong | ltrimstr("\"") | rtrimstr("\""))
+  + "-" + ([.to_ProductionOrderOperation[] | .ConfirmedYieldQuantity, .ConfirmedScrapQuantity | . // 0 | tonumber] | add // 0 | exact);
+
+def order_with_operations($plant):
+  . as $order
+  | order_head($plant)
+    + {operations: [.to_ProductionOrderOperation | sort_by(.ManufacturingOrderOperation)[] | operation($order)]};
+
+# `$bill` is the material's, `$taken` what was posted to the order.
+def order($plant; $bill; $taken):
+  . as $order
+  | order_with_operations($plant) + {
+      components: [$bill[] | . as $item | {
+        line: .BillOfMaterialItem,
+        material: .Component,
+        required: {value: times(.ComponentQuantity; $order.TotalQuantity), unit: (.ComponentUnit | unit)},
+        withdrawn: {value: ([$taken[] | select(.Material == $item.Component) | .Quantity | tonumber] | add // 0 | exact), unit: (.ComponentUnit | unit)}
+      }]
+    };
+
+def order_sort_field: {id: "ManufacturingOrder", plannedStart: "PlannedStartDate", plannedEnd: "PlannedEndDate", changedAt: "LastChangeDateTime"}[sort_name];
+
+# As a text: only that can ask for what an order's operations say.
+def order_filter($plant):
+  .parameters as $asked
+  | cursor as $at
+  | order_sort_field as $field
+  | (if is_descending then "lt" else "gt" end) as $after
+  | (if sort_name == "id" then $at.v // "" | quoted else $at.v // "" end) as $value
+  | "to_ProductionOrderOperation/any(o:o/OperationStatus ne 'OPEN')" as $begun
+  | [
+      "ProductionPlant eq \($plant | quoted)",
+      (if $asked.material then "Material eq \($asked.material | quoted)" else empty end),
+      ({planned: "OrderStatus eq 'CRTD'", released: "OrderStatus eq 'REL' and not \($begun)",
+        started: "(OrderStatus eq 'CNF' or OrderStatus eq 'REL' and \($begun))", completed: "OrderStatus eq 'TECO'",
+        closed: "false", cancelled: "OrderStatus eq 'CANC'"}[$asked.status // ""] // empty),
+      (if $asked.priority or $asked.reference then "false" else empty end),
+      (if $asked.from then "PlannedStartDate ge \($asked.from)" else empty end),
+      (if $asked.to then "PlannedStartDate le \($asked.to)" else empty end),
+      (if $asked.changedSince then "LastChangeDateTime ge \($asked.changedSince)" else empty end),
+      (if $at == null then empty
+       else "(\($field) \($after) \($value) or \($field) eq \($value) and ManufacturingOrder \($after) \($at.k | quoted))" end)
+    ]
+  | join(" and ");
+
+def order_place($field): {v: .[$field], k: .ManufacturingOrder};
+
+# --- confirmations ---
+
+def confirmation($plant):
+  {
+    id: .ConfirmationNumber,
+    plant: $plant,
+    productionOrder: .ManufacturingOrder,
+    operation: .ManufacturingOrderOperation,
+    workCenter: (.WorkCenter | text_or_null),
+    yield: amount(.ConfirmationYieldQuantity; .ConfirmationUnit),
+    scrap: amount(.ConfirmationScrapQuantity; .ConfirmationUnit),
+    isFinal: (.IsFinalConfirmation | truth),
+    status: "posted",
+    postedAt: .ConfirmationDateTime,
+    record: {system: "cloud-erp", id: "A_ProductionConfirmation('\(.ConfirmationNumber)')"}
+  }
+  | present;
+
+def confirmation_answer($plant):
+  .LastChangeDateTime as $version
+  | confirmation($plant) | answer($version)
+  | .status = 201 | .headers.location = "../../production-confirmations/\(.body.id)";
+
+def confirmation_sort_field: {id: "ConfirmationNumber", postedAt: "ConfirmationDateTime"}[sort_name];
+
+def confirmation_filter($plant):
+  .parameters as $asked
+  | sort_name as $sort
+  | {Plant: $plant}
+    + (if $asked.productionOrder then {ManufacturingOrder: $asked.productionOrder} else {} end)
+    + (if $asked.workCenter then {WorkCenter: $asked.workCenter} else {} end)
+    + (if $asked.reference then {ConfirmationNumber: {in: [""]}} else {} end)
+    + ([(if $asked.from then {ge: {"$datetime": "\($asked.from)T00:00:00Z"}} else empty end),
+        (if $asked.to then {le: {"$datetime": "\($asked.to)T23:59:59.999Z"}} else empty end)]
+       | if . == [] then {} else {ConfirmationDateTime: add} end)
+    + beyond(confirmation_sort_field; "ConfirmationNumber"; if $sort == "id" then . else {"$datetime": .} end);
+
+# --- materials, as far as the rules ask for them ---
+
+def material_fact:
+  {id: .Material, status: (if .IsMarkedForDeletion | truth then "discontinued" else "active" end),
+    isProduced: (.MaterialType | IN("FERT", "HALB")), unit: (.BaseUnit | unit)};
+
+# --- what is written ---
+
+# `.` is the list of orders whose operations are taken over: one, or none.
+def new_order($request; $plant):
+  {
+    Material: $request.material,
+    ProductionPlant: $plant,
+    TotalQuantity: {"$decimal": $request.quantity.value},
+    ProductionUnit: ($request.quantity.unit | own_unit),
+    PlannedStartDate: {"$date": $request.plannedStart},
+    PlannedEndDate: {"$date": $request.plannedEnd},
+    to_ProductionOrderOperation: [(.items[0].to_ProductionOrderOperation // [])[]
+      | {ManufacturingOrderOperation, WorkCenter, OperationText, StandardTimeMinutes: {"$decimal": (.StandardTimeMinutes // 0 | tostring)}}]
+  };
+
+# `$reference` is ours, and the same on every attempt: what an earlier one has left is found by it.
+def new_confirmation($request; $order; $reference):
+  {
+    ExternalReference: $reference,
+    ManufacturingOrder: $order.ManufacturingOrder,
+    ManufacturingOrderOperation: ($request.operation // ([$order.to_ProductionOrderOperation[].ManufacturingOrderOperation] | max)),
+    WorkCenter: $request.workCenter,
+    ConfirmationYieldQuantity: {"$decimal": $request.yield.value},
+    ConfirmationScrapQuantity: (if $request.scrap then {"$decimal": $request.scrap.value} else null end),
+    ConfirmationDateTime: (if $request.endedAt then {"$datetime": $request.endedAt} else null end),
+    IsFinalConfirmation: ($request.isFinal // false)
+  }
+  | present;

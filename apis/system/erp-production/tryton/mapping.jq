@@ -1,0 +1,213 @@
+# Tryton <-> the canonical models of erp-production. The functions with `_fields` are what is asked for.
+
+# --- values ---
+
+# A float as a decimal of so many digits: 2.5 with 3 is "2.500".
+def fixed($digits):
+  (if . < 0 then "-" else "" end) as $sign
+  | (if . < 0 then -. else . end) * pow(10; $digits) | round | tostring
+  | if $digits == 0 then . else ("0" * ($digits + 1 - length) // "") + . | .[:-$digits] + "." + .[-$digits:] end
+  | $sign + .;
+
+def unit: {"u": "H87", "kg": "KGM", "g": "GRM", "m": "MTR", "mm": "MMT", "m²": "MTK", "m³": "MTQ", "l": "LTR", "min": "MIN", "h": "HUR"}[.]
+  // error("the unit \(.) is not known");
+
+def amount_of($value; $uom): {value: ($value | fixed($uom.digits)), unit: ($uom.symbol | unit)};
+
+def amount($value): .uom as $uom | amount_of($value; $uom);
+
+# Ours stands behind the caller's: "LS-77 ~8f3a...".
+def own_reference: if . == null then null else sub(" ?~[0-9a-f]{30}$"; "") | text_or_null end;
+
+def reference($own; $key): ([$own | select(. != null)] + ["~" + $key]) | join(" ");
+
+def escaped: gsub("(?<c>[%_\\\\])"; "\\\(.c)");
+
+def by_reference: ["OR", [["reference", "=", .]], [["reference", "like", (escaped + " ~%")]]];
+
+def changed: .write_date // .create_date;
+
+def changed_since: ["OR", [["write_date", ">=", {"$datetime": .}]], [["write_date", "=", null], ["create_date", ">=", {"$datetime": .}]]];
+
+# --- orders ---
+
+def head_fields: ["number", "reference", "state", "product.code", "quantity", "uom.symbol", "uom.digits", "planned_start_date",
+  "planned_date", "effective_start_date", "effective_date", "create_date", "write_date", "_timestamp",
+  "outputs.state", "outputs.quantity", "outputs.to_location.code", "outputs._timestamp"];
+
+def operation_fields: ["sequence", "state", "operation.name", "work_center.name", "create_date", "write_date", "_timestamp",
+  "cycles.state", "cycles.duration", "cycles.create_date", "cycles.write_date", "cycles._timestamp"];
+
+def order_fields: head_fields + ["company", "inputs.product.code", "inputs.quantity", "inputs.uom.symbol", "inputs.uom.digits",
+  "inputs.state", "inputs.lot.number", "inputs.from_location.code", "inputs._timestamp"]
+  + (operation_fields | map("works." + .));
+
+def states: {
+  planned: ["request", "draft"], released: ["waiting", "assigned"], started: ["running"], completed: ["done"], closed: [], cancelled: ["cancelled"]};
+
+def status_of($states): . as $state | $states | to_entries | map(select(.value | index($state))) | first.key;
+
+def is_open: .state | IN("done", "cancelled") | not;
+
+# What has parts changes with each of them; `_timestamp` counts seconds, so the state stands beside it.
+def version:
+  [(.inputs, .outputs, .works) // [] | .[]] as $parts
+  | "\(._timestamp)-\([$parts[]._timestamp] | max // "0")-\([$parts[] | select(is_open | not)] | length)-\(.state)";
+
+def operation_status: {request: "planned", draft: "released", waiting: "released", running: "started", finished: "completed", done: "completed"}[.];
+
+def operation:
+  [.cycles[] | select(.state == "done")] as $done
+  | {
+      line: (.sequence | tostring),
+      description: .operation.name,
+      workCenter: .work_center.name,
+      status: (.state | operation_status),
+      actualDuration: (if $done == [] then null else {value: ([$done[].duration] | add / 60 | fixed(3)), unit: "MIN"} end),
+      startedAt: ([.cycles[] | select(.state != "cancelled") | .create_date] | min),
+      completedAt: (if .state | IN("finished", "done") then [$done[] | changed] | max else null end),
+      changedAt: changed,
+      record: {system: "plant1-erp", id: "production.work,\(.id)"}
+    }
+  | present;
+
+def component($line):
+  {
+    line: ($line | tostring),
+    material: .product.code,
+    required: amount(.quantity),
+    withdrawn: amount(if .state == "done" then .quantity else 0 end),
+    storageLocation: (.from_location.code | text_or_null),
+    lot: .lot.number
+  }
+  | present;
+
+def order_head($plant):
+  .uom as $uom
+  | {
+      id: .number,
+      plant: $plant,
+      material: .product.code,
+      quantity: amount(.quantity),
+      confirmed: amount_of([.outputs[] | select(.state == "done") | .quantity] | add // 0; $uom),
+      status: (.state | status_of(states)),
+      plannedStart: .planned_start_date,
+      plannedEnd: .planned_date,
+      startedOn: (if .state | IN("running", "done") then .effective_start_date else null end),
+      completedOn: (if .state == "done" then .effective_date else null end),
+      storageLocation: ([.outputs[] | select(is_open) | .to_location.code] | first | text_or_null),
+      reference: (.reference | own_reference),
+      changedAt: changed,
+      record: {system: "plant1-erp", id: "production,\(.id)"}
+    }
+  | present;
+
+def order($plant):
+  order_head($plant) + {
+    operations: [.works | sort_by(.sequence)[] | operation],
+    components: [.inputs | map(select(.state != "cancelled")) | sort_by(.id) | to_entries[] | .key as $at | .value | component($at + 1)]
+  };
+
+def order_sort_field: {id: "number", plannedStart: "planned_start_date", plannedEnd: "planned_date", changedAt: "write_date"}[sort_name];
+
+# The filters of a list, and what lies beyond the page before.
+def order_domain:
+  .parameters as $asked
+  | sort_name as $sort
+  | [
+      (if $asked.material then ["product.code", "=", $asked.material] else empty end),
+      (if $asked.status then ["state", "in", states[$asked.status]] else empty end),
+      (if $asked.priority then ["id", "=", null] else empty end),
+      (if $asked.reference then $asked.reference | by_reference else empty end),
+      (if $asked.from then ["planned_start_date", ">=", {"$date": $asked.from}] else empty end),
+      (if $asked.to then ["planned_start_date", "<=", {"$date": $asked.to}] else empty end),
+      (if $asked.changedSince then $asked.changedSince | changed_since else empty end)
+    ]
+    + beyond_domain(order_sort_field;
+        if . == null or $sort == "id" then . elif $sort == "changedAt" then {"$datetime": .} else {"$date": .} end);
+
+def order_place($field): {v: .[$field], k: .id};
+
+# --- confirmations: moves of an order's output that are done ---
+
+def confirmation_fields: ["quantity", "uom.symbol", "uom.digits", "lot.number", "to_location.code", "write_date", "create_date", "_timestamp",
+  "production_output.number", "production_output.state"];
+
+def confirmation($plant):
+  {
+    id: (.id | tostring),
+    plant: $plant,
+    productionOrder: .production_output.number,
+    yield: amount(.quantity),
+    lot: .lot.number,
+    storageLocation: (.to_location.code | text_or_null),
+    isFinal: (.production_output.state == "done"),
+    status: "posted",
+    postedAt: changed,
+    record: {system: "plant1-erp", id: "stock.move,\(.id)"}
+  }
+  | present;
+
+def confirmation_sort_field: {id: "id", postedAt: "write_date"}[sort_name];
+
+def confirmation_domain:
+  .parameters as $asked
+  | sort_name as $sort
+  | [
+      ["production_output", "!=", null],
+      ["state", "=", "done"],
+      (if $asked.productionOrder then ["production_output.number", "=", $asked.productionOrder] else empty end),
+      (if $asked.workCenter or $asked.reference then ["id", "=", null] else empty end),
+      (if $asked.from then ["effective_date", ">=", {"$date": $asked.from}] else empty end),
+      (if $asked.to then ["effective_date", "<=", {"$date": $asked.to}] else empty end)
+    ]
+    + beyond_domain(confirmation_sort_field; if $sort == "id" or . == null then . else {"$datetime": .} end);
+
+# What is confirmed becomes an output of its own; the open one is lowered by it, or dropped.
+def split_output($request; $open; $place):
+  ($request.yield.value | tonumber) as $yield
+  | ($open.quantity - $yield | . * 1000000 | round / 1000000) as $rest
+  | {outputs: ([if $rest > 0 then ["write", [$open.id], {quantity: $rest}] else ["delete", [$open.id]] end]
+      + [["create", [{
+          product: $open.product, uom: $open.uom, quantity: $yield, company: $open.company, currency: $open.currency,
+          from_location: $open.from_location, to_location: ($place // $open.to_location),
+          unit_price: (if $open.unit_price == null then null else {"$decimal": $open.unit_price} end),
+          planned_date: (if $open.planned_date then {"$date": $open.planned_date} else null end)
+        }]]])};
+
+# --- materials, as far as the rules ask for them ---
+
+def material_fields: ["code", "active", "cost_price", "default_uom.symbol", "default_uom.digits", "template.active", "template.producible", "boms"];
+
+def material_fact:
+  {id: .code, status: (if (.active | truth) and (.template.active | truth) then "active" else "discontinued" end),
+    isProduced: (.template.producible | truth), unit: (.default_uom.symbol | unit)};
+
+# --- a new order, with all that Tryton's own client would fill in ---
+
+def rounded($digits): . * pow(10; $digits) | ceil / pow(10; $digits);
+
+# `.` is what was asked for at once: places, bill, company, the work centre that stands for the plant.
+def new_order($request; $product; $key):
+  . as [$places, [$bill], [$company], [$whole]]
+  | ([$places[] | select(.type == "warehouse")] | first) as $warehouse
+  | (([$places[] | select(.type == "storage")] | first | .id) // $warehouse.storage_location) as $store
+  | ($request.quantity.value | tonumber) as $quantity
+  | ({"$date": $request.plannedEnd}) as $until
+  | {company: $company.id, currency: $company.currency, planned_date: $until} as $common
+  | {
+      reference: reference($request.reference; $key),
+      company: $company.id, warehouse: $warehouse.id, location: $warehouse.production_location,
+      product: $product.id, uom: $product.default_uom.id, quantity: $quantity,
+      bom: $bill.bom.id, routing: $bill.routing, work_center: $whole.id,
+      planned_start_date: {"$date": $request.plannedStart}, planned_date: $until,
+      inputs: [["create", [$bill.bom.inputs[]? | $common + {
+        product, uom: .uom.id,
+        quantity: (.uom.digits as $digits | .quantity * $quantity / $bill.bom.outputs[0].quantity | rounded($digits)),
+        from_location: $warehouse.storage_location, to_location: $warehouse.production_location
+      }]]],
+      outputs: [["create", [$common + {
+        product: $product.id, uom: $product.default_uom.id, quantity: $quantity, unit_price: {"$decimal": $product.cost_price},
+        from_location: $warehouse.production_location, to_location: $store
+      }]]]
+    };
