@@ -4,11 +4,10 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
 import { startRedis } from '../rigs/redis.mjs';
 import { isInstalled, startTryton } from '../rigs/tryton/tryton.mjs';
-import { Apis, POLICIES, twoIssuers, writeContracts } from './support/cloud.mjs';
+import { Apis, files, POLICIES, twoIssuers } from './support/cloud.mjs';
 import { assertProblem, eventually, makeFolder, startGateway, suiteScope } from './support/harness.mjs';
 import { Issuer } from './support/tokens.mjs';
 
@@ -17,7 +16,6 @@ if (!isInstalled()) {
   process.exit(77);
 }
 
-const ROOT = fileURLToPath(new URL('../../apis/system/', import.meta.url));
 const APIS = ['erp-costing', 'erp-assets'];
 const grants = ['/system/*'];
 const text = ({ decimal }) => decimal;
@@ -40,9 +38,9 @@ describe('erp-costing and erp-assets, Tryton', () => {
         redis: redis.url, policies: POLICIES, issuers: twoIssuers(issuer),
         backends: {
           'plant1-erp': { url, grants, tryton: { database, user, password }, total_timeout: '5s', effects: { class: 'C', settle: '1s' } },
-          'cloud-erp': { url: 'http://127.0.0.1:1', grants }, 'cloud-maintenance': { url: 'http://127.0.0.1:1', grants, odata: {} },
+          'cloud-maintenance': { url: 'http://127.0.0.1:1', grants, odata: {} },
         },
-        extra: { flows: APIS.map((api) => join(ROOT, api, 'tryton')), contracts: writeContracts(APIS, 'tryton') },
+        extra: { ...files(APIS), landscapes: { erp: { systems: { plant1: { backend: 'plant1-erp', flows: 'tryton' } }, keys: { 1010: 'plant1' } } } },
       },
     });
     apis = new Apis(APIS, gw);

@@ -5,7 +5,6 @@
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -29,20 +28,16 @@ export function skipUnlessInstalled() {
   process.exit(77);
 }
 
-/** Copies of the contracts of these APIs, each fulfilled by its flows for `kind`. */
-export function writeContracts(apis, kind) {
-  const folder = join(makeFolder(), 'openapi');
-  mkdirSync(folder, { recursive: true });
-  for (const part of ['components', 'schemas']) cpSync(join(ROOT, 'openapi', part), join(folder, part), { recursive: true });
-  return apis.map((api) => {
-    const file = join(folder, `system-${api}.v1.yaml`);
-    const text = readFileSync(join(ROOT, `openapi/system-${api}.v1.yaml`), 'utf8');
-    const isThere = (name) => existsSync(join(ROOT, `apis/system/${api}/${kind}/${name}.flow.yaml`));
-    writeFileSync(file, text.replaceAll(/x-millgate: \{flow: [^/]+\/([a-z-]+)\}/g, (whole, name) =>
-      (isThere(name) ? `x-millgate: {flow: ${api}-${kind}/${name}}` : 'x-millgate: {backend: cloud-erp}')));
-    return file;
-  });
-}
+/** The contracts and the flows of these APIs, as they are. */
+export const files = (apis) => ({
+  contracts: apis.map((api) => join(ROOT, `openapi/system-${api}.v1.yaml`)),
+  flows: apis.map((api) => join(ROOT, 'apis/system', api)),
+});
+
+// Here the cloud keeps both plants; the landscapes beside `erp` are called as their APIs.
+const LANDSCAPES = Object.fromEntries(['erp', 'maintenance', 'logistics', 'field-service'].map((name) => [name, {
+  systems: { cloud: { backend: `cloud-${name}`, flows: 'odata' } }, keys: { 1010: 'cloud', 1020: 'cloud' },
+}]));
 
 /** The contracts' issuer, and the one of the admin API: the same keys. */
 export function twoIssuers(issuer) {
@@ -141,7 +136,7 @@ export async function startCloud(suite, { apis, backend = {} }) {
     issuer, peer: null, contracts: {},
     config: {
       redis: redis.url, backends, policies: POLICIES, issuers: twoIssuers(issuer),
-      extra: { flows: apis.map((api) => join(ROOT, 'apis/system', api, 'odata')), contracts: writeContracts(apis, 'odata') },
+      extra: { ...files(apis), landscapes: LANDSCAPES },
     },
   });
   return Object.assign(new Cloud(apis, gw), { erp, url });
