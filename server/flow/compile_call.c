@@ -225,7 +225,7 @@ enum gw_effect_class gw_flow_effect_at(const struct gw_flow *flow,
     enum gw_effect_class weakest = flow->effect;
 
     for (const struct flow_mention *each = flow->name_mentions; each != NULL; each = each->next) {
-        if (!each->is_default || each->write == NULL)
+        if (!each->is_default || each->write == NULL || each->type->needs_no_backend)
             continue;
         enum gw_effect_class effect = names->find_effect != NULL
                                           ? names->find_effect(names->self, backend, each->write)

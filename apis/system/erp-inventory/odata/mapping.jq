@@ -156,3 +156,44 @@ def reservation_query($plant):
       ReservationStatus: (if $p.status then {open: "OPEN", fulfilled: "CLSD", cancelled: "CANC"}[$p.status] else null end)} | present) as $plain
   | (if $p.reference or $p.costCenter then {Reservation: ""} else {} end) as $none # neither is kept there
   | odata_query([$plain, $none] | all_of; "Reservation"; "Reservation");
+
+# --- writes ---
+
+def movement_code:
+  if .type == "receipt" then (if .purchaseOrder then "101" else "501" end)
+  elif .type == "issue" and .productionOrder then "261"
+  elif .type == "scrap" then "551"
+  else null end;
+
+# The server posts as of today, of stock that has a row: material, place and batch.
+def movement_is_offered:
+  movement_code != null and .purchaseOrderLine == null and .costCenter == null and .lot != null
+  and (.postedOn == null or .postedOn == (now | todate | .[:10]))
+  and ((.productionOrder // .purchaseOrder // .reference // "") | length <= 16);
+
+def new_movement($plant):
+  {
+    Material: .material,
+    Plant: $plant,
+    StorageLocation: (.from // .to),
+    Batch: .lot,
+    GoodsMovementType: movement_code,
+    Quantity: {"$decimal": .quantity.value},
+    ReferenceDocument: (.productionOrder // .purchaseOrder // .reference)
+  }
+  | present;
+
+def production_status:
+  if . == null then null else {id: .ManufacturingOrder, status: ({CRTD: "planned", REL: "released", CNF: "started", TECO: "completed"}[.OrderStatus])} end;
+
+def new_reservation($plant):
+  {
+    Material: .material,
+    Plant: $plant,
+    StorageLocation: .storageLocation,
+    Batch: .lot,
+    Quantity: {"$decimal": .quantity.value},
+    BaseUnit: (.quantity.unit | unit_code),
+    ManufacturingOrder: .productionOrder
+  }
+  | present;

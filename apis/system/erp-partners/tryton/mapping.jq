@@ -32,3 +32,17 @@ def supplier_domain($plant):
     + equal_domain("addresses.country.code"; $p.country)
     + (if $p.name then [["name", "ilike", "%\($p.name | gsub("(?<c>[%_\\\\])"; "\\\(.c)"))%"]] else [] end)
     + since_domain;
+
+# One write: the address, and mail and phone anew where they are others.
+def contact_values($new; $country):
+  . as $party
+  | {street: $new.address.street, postal_code: $new.address.postalCode, city: $new.address.city, country: $country} as $address
+  | (.addresses // [] | first) as $at
+  | {
+      addresses: (if $at then [["write", [$at.id], $address]] else [["create", [$address]]] end),
+      contact_mechanisms: ([["email", $new.email], ["phone", $new.phone]]
+        | map(.[0] as $type | .[1] as $value
+            | [$party.contact_mechanisms[]? | select(.type == $type) | .id] as $old
+            | (if ($old | length) > 0 then ["delete", $old] else empty end),
+              (if $value then ["create", [{type: $type, value: $value}]] else empty end)))
+    };
