@@ -28,6 +28,8 @@
 #define REMEMBERED_NS (7 * DAY_NS)
 #define DAY_NS (24 * 3600 * GW_NS_PER_SECOND)
 
+#define SEVERAL "it was found more than once: a person must decide"
+
 struct guard {
     struct gw_connector_call *outer;
     void *instance;
@@ -296,9 +298,8 @@ static void on_looked(struct gw_connector_call *inner, const struct gw_connector
         gw_effect_note(guard->outer, GW_EFFECT_NOTE_ADOPTED, GW_STR("it was found"));
         finish_done(guard, found->items[0]);
     } else {
-        const struct gw_connector_failure several = {
-            .error = GW_CONNECTOR_IN_DOUBT,
-            .reason = GW_STR("the effect was found more than once: a person must decide")};
+        const struct gw_connector_failure several = {.error = GW_CONNECTOR_IN_DOUBT,
+                                                     .reason = GW_STR(SEVERAL)};
         keep_failure(guard, &several);
         gw_effect_note(guard->outer, GW_EFFECT_NOTE_DEAD, several.reason);
         finish(guard, "dead", GW_STR(""));
@@ -330,6 +331,19 @@ static void answer_kept(struct guard *guard)
     report(guard);
 }
 
+/* The operator finds the effect by its key, in the log and in the list. */
+static void fail_in_doubt(struct guard *guard, const char *reason, uint64_t retry_ns)
+{
+    struct gw_str text = gw_arena_printf(guard->outer->arena, "%s (effect %.*s)", reason,
+                                         GW_STR_ARG(guard->outer->effect_key));
+    const struct gw_connector_failure failure = {.error = GW_CONNECTOR_IN_DOUBT,
+                                                 .reason =
+                                                     text.ptr != NULL ? text : gw_str_of(reason),
+                                                 .retry_ns = retry_ns};
+
+    fail(guard, &failure);
+}
+
 static void decide(struct guard *guard)
 {
     switch (guard->result) {
@@ -343,18 +357,14 @@ static void decide(struct guard *guard)
         answer_kept(guard);
         break;
     case GW_EFFECT_BUSY:
-        fail_with(guard, GW_CONNECTOR_IN_DOUBT,
-                  "an earlier attempt is under way, or has not settled yet",
-                  (uint64_t)guard->number * GW_NS_PER_MS);
+        fail_in_doubt(guard, "an earlier attempt is under way, or has not settled yet",
+                      (uint64_t)guard->number * GW_NS_PER_MS);
         break;
     case GW_EFFECT_LOST:
-        fail_with(guard, GW_CONNECTOR_IN_DOUBT,
-                  "an earlier attempt was sent, and its outcome is unknown: it is not sent again",
-                  0);
+        fail_in_doubt(guard, "an earlier attempt was sent, and its outcome is unknown", 0);
         break;
     case GW_EFFECT_SEVERAL:
-        fail_with(guard, GW_CONNECTOR_IN_DOUBT,
-                  "the effect was found more than once: a person must decide", 0);
+        fail_in_doubt(guard, SEVERAL, 0);
         break;
     }
 }
