@@ -397,6 +397,24 @@ static void who_leaves_while_it_is_sent_leaves_doubt(void **state)
     assert_int_equal(erp.sent, 2);
 }
 
+/* Cancelled in the worker's last moment: the end is sent all the same. */
+static void who_ends_says_so(void **state)
+{
+    (void)state;
+    struct outcome first, next;
+
+    erp.is_silent = true;
+    begin(&first, "a");
+    turn_until(&erp.sent, 1);
+    gw_connector_cancel(&first.call);
+    gw_arena_finish(&first.arena);
+    gw_worker_send_off(&worker);
+    begin(&next, "a");
+    await(&next);
+    assert_int_equal(next.error, GW_CONNECTOR_IN_DOUBT);
+    assert_true(next.retry_ns <= SETTLE_MS * GW_NS_PER_MS); /* not that of the claim */
+}
+
 static void without_redis_nothing_is_sent(void **state)
 {
     (void)state;
@@ -474,6 +492,7 @@ int main(void)
         TEST(two_at_once_are_one),
         TEST(who_leaves_before_the_claim_leaves_nothing),
         TEST(who_leaves_while_it_is_sent_leaves_doubt),
+        TEST(who_ends_says_so),
         TEST(without_redis_nothing_is_sent),
         TEST(what_redis_does_not_take_is_written_later),
     };
