@@ -36,7 +36,7 @@ export function writeContracts(apis, kind) {
   for (const part of ['components', 'schemas']) cpSync(join(ROOT, 'openapi', part), join(folder, part), { recursive: true });
   return apis.map((api) => {
     const file = join(folder, `system-${api}.v1.yaml`);
-    const text = readFileSync(join(ROOT, `openapi/system-${api}.v1.yaml`), 'utf8');
+    const text = readFileSync(join(ROOT, `openapi/system-${api}.v1.yaml`), 'utf8').replace(/^  landscape: .*\n/m, ''); // one system
     const isThere = (name) => existsSync(join(ROOT, `apis/system/${api}/${kind}/${name}.flow.yaml`));
     writeFileSync(file, text.replaceAll(/x-millgate: \{flow: [^/]+\/([a-z-]+)\}/g, (whole, name) =>
       (isThere(name) ? `x-millgate: {flow: ${api}-${kind}/${name}}` : 'x-millgate: {backend: cloud-erp}')));
