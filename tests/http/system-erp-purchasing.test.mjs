@@ -135,7 +135,7 @@ describe('system/erp-purchasing', () => {
       const key = randomUUID();
       const body = newOrder(plant, { reference: 'KILLED' });
       body.lines[0].quantity.value = '4711';
-      const send = () => post(plant, '/purchase-orders', body, { key });
+      const send = (headers) => post(plant, '/purchase-orders', body, { key, headers });
       await pair.killDuring(plant, plant === '1010' ? /purchase\.purchase\.create"/ : /to_PurchaseOrderItem/, send);
       const made = await pair.again(send);
       assert.equal(made.status, 201, made.text);
