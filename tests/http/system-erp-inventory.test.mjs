@@ -148,7 +148,7 @@ describe('system/erp-inventory', () => {
   test('the gateway is killed while a write is on its way: one effect', async () => {
     const reserve = { material: 'WASHER-M8', storageLocation: '101B', quantity: pieces(3), reference: 'KILLED' };
     const key = randomUUID();
-    const send = () => post('1010', '/reservations', reserve, { key });
+    const send = (headers) => post('1010', '/reservations', reserve, { key, headers });
     await pair.killDuring('1010', /stock\.shipment\.internal\.create/, send);
     const made = await pair.again(send);
     assert.equal(made.status, 201, made.text);
@@ -157,7 +157,7 @@ describe('system/erp-inventory', () => {
 
     const move = { type: 'scrap', material: 'BAR-D32', lot: 'L260084', from: '102B', quantity: { value: '1', unit: 'MTR' }, reason: 'bent', reference: 'KILLED' };
     const other = randomUUID();
-    const sendMove = () => post('1020', '/goods-movements', move, { key: other });
+    const sendMove = (headers) => post('1020', '/goods-movements', move, { key: other, headers });
     await pair.killDuring('1020', /GoodsMovementType/, sendMove);
     const posted = await pair.again(sendMove);
     assert.equal(posted.status, 201, posted.text);

@@ -135,12 +135,24 @@ describe('system/erp-purchasing', () => {
       const key = randomUUID();
       const body = newOrder(plant, { reference: 'KILLED' });
       body.lines[0].quantity.value = '4711';
-      const send = () => post(plant, '/purchase-orders', body, { key });
+      const send = (headers) => post(plant, '/purchase-orders', body, { key, headers });
       await pair.killDuring(plant, plant === '1010' ? /purchase\.purchase\.create"/ : /to_PurchaseOrderItem/, send);
       const made = await pair.again(send);
       assert.equal(made.status, 201, made.text);
       const found = (await pair.all(plant, API, '/purchase-orders')).filter(({ lines }) => lines[0]?.quantity.value === '4711');
       assert.deepEqual(found.map(({ id }) => id), [made.json.id]);
+    });
+
+    test(`${plant}: the gateway is killed while an order is sent: it is sent, and nobody is told otherwise`, async () => {
+      const made = await post(plant, '/purchase-orders', newOrder(plant));
+      const order = `/purchase-orders/${made.json.id}`;
+      const { etag } = (await get(plant, order)).headers;
+      const key = randomUUID();
+      const send = (headers) => post(plant, `${order}/send`, {}, { key, etag, headers });
+      await pair.killDuring(plant, plant === '1010' ? /purchase\.purchase\.confirm"/ : /PurchasingStatus/, send);
+      const answer = await pair.again(send);
+      assert.ok([200, 409, 412].includes(answer.status), answer.text);
+      assert.equal((await get(plant, order)).json.status, 'sent');
     });
   }
 });

@@ -22,6 +22,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const RIG = join(ROOT, 'tests/rigs/odata/');
 const START_MS = 60_000;
 const SLOW_MS = 1500;
+const WAIT_MS = 6000; // so long is a write claimed by a gateway that died over it
 const basic = (user, password) => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 
 export const PLANTS = ['1010', '1020'];
@@ -109,12 +110,13 @@ class Pair {
     return text ? JSON.parse(text) : undefined;
   }
 
-  /** Kills the gateway while a write is on its way to the ERP, waits for it to arrive there, and starts the gateway again. */
+  /** Kills the gateway while a write is on its way to the ERP, waits for it to arrive there, and starts the gateway
+   * again. `write` takes the fields of its first attempt. */
   async killDuring(plant, match, write) {
     const proxy = this.faults[plant];
     const before = proxy.seen.slow ?? 0;
     proxy.fault = { kind: 'slow', ms: SLOW_MS, times: 1, match };
-    const lost = write().catch(() => undefined);
+    const lost = write({ 'x-request-timeout': String(WAIT_MS) }).catch(() => undefined);
     await eventually(() => (proxy.seen.slow ?? 0) > before, 'the write is on its way');
     await this.gw.kill();
     await lost;
@@ -164,6 +166,7 @@ function configOf({ apis, tryton, redis, faults, issuer }) {
     issuers: { dev: known, factory: known },
     policies: CHAIN,
     extra: {
+      request_timeout_field: 'X-Request-Timeout',
       landscapes,
       flows: apis.map((api) => join(ROOT, 'apis/system', api)),
       contracts: apis.map((api) => join(ROOT, `openapi/system-${api}.v1.yaml`)),
