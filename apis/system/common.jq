@@ -84,3 +84,6 @@ def beyond_domain($field; mark):
       + (if $down then [[$field, "=", null]] else [] end)] end;
 
 def order_by($field): (if is_descending then "DESC" else "ASC" end) as $way | [[$field, $way], ["id", $way]];
+
+# What was created, with where it is read: a reference relative to the list's path.
+def created($list; $version): {body: ., status: 201, headers: {etag: ($version | tag), location: "\($list)/\(.id)"}};

@@ -50,6 +50,26 @@ static const struct gw_command commands[] = {
      "       millgate consumer remove NAME\n\n"
      "NAME is what limits and logs use, <scheme>:<subject>. set replaces all that was set "
      "before.\n" GW_CLI_ADMIN_HELP},
+    {"landscape", "see where keys are kept, and move them", gw_cli_landscape,
+     "Usage: millgate landscape [list]\n"
+     "       millgate landscape shadow LANDSCAPE KEY --to SYSTEM\n"
+     "       millgate landscape drain LANDSCAPE KEY [--to SYSTEM]\n"
+     "       millgate landscape switch LANDSCAPE KEY [--force]\n"
+     "       millgate landscape abort LANDSCAPE KEY\n\n"
+     "Moves a key, a plant say, from the system that keeps it to another, in steps: shadow makes\n"
+     "reads there, too, and compares; drain lets no write begin; switch makes it the key's "
+     "system,\n"
+     "on all instances and for good. abort takes shadow and drain back. With --wait, it waits up "
+     "to\n"
+     "15 s until all instances act by it, and after drain until no write is under "
+     "way.\n" GW_CLI_ADMIN_HELP},
+    {"effects", "list the effects in doubt at backends, or settle one", gw_cli_effects,
+     "Usage: millgate effects list [--backend NAME]\n"
+     "       millgate effects resolve --backend NAME --key KEY --outcome executed [--result JSON]\n"
+     "       millgate effects resolve --backend NAME --key KEY --outcome not-executed\n\n"
+     "Look in the backend what came of the write. executed: it is not sent again, and the flow\n"
+     "goes on with --result, what the function would have returned (an id, say). not-executed: it\n"
+     "is sent when the caller asks again with its key.\n" GW_CLI_ADMIN_HELP},
     {"audit", "verify the record of administrative acts", gw_cli_audit,
      "Usage: millgate audit verify -c FILE [--head HASH] [--json]\n"
      "       millgate audit verify [--key-file FILE] [--head HASH] [--json] FILE...\n\n"

@@ -2,12 +2,12 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 
 #include "server/connector/connector.h"
+#include "server/connector/effect_claim.h"
+#include "server/connector/effect_note.h"
 #include "server/core/buf.h"
 #include "server/core/clock.h"
-#include "server/crypto/random.h"
 #include "server/filter/worker.h"
 #include "server/filter/worker_share.h"
 #include "server/store/effect_record.h"
@@ -16,14 +16,8 @@
 #include "server/upstream/backend.h"
 #include "server/upstream/late_write.h"
 
-#define OWNER_BYTES 16
-#define NUMBER_BYTES 24
 #define MAX_RESULT_BYTES ((size_t)64 * 1024)
-/* The claim outlives the last byte by so much. */
-#define MARGIN_NS (2 * GW_NS_PER_SECOND)
-#define DEFAULT_SETTLE_NS (60 * GW_NS_PER_SECOND)
-/* How long is remembered what was done: longer than callers remember their keys. */
-#define REMEMBERED_MS "604800000"
+#define SEVERAL "it was found more than once: a person must decide"
 
 struct guard {
     struct gw_connector_call *outer;
@@ -31,23 +25,19 @@ struct guard {
     struct gw_connector_call inner;
     struct gw_worker_share *late;
     struct gw_record_write write;
-    struct gw_str name;
-    struct gw_str begin_args[GW_EFFECT_BEGIN_ARGS];
-    struct gw_str end_args[GW_EFFECT_END_ARGS];
+    struct effect_claim claim;
     enum gw_effect_begin result;
     int64_t number; /* that came with it */
     struct gw_str kept;
     bool has_result;
     bool can_be_found;
-    bool is_inner; /* a call of the function is under way */
+    bool is_inner;   /* a call of the function is under way */
+    bool is_sending; /* and it is not one that looks */
     bool is_claimed;
     bool is_ours;  /* the last end was accepted */
     bool is_known; /* found again, only to say what it was */
     struct gw_connector_failure failure;
     bool has_failed;
-    char name_text[GW_EFFECT_NAME_BYTES];
-    char owner[2 * OWNER_BYTES + 1];
-    char claim_ms[NUMBER_BYTES], settle_ms[NUMBER_BYTES], fence[NUMBER_BYTES];
 };
 
 static void close(struct guard *guard)
@@ -72,23 +62,23 @@ static void fail_with(struct guard *guard, enum gw_connector_error error, const 
     fail(guard, &failure);
 }
 
-/* --- the claim's end --- */
-
-static void set_end(struct guard *guard, const char *what, struct gw_str result)
+/* It was done, and what the flow would go on with is not known: it must not go on without. */
+static void fail_without_result(struct guard *guard, const char *reason)
 {
-    const struct gw_str args[GW_EFFECT_END_ARGS] = {
-        gw_str_of(guard->owner), gw_str_of(guard->fence),    gw_str_of(what),
-        GW_STR(REMEMBERED_MS),   gw_str_of(guard->claim_ms), result,
-    };
+    const struct gw_connector_failure failure = {.error = GW_CONNECTOR_IN_DOUBT,
+                                                 .reason = gw_str_of(reason),
+                                                 .code = GW_STR("result-not-kept")};
 
-    for (size_t i = 0; i < GW_EFFECT_END_ARGS; i++)
-        guard->end_args[i] = args[i];
+    fail(guard, &failure);
 }
+
+/* --- the claim's end --- */
 
 static void end_later(struct guard *guard, bool is_doubtful)
 {
-    gw_late_write_add(guard->late, &gw_effect_end_script, guard->name, guard->end_args,
-                      GW_EFFECT_END_ARGS, is_doubtful);
+    const struct gw_redis_eval eval = effect_claim_end(&guard->claim);
+
+    gw_late_write_add(guard->late, &eval, is_doubtful);
 }
 
 static void report(struct guard *guard)
@@ -120,13 +110,7 @@ static void on_end_done(struct gw_record_write *write, int rc)
 
 static void write_end(struct guard *guard, void (*on_done)(struct gw_record_write *write, int rc))
 {
-    const struct gw_redis_eval eval = {
-        .script = &gw_effect_end_script,
-        .keys = &guard->name,
-        .key_count = 1,
-        .args = guard->end_args,
-        .arg_count = GW_EFFECT_END_ARGS,
-    };
+    const struct gw_redis_eval eval = effect_claim_end(&guard->claim);
 
     guard->is_ours = false;
     guard->write = (struct gw_record_write){.on_reply = on_end_reply, .on_done = on_done};
@@ -137,7 +121,7 @@ static void write_end(struct guard *guard, void (*on_done)(struct gw_record_writ
 
 static void finish(struct guard *guard, const char *what, struct gw_str result)
 {
-    set_end(guard, what, result);
+    effect_claim_set_end(&guard->claim, what, result);
     write_end(guard, on_end_done);
 }
 
@@ -173,6 +157,8 @@ static bool leaves_doubt(enum gw_connector_error error)
     return error == GW_CONNECTOR_IN_DOUBT || error == GW_CONNECTOR_RUBBISH;
 }
 
+static void on_sent(struct gw_connector_call *inner, const struct gw_connector_failure *failure);
+
 static void begin_inner(struct guard *guard,
                         void (*begin)(void *self, struct gw_connector_call *call),
                         void (*done)(struct gw_connector_call *call,
@@ -181,9 +167,11 @@ static void begin_inner(struct guard *guard,
     guard->inner = *guard->outer;
     guard->inner.done = done;
     guard->inner.owner = guard;
+    guard->inner.is_part = true;
     guard->inner.state = NULL;
     guard->inner.cancel = NULL;
     guard->is_inner = true;
+    guard->is_sending = done == on_sent;
     begin(guard->instance, &guard->inner);
 }
 
@@ -199,8 +187,8 @@ static void on_sent(struct gw_connector_call *inner, const struct gw_connector_f
     keep_failure(guard, failure);
     if (leaves_doubt(failure->error)) {
         guard->failure.error = GW_CONNECTOR_IN_DOUBT;
-        if (guard->can_be_found)
-            guard->failure.retry_ns = guard->outer->backend->config->effect.settle_ns;
+        guard->failure.retry_ns = guard->can_be_found ? guard->claim.settle_ns : 0;
+        gw_effect_note(guard->outer, GW_EFFECT_NOTE_IN_DOUBT, guard->failure.reason);
         finish(guard, "unknown", GW_STR(""));
     } else {
         finish(guard, "released", GW_STR(""));
@@ -226,13 +214,29 @@ static void on_renewed(struct gw_record_write *write, int rc)
     struct guard *guard = GW_CONTAINER_OF(write, struct guard, write);
 
     if (rc == 0 && guard->is_ours) {
+        gw_effect_note(guard->outer, GW_EFFECT_NOTE_RESENT, GW_STR("it was not found"));
         send(guard);
         return;
     }
-    set_end(guard, "unknown", GW_STR("")); /* nothing was sent; whoever comes next looks again */
+    effect_claim_set_end(&guard->claim, "unknown",
+                         GW_STR("")); /* nothing was sent; whoever comes next looks again */
     end_later(guard, rc != 0);
     fail_with(guard, GW_CONNECTOR_UNAVAILABLE, "the effect's claim could not be renewed",
               GW_NS_PER_SECOND);
+}
+
+/* That it was done is known, only not what came of it. */
+static void on_known_looked(struct guard *guard, const struct gw_value *found,
+                            const struct gw_connector_failure *failure)
+{
+    if (failure != NULL) {
+        fail(guard, failure);
+    } else if (found->type != GW_JSON_ARRAY || found->count != 1) {
+        fail_without_result(guard, "it was done, and what came of it cannot be found");
+    } else {
+        guard->outer->result = found->items[0];
+        report(guard);
+    }
 }
 
 static void on_looked(struct gw_connector_call *inner, const struct gw_connector_failure *failure)
@@ -242,10 +246,7 @@ static void on_looked(struct gw_connector_call *inner, const struct gw_connector
 
     guard->is_inner = false;
     if (guard->is_known) {
-        guard->outer->result = failure == NULL && found->type == GW_JSON_ARRAY && found->count == 1
-                                   ? found->items[0]
-                                   : gw_value_null();
-        report(guard);
+        on_known_looked(guard, found, failure);
         return;
     }
     if (failure != NULL || found->type != GW_JSON_ARRAY) {
@@ -255,15 +256,16 @@ static void on_looked(struct gw_connector_call *inner, const struct gw_connector
         guard->failure.retry_ns = GW_NS_PER_SECOND;
         finish(guard, "unknown", GW_STR(""));
     } else if (found->count == 0) {
-        set_end(guard, "send", GW_STR(""));
+        effect_claim_set_end(&guard->claim, "send", GW_STR(""));
         write_end(guard, on_renewed);
     } else if (found->count == 1) {
+        gw_effect_note(guard->outer, GW_EFFECT_NOTE_ADOPTED, GW_STR("it was found"));
         finish_done(guard, found->items[0]);
     } else {
-        const struct gw_connector_failure several = {
-            .error = GW_CONNECTOR_IN_DOUBT,
-            .reason = GW_STR("the effect was found more than once: a person must decide")};
+        const struct gw_connector_failure several = {.error = GW_CONNECTOR_IN_DOUBT,
+                                                     .reason = GW_STR(SEVERAL)};
         keep_failure(guard, &several);
+        gw_effect_note(guard->outer, GW_EFFECT_NOTE_DEAD, several.reason);
         finish(guard, "dead", GW_STR(""));
     }
 }
@@ -279,16 +281,31 @@ static void answer_kept(struct guard *guard)
 {
     struct gw_json_error error;
 
+    gw_effect_note(guard->outer, GW_EFFECT_NOTE_REPLAYED, GW_STR(""));
     if (guard->kept.len == 0 && guard->can_be_found) { /* what it was, was too much to keep */
         guard->is_known = true;
         look(guard);
         return;
     }
-    guard->outer->result = gw_value_null();
-    if (guard->kept.len > 0 &&
-        gw_value_read(guard->outer->arena, guard->kept, NULL, &guard->outer->result, &error) != 0)
-        guard->outer->result = gw_value_null();
+    if (guard->kept.len == 0 ||
+        gw_value_read(guard->outer->arena, guard->kept, NULL, &guard->outer->result, &error) != 0) {
+        fail_without_result(guard, "it was done, and what came of it was too much to be kept");
+        return;
+    }
     report(guard);
+}
+
+/* The operator finds the effect by its key, in the log and in the list. */
+static void fail_in_doubt(struct guard *guard, const char *reason, uint64_t retry_ns)
+{
+    struct gw_str text = gw_arena_printf(guard->outer->arena, "%s (effect %.*s)", reason,
+                                         GW_STR_ARG(guard->outer->effect_key));
+    const struct gw_connector_failure failure = {.error = GW_CONNECTOR_IN_DOUBT,
+                                                 .reason =
+                                                     text.ptr != NULL ? text : gw_str_of(reason),
+                                                 .retry_ns = retry_ns};
+
+    fail(guard, &failure);
 }
 
 static void decide(struct guard *guard)
@@ -304,18 +321,14 @@ static void decide(struct guard *guard)
         answer_kept(guard);
         break;
     case GW_EFFECT_BUSY:
-        fail_with(guard, GW_CONNECTOR_IN_DOUBT,
-                  "an earlier attempt is under way, or has not settled yet",
-                  (uint64_t)guard->number * GW_NS_PER_MS);
+        fail_in_doubt(guard, "an earlier attempt is under way, or has not settled yet",
+                      (uint64_t)guard->number * GW_NS_PER_MS);
         break;
     case GW_EFFECT_LOST:
-        fail_with(guard, GW_CONNECTOR_IN_DOUBT,
-                  "an earlier attempt was sent, and its outcome is unknown: it is not sent again",
-                  0);
+        fail_in_doubt(guard, "an earlier attempt was sent, and its outcome is unknown", 0);
         break;
     case GW_EFFECT_SEVERAL:
-        fail_with(guard, GW_CONNECTOR_IN_DOUBT,
-                  "the effect was found more than once: a person must decide", 0);
+        fail_in_doubt(guard, SEVERAL, 0);
         break;
     }
 }
@@ -333,7 +346,7 @@ static bool on_begin_reply(struct gw_record_write *write, const struct gw_reply 
     if (guard->is_claimed || result == GW_EFFECT_BUSY)
         guard->number = gw_reply_integer_at(reply, 1);
     if (guard->is_claimed)
-        snprintf(guard->fence, sizeof(guard->fence), "%lld", (long long)guard->number);
+        effect_claim_set_fence(&guard->claim, guard->number);
     else if (result == GW_EFFECT_DONE && reply->count > 1)
         guard->kept = gw_arena_copy(guard->outer->arena, reply->items[1].text);
     return guard->is_claimed;
@@ -348,7 +361,7 @@ static void on_begin_done(struct gw_record_write *write, int rc)
         return;
     }
     if (guard->is_claimed || (!guard->has_result && rc != -EPROTO && rc != -ENOTCONN)) {
-        set_end(guard, "abandoned", GW_STR(""));
+        effect_claim_set_end(&guard->claim, "abandoned", GW_STR(""));
         end_later(guard, !guard->has_result);
     }
     fail_with(guard, GW_CONNECTOR_UNAVAILABLE,
@@ -361,81 +374,50 @@ static void on_cancel(struct gw_connector_call *call)
 
     if (guard->is_inner) {
         gw_connector_cancel(&guard->inner);
-        set_end(guard, "unknown", GW_STR(""));
+        effect_claim_set_end(&guard->claim, "unknown", GW_STR(""));
+        if (guard->is_sending)
+            gw_effect_note(call, GW_EFFECT_NOTE_IN_DOUBT, GW_STR("nobody waited for its end"));
         if (!guard->is_known)
             end_later(guard, false);
     } else {
-        bool is_ending = guard->end_args[0].ptr != NULL;
+        bool is_ending = guard->claim.end_args[0].ptr != NULL;
         gw_record_write_stop(&guard->write);
         if (!is_ending)
-            set_end(guard, "abandoned", GW_STR(""));
-        else if (gw_str_equal(guard->end_args[2], GW_STR("send")))
-            set_end(guard, "unknown", GW_STR(""));
+            effect_claim_set_end(&guard->claim, "abandoned", GW_STR(""));
+        else if (gw_str_equal(guard->claim.end_args[2], GW_STR("send")))
+            effect_claim_set_end(&guard->claim, "unknown", GW_STR(""));
         end_later(guard, true);
     }
     close(guard);
 }
 
-static int prepare(struct guard *guard)
+static int start(struct guard *guard)
 {
-    const struct gw_backend_config *config = guard->outer->backend->config;
-    uint64_t settle_ns =
-        config->effect.settle_ns > 0 ? config->effect.settle_ns : DEFAULT_SETTLE_NS;
-    uint64_t now_ns = gw_clock_monotonic_ns();
-    uint64_t left_ns = guard->outer->deadline_ns > now_ns ? guard->outer->deadline_ns - now_ns : 0;
+    const struct gw_redis_eval eval = effect_claim_begin(&guard->claim);
 
-    if (gw_effect_record_name(config->name, guard->outer->effect_key, guard->name_text) != 0)
-        return -ENOMEM;
-    gw_random_hex(guard->owner, OWNER_BYTES);
-    guard->name = gw_str_of(guard->name_text);
-    snprintf(guard->claim_ms, sizeof(guard->claim_ms), "%llu",
-             (unsigned long long)((left_ns + MARGIN_NS) / GW_NS_PER_MS));
-    snprintf(guard->settle_ms, sizeof(guard->settle_ms), "%llu",
-             (unsigned long long)(settle_ns / GW_NS_PER_MS));
-    const struct gw_str args[GW_EFFECT_BEGIN_ARGS] = {
-        gw_str_of(guard->owner),
-        gw_str_of(guard->claim_ms),
-        gw_str_of(guard->settle_ms),
-        GW_STR(REMEMBERED_MS),
-        guard->can_be_found ? GW_STR("1") : GW_STR("0"),
-        config->name,
-        guard->outer->effect_key,
-    };
-    for (size_t i = 0; i < GW_EFFECT_BEGIN_ARGS; i++)
-        guard->begin_args[i] = args[i];
-    return 0;
+    guard->outer->state = guard;
+    guard->outer->cancel = on_cancel;
+    guard->write = (struct gw_record_write){.on_reply = on_begin_reply, .on_done = on_begin_done};
+    return gw_record_write_start(guard->outer->worker->record_writer, &guard->write, &eval);
 }
 
 void gw_guard_start(void *instance, struct gw_connector_call *call, bool can_be_found)
 {
     struct guard *guard = gw_arena_calloc(call->arena, 1, sizeof(*guard));
-    struct gw_connector_failure failure = {
+    const struct gw_connector_failure failure = {
         .error = GW_CONNECTOR_UNAVAILABLE,
         .reason = GW_STR("the effect could not be recorded now: nothing was sent"),
         .retry_ns = GW_NS_PER_SECOND};
 
-    if (guard != NULL) {
-        guard->outer = call;
-        guard->instance = instance;
-        guard->can_be_found = can_be_found;
-        guard->late = gw_late_write_open(call->worker);
-    }
-    if (guard == NULL || guard->late == NULL || prepare(guard) != 0) {
-        if (guard != NULL)
-            gw_worker_share_close(guard->late);
+    if (guard == NULL) {
         gw_connector_fail(call, &failure);
         return;
     }
-    call->state = guard;
-    call->cancel = on_cancel;
-    const struct gw_redis_eval eval = {
-        .script = &gw_effect_begin_script,
-        .keys = &guard->name,
-        .key_count = 1,
-        .args = guard->begin_args,
-        .arg_count = GW_EFFECT_BEGIN_ARGS,
-    };
-    guard->write = (struct gw_record_write){.on_reply = on_begin_reply, .on_done = on_begin_done};
-    if (gw_record_write_start(call->worker->record_writer, &guard->write, &eval) != 0)
+    guard->outer = call;
+    guard->instance = instance;
+    guard->can_be_found = can_be_found;
+    guard->late = gw_late_write_open(call->worker);
+    if (guard->late == NULL || effect_claim_make(&guard->claim, call, can_be_found) != 0 ||
+        start(guard) != 0)
         fail(guard, &failure);
 }

@@ -15,6 +15,8 @@
 #define GROUP_EXPRESSIONS                                                   \
     150 /* with fewer, libjq's own library costs; with more, a square of it \
          */
+#define GROUP_DEFINITION_BYTES \
+    (size_t)4096 /* likewise: each definition is bound through all that comes behind it */
 #define MAX_MEMORY_BYTES (512u << 20)
 #define MAX_TEXT_BYTES (64u << 20)
 #define MAX_ANSWER_BYTES (1u << 20)
@@ -115,6 +117,8 @@ static int exchange(struct compilation *compilation)
         rc = send_all(compilation, compilation->program.ptr, compilation->program.len);
     if (rc == 0)
         rc = receive_all(compilation, (char *)&frame, sizeof(frame));
+    if (rc == 0 && frame.kind == GW_JQ_OUT_OF_MEMORY)
+        return -E2BIG;
     if (rc != 0 || frame.kind != GW_JQ_LOADED || frame.len > MAX_ANSWER_BYTES)
         return rc != 0 ? rc : -EPIPE;
     gw_buf_clear(&compilation->answer);
@@ -123,6 +127,24 @@ static int exchange(struct compilation *compilation)
         return -ENOMEM;
     rc = receive_all(compilation, body, frame.len);
     compilation->answer.len = rc == 0 ? frame.len : 0;
+    return rc;
+}
+
+/* One that ends without a word may have been ended from outside, and is asked once more. */
+static int exchange_surely(struct compilation *compilation)
+{
+    int rc = -EPIPE;
+
+    for (int tries = 0; tries < 2 && rc == -EPIPE; tries++) {
+        rc = 0;
+        if (compilation->process.pid == 0)
+            rc = gw_jq_process_start(MAX_MEMORY_BYTES, &compilation->process, &compilation->error);
+        if (rc != 0)
+            return rc;
+        rc = exchange(compilation);
+        if (rc == -EPIPE || rc == -E2BIG)
+            stop(compilation);
+    }
     return rc;
 }
 
@@ -142,14 +164,8 @@ static int ask(struct compilation *compilation, const struct entry *entries, siz
     gw_buf_append_text(&compilation->program, "empty");
     if (compilation->program.has_failed)
         return -ENOMEM;
-    if (compilation->process.pid == 0) {
-        int rc = gw_jq_process_start(MAX_MEMORY_BYTES, &compilation->process, &compilation->error);
-        if (rc != 0)
-            return rc;
-    }
-    int rc = exchange(compilation);
-    if (rc == -EPIPE) {
-        stop(compilation);
+    int rc = exchange_surely(compilation);
+    if (rc == -EPIPE || rc == -E2BIG) {
         gw_buf_clear(&compilation->answer);
         gw_buf_append_text(&compilation->answer, "libjq needs too much memory for it\n");
         return 0;
@@ -366,7 +382,7 @@ static int check_sets(struct compilation *compilation, struct gw_expressions *co
                       size_t set_count)
 {
     struct entry entries[GROUP_EXPRESSIONS];
-    size_t count = 0, expressions = 0;
+    size_t count = 0, expressions = 0, bytes = 0;
     int rc = 0;
 
     for (size_t i = 0; i < set_count && rc == 0; i++) {
@@ -374,9 +390,12 @@ static int check_sets(struct compilation *compilation, struct gw_expressions *co
         bool has_definitions = sets[i]->definition_tokens.items != NULL;
         if (refuse_definitions(compilation, sets[i], i) || (foreign == 0 && !has_definitions))
             continue;
-        if (count == GROUP_EXPRESSIONS || expressions + foreign > GROUP_EXPRESSIONS) {
+        bytes += sets[i]->definitions.len;
+        if (count == GROUP_EXPRESSIONS || expressions + foreign > GROUP_EXPRESSIONS ||
+            (count > 0 && bytes > GROUP_DEFINITION_BYTES)) {
             rc = check_group(compilation, entries, count);
             count = expressions = 0;
+            bytes = sets[i]->definitions.len;
         }
         if (rc == 0)
             rc = make_entry(&entries[count], sets[i], i);

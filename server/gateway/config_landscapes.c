@@ -48,6 +48,11 @@ const struct gw_option gw_config_landscape_options[] = {
      .value = "10s",
      .help = "How long one system may take where all are asked; never longer than the caller "
              "waits."},
+    {.name = "shadow_ignore",
+     .type = GW_LIST,
+     .max = 100,
+     .value = "[record]",
+     .help = "Members that may differ where shadow reads are compared, wherever they stand."},
     {.name = "systems",
      .type = GW_MAP,
      .min = 1,
@@ -162,7 +167,10 @@ static int fill_landscape(struct gw_config_loader *loader, const char *name, con
     if (!is_name(landscape->name))
         gw_config_fail(loader, pointer,
                        "the name of a landscape is a-z, 0-9 and inner hyphens, at most 32");
-    int rc = fill_systems(loader, pointer, json_object_get(checked, "systems"), landscape);
+    int rc = gw_config_texts(loader->config, json_object_get(checked, "shadow_ignore"),
+                             &landscape->ignored, &landscape->ignored_count);
+    if (rc == 0)
+        rc = fill_systems(loader, pointer, json_object_get(checked, "systems"), landscape);
     return rc == 0 ? fill_rules(loader, pointer, json_object_get(checked, "keys"), landscape) : rc;
 }
 

@@ -9,8 +9,10 @@
 #include "server/gateway/flow_input.h"
 #include "server/gateway/flow_metrics.h"
 #include "server/gateway/landscape.h"
+#include "server/gateway/landscape_board.h"
 #include "server/gateway/landscape_fan.h"
 #include "server/gateway/landscape_route.h"
+#include "server/gateway/landscape_shadow.h"
 #include "server/gateway/request.h"
 #include "server/http/problem.h"
 #include "server/observe/metrics.h"
@@ -26,6 +28,9 @@ struct serving {
     struct gw_flow_run *run; /* NULL: it has ended */
     bool has_effect;
     bool is_over;
+    struct gw_landscape_slot *write; /* counted as under way; NULL: it is none, or over */
+    const struct gw_service *shadow; /* that the answer is compared with; NULL: none */
+    struct gw_str key;               /* of the landscape */
 };
 
 static struct gw_request_owner *owner_of(const struct gw_exchange *ex)
@@ -42,6 +47,8 @@ static void leave(void *self)
     if (serving->run != NULL)
         gw_flow_cancel(serving->run);
     serving->run = NULL;
+    gw_landscape_write_end(serving->write);
+    serving->write = NULL;
 }
 
 static void refuse(struct gw_exchange *ex, const char *problem)
@@ -81,6 +88,10 @@ static void conclude(struct serving *serving)
     ex->record.upstream_head_ns = gw_clock_monotonic_ns();
     if (ex->record.problem == NULL)
         ex->record.upstream_status = ex->response.status;
+    gw_landscape_write_end(serving->write);
+    serving->write = NULL;
+    if (serving->shadow != NULL)
+        gw_landscape_shadow_start(owner_of(ex), ex, serving->shadow, serving->key);
     gw_chain_response_set(ex);
 }
 
@@ -146,12 +157,18 @@ static int run_at_system(struct serving *serving, struct gw_flow_start *start,
     struct gw_exchange *ex = serving->ex;
     const struct gw_landscape_system *system = choice->service->system;
 
+    serving->key = gw_arena_copy(&ex->arena, choice->key);
+    serving->shadow = serving->key.ptr != NULL ? choice->shadow : NULL;
+    if (gw_landscape_is_write(ex))
+        serving->write = gw_landscape_write_begin(
+            owner_of(ex)->landscape_board, ex->service->landscape->landscape->name, choice->key);
     ex->service = choice->service;
     ex->record.flow = gw_flow_name(choice->service->flow->flow);
     ex->record.backend = system->backend;
     start->flow = choice->service->flow->flow;
     start->backend = system->backend;
-    int rc = gw_landscape_metadata(arena, system, choice->key, &start->metadata);
+    int rc = gw_landscape_metadata(arena, choice->service->landscape->landscape, system,
+                                   choice->key, &start->metadata);
     return rc == 0 ? run_flow(serving, start) : rc;
 }
 
@@ -218,13 +235,18 @@ void gw_flow_service_start(struct gw_exchange *ex)
     struct serving *serving = gw_arena_calloc(&ex->arena, 1, sizeof(*serving));
     uint64_t max_bytes = MAX_BODY_BYTES;
 
+    if (ex->service->flow == NULL) { /* no system of the landscape has one */
+        refuse(ex, "not-offered");
+        return;
+    }
     if (serving == NULL || gw_arena_defer(&ex->arena, leave, serving) != 0) {
         refuse(ex, "overloaded");
         return;
     }
     serving->ex = ex;
     ex->handler_state = serving;
-    ex->record.flow = gw_flow_name(ex->service->flow->flow);
+    ex->record.flow = ex->service->landscape != NULL ? ex->operation->flow
+                                                     : gw_flow_name(ex->service->flow->flow);
     ex->record.upstream_start_ns = gw_clock_monotonic_ns();
     if (ex->body_limit_bytes > 0 && ex->body_limit_bytes < max_bytes)
         max_bytes = ex->body_limit_bytes;

@@ -35,9 +35,11 @@ struct gw_key_rule {
 
 struct gw_landscape {
     struct gw_str name;
-    struct gw_str key;        /* the parameter's or the body's member */
-    struct gw_str all;        /* the key that asks all systems */
-    uint64_t part_timeout_ns; /* of each system, where all are asked */
+    struct gw_str key;            /* the parameter's or the body's member */
+    struct gw_str all;            /* the key that asks all systems */
+    uint64_t part_timeout_ns;     /* of each system, where all are asked */
+    const struct gw_str *ignored; /* members that a comparison leaves out */
+    size_t ignored_count;
     const struct gw_landscape_system *systems;
     size_t system_count;
     const struct gw_key_rule *rules;

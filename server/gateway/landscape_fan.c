@@ -50,6 +50,8 @@ struct gw_landscape_fan {
     struct part parts[GW_MAX_LANDSCAPE_SYSTEMS];
     size_t count;
     size_t left; /* that have not answered */
+    struct gw_str last_key;
+    size_t last_system; /* of that key: items of one plant stand beside each other */
     struct kept first_problem;
     bool has_problem;
 };
@@ -166,14 +168,17 @@ static int name_missing(struct gw_landscape_fan *fan, const struct part *part,
 /* What has moved to another system may still be found in the one that it came from. */
 static bool is_of_system(void *self, size_t index, const struct gw_value *item)
 {
-    const struct gw_landscape_fan *fan = self;
+    struct gw_landscape_fan *fan = self;
     const struct gw_landscape *landscape = landscape_of(fan);
     struct gw_str key = gw_value_member_text(item, landscape->key);
 
-    if (key.len == 0)
+    if (key.len == 0 || !gw_key_is_valid(key))
         return true;
-    size_t system = gw_landscape_system_of(fan->ex, landscape, key);
-    return system == SIZE_MAX || system == fan->parts[index].system;
+    if (fan->last_key.ptr == NULL || !gw_str_equal(fan->last_key, key)) {
+        fan->last_key = key;
+        fan->last_system = gw_landscape_system_of(fan->ex, landscape, key);
+    }
+    return fan->last_system == SIZE_MAX || fan->last_system == fan->parts[index].system;
 }
 
 /* Where the parts go on; an empty text: nowhere. */
@@ -368,6 +373,27 @@ static int make_input(const struct part *part, const struct gw_value *whole, str
     return rc == 0 ? 0 : -ENOMEM;
 }
 
+/* The key that the system keeps now, where it is one alone: its flow then runs as if it had been
+ * asked for by itself. Empty: several, or more than can be named. */
+static struct gw_str only_key(const struct part *part)
+{
+    const struct gw_landscape *landscape = landscape_of(part->fan);
+    struct gw_str only = GW_STR("");
+
+    for (size_t i = 0; i < landscape->rule_count; i++) {
+        const struct gw_key_rule *rule = &landscape->rules[i];
+        size_t system = rule->kind == GW_KEY_EXACT
+                            ? gw_landscape_system_of(part->fan->ex, landscape, rule->text)
+                            : rule->system;
+        if (system != part->system)
+            continue;
+        if (rule->kind != GW_KEY_EXACT || only.len > 0)
+            return GW_STR("");
+        only = rule->text;
+    }
+    return only;
+}
+
 static void start_part(struct part *part, const struct gw_flow_host *host,
                        const struct gw_flow_start *base)
 {
@@ -386,7 +412,8 @@ static void start_part(struct part *part, const struct gw_flow_host *host,
     start.self = part;
     struct gw_flow_run *run = NULL;
     if (make_input(part, &base->input, &start.input) == 0 &&
-        gw_landscape_metadata(&part->fan->arena, system, GW_STR(""), &start.metadata) == 0)
+        gw_landscape_metadata(&part->fan->arena, landscape, system, only_key(part),
+                              &start.metadata) == 0)
         run = gw_flow_start(host, &start);
     if (part->is_over)
         return; /* before it was even known */

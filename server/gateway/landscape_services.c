@@ -7,6 +7,7 @@
 #include "server/gateway/flow_grants.h"
 #include "server/gateway/flows.h"
 #include "server/gateway/landscape.h"
+#include "server/gateway/landscape_shadow.h"
 #include "server/gateway/services.h"
 
 static const struct gw_landscape *find_landscape(const struct gw_config *config, struct gw_str name)
@@ -80,7 +81,10 @@ static int make_system(const struct gw_snapshot *snapshot, const struct gw_lands
         whole->flow = part->flow;
         whole->effect = part->effect;
     }
-    if (gw_flow_grants_check(snapshot, part->flow->flow, whole->operation->api, diagnostics) != 0)
+    const struct gw_api *api = whole->operation->api;
+    if (gw_flow_grants_check(snapshot, part->flow->flow, api, diagnostics) != 0 ||
+        gw_flow_grants_check_backend(snapshot, part->flow->flow, api, system->backend,
+                                     diagnostics) != 0)
         return -EINVAL;
     return gw_flows_check_backend(snapshot, part->flow->flow, system->backend, diagnostics);
 }
@@ -110,10 +114,16 @@ int gw_landscape_service_make(struct gw_snapshot *snapshot, struct gw_service *s
     }
     if (service->flow == NULL) {
         snprintf(text, sizeof(text), "no system of the landscape offers this");
-        gw_services_report(operation, GW_SEVERITY_ERROR, diagnostics, text);
-        return -EINVAL;
+        gw_services_report(operation, GW_SEVERITY_WARNING, diagnostics, text);
     }
-    *made = (struct gw_landscape_operation){landscape, systems, is_list(operation, landscape)};
+    *made = (struct gw_landscape_operation){
+        .landscape = landscape, .systems = systems, .is_list = is_list(operation, landscape)};
+    made->shadow_metrics =
+        gw_arena_calloc(&snapshot->arena, GW_SHADOW_OUTCOME_COUNT, sizeof(*made->shadow_metrics));
+    if (made->shadow_metrics == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < landscape->system_count; i++)
+        systems[i].landscape = made;
     service->landscape = made;
     return rc;
 }

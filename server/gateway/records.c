@@ -23,6 +23,8 @@ static const struct gw_metric known_revocations = {"millgate_records", "Records 
                                                    "kind=\"revocation\"", true};
 static const struct gw_metric known_consumers = {"millgate_records", "Records mirrored, by kind.",
                                                  "kind=\"consumer\"", true};
+static const struct gw_metric known_landscapes = {"millgate_records", "Records mirrored, by kind.",
+                                                  "kind=\"landscape\"", true};
 static const struct gw_metric records_age = {
     "millgate_records_age_ms",
     "How old what is known of the records is; below 1000 while Redis answers.", NULL, true};
@@ -140,6 +142,7 @@ void gw_records_publish(const struct gw_records *records)
     gw_metrics_set(shard, &known_keys, gw_record_set_count(set, 'k'));
     gw_metrics_set(shard, &known_revocations, gw_record_set_count(set, 'r'));
     gw_metrics_set(shard, &known_consumers, gw_record_set_count(set, 'c'));
+    gw_metrics_set(shard, &known_landscapes, gw_record_set_count(set, 'l'));
     gw_metrics_set(shard, &record_gaps, stats.gaps);
     if (age_ns != UINT64_MAX)
         gw_metrics_set(shard, &records_age, age_ns / GW_NS_PER_MS);

@@ -5,6 +5,7 @@
  * admin handlers and to the policies that read it:
  *   key:<id>                        server/crypto/api_key.h, policies/api_key
  *   revocation:jti|subject|issuer:  policies/jwt/revocation.h
+ *   landscape:<landscape>:<key>     gateway/landscape_state.h
  *   consumer:<issuer:subject>       policies/... whoever knows who is calling */
 #pragma once
 

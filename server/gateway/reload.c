@@ -13,6 +13,7 @@
 #include "server/gateway/backend_metrics.h"
 #include "server/gateway/certificates.h"
 #include "server/gateway/flow_metrics.h"
+#include "server/gateway/landscape_shadow.h"
 #include "server/gateway/request.h"
 #include "server/gateway/server_metrics.h"
 #include "server/gateway/server_state.h"
@@ -101,6 +102,7 @@ static void name_metrics(struct gw_server *server, struct gw_snapshot *snapshot)
             gw_flow_metrics_make(main_shard(server), gw_flow_name(snapshot->flows[i].flow));
     for (size_t i = 0; i < snapshot->service_count; i++) {
         struct gw_service *service = &snapshot->services[i];
+        gw_landscape_shadow_name(main_shard(server), service);
         service->metric =
             gw_metrics_route(server->metrics, gw_method_name(service->operation->method).ptr,
                              service->operation->route);

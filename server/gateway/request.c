@@ -110,8 +110,8 @@ static void enter(struct gw_exchange *ex, const struct gw_service *service,
     ex->operation = operation;
     ex->api = operation->api;
     ex->service = service;
-    ex->backend = service->flow != NULL ? NULL : &ex->view->snapshot->backends[service->backend];
-    ex->effect = service->flow != NULL ? &service->effect : &ex->backend->effect;
+    ex->backend = operation->flow.len > 0 ? NULL : &ex->view->snapshot->backends[service->backend];
+    ex->effect = operation->flow.len > 0 ? &service->effect : &ex->backend->effect;
     ex->record.route = operation->route;
     ex->request.wants_websocket = ex->request.wants_websocket && operation->is_websocket;
     ex->record.route_number = service->metric;
@@ -279,7 +279,7 @@ void gw_request_forward(struct gw_exchange *ex)
 {
     const struct gw_service *service = ex->service;
 
-    if (service->flow != NULL) {
+    if (service->operation->flow.len > 0) {
         gw_flow_service_start(ex);
         return;
     }

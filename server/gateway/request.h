@@ -9,6 +9,7 @@
 #include "server/http/exchange.h"
 
 struct gw_access_log_shard;
+struct gw_landscape_board;
 
 struct gw_request_owner {
     struct gw_worker worker; /* what policies see; ex->worker points here */
@@ -16,7 +17,11 @@ struct gw_request_owner {
     struct gw_access_log_shard *access_log;
     struct gw_exchange_pool inner; /* of operations that flows call in-process */
     struct gw_flow_host flow_host; /* see flow_host.h */
-    unsigned char random[1024];    /* drawn from the kernel ahead */
+    struct gw_landscape_board *landscape_board;
+    unsigned shadow_count;      /* reads under way for comparison, see landscape_shadow.h */
+    uint64_t shadow_told_ns;    /* when the last differences were logged */
+    unsigned shadow_told;       /* since then */
+    unsigned char random[1024]; /* drawn from the kernel ahead */
     size_t random_left;
 };
 

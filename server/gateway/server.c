@@ -12,7 +12,9 @@
 #include "server/gateway/admin.h"
 #include "server/gateway/admin_record.h"
 #include "server/gateway/backend_metrics.h"
+#include "server/gateway/effects_watch.h"
 #include "server/gateway/errand.h"
+#include "server/gateway/landscape_watch.h"
 #include "server/gateway/listen_socket.h"
 #include "server/gateway/readiness.h"
 #include "server/gateway/records.h"
@@ -155,7 +157,12 @@ static int start_redis(struct gw_server *server, struct gw_error *error)
     gw_redis_setup_init(&server->redis_setup, &config->redis, server->private_redis);
     rc = gw_redis_access_open(&server->redis, server->loop, &server->redis_setup, error);
     server->main_worker.redis = server->redis.redis;
-    return rc != 0 ? rc : gw_records_create(server, &server->records, error);
+    if (rc == 0)
+        rc = gw_records_create(server, &server->records, error);
+    if (rc != 0)
+        return rc;
+    server->landscape_watch = gw_landscape_watch_create(server);
+    return server->landscape_watch != NULL ? 0 : gw_error_set(error, -ENOMEM, "out of memory");
 }
 
 static int start_worker(struct gw_server *server, size_t index, int (*fds)[GW_MAX_WORKERS],
@@ -174,6 +181,7 @@ static int start_worker(struct gw_server *server, size_t index, int (*fds)[GW_MA
         .redis = &server->redis_setup,
         .metrics = server->metrics,
         .access_log = server->access_log,
+        .landscape_board = &server->landscape_board,
         .index = (unsigned)index,
         .count = config->workers,
         .instance = gw_str_of(server->instance),
@@ -270,6 +278,8 @@ static int start(struct gw_server *server, struct gw_error *error)
     if (rc == 0)
         rc = gw_readiness_create(server, &server->readiness, error);
     if (rc == 0)
+        rc = gw_effects_watch_create(&server->main_worker, &server->effects_watch, error);
+    if (rc == 0)
         rc = gw_admin_create(server, &server->admin, error);
     return rc;
 }
@@ -286,9 +296,12 @@ static void finish(struct gw_server *server)
     gw_timer_stop(&server->drain_timer);
     gw_timer_stop(&server->tick);
     gw_timer_stop(&server->certificates);
+    gw_landscape_watch_destroy(server->landscape_watch);
     gw_records_destroy(server->records);
     gw_admin_record_drop(server);
     gw_admin_keyed_drop(server);
+    gw_admin_effects_drop(server);
+    gw_effects_watch_destroy(server->effects_watch);
     gw_audit_close(server->audit);
     gw_redis_access_close(&server->redis);
     gw_private_redis_stop(server->private_redis);
@@ -318,6 +331,7 @@ int gw_server_run(const struct gw_server_options *options)
     gw_list_init(&server->errands);
     gw_list_init(&server->admin_pending);
     gw_list_init(&server->keyed_pending);
+    gw_list_init(&server->effects_pending);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
     int exit_code = EXIT_FAILURE;

@@ -6,6 +6,7 @@
 
 #include "server/filter/worker.h"
 #include "server/gateway/backend_metrics.h"
+#include "server/gateway/landscape_board.h"
 #include "server/gateway/redis_setup.h"
 #include "server/gateway/server.h"
 #include "server/gateway/snapshot.h"
@@ -22,7 +23,9 @@
 struct gw_admin;
 struct gw_admin_act;
 struct gw_audit;
+struct gw_effects_watch;
 struct gw_http_client;
+struct gw_landscape_watch;
 struct gw_private_redis;
 struct gw_readiness;
 struct gw_records;
@@ -64,6 +67,8 @@ struct gw_server {
     size_t worker_count;
     struct gw_metrics *metrics; /* a shard per worker, and one for the main thread */
     struct gw_backend_board backend_board;
+    struct gw_landscape_board landscape_board;
+    struct gw_landscape_watch *landscape_watch;
     struct gw_access_log *access_log;
     struct gw_audit *audit;                 /* NULL: off */
     struct gw_private_redis *private_redis; /* NULL: one is configured */
@@ -74,8 +79,10 @@ struct gw_server {
 
     struct gw_worker main_worker; /* what policies see when they run for the admin listener */
     struct gw_admin *admin;
-    struct gw_list admin_pending; /* changes under way, see admin_record.c */
-    struct gw_list keyed_pending; /* the same of admin_keyed.c */
+    struct gw_list admin_pending;   /* changes under way, see admin_record.c */
+    struct gw_list keyed_pending;   /* the same of admin_keyed.c */
+    struct gw_list effects_pending; /* and of admin_effects.c */
+    struct gw_effects_watch *effects_watch;
     struct gw_readiness *readiness;
 };
 

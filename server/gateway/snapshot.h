@@ -20,6 +20,7 @@ struct gw_backend_metrics;
 struct gw_flow;
 struct gw_flow_metrics;
 struct gw_landscape;
+struct gw_metric;
 struct gw_landscape_system;
 
 /* How one operation is served. What the router's matches point at. */
@@ -39,6 +40,7 @@ struct gw_landscape_operation {
     const struct gw_landscape *landscape;
     const struct gw_service *systems; /* of each of the landscape's; flow NULL: not offered there */
     bool is_list;                     /* all systems can be asked at once */
+    const struct gw_metric **shadow_metrics; /* see landscape_shadow.h; set when published */
 };
 
 struct gw_snapshot_flow {

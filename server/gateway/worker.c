@@ -390,6 +390,7 @@ static int set_up(struct gw_worker_thread *worker, const struct gw_worker_setup 
         return rc;
     public->loop = worker->loop;
     gw_list_init(&public->tenants);
+    worker->requests.landscape_board = setup->landscape_board;
     public->index = setup->index;
     public->count = setup->count;
     public->metrics = gw_metrics_get_shard(setup->metrics, setup->index);

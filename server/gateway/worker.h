@@ -14,6 +14,7 @@
 
 struct gw_access_log;
 struct gw_errand_part;
+struct gw_landscape_board;
 struct gw_metrics;
 struct gw_record_set;
 struct gw_redis_setup;
@@ -26,6 +27,7 @@ struct gw_worker_setup {
     const struct gw_redis_setup *redis;
     struct gw_metrics *metrics;
     struct gw_access_log *access_log; /* may be NULL */
+    struct gw_landscape_board *landscape_board;
     unsigned index, count;
     struct gw_str instance; /* names this process in the fleet */
     /* Any thread: a view was adopted or retired, or the worker has become empty while draining. */

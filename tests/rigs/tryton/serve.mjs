@@ -19,7 +19,7 @@ if (!isInstalled()) {
 
 const erp = await startTryton({
   dir: positionals[0],
-  port: values.port && Number(values.port),
+  port: Number(values.port ?? 0) || undefined, // 0: a free one
 });
 let isStopping = false;
 async function stop() {

@@ -1,5 +1,8 @@
 # The erp service of the OData server <-> the canonical models of erp-inventory. Behind common.jq and lists.jq.
 
+# Lists over all plants name none: this is the system's own.
+def own_plant($runtime; $input): plant($runtime; $input) | if . == null or . == "" or . == "-" then "1020" else . end;
+
 def unit: {PC: "H87", KG: "KGM", G: "GRM", M: "MTR", MM: "MMT", M2: "MTK", M3: "MTQ", L: "LTR", MIN: "MIN", H: "HUR"}[.]
   // error("unit \(.) is not known");
 
@@ -156,3 +159,44 @@ def reservation_query($plant):
       ReservationStatus: (if $p.status then {open: "OPEN", fulfilled: "CLSD", cancelled: "CANC"}[$p.status] else null end)} | present) as $plain
   | (if $p.reference or $p.costCenter then {Reservation: ""} else {} end) as $none # neither is kept there
   | odata_query([$plain, $none] | all_of; "Reservation"; "Reservation");
+
+# --- writes ---
+
+def movement_code:
+  if .type == "receipt" then (if .purchaseOrder then "101" else "501" end)
+  elif .type == "issue" and .productionOrder then "261"
+  elif .type == "scrap" then "551"
+  else null end;
+
+# The server posts as of today, of stock that has a row: material, place and batch.
+def movement_is_offered:
+  movement_code != null and .purchaseOrderLine == null and .costCenter == null and .lot != null
+  and (.postedOn == null or .postedOn == (now | todate | .[:10]))
+  and ((.productionOrder // .purchaseOrder // .reference // "") | length <= 16);
+
+def new_movement($plant):
+  {
+    Material: .material,
+    Plant: $plant,
+    StorageLocation: (.from // .to),
+    Batch: .lot,
+    GoodsMovementType: movement_code,
+    Quantity: {"$decimal": .quantity.value},
+    ReferenceDocument: (.productionOrder // .purchaseOrder // .reference)
+  }
+  | present;
+
+def production_status:
+  if . == null then null else {id: .ManufacturingOrder, status: ({CRTD: "planned", REL: "released", CNF: "started", TECO: "completed"}[.OrderStatus])} end;
+
+def new_reservation($plant):
+  {
+    Material: .material,
+    Plant: $plant,
+    StorageLocation: .storageLocation,
+    Batch: .lot,
+    Quantity: {"$decimal": .quantity.value},
+    BaseUnit: (.quantity.unit | unit_code),
+    ManufacturingOrder: .productionOrder
+  }
+  | present;

@@ -4,6 +4,7 @@
 def short_line: tonumber | tostring; # "00010" is 10
 def long_line: ("00000" + .)[-5:];
 def in_millionths: . // 0 | tostring | tonumber * 1000000 | round;
+def in_millionths_of: .value | in_millionths;
 
 # --- purchase orders ---
 
@@ -165,3 +166,19 @@ def confirmation_query($numbers):
   .parameters as $p
   | odata_query_counted({SupplierReference: $p.reference, PurchaseOrder: {in: ($numbers | in_list)}} | present;
       ["PurchaseOrder", "PurchaseOrderItem", "SupplierConfirmation"]);
+
+def new_confirmation($of):
+  {
+    PurchaseOrder: $of.id,
+    PurchaseOrderItem: ($of.line | long_line),
+    ConfirmedQuantity: {"$decimal": .quantity.value},
+    OrderUnit: (.quantity.unit | unit_code),
+    DeliveryDate: {"$date": .deliverOn},
+    SupplierReference: .reference[:35]
+  };
+
+# The server receives a delivery in full, today, and keeps no place or lot.
+def receipt_is_whole($lines):
+  .storageLocation == null and (.receivedOn == null or .receivedOn == (now | todate | .[:10]))
+  and all(.lines[]?; . as $got | $got.lot == null
+    and any($lines[]; .line == $got.line and (.quantity | in_millionths_of) == ($got.quantity | in_millionths_of)));

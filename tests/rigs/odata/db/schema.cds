@@ -134,8 +134,11 @@ entity Suppliers : changed {
   key Supplier     : String(10);
       SupplierName : String(80);
       Country      : String(2);
+      StreetName   : String(60);
+      PostalCode   : String(10);
       City         : String(40);
       EmailAddress : String(80);
+      PhoneNumber  : String(30);
       IsBlocked    : Boolean default false;
 }
 

@@ -11,7 +11,7 @@ service ErpService {
   };
   entity A_MaterialStock      as projection on factory.Stocks;
   entity A_Supplier           as projection on factory.Suppliers;
-  @readonly entity A_MaterialDocument as projection on factory.MaterialDocuments;
+  entity A_MaterialDocument as projection on factory.MaterialDocuments;
   entity A_Reservation        as projection on factory.Reservations;
 
   entity A_ProductionOrder    as projection on factory.ProductionOrders {
@@ -62,10 +62,12 @@ service ErpService {
 annotate ErpService.A_Material with @restrict : [{grant : 'READ'}, {grant : '*', to : 'erp-admin'}];
 annotate ErpService.A_BillOfMaterialItem with @restrict : [{grant : 'READ'}, {grant : '*', to : 'erp-admin'}];
 annotate ErpService.A_MaterialStock with @restrict : [{grant : 'READ'}, {grant : '*', to : 'erp-admin'}];
-annotate ErpService.A_Supplier with @restrict : [{grant : 'READ'}, {grant : '*', to : 'erp-admin'}];
+annotate ErpService.A_Supplier with @restrict : [{grant : ['READ', 'UPDATE']}, {grant : '*', to : 'erp-admin'}];
+annotate ErpService.A_MaterialDocument with @restrict : [{grant : ['READ', 'CREATE']}];
 annotate ErpService.A_Batch with @restrict : [{grant : ['READ', 'UPDATE', 'Block', 'Unblock']}, {grant : '*', to : 'erp-admin'}];
 
 annotate ErpService.A_Batch            with { LastChangeDateTime @odata.etag };
+annotate ErpService.A_Supplier         with { LastChangeDateTime @odata.etag };
 annotate ErpService.A_ProductionOrder  with { LastChangeDateTime @odata.etag };
 annotate ErpService.A_PurchaseOrder    with { LastChangeDateTime @odata.etag };
 annotate ErpService.A_InboundDelivery  with { LastChangeDateTime @odata.etag };

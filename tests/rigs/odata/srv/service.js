@@ -125,24 +125,24 @@ async function moveStock(req, place, type, quantity) {
   return stock;
 }
 
-async function postGoodsMovement(req) {
+// What is posted moves the stock, in the same transaction: a document that is refused has moved nothing.
+async function checkDocument(req) {
   const { MaterialDocuments } = cds.entities('factory');
-  const { GoodsMovementType, Quantity, ReferenceDocument, ExternalReference, ...place } = req.data;
+  const { GoodsMovementType, Quantity, Material, Plant, StorageLocation, Batch } = req.data;
   if (![...RECEIPTS, ...ISSUES].includes(GoodsMovementType))
     return req.reject(422, `Movement type ${GoodsMovementType} is not known`, 'GoodsMovementType');
   if (!(Number(Quantity) > 0)) return req.reject(422, 'Quantity must be positive', 'Quantity');
-  const stock = await moveStock(req, place, GoodsMovementType, Quantity);
-  const document = {
-    ...place,
+  const stock = await moveStock(req, { Material, Plant, StorageLocation, Batch }, GoodsMovementType, Quantity);
+  return Object.assign(req.data, {
     MaterialDocument: await nextNumber(MaterialDocuments, 'MaterialDocument', 5000000001),
     PostingDate: today(),
-    GoodsMovementType,
-    Quantity,
     EntryUnit: stock.BaseUnit,
-    ReferenceDocument: ReferenceDocument ?? null,
-    ExternalReference: ExternalReference ?? null,
-  };
-  await INSERT.into(MaterialDocuments).entries(document);
+  });
+}
+
+async function postGoodsMovement(req) {
+  const document = { ReferenceDocument: null, ExternalReference: null, ...(await checkDocument(req)) };
+  await INSERT.into(cds.entities('factory').MaterialDocuments).entries(document);
   return document;
 }
 
@@ -194,6 +194,7 @@ module.exports = cds.service.impl(function () {
   this.on('Cancel', 'A_InboundDelivery', transition('InboundDeliveries', 'InboundDelivery', 'DeliveryStatus', ['ANNC'], 'CANC'));
   this.on(['Block', 'Unblock'], 'A_Batch', setBatch);
   this.on('PostGoodsMovement', postGoodsMovement);
+  this.before('CREATE', 'A_MaterialDocument', checkDocument);
   this.on('AvailableQuantity', availableQuantity);
 });
 
