@@ -23,7 +23,7 @@ import { Issuer } from './tokens.mjs';
 
 export const PROGRAM = process.env.MILLGATE_BIN && resolve(process.env.MILLGATE_BIN);
 export const isSanitized = Boolean(process.env.MILLGATE_SANITIZED);
-const START_MS = isSanitized ? 60_000 : 20_000;
+const START_MS = 90_000;
 const STOP_MS = 30_000;
 const REQUEST_MS = 20_000;
 const SANITIZER = /ERROR: \w+Sanitizer|runtime error:|WARNING: ThreadSanitizer|LeakSanitizer/;
