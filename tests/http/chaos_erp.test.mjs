@@ -21,7 +21,7 @@ if (!odataIsInstalled()) {
   process.exit(77);
 }
 
-const SECONDS = Number(process.env.CHAOS_SECONDS ?? 5);
+const SECONDS = Number(process.env.CHAOS_SECONDS ?? 4);
 const SEED = Number(process.env.CHAOS_SEED ?? Date.now() % 100_000);
 const ROOT = '/system/erp/v1';
 const ORDERS = ['2000011', '2000012', '2000013'];
