@@ -15,7 +15,7 @@ import { makeRandom } from './support/chaos.mjs';
 import { Crowd, Factory, ROOT, childrenOf, contract, descriptorsOf, flows } from './support/chaos_flows.mjs';
 import { eventually, isSanitized, makeFolder, send, startGateway } from './support/harness.mjs';
 
-const SECONDS = Number(process.env.CHAOS_SECONDS ?? 10);
+const SECONDS = Number(process.env.CHAOS_SECONDS ?? 8);
 const SEED = Number(process.env.CHAOS_SEED ?? Date.now() % 100_000);
 const LANES = Number(process.env.CHAOS_LANES ?? 16);
 const MIB = 1024 * 1024;

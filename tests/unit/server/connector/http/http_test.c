@@ -180,8 +180,8 @@ static void test_values_stay_in_their_place(void **state)
         "{\"path\":\"/a\",\"headers\":{\"X Y\":\"1\"}}",
         "{\"path\":\"/a\",\"method\":\"TRACE\"}",
         "{\"path\":\"/a\",\"output\":\"nothing\"}",
-        "{\"path\":\"/a\",\"method\":\"PUT\",\"headers\":{\"Content-Type\":\"text/plain\"},"
-        "\"body\":{}}",
+        ("{\"path\":\"/a\",\"method\":\"PUT\",\"headers\":{\"Content-Type\":\"text/plain\"},"
+         "\"body\":{}}"),
         "{\"path\":\"/a\",\"unknown\":1}",
         "{\"method\":\"GET\"}",
         "[]",
