@@ -15,6 +15,8 @@
 #define GROUP_EXPRESSIONS                                                   \
     150 /* with fewer, libjq's own library costs; with more, a square of it \
          */
+#define GROUP_DEFINITION_BYTES \
+    (size_t)4096 /* likewise: each definition is bound through all that comes behind it */
 #define MAX_MEMORY_BYTES (512u << 20)
 #define MAX_TEXT_BYTES (64u << 20)
 #define MAX_ANSWER_BYTES (1u << 20)
@@ -380,7 +382,7 @@ static int check_sets(struct compilation *compilation, struct gw_expressions *co
                       size_t set_count)
 {
     struct entry entries[GROUP_EXPRESSIONS];
-    size_t count = 0, expressions = 0;
+    size_t count = 0, expressions = 0, bytes = 0;
     int rc = 0;
 
     for (size_t i = 0; i < set_count && rc == 0; i++) {
@@ -388,9 +390,12 @@ static int check_sets(struct compilation *compilation, struct gw_expressions *co
         bool has_definitions = sets[i]->definition_tokens.items != NULL;
         if (refuse_definitions(compilation, sets[i], i) || (foreign == 0 && !has_definitions))
             continue;
-        if (count == GROUP_EXPRESSIONS || expressions + foreign > GROUP_EXPRESSIONS) {
+        bytes += sets[i]->definitions.len;
+        if (count == GROUP_EXPRESSIONS || expressions + foreign > GROUP_EXPRESSIONS ||
+            (count > 0 && bytes > GROUP_DEFINITION_BYTES)) {
             rc = check_group(compilation, entries, count);
             count = expressions = 0;
+            bytes = sets[i]->definitions.len;
         }
         if (rc == 0)
             rc = make_entry(&entries[count], sets[i], i);

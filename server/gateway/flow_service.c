@@ -245,7 +245,8 @@ void gw_flow_service_start(struct gw_exchange *ex)
     }
     serving->ex = ex;
     ex->handler_state = serving;
-    ex->record.flow = gw_flow_name(ex->service->flow->flow);
+    ex->record.flow = ex->service->landscape != NULL ? ex->operation->flow
+                                                     : gw_flow_name(ex->service->flow->flow);
     ex->record.upstream_start_ns = gw_clock_monotonic_ns();
     if (ex->body_limit_bytes > 0 && ex->body_limit_bytes < max_bytes)
         max_bytes = ex->body_limit_bytes;

@@ -157,6 +157,7 @@ static void prepare(void *self, struct gw_exchange *ex)
 {
     struct shadow *shadow = self;
 
+    ex->api = shadow->service->operation->api; /* by which its backends are granted */
     if (gw_arena_defer(&ex->arena, destroy, shadow) == 0)
         shadow->ex = ex;
 }

@@ -1,12 +1,13 @@
 // One API over two systems: routing, lists over both, and a plant that moves from one to the other.
 
 import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
-
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { assertProblem, eventually, runProgram } from './support/harness.mjs';
-import { COPIED, NEW, OLD, ROOT, erpLandscape, move, moveOf, moveOnAll, startLandscape, systemContract, systemFlows } from './support/systems.mjs';
+import { assertProblem, eventually, prepareGateway, runProgram } from './support/harness.mjs';
+import { COPIED, OLD, ROOT, erpLandscape, move, moveOf, moveOnAll, startLandscape, systemContract } from './support/systems.mjs';
 
 const ids = (answer) => answer.json.items.map((item) => item.id);
 
@@ -63,7 +64,6 @@ describe('routing', () => {
     const good = runProgram(['check', '-c', gw.configPath]);
     assert.equal(good.code, 0, good.stderr);
     assert.match(good.stdout + good.stderr, /warning: .*the system "new" does not offer this: there is neither a flow "orders-new\/rare" nor "orders\/rare"/);
-    const { prepareGateway } = await import('./support/harness.mjs');
     const cases = [
       [{ keys: { 1010: 'old', '1*': 'new' } }, /overlaps with "1010"|overlaps with "1\*"/],
       [{ keys: { '-': 'old' } }, /asks all systems/],
@@ -153,11 +153,17 @@ describe('lists over all systems', () => {
 });
 
 describe('flows without a backend', () => {
+  test('are refused where the system is not granted to the contract', async (t) => {
+    const { options } = await startLandscape(t);
+    const { backends } = options.config;
+    const bad = await prepareGateway(t, { ...options, config: { ...options.config, backends: { ...backends, 'new-erp': { ...backends['new-erp'], grants: ['/system/other'] } } } });
+    const result = runProgram(['check', '-c', bad.configPath]);
+    assert.notEqual(result.code, 0);
+    assert.match(result.stdout + result.stderr, /at the backend "new-erp" of the landscape: this backend is not granted/);
+  });
+
   test('are refused where no landscape gives them one', async (t) => {
     const { options } = await startLandscape(t);
-    const { prepareGateway } = await import('./support/harness.mjs');
-    const flows = systemFlows();
-    assert.ok(flows['list-old']);
     const contract = systemContract({ landscape: null });
     for (const item of Object.values(contract.paths)) {
       for (const operation of Object.values(item)) {
@@ -226,7 +232,7 @@ describe('moving a plant', () => {
   });
 
   test('drain refuses writes, waits for those under way, and the switch is for all and for good', async (t) => {
-    const { gw, gateways, oldErp, redis } = await startLandscape(t, { count: 2, landscape: quiet, fresh: structuredClone(COPIED) });
+    const { gw, gateways, oldErp } = await startLandscape(t, { count: 2, landscape: quiet, fresh: structuredClone(COPIED) });
     const [, other] = gateways;
     const post = (gateway) => gateway.post(`${ROOT}/plants/1010/orders`, { text: 'n' });
     oldErp.fault = 'hang-writes';
@@ -259,7 +265,7 @@ describe('moving a plant', () => {
     await other.kill();
     await restart(other);
     assert.equal((await other.get(`${ROOT}/plants/1010/orders/a1`)).json.by, 'new');
-    assert.ok(redis);
+
     refused(await move(other, '1010', { phase: 'abort' }), 'wrong-phase');
     for (const phase of ['drain', 'switch']) await moveOnAll(gateways, '1010', { phase, ...(phase === 'drain' ? { to: 'old' } : {}) });
     assert.equal((await gw.get(`${ROOT}/plants/1010/orders/a1`)).json.by, 'old'); // and back
@@ -299,9 +305,9 @@ describe('moving a plant', () => {
   });
 
   test('the command, the audit, and a configuration that contradicts the move', async (t) => {
-    const { gw, gateways } = await startLandscape(t, { landscape: quiet, fresh: structuredClone(COPIED) });
+    const { gw } = await startLandscape(t, { landscape: quiet, fresh: structuredClone(COPIED) });
     const run = (...words) => runProgram(['landscape', ...words, '-a', 'admin.sock'], { cwd: gw.dir });
-    assert.match(run('list').stdout, /^erp 1010: old\nerp 2\*: new\nerp 3000-3999: new\n$|erp 1010: old/);
+    assert.equal(run('list').stdout, 'erp 1010: old\nerp 2*: new\nerp 3000-3999: new\n');
     for (const words of [['shadow', 'erp', '1010', '--to', 'new'], ['drain', 'erp', '1010'], ['switch', 'erp', '1010']]) {
       const result = run(...words, '--wait');
       assert.equal(result.code, 0, result.stderr);
@@ -321,14 +327,10 @@ describe('moving a plant', () => {
     await eventually(() => /landscape erp: key 1010: it has moved, but the configuration has it at a third system/.test(gw.stderr), 'it is told');
     const answer = await gw.get(`${ROOT}/plants/1010/orders/a1`);
     assert.deepEqual(answer.json.at, { landscape: 'erp', system: 'new', backend: 'new-erp', key: '1010' });
-    assert.equal(gateways.length, 1);
-    const { readFileSync, readdirSync } = await import('node:fs');
-    const { join } = await import('node:path');
     const state = JSON.parse(readFileSync(gw.configPath, 'utf8')).state_dir;
     const audit = readdirSync(state).filter((name) => name.startsWith('audit.log')).map((name) => readFileSync(join(state, name), 'utf8')).join('');
     assert.match(audit, /landscape\.move/);
     assert.match(audit, /switched to new/);
-    assert.ok(NEW.length > 0);
   });
 
   test('without Redis nothing is written, reads go on', async (t) => {

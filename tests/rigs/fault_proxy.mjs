@@ -11,6 +11,7 @@
 //   cut-after   the server has done it; its answer is lost
 //   hold-after  the server has done it; its answer is never passed on
 //   cut-within  half of the answer, then the end
+//   hold-after  the server has done it; its answer is kept back for good
 //   status      answered with `status` (503), without the server
 //   rubbish     answered with status 200 and a page of HTML, without the server
 //
@@ -85,6 +86,7 @@ class FaultProxy {
     const { answer, bytes } = await this.#forward(request, body);
     if (fault.kind === 'hold-after') return count();
     if (fault.kind === 'cut-after') return response.destroy();
+    if (fault.kind === 'hold-after') return;
     const { connection, 'transfer-encoding': framing, ...headers } = answer.headers;
     response.writeHead(answer.statusCode, { ...headers, 'content-length': bytes.length, connection: 'close' });
     if (fault.kind !== 'cut-within') return response.end(bytes);

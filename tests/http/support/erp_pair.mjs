@@ -2,27 +2,29 @@
 //
 //   const pair = await startPair(suite, { apis: ['erp-partners'] });
 //   await pair.get('1010', 'erp-partners', '/suppliers');   pair.erp (Tryton's own client)   await pair.odata('A_Supplier')
+//   pair.faults['1020'].fault = { kind: 'cut-after', times: 1 };   see ../../rigs/fault_proxy.mjs
 
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+import { startFaultProxy } from '../../rigs/fault_proxy.mjs';
 import { startRedis } from '../../rigs/redis.mjs';
 import { isInstalled, startTryton } from '../../rigs/tryton/tryton.mjs';
-import { makeFolder, startGateway } from './harness.mjs';
-import { Issuer } from './tokens.mjs';
+import { eventually, makeFolder, startGateway } from './harness.mjs';
+import { AUDIENCE, Issuer, ISSUER } from './tokens.mjs';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const RIG = join(ROOT, 'tests/rigs/odata/');
 const START_MS = 60_000;
+const SLOW_MS = 1500;
 const basic = (user, password) => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 
-/** Which system keeps the record of which plant. */
-export const PLANTS = { 1010: 'tryton', 1020: 'odata' };
-const BACKENDS = { tryton: 'plant1-erp', odata: 'cloud-erp' };
+export const PLANTS = ['1010', '1020'];
 
 export function skipUnlessInstalled() {
   if (existsSync(`${RIG}node_modules/@sap/cds`) && isInstalled()) return;
@@ -31,7 +33,7 @@ export function skipUnlessInstalled() {
 }
 
 export async function startOData(scope) {
-  const env = { ...process.env, PORT: '0', RIG_FAULTS: '1' };
+  const env = { ...process.env, PORT: '0' };
   const child = spawn(join(ROOT, 'script/node'), ['server.js'], { cwd: RIG, env, stdio: ['ignore', 'pipe', 'ignore'] });
   const exited = once(child, 'exit');
   scope.after(async () => {
@@ -50,40 +52,24 @@ export async function startOData(scope) {
   throw new Error(`the OData server did not start: ${text}`);
 }
 
-// One contract for each kind of system: the flows of the API's folder for that kind.
-function contractOf(api, kind) {
-  const text = readFileSync(join(ROOT, `openapi/system-${api}.v1.yaml`), 'utf8');
-  return text
-    .replace(`namespace: /system/${api}\n`, `namespace: /system/${api}-${kind}\n`)
-    .replaceAll(`flow: ${api}/`, `flow: ${api}-${kind}/`);
-}
-
-// What a kind of system does not offer has no flow: its operation is left out.
-function withoutMissing(text, api, kind) {
-  return text.replaceAll(/x-millgate: \{flow: ([^/]+)\/([a-z-]+)\}/g, (all, namespace, name) =>
-    existsSync(join(ROOT, `apis/system/${api}/${kind}/${name}.flow.yaml`)) ? all : `x-millgate: {backend: ${BACKENDS[kind]}}`);
-}
-
-function writeContracts(apis) {
-  const folder = join(makeFolder(), 'openapi');
-  mkdirSync(folder, { recursive: true });
-  for (const shared of ['components', 'schemas']) cpSync(join(ROOT, 'openapi', shared), join(folder, shared), { recursive: true });
-  for (const api of apis) {
-    for (const kind of Object.values(PLANTS))
-      writeFileSync(join(folder, `system-${api}-${kind}.v1.yaml`), withoutMissing(contractOf(api, kind), api, kind));
-  }
-  return apis.flatMap((api) => Object.values(PLANTS).map((kind) => join(folder, `system-${api}-${kind}.v1.yaml`)));
-}
+// The landscape of the sandbox: who keeps the record of which plant.
+const landscapes = {
+  erp: {
+    key: 'plant',
+    systems: { plant1: { backend: 'plant1-erp', flows: 'tryton' }, cloud: { backend: 'cloud-erp', flows: 'odata' } },
+    keys: { 1010: 'plant1', 1020: 'cloud' },
+  },
+};
 
 class Pair {
   /** The path of an API's operation at a plant. */
   path(plant, api, rest) {
-    return `/system/${api}-${PLANTS[plant]}/v1/plants/${plant}${rest}`;
+    return `/system/${api}/v1/plants/${plant}${rest}`;
   }
 
   get bearer() {
-    const scopes = this.apis.flatMap((api) => [`${api}:read`, `${api}:write`]);
-    return { authorization: `Bearer ${this.gw.token({ scope: scopes.join(' '), plant: Object.keys(PLANTS) })}` };
+    const scopes = ['plants:all', ...this.apis.flatMap((api) => [`${api}:read`, `${api}:write`])];
+    return { authorization: `Bearer ${this.gw.token({ scope: scopes.join(' '), plant: PLANTS })}` };
   }
 
   get(plant, api, rest, headers = {}) {
@@ -123,58 +109,71 @@ class Pair {
     return text ? JSON.parse(text) : undefined;
   }
 
-  /** What the OData server shall do wrong: see tests/rigs/odata/faults.js. */
-  async fault(fault) {
-    const answer = await fetch(`${this.odataUrl}/rig/faults`, {
-      method: fault ? 'POST' : 'DELETE', headers: { 'content-type': 'application/json' }, body: fault && JSON.stringify(fault),
-    });
-    if (!answer.ok) throw new Error(`no such fault: ${await answer.text()}`);
+  /** Kills the gateway while a write is on its way to the ERP, waits for it to arrive there, and starts the gateway again. */
+  async killDuring(plant, match, write) {
+    const proxy = this.faults[plant];
+    const before = proxy.seen.slow ?? 0;
+    proxy.fault = { kind: 'slow', ms: SLOW_MS, times: 1, match };
+    const lost = write().catch(() => undefined);
+    await eventually(() => (proxy.seen.slow ?? 0) > before, 'the write is on its way');
+    await this.gw.kill();
+    await lost;
+    await sleep(SLOW_MS + 500);
+    Object.assign(this.gw, { stderr: '', ports: [] });
+    await this.gw.start();
+  }
+
+  /** Sends a write again until its first attempt is no longer under way. */
+  again(write) {
+    return eventually(async () => {
+      const answer = await write();
+      return /request-in-flight|outcome-not-recorded|effect-settling/.test(answer.text) ? undefined : answer;
+    }, 'the first attempt has ended', 30_000);
   }
 }
 
 const CHAIN = [
   { body_limit: {} }, { headers: {} }, { jwt: {} }, { authorise: {} }, { rate_limit: { redis_timeout: '1s' } },
-  { schema: { responses: 'enforce' } }, { idempotency: { redis_timeout: '5s' } },
+  { schema: { responses: 'enforce' } }, { idempotency: { redis_timeout: '5s', claim: '4s' } },
 ];
 
-/** `backends` changes what the gateway knows of them: {'plant1-erp': {...}}. */
-export async function startPair(scope, { apis, backends = {}, config = {} }) {
-  const dir = join(makeFolder(), 'tryton');
+const times = { first_byte_timeout: '3s', total_timeout: '3s' };
+
+async function startBoth(scope) {
+  const dir = makeFolder();
   const [odataUrl, tryton, redis] = await Promise.all([
-    startOData(scope), startTryton({ dir }), startRedis({ dir: join(makeFolder(), 'redis') }),
+    startOData(scope), startTryton({ dir: join(dir, 'tryton') }), startRedis({ dir: join(dir, 'redis') }),
   ]);
   scope.after(() => tryton.stop());
   scope.after(() => redis.stop('SIGKILL'));
-  const issuer = new Issuer();
-  const grants = ['/system/*'];
-  const pair = Object.assign(new Pair(), { apis, odataUrl, tryton, redis });
-  pair.erp = await tryton.client().login();
-  const urls = { 'plant1-erp': tryton.url, 'cloud-erp': `${odataUrl}/odata/v4/erp` };
-  pair.options = {
-    issuer, peer: null, contracts: {},
-    config: {
-      redis: redis.url,
-      backends: {
-        'plant1-erp': { url: urls['plant1-erp'], grants, tryton: { database: tryton.database, user: tryton.user, password: tryton.password }, ...backends['plant1-erp'] },
-        'cloud-erp': { url: urls['cloud-erp'], grants, headers: { authorization: basic('erpclient', 'pw1') }, odata: { version: 'v4' }, ...backends['cloud-erp'] },
-      },
-      policies: CHAIN,
-      ...config,
-      extra: {
-        flows: apis.map((api) => join(ROOT, 'apis/system', api)),
-        contracts: writeContracts(apis),
-        ...config.extra,
-      },
-    },
-  };
-  const { issuers } = pair.options.config;
-  if (!issuers) pair.options.config.issuers = issuersOf(issuer);
-  pair.gw = await startGateway(scope, pair.options);
-  return pair;
+  const faults = { 1010: await startFaultProxy({ target: tryton.url }), 1020: await startFaultProxy({ target: odataUrl }) };
+  for (const proxy of Object.values(faults)) scope.after(() => proxy.stop());
+  return { odataUrl, tryton, redis, faults, erp: await tryton.client().login() };
 }
 
-// The contracts' issuer is the factory's; the admin API's the developers'.
-function issuersOf(issuer) {
-  const one = { issuer: 'https://issuer.test/dev', jwks_file: 'jwks.json', audiences: ['millgate'], algorithms: [issuer.alg], grants: ['/system/*'] };
-  return { dev: one, factory: one };
+function configOf({ apis, tryton, redis, faults, issuer }) {
+  const grants = ['/system/*'];
+  const { database, user, password } = tryton;
+  const known = { issuer: ISSUER, jwks_file: 'jwks.json', audiences: [AUDIENCE], algorithms: [issuer.alg], grants };
+  return {
+    redis: redis.url,
+    backends: {
+      'plant1-erp': { url: faults['1010'].url, grants, ...times, effects: { class: 'C', settle: '1s' }, tryton: { database, user, password } },
+      'cloud-erp': { url: `${faults['1020'].url}/odata/v4/erp`, grants, ...times, headers: { authorization: basic('erpclient', 'pw1') }, odata: { version: 'v4' } },
+    },
+    issuers: { dev: known, factory: known },
+    policies: CHAIN,
+    extra: {
+      landscapes,
+      flows: apis.map((api) => join(ROOT, 'apis/system', api)),
+      contracts: apis.map((api) => join(ROOT, `openapi/system-${api}.v1.yaml`)),
+    },
+  };
+}
+
+export async function startPair(scope, { apis }) {
+  const issuer = new Issuer();
+  const both = await startBoth(scope);
+  const gw = await startGateway(scope, { issuer, peer: null, contracts: {}, config: configOf({ apis, issuer, ...both }) });
+  return Object.assign(new Pair(), both, { apis, gw });
 }

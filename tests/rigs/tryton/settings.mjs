@@ -16,7 +16,7 @@ export function writeSettings(dir, port = 0) {
   writeFileSync(join(folder, 'passlib.ini'), PASSLIB);
   const lines = [
     '[database]', 'uri = sqlite://', `path = ${folder}`,
-    '[web]', `listen = 127.0.0.1:${port}`,
+    '[web]', `listen = ${process.env.TRYTON_LISTEN ?? '127.0.0.1'}:${port}`, // another: a container's network
     '[password]', `passlib = ${join(folder, 'passlib.ini')}`,
   ];
   writeFileSync(path, `${lines.join('\n')}\n`);

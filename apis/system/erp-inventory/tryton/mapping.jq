@@ -1,5 +1,8 @@
 # Tryton <-> the canonical models of erp-inventory. Behind common.jq and lists.jq.
 
+# Lists over all plants name none: this is the system's own.
+def own_plant($runtime; $input): plant($runtime; $input) | if . == null or . == "" or . == "-" then "1010" else . end;
+
 def unit: {u: "H87", kg: "KGM", g: "GRM", m: "MTR", mm: "MMT", "m²": "MTK", "m³": "MTQ", l: "LTR", min: "MIN", h: "HUR"}[.]
   // error("unit \(.) is not known");
 def unit_symbol: {H87: "u", KGM: "kg", GRM: "g", MTR: "m", MMT: "mm", MTK: "m²", MTQ: "m³", LTR: "l", MIN: "min", HUR: "h"}[.]
@@ -177,7 +180,8 @@ def movement_domain:
     + equal_domain("product.code"; $p.material) + equal_domain("lot.number"; $p.lot)
     + equal_domain("purchase.number"; $p.purchaseOrder)
     + (if $p.productionOrder then [["OR", ["production_input.number", "=", $p.productionOrder], ["production_output.number", "=", $p.productionOrder]]] else [] end)
-    + (if $p.reference then ["OR", reference_domain("shipment.reference"; $p.reference)[0][1:] | .[] + ["stock.shipment.internal"]] | [.] else [] end)
+    + (if $p.reference then [["OR"] + [("stock.shipment.internal", "stock.shipment.in")
+        | ["shipment.reference", "=", $p.reference, .], ["shipment.reference", "like", "\($p.reference) ~%", .]]] else [] end)
     + day_domain("effective_date")
     + (["origin", "not like", "stock.inventory.line,%"] as $uncounted
        | [["OR", ["origin", "=", null], $uncounted]] as $other

@@ -1,5 +1,8 @@
 # The erp service of the OData server <-> the canonical models of erp-partners. Behind common.jq and lists.jq.
 
+# Lists over all plants name none: this is the system's own.
+def own_plant($runtime; $input): plant($runtime; $input) | if . == null or . == "" or . == "-" then "1020" else . end;
+
 def supplier($plant):
   {
     id: .Supplier,

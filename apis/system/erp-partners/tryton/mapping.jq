@@ -1,5 +1,8 @@
 # Tryton <-> the canonical models of erp-partners. Behind common.jq and lists.jq.
 
+# Lists over all plants name none: this is the system's own.
+def own_plant($runtime; $input): plant($runtime; $input) | if . == null or . == "" or . == "-" then "1010" else . end;
+
 def supplier_fields: ["code", "name", "active", "addresses.street", "addresses.postal_code", "addresses.city", "addresses.country.code",
   "email", "phone", "lang.code", "tax_identifier.code", "write_date", "create_date", "_timestamp", "addresses._timestamp",
   "contact_mechanisms.type", "contact_mechanisms.value", "contact_mechanisms._timestamp"];
