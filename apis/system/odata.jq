@@ -12,9 +12,6 @@ def measure($value; $unit): if $value == null then null else {value: ($value | d
 def decimal: if . == null then null else {"$decimal": .} end;
 def moment: if . == null then null else {"$datetime": .} end;
 
-# The system that keeps the record: in a landscape the one that the call was routed to.
-def system($runtime; $usual): $runtime.metadata.system? // $usual;
-
 # Which rows a list is over.
 def of_plant($member; $runtime): plant($runtime; .) as $plant | if $plant == "-" then {} else {($member): $plant} end;
 def one_of($member; $table; $ours): if $ours == null then {} else {($member): {in: ($ours | all_in_theirs($table))}} end;

@@ -72,6 +72,7 @@ static enum gw_verdict go_on(struct keyed *keyed)
         return gw_exchange_reject(ex, "overloaded", NULL, 0);
     }
     ex->is_keyed = true;
+    ex->key_ttl_ns = keyed->policy->times.ttl_ns;
     gw_exchange_must_finish(ex);
     return GW_NEXT;
 }

@@ -17,10 +17,21 @@ void keyed_count(const struct keyed *keyed, const struct gw_metric *metric)
     gw_metrics_add(keyed->ex->worker->metrics, metric, 1);
 }
 
+static struct gw_redis_eval end_eval(const struct keyed *keyed)
+{
+    return (struct gw_redis_eval){.script = &gw_keyed_end_script,
+                                  .keys = &keyed->claim.name,
+                                  .key_count = 1,
+                                  .args = keyed->claim.end_args,
+                                  .arg_count = GW_KEYED_END_ARGS,
+                                  .timeout_ns = keyed->policy->timeout_ns};
+}
+
 void keyed_finish_later(struct keyed *keyed, bool is_doubtful)
 {
-    gw_late_write_add(keyed->policy->late, &gw_keyed_end_script, keyed->claim.name,
-                      keyed->claim.end_args, GW_KEYED_END_ARGS, is_doubtful);
+    const struct gw_redis_eval eval = end_eval(keyed);
+
+    gw_late_write_add(keyed->policy->late, &eval, is_doubtful);
 }
 
 static enum gw_verdict end_unrecorded(struct keyed *keyed)
@@ -79,14 +90,7 @@ static enum gw_verdict start_end(struct keyed *keyed, struct gw_str what, struct
     keyed->phase = ENDING;
     claim_set_end(&keyed->claim, what, answer);
     keyed->write = (struct gw_record_write){.on_reply = on_end_reply, .on_done = on_end_done};
-    const struct gw_redis_eval eval = {
-        .script = &gw_keyed_end_script,
-        .keys = &keyed->claim.name,
-        .key_count = 1,
-        .args = keyed->claim.end_args,
-        .arg_count = GW_KEYED_END_ARGS,
-        .timeout_ns = keyed->policy->timeout_ns,
-    };
+    const struct gw_redis_eval eval = end_eval(keyed);
     int rc = gw_record_write_start(ex->worker->record_writer, &keyed->write, &eval);
     if (rc != 0)
         return end(keyed, rc);

@@ -63,6 +63,13 @@ static const struct gw_command commands[] = {
      "to\n"
      "15 s until all instances act by it, and after drain until no write is under "
      "way.\n" GW_CLI_ADMIN_HELP},
+    {"effects", "list the effects in doubt at backends, or settle one", gw_cli_effects,
+     "Usage: millgate effects list [--backend NAME]\n"
+     "       millgate effects resolve --backend NAME --key KEY --outcome executed [--result JSON]\n"
+     "       millgate effects resolve --backend NAME --key KEY --outcome not-executed\n\n"
+     "Look in the backend what came of the write. executed: it is not sent again, and the flow\n"
+     "goes on with --result, what the function would have returned (an id, say). not-executed: it\n"
+     "is sent when the caller asks again with its key.\n" GW_CLI_ADMIN_HELP},
     {"audit", "verify the record of administrative acts", gw_cli_audit,
      "Usage: millgate audit verify -c FILE [--head HASH] [--json]\n"
      "       millgate audit verify [--key-file FILE] [--head HASH] [--json] FILE...\n\n"

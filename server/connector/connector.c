@@ -40,7 +40,8 @@ static void end(struct gw_connector_call *call, const struct gw_connector_failur
     call->cancel = NULL;
     if (done == NULL)
         return; /* cancelled */
-    gw_connector_count(call, failure == NULL ? GW_CONNECTOR_OK : failure->error);
+    if (!call->is_part)
+        gw_connector_count(call, failure == NULL ? GW_CONNECTOR_OK : failure->error);
     done(call, failure);
 }
 

@@ -78,7 +78,7 @@ struct gw_connector_function {
 struct gw_connector_type {
     const char *name;                /* "odata"; the backend's key in the configuration */
     const struct gw_option *options; /* of the backend, under that key */
-    bool needs_no_backend;           /* it is the gateway's own: one instance, without options */
+    bool needs_no_backend;           /* it is the gateway's own: no instance (NULL), no options */
     bool is_implied;                 /* every backend has it, also where its options are left out */
     const struct gw_connector_function *functions; /* ends with one without a name */
     /* Once per worker and backend, on the worker's thread; `config` outlives the instance. Once
@@ -97,11 +97,13 @@ struct gw_connector_call {
     const struct gw_backend *backend;
     const struct gw_exchange *cause; /* whose trace it belongs to; NULL: nobody's */
     struct gw_value arguments;       /* an object */
+    struct gw_value metadata;        /* `$runtime.metadata` of the run, an object, or null */
     struct gw_str effect_key;        /* of a write: the same on every attempt; empty for reads */
     uint64_t deadline_ns;            /* CLOCK_MONOTONIC; never 0 */
     /* Called once, unless cancelled. `failure` is NULL: it went well, `result` is set. */
     void (*done)(struct gw_connector_call *call, const struct gw_connector_failure *failure);
-    void *owner; /* the caller's own */
+    void *owner;  /* the caller's own */
+    bool is_part; /* of another call, which is counted in its place */
     struct gw_value result;
 
     /* --- the connector's part --- */

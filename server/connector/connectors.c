@@ -1,12 +1,20 @@
 /* The registration: a connector is one line here. */
 #include "server/connector/connector.h"
 #include "server/connector/http/http.h"
+#include "server/connector/ids/ids.h"
 #include "server/connector/odata/odata.h"
 #include "server/connector/soap/soap.h"
 #include "server/connector/tryton/tryton.h"
 
 const struct gw_connector_type *const gw_connectors[] = {
-    &gw_http_connector, &gw_odata_connector, &gw_soap_connector, &gw_tryton_connector, NULL,
+    /* clang-format off: a line each */
+    &gw_http_connector,
+    &gw_ids_connector,
+    &gw_odata_connector,
+    &gw_soap_connector,
+    &gw_tryton_connector,
+    /* clang-format on */
+    NULL,
 };
 
 const struct gw_connector_type *gw_connector_find(struct gw_str name)

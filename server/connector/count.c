@@ -26,7 +26,7 @@ static const struct gw_metric calls = {"millgate_connector_calls_total",
                                        "Calls of connectors' functions, by what came of them.",
                                        NULL, false};
 
-static const char *connector_of(const struct gw_connector_function *function)
+const char *gw_connector_name_of(const struct gw_connector_function *function)
 {
     for (size_t i = 0; gw_connectors[i] != NULL; i++) {
         const struct gw_connector_function *at = gw_connectors[i]->functions;
@@ -47,8 +47,9 @@ static const struct gw_metric *describe(const struct gw_connector_call *call,
     gw_buf_init(&labels, 1024);
     gw_buf_append_text(&labels, "backend=\"");
     gw_buf_append_json(&labels, call->backend->config->name);
-    gw_buf_printf(&labels, "\",function=\"%s.%s\",result=\"%s\"", connector_of(call->function),
-                  call->function->name, gw_connector_error_row(error)->name);
+    gw_buf_printf(&labels, "\",function=\"%s.%s\",result=\"%s\"",
+                  gw_connector_name_of(call->function), call->function->name,
+                  gw_connector_error_row(error)->name);
     gw_buf_append_byte(&labels, '\0');
     if (!labels.has_failed)
         metric = gw_metrics_labelled(call->worker->metrics, &calls, labels.ptr);

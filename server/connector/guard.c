@@ -5,11 +5,13 @@
 #include <stdio.h>
 
 #include "server/connector/connector.h"
+#include "server/connector/effect_note.h"
 #include "server/core/buf.h"
 #include "server/core/clock.h"
 #include "server/crypto/random.h"
 #include "server/filter/worker.h"
 #include "server/filter/worker_share.h"
+#include "server/http/exchange.h"
 #include "server/store/effect_record.h"
 #include "server/store/record.h"
 #include "server/store/reply.h"
@@ -22,8 +24,9 @@
 /* The claim outlives the last byte by so much. */
 #define MARGIN_NS (2 * GW_NS_PER_SECOND)
 #define DEFAULT_SETTLE_NS (60 * GW_NS_PER_SECOND)
-/* How long is remembered what was done: longer than callers remember their keys. */
-#define REMEMBERED_MS "604800000"
+/* What was done is remembered so long at least, and longer than the caller's key is. */
+#define REMEMBERED_NS (7 * DAY_NS)
+#define DAY_NS (24 * 3600 * GW_NS_PER_SECOND)
 
 struct guard {
     struct gw_connector_call *outer;
@@ -31,7 +34,7 @@ struct guard {
     struct gw_connector_call inner;
     struct gw_worker_share *late;
     struct gw_record_write write;
-    struct gw_str name;
+    struct gw_str keys[GW_EFFECT_KEYS];
     struct gw_str begin_args[GW_EFFECT_BEGIN_ARGS];
     struct gw_str end_args[GW_EFFECT_END_ARGS];
     enum gw_effect_begin result;
@@ -39,15 +42,17 @@ struct guard {
     struct gw_str kept;
     bool has_result;
     bool can_be_found;
-    bool is_inner; /* a call of the function is under way */
+    bool is_inner;   /* a call of the function is under way */
+    bool is_sending; /* and it is not one that looks */
     bool is_claimed;
     bool is_ours;  /* the last end was accepted */
     bool is_known; /* found again, only to say what it was */
     struct gw_connector_failure failure;
     bool has_failed;
-    char name_text[GW_EFFECT_NAME_BYTES];
+    uint64_t settle_ns;
+    struct gw_effect_names names;
     char owner[2 * OWNER_BYTES + 1];
-    char claim_ms[NUMBER_BYTES], settle_ms[NUMBER_BYTES], fence[NUMBER_BYTES];
+    char claim_ms[NUMBER_BYTES], settle_ms[NUMBER_BYTES], ttl_ms[NUMBER_BYTES], fence[NUMBER_BYTES];
 };
 
 static void close(struct guard *guard)
@@ -72,23 +77,43 @@ static void fail_with(struct guard *guard, enum gw_connector_error error, const 
     fail(guard, &failure);
 }
 
+/* It was done, and what the flow would go on with is not known: it must not go on without. */
+static void fail_without_result(struct guard *guard, const char *reason)
+{
+    const struct gw_connector_failure failure = {.error = GW_CONNECTOR_IN_DOUBT,
+                                                 .reason = gw_str_of(reason),
+                                                 .code = GW_STR("result-not-kept")};
+
+    fail(guard, &failure);
+}
+
 /* --- the claim's end --- */
 
 static void set_end(struct guard *guard, const char *what, struct gw_str result)
 {
     const struct gw_str args[GW_EFFECT_END_ARGS] = {
-        gw_str_of(guard->owner), gw_str_of(guard->fence),    gw_str_of(what),
-        GW_STR(REMEMBERED_MS),   gw_str_of(guard->claim_ms), result,
+        gw_str_of(guard->owner),  gw_str_of(guard->fence),    gw_str_of(what),
+        gw_str_of(guard->ttl_ms), gw_str_of(guard->claim_ms), result,
     };
 
     for (size_t i = 0; i < GW_EFFECT_END_ARGS; i++)
         guard->end_args[i] = args[i];
 }
 
+static struct gw_redis_eval end_eval(const struct guard *guard)
+{
+    return (struct gw_redis_eval){.script = &gw_effect_end_script,
+                                  .keys = guard->keys,
+                                  .key_count = GW_EFFECT_KEYS,
+                                  .args = guard->end_args,
+                                  .arg_count = GW_EFFECT_END_ARGS};
+}
+
 static void end_later(struct guard *guard, bool is_doubtful)
 {
-    gw_late_write_add(guard->late, &gw_effect_end_script, guard->name, guard->end_args,
-                      GW_EFFECT_END_ARGS, is_doubtful);
+    const struct gw_redis_eval eval = end_eval(guard);
+
+    gw_late_write_add(guard->late, &eval, is_doubtful);
 }
 
 static void report(struct guard *guard)
@@ -120,13 +145,7 @@ static void on_end_done(struct gw_record_write *write, int rc)
 
 static void write_end(struct guard *guard, void (*on_done)(struct gw_record_write *write, int rc))
 {
-    const struct gw_redis_eval eval = {
-        .script = &gw_effect_end_script,
-        .keys = &guard->name,
-        .key_count = 1,
-        .args = guard->end_args,
-        .arg_count = GW_EFFECT_END_ARGS,
-    };
+    const struct gw_redis_eval eval = end_eval(guard);
 
     guard->is_ours = false;
     guard->write = (struct gw_record_write){.on_reply = on_end_reply, .on_done = on_done};
@@ -173,6 +192,8 @@ static bool leaves_doubt(enum gw_connector_error error)
     return error == GW_CONNECTOR_IN_DOUBT || error == GW_CONNECTOR_RUBBISH;
 }
 
+static void on_sent(struct gw_connector_call *inner, const struct gw_connector_failure *failure);
+
 static void begin_inner(struct guard *guard,
                         void (*begin)(void *self, struct gw_connector_call *call),
                         void (*done)(struct gw_connector_call *call,
@@ -181,9 +202,11 @@ static void begin_inner(struct guard *guard,
     guard->inner = *guard->outer;
     guard->inner.done = done;
     guard->inner.owner = guard;
+    guard->inner.is_part = true;
     guard->inner.state = NULL;
     guard->inner.cancel = NULL;
     guard->is_inner = true;
+    guard->is_sending = done == on_sent;
     begin(guard->instance, &guard->inner);
 }
 
@@ -199,8 +222,8 @@ static void on_sent(struct gw_connector_call *inner, const struct gw_connector_f
     keep_failure(guard, failure);
     if (leaves_doubt(failure->error)) {
         guard->failure.error = GW_CONNECTOR_IN_DOUBT;
-        if (guard->can_be_found)
-            guard->failure.retry_ns = guard->outer->backend->config->effect.settle_ns;
+        guard->failure.retry_ns = guard->can_be_found ? guard->settle_ns : 0;
+        gw_effect_note(guard->outer, GW_EFFECT_NOTE_IN_DOUBT, guard->failure.reason);
         finish(guard, "unknown", GW_STR(""));
     } else {
         finish(guard, "released", GW_STR(""));
@@ -226,6 +249,7 @@ static void on_renewed(struct gw_record_write *write, int rc)
     struct guard *guard = GW_CONTAINER_OF(write, struct guard, write);
 
     if (rc == 0 && guard->is_ours) {
+        gw_effect_note(guard->outer, GW_EFFECT_NOTE_RESENT, GW_STR("it was not found"));
         send(guard);
         return;
     }
@@ -235,6 +259,20 @@ static void on_renewed(struct gw_record_write *write, int rc)
               GW_NS_PER_SECOND);
 }
 
+/* That it was done is known, only not what came of it. */
+static void on_known_looked(struct guard *guard, const struct gw_value *found,
+                            const struct gw_connector_failure *failure)
+{
+    if (failure != NULL) {
+        fail(guard, failure);
+    } else if (found->type != GW_JSON_ARRAY || found->count != 1) {
+        fail_without_result(guard, "it was done, and what came of it cannot be found");
+    } else {
+        guard->outer->result = found->items[0];
+        report(guard);
+    }
+}
+
 static void on_looked(struct gw_connector_call *inner, const struct gw_connector_failure *failure)
 {
     struct guard *guard = inner->owner;
@@ -242,10 +280,7 @@ static void on_looked(struct gw_connector_call *inner, const struct gw_connector
 
     guard->is_inner = false;
     if (guard->is_known) {
-        guard->outer->result = failure == NULL && found->type == GW_JSON_ARRAY && found->count == 1
-                                   ? found->items[0]
-                                   : gw_value_null();
-        report(guard);
+        on_known_looked(guard, found, failure);
         return;
     }
     if (failure != NULL || found->type != GW_JSON_ARRAY) {
@@ -258,12 +293,14 @@ static void on_looked(struct gw_connector_call *inner, const struct gw_connector
         set_end(guard, "send", GW_STR(""));
         write_end(guard, on_renewed);
     } else if (found->count == 1) {
+        gw_effect_note(guard->outer, GW_EFFECT_NOTE_ADOPTED, GW_STR("it was found"));
         finish_done(guard, found->items[0]);
     } else {
         const struct gw_connector_failure several = {
             .error = GW_CONNECTOR_IN_DOUBT,
             .reason = GW_STR("the effect was found more than once: a person must decide")};
         keep_failure(guard, &several);
+        gw_effect_note(guard->outer, GW_EFFECT_NOTE_DEAD, several.reason);
         finish(guard, "dead", GW_STR(""));
     }
 }
@@ -279,15 +316,17 @@ static void answer_kept(struct guard *guard)
 {
     struct gw_json_error error;
 
+    gw_effect_note(guard->outer, GW_EFFECT_NOTE_REPLAYED, GW_STR(""));
     if (guard->kept.len == 0 && guard->can_be_found) { /* what it was, was too much to keep */
         guard->is_known = true;
         look(guard);
         return;
     }
-    guard->outer->result = gw_value_null();
-    if (guard->kept.len > 0 &&
-        gw_value_read(guard->outer->arena, guard->kept, NULL, &guard->outer->result, &error) != 0)
-        guard->outer->result = gw_value_null();
+    if (guard->kept.len == 0 ||
+        gw_value_read(guard->outer->arena, guard->kept, NULL, &guard->outer->result, &error) != 0) {
+        fail_without_result(guard, "it was done, and what came of it was too much to be kept");
+        return;
+    }
     report(guard);
 }
 
@@ -362,6 +401,8 @@ static void on_cancel(struct gw_connector_call *call)
     if (guard->is_inner) {
         gw_connector_cancel(&guard->inner);
         set_end(guard, "unknown", GW_STR(""));
+        if (guard->is_sending)
+            gw_effect_note(call, GW_EFFECT_NOTE_IN_DOUBT, GW_STR("nobody waited for its end"));
         if (!guard->is_known)
             end_later(guard, false);
     } else {
@@ -376,66 +417,85 @@ static void on_cancel(struct gw_connector_call *call)
     close(guard);
 }
 
+static void print_ms(char out[NUMBER_BYTES], uint64_t ns)
+{
+    snprintf(out, NUMBER_BYTES, "%llu", (unsigned long long)(ns / GW_NS_PER_MS));
+}
+
+static uint64_t remembered_ns(const struct gw_exchange *cause)
+{
+    uint64_t key_ns = cause != NULL ? cause->key_ttl_ns + DAY_NS : 0;
+
+    return key_ns > REMEMBERED_NS ? key_ns : REMEMBERED_NS;
+}
+
 static int prepare(struct guard *guard)
 {
-    const struct gw_backend_config *config = guard->outer->backend->config;
-    uint64_t settle_ns =
-        config->effect.settle_ns > 0 ? config->effect.settle_ns : DEFAULT_SETTLE_NS;
+    const struct gw_connector_call *outer = guard->outer;
+    const struct gw_effect *effect = &outer->backend->config->effect;
     uint64_t now_ns = gw_clock_monotonic_ns();
-    uint64_t left_ns = guard->outer->deadline_ns > now_ns ? guard->outer->deadline_ns - now_ns : 0;
+    uint64_t left_ns = outer->deadline_ns > now_ns ? outer->deadline_ns - now_ns : 0;
+    struct gw_str function = gw_effect_note_function(outer);
 
-    if (gw_effect_record_name(config->name, guard->outer->effect_key, guard->name_text) != 0)
+    if (function.ptr == NULL ||
+        gw_effect_names_make(outer->backend->config->name, outer->effect_key, &guard->names) != 0)
         return -ENOMEM;
+    guard->settle_ns = effect->settle_ns > 0 ? effect->settle_ns : DEFAULT_SETTLE_NS;
     gw_random_hex(guard->owner, OWNER_BYTES);
-    guard->name = gw_str_of(guard->name_text);
-    snprintf(guard->claim_ms, sizeof(guard->claim_ms), "%llu",
-             (unsigned long long)((left_ns + MARGIN_NS) / GW_NS_PER_MS));
-    snprintf(guard->settle_ms, sizeof(guard->settle_ms), "%llu",
-             (unsigned long long)(settle_ns / GW_NS_PER_MS));
+    guard->keys[0] = gw_str_of(guard->names.record);
+    guard->keys[1] = gw_str_of(guard->names.index);
+    print_ms(guard->claim_ms, left_ns + MARGIN_NS);
+    print_ms(guard->settle_ms, guard->settle_ns);
+    print_ms(guard->ttl_ms, remembered_ns(outer->cause));
     const struct gw_str args[GW_EFFECT_BEGIN_ARGS] = {
         gw_str_of(guard->owner),
         gw_str_of(guard->claim_ms),
         gw_str_of(guard->settle_ms),
-        GW_STR(REMEMBERED_MS),
+        gw_str_of(guard->ttl_ms),
         guard->can_be_found ? GW_STR("1") : GW_STR("0"),
-        config->name,
-        guard->outer->effect_key,
+        outer->backend->config->name,
+        outer->effect_key,
+        function,
+        outer->cause != NULL ? outer->cause->record.flow : GW_STR(""),
+        outer->cause != NULL ? outer->cause->record.request_id : GW_STR(""),
     };
     for (size_t i = 0; i < GW_EFFECT_BEGIN_ARGS; i++)
         guard->begin_args[i] = args[i];
     return 0;
 }
 
+static int start(struct guard *guard)
+{
+    const struct gw_redis_eval eval = {
+        .script = &gw_effect_begin_script,
+        .keys = guard->keys,
+        .key_count = GW_EFFECT_KEYS,
+        .args = guard->begin_args,
+        .arg_count = GW_EFFECT_BEGIN_ARGS,
+    };
+
+    guard->outer->state = guard;
+    guard->outer->cancel = on_cancel;
+    guard->write = (struct gw_record_write){.on_reply = on_begin_reply, .on_done = on_begin_done};
+    return gw_record_write_start(guard->outer->worker->record_writer, &guard->write, &eval);
+}
+
 void gw_guard_start(void *instance, struct gw_connector_call *call, bool can_be_found)
 {
     struct guard *guard = gw_arena_calloc(call->arena, 1, sizeof(*guard));
-    struct gw_connector_failure failure = {
+    const struct gw_connector_failure failure = {
         .error = GW_CONNECTOR_UNAVAILABLE,
         .reason = GW_STR("the effect could not be recorded now: nothing was sent"),
         .retry_ns = GW_NS_PER_SECOND};
 
-    if (guard != NULL) {
-        guard->outer = call;
-        guard->instance = instance;
-        guard->can_be_found = can_be_found;
-        guard->late = gw_late_write_open(call->worker);
-    }
-    if (guard == NULL || guard->late == NULL || prepare(guard) != 0) {
-        if (guard != NULL)
-            gw_worker_share_close(guard->late);
+    if (guard == NULL) {
         gw_connector_fail(call, &failure);
         return;
     }
-    call->state = guard;
-    call->cancel = on_cancel;
-    const struct gw_redis_eval eval = {
-        .script = &gw_effect_begin_script,
-        .keys = &guard->name,
-        .key_count = 1,
-        .args = guard->begin_args,
-        .arg_count = GW_EFFECT_BEGIN_ARGS,
-    };
-    guard->write = (struct gw_record_write){.on_reply = on_begin_reply, .on_done = on_begin_done};
-    if (gw_record_write_start(call->worker->record_writer, &guard->write, &eval) != 0)
+    guard->outer = call;
+    guard->instance = instance;
+    guard->can_be_found = can_be_found;
+    guard->late = gw_late_write_open(call->worker);
+    if (guard->late == NULL || prepare(guard) != 0 || start(guard) != 0)
         fail(guard, &failure);
 }

@@ -40,9 +40,12 @@ void contract_fingerprint_add(struct contract_fingerprint *print, struct gw_str 
 
 static int add_file(struct contract_fingerprint *print, const char *path)
 {
-    GW_SCOPED(gw_scope_fclose) FILE *file = fopen(path, "rbe");
     struct stat status;
 
+    /* Looked at before it is opened: a pipe would not open. */
+    if (stat(path, &status) != 0 || !S_ISREG(status.st_mode))
+        return -1;
+    GW_SCOPED(gw_scope_fclose) FILE *file = fopen(path, "rbe");
     if (file == NULL || fstat(fileno(file), &status) != 0 || !S_ISREG(status.st_mode) ||
         status.st_size > (off_t)GW_DOCUMENT_MAX_BYTES)
         return -1;

@@ -72,7 +72,7 @@ void flow_mention_name(struct flow_loading *loading, const struct flow_place *pl
 }
 
 void flow_mention_default(struct flow_loading *loading, const struct flow_place *place,
-                          const struct flow_connector_call *call, const struct gw_value *arguments)
+                          const struct gw_connector_type *type)
 {
     struct flow_mention *mention = flow_alloc(loading, 1, sizeof(*mention));
 
@@ -81,12 +81,8 @@ void flow_mention_default(struct flow_loading *loading, const struct flow_place 
     *mention = (struct flow_mention){.next = loading->flow->name_mentions,
                                      .pointer = place->pointer,
                                      .expression = FLOW_NONE,
-                                     .type = call->type,
-                                     .is_default = true,
-                                     .write = call->is_write ? call->function : NULL};
-    mention->effect = call->function->effect;
-    if (arguments != NULL && call->function->effect_with != NULL)
-        mention->effect = call->function->effect_with(arguments);
+                                     .type = type,
+                                     .is_default = true};
     loading->flow->name_mentions = mention;
 }
 
@@ -218,26 +214,6 @@ void flow_note_write(struct flow_loading *loading, const struct gw_connector_fun
                      strength[by_arguments] > strength[at_backend] ? by_arguments : at_backend);
 }
 
-/* The calls of the run's backend by what they do there, all others by what was known before. */
-enum gw_effect_class gw_flow_effect_at(const struct gw_flow *flow,
-                                       const struct gw_flow_names *names, struct gw_str backend)
-{
-    enum gw_effect_class weakest = flow->effect;
-
-    for (const struct flow_mention *each = flow->name_mentions; each != NULL; each = each->next) {
-        if (!each->is_default || each->write == NULL)
-            continue;
-        enum gw_effect_class effect = names->find_effect != NULL
-                                          ? names->find_effect(names->self, backend, each->write)
-                                          : each->write->effect;
-        if (strength[each->effect] > strength[effect])
-            effect = each->effect;
-        if (strength[effect] < strength[weakest])
-            weakest = effect;
-    }
-    return weakest;
-}
-
 static void compile_connector(struct flow_loading *loading, const struct flow_place *call,
                               const struct flow_place *with, struct flow_task *task)
 {
@@ -260,8 +236,8 @@ static void compile_connector(struct flow_loading *loading, const struct flow_pl
     task->call.is_write =
         function->is_write && (function->reads_with == NULL || !function->reads_with(with->value));
     if (backend.value == NULL)
-        flow_mention_default(loading, with, &task->call, with->value);
-    else if (task->call.is_write)
+        flow_mention_default(loading, with, task->call.type);
+    if (task->call.is_write)
         flow_note_write(loading, function, name, with->value);
     compile_arguments(loading, with, &task->call.with);
 }

@@ -118,8 +118,8 @@ void flow_compile_http(struct flow_loading *loading, const struct flow_place *wi
     flow_template_end(&builder, flow_object_node(loading, names, both, 2), &task->call.with);
     task->call.is_write = !is_read(gw_value_member(with->value, GW_STR("method")));
     if (target.is_default)
-        flow_mention_default(loading, with, &task->call, NULL);
-    else if (task->call.is_write)
+        flow_mention_default(loading, with, task->call.type);
+    if (task->call.is_write)
         flow_note_write(loading, task->call.function,
                         target.backend.kind == FLOW_NODE_LITERAL &&
                                 target.backend.literal.type == GW_JSON_STRING

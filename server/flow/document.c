@@ -1,7 +1,10 @@
 /* A flow as one thing: loaded, shared, told about. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "server/core/buf.h"
 #include "server/core/hash.h"
@@ -15,22 +18,28 @@
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* The whole file, or -errno; -EMSGSIZE beyond MAX_FILE_BYTES. */
+/* The whole file, or -errno; -EMSGSIZE beyond MAX_FILE_BYTES. A pipe or a device, which may never
+ * end or never begin, is no file: -EINVAL. */
 static int read_file(const char *path, struct gw_buf *buf)
 {
-    GW_SCOPED(gw_scope_fclose) FILE *file = fopen(path, "rbe");
+    GW_SCOPED(gw_scope_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat status;
+    ssize_t len = 1;
 
-    if (file == NULL)
+    if (fd < 0 || fstat(fd, &status) != 0)
         return -errno;
-    for (;;) {
+    if (!S_ISREG(status.st_mode))
+        return S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
+    while (len > 0 && !buf->has_failed) {
         char bytes[8192];
-        size_t len = fread(bytes, 1, sizeof(bytes), file);
-        gw_buf_append(buf, bytes, len);
-        if (len < sizeof(bytes))
-            break;
+        len = read(fd, bytes, sizeof(bytes));
+        if (len > 0)
+            gw_buf_append(buf, bytes, (size_t)len);
+        else if (len < 0 && errno == EINTR)
+            len = 1;
     }
-    if (ferror(file) != 0)
-        return -EIO;
+    if (len < 0)
+        return -errno;
     return buf->has_failed ? -EMSGSIZE : 0;
 }
 

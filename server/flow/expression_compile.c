@@ -117,6 +117,8 @@ static int exchange(struct compilation *compilation)
         rc = send_all(compilation, compilation->program.ptr, compilation->program.len);
     if (rc == 0)
         rc = receive_all(compilation, (char *)&frame, sizeof(frame));
+    if (rc == 0 && frame.kind == GW_JQ_OUT_OF_MEMORY)
+        return -E2BIG;
     if (rc != 0 || frame.kind != GW_JQ_LOADED || frame.len > MAX_ANSWER_BYTES)
         return rc != 0 ? rc : -EPIPE;
     gw_buf_clear(&compilation->answer);
@@ -125,6 +127,24 @@ static int exchange(struct compilation *compilation)
         return -ENOMEM;
     rc = receive_all(compilation, body, frame.len);
     compilation->answer.len = rc == 0 ? frame.len : 0;
+    return rc;
+}
+
+/* One that ends without a word may have been ended from outside, and is asked once more. */
+static int exchange_surely(struct compilation *compilation)
+{
+    int rc = -EPIPE;
+
+    for (int tries = 0; tries < 2 && rc == -EPIPE; tries++) {
+        rc = 0;
+        if (compilation->process.pid == 0)
+            rc = gw_jq_process_start(MAX_MEMORY_BYTES, &compilation->process, &compilation->error);
+        if (rc != 0)
+            return rc;
+        rc = exchange(compilation);
+        if (rc == -EPIPE || rc == -E2BIG)
+            stop(compilation);
+    }
     return rc;
 }
 
@@ -144,14 +164,8 @@ static int ask(struct compilation *compilation, const struct entry *entries, siz
     gw_buf_append_text(&compilation->program, "empty");
     if (compilation->program.has_failed)
         return -ENOMEM;
-    if (compilation->process.pid == 0) {
-        int rc = gw_jq_process_start(MAX_MEMORY_BYTES, &compilation->process, &compilation->error);
-        if (rc != 0)
-            return rc;
-    }
-    int rc = exchange(compilation);
-    if (rc == -EPIPE) {
-        stop(compilation);
+    int rc = exchange_surely(compilation);
+    if (rc == -EPIPE || rc == -E2BIG) {
         gw_buf_clear(&compilation->answer);
         gw_buf_append_text(&compilation->answer, "libjq needs too much memory for it\n");
         return 0;

@@ -80,9 +80,6 @@ void gw_flow_blame(const struct gw_flow *flow, uint32_t expression, const char *
                    struct gw_diagnostics *diagnostics);
 /* The weakest effect among the writes that it may do; GW_EFFECT_KEYED where it does none. */
 enum gw_effect_class gw_flow_effect(const struct gw_flow *flow);
-/* The same where `backend` is the run's. */
-enum gw_effect_class gw_flow_effect_at(const struct gw_flow *flow,
-                                       const struct gw_flow_names *names, struct gw_str backend);
 
 /* --- runs ------------------------------------------------------------------------------------- */
 

@@ -244,7 +244,7 @@ void flow_mention_name(struct flow_loading *loading, const struct flow_place *pl
                        struct gw_str name, const struct gw_connector_type *type);
 /* The same of a call that names no backend. */
 void flow_mention_default(struct flow_loading *loading, const struct flow_place *place,
-                          const struct flow_connector_call *call, const struct gw_value *arguments);
+                          const struct gw_connector_type *type);
 /* What the write adds to the effect of the whole. */
 void flow_note_effect(struct flow_loading *loading, enum gw_effect_class effect);
 /* The same of a function at a backend, whose name is empty where only the run will know it, with

@@ -1,6 +1,7 @@
 /* call: functions of connectors, and operations of the gateway itself. */
 #include <errno.h>
 
+#include "server/core/clock.h"
 #include "server/flow/frame.h"
 
 static void raise_failure(struct flow_frame *frame)
@@ -134,6 +135,7 @@ static void begin_call(struct flow_frame *frame, struct gw_value arguments, void
                                              .backend = backend,
                                              .cause = run->start.cause,
                                              .arguments = arguments,
+                                             .metadata = run->start.metadata,
                                              .effect_key = key,
                                              .deadline_ns = frame->deadline_ns,
                                              .done = connector_done,
@@ -156,7 +158,9 @@ static void call_connector(struct flow_frame *frame)
     if (named == NULL || named->type == GW_JSON_NULL)
         name = run->start.backend;
 
-    if (name.len > 0 && run->host.connector != NULL)
+    if (frame->task->call.type->needs_no_backend)
+        rc = 0;
+    else if (name.len > 0 && run->host.connector != NULL)
         rc = run->host.connector(run->host.self, run->start.cause, name, frame->task->call.type,
                                  &instance, &backend);
     if (rc == 0) {
@@ -220,6 +224,18 @@ static void return_response(struct flow_frame *frame)
         flow_frame_return(frame, value);
 }
 
+/* Of its Retry-After (RFC 9110, section 10.2.3), where that is a number of seconds; else 0. */
+static uint64_t retry_of(const struct gw_value *answer)
+{
+    const struct gw_value *headers = gw_value_member(answer, GW_STR("headers"));
+    uint64_t seconds;
+
+    if (headers == NULL || headers->type != GW_JSON_OBJECT ||
+        gw_str_to_u64(gw_value_member_text(headers, GW_STR("retry-after")), &seconds) != 0)
+        return 0;
+    return seconds < 86400 ? seconds * GW_NS_PER_SECOND : 86400 * GW_NS_PER_SECOND;
+}
+
 static void operation_failed(struct flow_frame *frame, const char *problem, int status)
 {
     struct gw_str reason =
@@ -231,6 +247,8 @@ static void operation_failed(struct flow_frame *frame, const char *problem, int 
     frame->failure.is_retryable = status == 0 || status == 429 || status >= 500;
     if (problem == NULL && body != NULL)
         frame->failure.answer = *body;
+    if (problem == NULL)
+        frame->failure.retry_ns = retry_of(&frame->operation.answer);
     flow_frame_ready(frame, raise_failure);
 }
 

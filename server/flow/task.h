@@ -173,10 +173,8 @@ struct flow_mention {
     struct gw_str pointer; /* ends in NUL */
     uint32_t expression;
     struct gw_str name;
-    const struct gw_connector_type *type;      /* of a backend's name; NULL: an operation's */
-    bool is_default;                           /* no backend is named: the run's */
-    const struct gw_connector_function *write; /* that a call of the run's backend makes, or NULL */
-    enum gw_effect_class effect;               /* of it, by its arguments */
+    const struct gw_connector_type *type; /* of a backend's name; NULL: an operation's */
+    bool is_default;                      /* no backend is named: the run's */
 };
 
 /* A file that it was made of. */

@@ -57,8 +57,9 @@ void gw_admin_time_print(uint64_t unix_s, char out[GW_ADMIN_TIME_BYTES]);
 /* Releases what waits for an answer that will not come; the writer is gone. */
 void gw_admin_record_drop(struct gw_server *server);
 
-/* The same for requests about keyed records. */
+/* The same for requests about keyed records, and about effects. */
 void gw_admin_keyed_drop(struct gw_server *server);
+void gw_admin_effects_drop(struct gw_server *server);
 
 /* --- kinds of records: the rows of the table are in admin_routes.c --- */
 
@@ -70,8 +71,10 @@ gw_admin_fn gw_admin_revocation_create, gw_admin_revocation_list, gw_admin_revoc
 gw_admin_fn gw_admin_consumer_put, gw_admin_consumer_list, gw_admin_consumer_show,
     gw_admin_consumer_remove;
 gw_admin_fn gw_admin_landscape_list, gw_admin_landscape_move;
-extern const struct gw_option gw_admin_landscape_fields[];
+gw_admin_fn gw_admin_ids_export, gw_admin_ids_import;
+extern const struct gw_option gw_admin_landscape_fields[], gw_admin_ids_fields[];
 gw_admin_fn gw_admin_keyed_show, gw_admin_keyed_resolve;
-extern const struct gw_option gw_admin_keyed_fields[];
+gw_admin_fn gw_admin_effects_list, gw_admin_effects_resolve;
+extern const struct gw_option gw_admin_keyed_fields[], gw_admin_effects_fields[];
 extern const struct gw_option gw_admin_key_fields[], gw_admin_revocation_fields[],
     gw_admin_consumer_fields[];

@@ -102,9 +102,15 @@ const struct gw_admin_route gw_admin_routes[] = {
     {GW_METHOD_GET, "/landscapes", gw_admin_landscape_list, NULL, false, NULL},
     {GW_METHOD_POST, "/landscapes/{name}/keys/{key}", gw_admin_landscape_move,
      gw_admin_landscape_fields, false, "landscape.move"},
+    {GW_METHOD_GET, "/landscapes/{name}/ids/{kind}", gw_admin_ids_export, NULL, false, NULL},
+    {GW_METHOD_POST, "/landscapes/{name}/ids/{kind}", gw_admin_ids_import, gw_admin_ids_fields,
+     false, "landscape.ids"},
 
     {GW_METHOD_GET, "/idempotency", gw_admin_keyed_show, NULL, false, NULL},
     {GW_METHOD_POST, "/idempotency/resolve", gw_admin_keyed_resolve, gw_admin_keyed_fields, false,
      "idempotency.resolve"},
+    {GW_METHOD_GET, "/effects", gw_admin_effects_list, NULL, false, NULL},
+    {GW_METHOD_POST, "/effects/resolve", gw_admin_effects_resolve, gw_admin_effects_fields, false,
+     "effect.resolve"},
     {0},
 };

@@ -72,7 +72,9 @@ static const struct gw_option *build_backend_table(struct gw_arena *arena)
     if (table == NULL)
         return NULL;
     memcpy(table, gw_config_backend_options, count * sizeof(*table));
-    for (const struct gw_connector_type *const *type = gw_connectors; *type != NULL; type++)
+    for (const struct gw_connector_type *const *type = gw_connectors; *type != NULL; type++) {
+        if ((*type)->needs_no_backend)
+            continue;
         table[count++] = (struct gw_option){
             .name = (*type)->name,
             .type = GW_OBJECT,
@@ -81,6 +83,7 @@ static const struct gw_option *build_backend_table(struct gw_arena *arena)
             .help = "What the connector of that name must know; without it flows cannot call it "
                     "here.",
         };
+    }
     return table;
 }
 

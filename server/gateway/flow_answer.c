@@ -9,6 +9,7 @@
 #include "server/filter/filter.h"
 #include "server/http/hop_fields.h"
 #include "server/http/problem.h"
+#include "server/net/http_parser.h"
 #include "server/upstream/proxy_fields.h"
 
 #define MAX_BODY_BYTES ((size_t)32 * 1024 * 1024)
@@ -80,7 +81,7 @@ static int add_field(struct gw_exchange *ex, const struct gw_value_member *membe
 
     if (member->value.type == GW_JSON_NULL)
         return 0;
-    if (!is_text || is_own_field(member->name))
+    if (!is_text || !gw_http_is_token(member->name) || is_own_field(member->name))
         return -EINVAL;
     struct gw_str value = gw_arena_copy(&ex->arena, member->value.text);
     return name.ptr == NULL || value.ptr == NULL ? -ENOMEM : gw_response_add_field(ex, name, value);
@@ -281,21 +282,56 @@ static const char *standard_problem(const struct gw_flow_error *error)
     return "internal-error";
 }
 
+/* Whether a write is in doubt, of the flow itself or of an operation that it has called. */
+static bool is_in_doubt(const struct gw_flow_error *error)
+{
+    struct gw_str type = gw_value_member_text(&error->answer, GW_STR("type"));
+
+    return error->connector_error == GW_CONNECTOR_IN_DOUBT ||
+           (error->connector_error == GW_CONNECTOR_OK &&
+            (gw_str_equal(type, GW_STR("/problems/effect-in-doubt")) ||
+             gw_str_equal(type, GW_STR("/problems/effect-settling"))));
+}
+
+/* With an outcome that will be known at a known time it is worth the caller's while to come again;
+ * else a person must say what it was. Who has sent no key must not come again in either case: it
+ * would be another request. */
+static void set_in_doubt(struct gw_exchange *ex, const struct gw_flow_error *error)
+{
+    const char *problem = "effect-in-doubt";
+    const char *detail = "It was sent, and its outcome is unknown. It is not sent again, also not "
+                         "under the same key, until a person at the gateway has said what came of "
+                         "it.";
+    uint64_t retry_ns = 0;
+
+    if (ex->record.idempotency_key.len == 0) {
+        detail = "It was sent, and its outcome is unknown. Look whether it was done before you "
+                 "send it again: without an Idempotency-Key that is another request.";
+    } else if (error->retry_ns > 0) {
+        problem = "effect-settling";
+        detail = "It was sent, and its outcome will be known later. Send the request again then, "
+                 "with the same key: nothing is done twice.";
+        retry_ns = error->retry_ns;
+    }
+    (void)gw_exchange_reject(ex, problem, detail, retry_ns);
+}
+
 void gw_flow_answer_fail(struct gw_exchange *ex, const struct gw_flow_error *error)
 {
     struct gw_str type = error->type;
-    const struct gw_value *problem = error->is_raised ? NULL : passed_on(error);
+    const struct gw_value *problem = passed_on(error);
+    const char *name = error->connector_error != GW_CONNECTOR_OK
+                           ? gw_connector_error_row(error->connector_error)->problem
+                           : standard_problem(error);
 
-    if (error->is_raised) {
+    if (error->is_raised)
         set_raised(ex, error);
-    } else if (problem != NULL) {
+    else if (is_in_doubt(error))
+        set_in_doubt(ex, error);
+    else if (problem != NULL)
         set_passed_on(ex, error, problem);
-    } else {
-        const char *name = error->connector_error != GW_CONNECTOR_OK
-                               ? gw_connector_error_row(error->connector_error)->problem
-                               : standard_problem(error);
+    else
         (void)gw_exchange_reject(ex, name, NULL, error->retry_ns);
-    }
     ex->record.detail = gw_arena_printf(&ex->arena, "%.*s: %.*s (%.*s)", GW_STR_ARG(error->task),
                                         GW_STR_ARG(error->reason), GW_STR_ARG(type));
     if (ex->record.detail.ptr == NULL)

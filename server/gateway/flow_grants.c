@@ -53,3 +53,13 @@ int gw_flow_grants_check(const struct gw_snapshot *snapshot, const struct gw_flo
 
     return gw_flow_check_names(flow, &names, diagnostics);
 }
+
+int gw_flow_grants_check_backend(const struct gw_snapshot *snapshot, const struct gw_flow *flow,
+                                 const struct gw_api *api, struct gw_str backend,
+                                 struct gw_diagnostics *diagnostics)
+{
+    struct asking asking = {.snapshot = snapshot, .api = api};
+    const struct gw_flow_names names = {.self = &asking, .check_backend = check};
+
+    return gw_flow_check_backend(flow, &names, backend, diagnostics);
+}

@@ -20,3 +20,8 @@ bool gw_flow_grants_allow(const struct gw_snapshot *snapshot, struct gw_str back
  * is asked when they are called. 0 or -EINVAL. */
 int gw_flow_grants_check(const struct gw_snapshot *snapshot, const struct gw_flow *flow,
                          const struct gw_api *api, struct gw_diagnostics *diagnostics);
+
+/* The same of `backend`, where calls of the flow name none. */
+int gw_flow_grants_check_backend(const struct gw_snapshot *snapshot, const struct gw_flow *flow,
+                                 const struct gw_api *api, struct gw_str backend,
+                                 struct gw_diagnostics *diagnostics);

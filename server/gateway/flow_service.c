@@ -167,7 +167,8 @@ static int run_at_system(struct serving *serving, struct gw_flow_start *start,
     ex->record.backend = system->backend;
     start->flow = choice->service->flow->flow;
     start->backend = system->backend;
-    int rc = gw_landscape_metadata(arena, system, choice->key, &start->metadata);
+    int rc = gw_landscape_metadata(arena, choice->service->landscape->landscape, system,
+                                   choice->key, &start->metadata);
     return rc == 0 ? run_flow(serving, start) : rc;
 }
 
@@ -244,7 +245,8 @@ void gw_flow_service_start(struct gw_exchange *ex)
     }
     serving->ex = ex;
     ex->handler_state = serving;
-    ex->record.flow = gw_flow_name(ex->service->flow->flow);
+    ex->record.flow = ex->service->landscape != NULL ? ex->operation->flow
+                                                     : gw_flow_name(ex->service->flow->flow);
     ex->record.upstream_start_ns = gw_clock_monotonic_ns();
     if (ex->body_limit_bytes > 0 && ex->body_limit_bytes < max_bytes)
         max_bytes = ex->body_limit_bytes;

@@ -409,14 +409,6 @@ int gw_flows_check_backend(const struct gw_snapshot *snapshot, const struct gw_f
     return gw_flow_check_backend(flow, &names, backend, diagnostics);
 }
 
-enum gw_effect_class gw_flows_effect_at(const struct gw_snapshot *snapshot,
-                                        const struct gw_flow *flow, struct gw_str backend)
-{
-    struct gw_flow_names names = names_of(snapshot);
-
-    return gw_flow_effect_at(flow, &names, backend);
-}
-
 struct gw_snapshot_flow *gw_flows_find(const struct gw_snapshot *snapshot, struct gw_str name)
 {
     size_t low = 0, high = snapshot->flow_count;

@@ -33,8 +33,4 @@ const struct gw_operation *gw_flows_find_operation(const struct gw_snapshot *sna
 GW_MUST_CHECK
 int gw_flows_check_backend(const struct gw_snapshot *snapshot, const struct gw_flow *flow,
                            struct gw_str backend, struct gw_diagnostics *diagnostics);
-/* What the weakest write of the flow does where `backend` is the run's. */
-enum gw_effect_class gw_flows_effect_at(const struct gw_snapshot *snapshot,
-                                        const struct gw_flow *flow, struct gw_str backend);
-
 void gw_flows_release(struct gw_snapshot *snapshot);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "server/core/utf8.h"
 #include "server/crypto/base64url.h"
 
 #define VERSION 1
@@ -120,6 +121,16 @@ static uint32_t get_number(struct reader *reader, size_t bytes)
     return number;
 }
 
+/* It becomes a parameter of the system's flow, which no schema looks at: it must be a text. */
+static bool is_text(struct gw_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7f)
+            return false;
+    }
+    return gw_utf8_is_valid(text);
+}
+
 static int get_part(struct reader *reader, struct gw_arena *arena, struct gw_part_cursor *out_part)
 {
     struct gw_part_cursor part;
@@ -128,7 +139,8 @@ static int get_part(struct reader *reader, struct gw_arena *arena, struct gw_par
     uint32_t flags = get_number(reader, 1);
     part.skip = get_number(reader, 2);
     part.cursor = get(reader, get_number(reader, 2));
-    if (reader->is_wrong || flags > IS_PACKED || part.system.len == 0)
+    if (reader->is_wrong || flags > IS_PACKED || part.system.len == 0 ||
+        (flags != IS_PACKED && !is_text(part.cursor)))
         return -EINVAL;
     if (flags == IS_PACKED) {
         size_t len = gw_base64url_encoded_len(part.cursor.len);

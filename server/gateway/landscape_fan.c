@@ -412,7 +412,8 @@ static void start_part(struct part *part, const struct gw_flow_host *host,
     start.self = part;
     struct gw_flow_run *run = NULL;
     if (make_input(part, &base->input, &start.input) == 0 &&
-        gw_landscape_metadata(&part->fan->arena, system, only_key(part), &start.metadata) == 0)
+        gw_landscape_metadata(&part->fan->arena, landscape, system, only_key(part),
+                              &start.metadata) == 0)
         run = gw_flow_start(host, &start);
     if (part->is_over)
         return; /* before it was even known */

@@ -128,12 +128,14 @@ enum gw_landscape_verdict gw_landscape_choose(struct gw_exchange *ex, const stru
     return GW_LANDSCAPE_ONE;
 }
 
-int gw_landscape_metadata(struct gw_arena *arena, const struct gw_landscape_system *system,
-                          struct gw_str key, struct gw_value *out_value)
+int gw_landscape_metadata(struct gw_arena *arena, const struct gw_landscape *landscape,
+                          const struct gw_landscape_system *system, struct gw_str key,
+                          struct gw_value *out_value)
 {
     struct gw_value_builder builder = {.arena = arena};
     int rc = 0;
 
+    rc |= gw_value_add_member(&builder, GW_STR("landscape"), gw_value_string(landscape->name));
     rc |= gw_value_add_member(&builder, GW_STR("system"), gw_value_string(system->name));
     rc |= gw_value_add_member(&builder, GW_STR("backend"), gw_value_string(system->backend));
     rc |= gw_value_add_member(&builder, GW_STR("key"),

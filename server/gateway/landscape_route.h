@@ -31,8 +31,9 @@ bool gw_landscape_is_write(const struct gw_exchange *ex);
 size_t gw_landscape_system_of(const struct gw_exchange *ex, const struct gw_landscape *landscape,
                               struct gw_str key);
 
-/* `$runtime.metadata` of a run at that system: {system, backend, key}; key null with an empty one.
- * 0 or -ENOMEM. */
+/* `$runtime.metadata` of a run at that system: {landscape, system, backend, key}; key null with an
+ * empty one. 0 or -ENOMEM. */
 GW_MUST_CHECK
-int gw_landscape_metadata(struct gw_arena *arena, const struct gw_landscape_system *system,
-                          struct gw_str key, struct gw_value *out_value);
+int gw_landscape_metadata(struct gw_arena *arena, const struct gw_landscape *landscape,
+                          const struct gw_landscape_system *system, struct gw_str key,
+                          struct gw_value *out_value);

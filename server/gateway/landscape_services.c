@@ -81,7 +81,10 @@ static int make_system(const struct gw_snapshot *snapshot, const struct gw_lands
         whole->flow = part->flow;
         whole->effect = part->effect;
     }
-    if (gw_flow_grants_check(snapshot, part->flow->flow, whole->operation->api, diagnostics) != 0)
+    const struct gw_api *api = whole->operation->api;
+    if (gw_flow_grants_check(snapshot, part->flow->flow, api, diagnostics) != 0 ||
+        gw_flow_grants_check_backend(snapshot, part->flow->flow, api, system->backend,
+                                     diagnostics) != 0)
         return -EINVAL;
     return gw_flows_check_backend(snapshot, part->flow->flow, system->backend, diagnostics);
 }

@@ -137,7 +137,8 @@ static void begin(void *self, struct gw_exchange *ex)
         return;
     }
     struct gw_flow_run *run = NULL;
-    if (gw_landscape_metadata(&shadow->arena, system, shadow->key, &start.metadata) == 0)
+    if (gw_landscape_metadata(&shadow->arena, shadow->service->landscape->landscape, system,
+                              shadow->key, &start.metadata) == 0)
         run = gw_flow_start(&shadow->owner->flow_host, &start);
     if (shadow->is_over)
         return;
@@ -156,6 +157,7 @@ static void prepare(void *self, struct gw_exchange *ex)
 {
     struct shadow *shadow = self;
 
+    ex->api = shadow->service->operation->api; /* by which its backends are granted */
     if (gw_arena_defer(&ex->arena, destroy, shadow) == 0)
         shadow->ex = ex;
 }

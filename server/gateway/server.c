@@ -12,6 +12,7 @@
 #include "server/gateway/admin.h"
 #include "server/gateway/admin_record.h"
 #include "server/gateway/backend_metrics.h"
+#include "server/gateway/effects_watch.h"
 #include "server/gateway/errand.h"
 #include "server/gateway/landscape_watch.h"
 #include "server/gateway/listen_socket.h"
@@ -277,6 +278,8 @@ static int start(struct gw_server *server, struct gw_error *error)
     if (rc == 0)
         rc = gw_readiness_create(server, &server->readiness, error);
     if (rc == 0)
+        rc = gw_effects_watch_create(&server->main_worker, &server->effects_watch, error);
+    if (rc == 0)
         rc = gw_admin_create(server, &server->admin, error);
     return rc;
 }
@@ -297,6 +300,8 @@ static void finish(struct gw_server *server)
     gw_records_destroy(server->records);
     gw_admin_record_drop(server);
     gw_admin_keyed_drop(server);
+    gw_admin_effects_drop(server);
+    gw_effects_watch_destroy(server->effects_watch);
     gw_audit_close(server->audit);
     gw_redis_access_close(&server->redis);
     gw_private_redis_stop(server->private_redis);
@@ -326,6 +331,7 @@ int gw_server_run(const struct gw_server_options *options)
     gw_list_init(&server->errands);
     gw_list_init(&server->admin_pending);
     gw_list_init(&server->keyed_pending);
+    gw_list_init(&server->effects_pending);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
     int exit_code = EXIT_FAILURE;

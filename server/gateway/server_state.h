@@ -23,6 +23,7 @@
 struct gw_admin;
 struct gw_admin_act;
 struct gw_audit;
+struct gw_effects_watch;
 struct gw_http_client;
 struct gw_landscape_watch;
 struct gw_private_redis;
@@ -78,8 +79,10 @@ struct gw_server {
 
     struct gw_worker main_worker; /* what policies see when they run for the admin listener */
     struct gw_admin *admin;
-    struct gw_list admin_pending; /* changes under way, see admin_record.c */
-    struct gw_list keyed_pending; /* the same of admin_keyed.c */
+    struct gw_list admin_pending;   /* changes under way, see admin_record.c */
+    struct gw_list keyed_pending;   /* the same of admin_keyed.c */
+    struct gw_list effects_pending; /* and of admin_effects.c */
+    struct gw_effects_watch *effects_watch;
     struct gw_readiness *readiness;
 };
 

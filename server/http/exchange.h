@@ -218,9 +218,10 @@ struct gw_exchange {
     bool is_inner;
     bool sends_own_fields; /* they are the gateway's own, Authorization too: not a caller's */
     uint32_t depth;        /* 0: it came over the network; 1: it serves such a one; ... */
-    bool is_keyed;    /* its effect has a key: a backend that deduplicates may be asked again */
-    bool must_finish; /* see gw_exchange_must_finish() */
-    bool must_close;  /* the connection must not be used again after the response */
+    bool is_keyed;       /* its effect has a key: a backend that deduplicates may be asked again */
+    uint64_t key_ttl_ns; /* for how long the caller's key is remembered; 0: there is none */
+    bool must_finish;    /* see gw_exchange_must_finish() */
+    bool must_close;     /* the connection must not be used again after the response */
 
     /* --- the engine's part: read and written by exchange.c, filter/chain.c and the transport ---
      */

@@ -48,6 +48,7 @@ static const struct gw_problem_type problem_types[] = {
     {"unavailable", 503, "A service that is needed is not available"},
     {"outcome-not-recorded", 503, "What came of the request could not be recorded"},
     {"draining", 503, "The record is being moved to another system"},
+    {"effect-settling", 503, "It is not known yet whether the backend did it"},
     {"maintenance", 503, "The backend is under maintenance"},
     {"backend-throttled", 503, "The backend has asked for a pause"},
     {"backend-unavailable", 503, "The backend is left alone for a while"},

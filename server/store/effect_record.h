@@ -1,5 +1,5 @@
 /* What is known of one write at a backend that does not know our keys (classes C and D of
- * docs/adr/0015), in Redis: a hash under millgate:effect:{<digest>}, which goes by itself.
+ * docs/adr/0015), in Redis: a hash under millgate:effect:{e<n>}:<digest>, which goes by itself.
  *
  *   state    sent      claimed by `owner` until `until`; from now on a byte may leave
  *            looking   the same, by who looks whether an earlier attempt had its effect
@@ -7,27 +7,41 @@
  *            dead      several were found: nobody sends it again
  *   owner, fence       who has the claim; the fence grows with each claim
  *   until              milliseconds since 1970, on Redis' clock
- *   backend, key       for operators
+ *   settle, ttl, class, backend, key, function, flow, request, first   for operators
  *
  * Nobody sends while somebody may still be sending, nor before what was sent has settled: the claim
  * runs out (or its owner says that no answer came), `settle` passes, then somebody looks. One
- * script per transition; all are to be run by a record writer (store/record.h). */
+ * script per transition; all are to be run by a record writer (store/record.h).
+ *
+ * The same scripts keep an index of what is not known to be done: see store/effect_index.h. For
+ * that, the two share a slot: {e<n>} is one of GW_EFFECT_INDEXES tags. */
 #pragma once
 
 #include "server/core/attr.h"
 #include "server/core/str.h"
 #include "server/store/script.h"
 
-#define GW_EFFECT_NAME_BYTES (sizeof("millgate:effect:{}") + 64) /* with the NUL */
+/* Tags, and so indexes: enough to spread over the nodes of a cluster, few enough to ask all. */
+#define GW_EFFECT_INDEXES 16
+#define GW_EFFECT_INDEX_BYTES (sizeof("millgate:effects:{ef}")) /* with the NUL */
 
-/* "millgate:effect:{...}" of a backend's name and an effect's key. 0 or -ENOMEM. */
+/* The keys of all scripts here: the record and its index. */
+#define GW_EFFECT_KEYS 2
+struct gw_effect_names {
+    char record[sizeof("millgate:effect:{ef}:") + 64];
+    char index[GW_EFFECT_INDEX_BYTES];
+};
+
+/* Those of a backend's name and an effect's key. 0 or -ENOMEM. */
 GW_MUST_CHECK
-int gw_effect_record_name(struct gw_str backend, struct gw_str key, char out[GW_EFFECT_NAME_BYTES]);
+int gw_effect_names_make(struct gw_str backend, struct gw_str key, struct gw_effect_names *out);
+void gw_effect_index_name(unsigned number, char out[GW_EFFECT_INDEX_BYTES]);
 
-/* ARGV: owner, claim (ms), settle (ms), ttl (ms), "1" if it can be looked for, backend, key.
- * Returns {one of these, ...}. */
+/* ARGV: owner, claim (ms), settle (ms), ttl (ms), "1" if it can be looked for, backend, key,
+ * function, flow, request. Whoever asks makes a record live for another ttl. Returns {one of these,
+ * ...}. */
 extern const struct gw_script gw_effect_begin_script;
-#define GW_EFFECT_BEGIN_ARGS 7
+#define GW_EFFECT_BEGIN_ARGS 10
 enum gw_effect_begin {
     GW_EFFECT_SEND,    /* claimed: send; the fence */
     GW_EFFECT_BUSY,    /* claimed by another, or not settled, for so many ms */

@@ -34,14 +34,13 @@ struct late_write {
     struct gw_list node;
     struct late_list *list;
     struct gw_record_write write;
-    struct gw_str name;
+    struct gw_redis_eval eval;
+    struct gw_str keys[GW_MAX_LATE_WRITE_KEYS];
     struct gw_str args[GW_MAX_LATE_WRITE_ARGS];
-    size_t arg_count;
-    const struct gw_script *script;
     uint64_t until_ns;
     size_t bytes;
     unsigned times_left;
-    char text[]; /* of name and args */
+    char text[]; /* of keys and args */
 };
 
 static struct gw_metrics_shard *metrics_of(const struct late_list *list)
@@ -77,16 +76,10 @@ static void on_done(struct gw_record_write *write, int rc)
 
 static void try_one(struct late_write *late)
 {
-    const struct gw_redis_eval eval = {
-        .script = late->script,
-        .keys = &late->name,
-        .key_count = 1,
-        .args = late->args,
-        .arg_count = late->arg_count,
-    };
+    struct gw_record_writer *writer = late->list->share.worker->record_writer;
 
     late->write = (struct gw_record_write){.on_reply = on_reply, .on_done = on_done};
-    if (gw_record_write_start(late->list->share.worker->record_writer, &late->write, &eval) != 0)
+    if (gw_record_write_start(writer, &late->write, &late->eval) != 0)
         late->write = (struct gw_record_write){.on_reply = on_reply, .on_done = on_done};
 }
 
@@ -113,7 +106,7 @@ static void on_timer(struct gw_timer *timer)
             continue;
         }
         gw_log_warn("%s: the end of a claim could not be written: its outcome is unknown",
-                    late->script->name);
+                    late->eval.script->name);
         gw_metrics_add(metrics_of(list), &metric_lost, 1);
         drop(late);
     }
@@ -123,47 +116,64 @@ static void on_timer(struct gw_timer *timer)
         let_go(list);
 }
 
-static struct gw_str copy_text(char **at, struct gw_str text)
+static size_t length_of(const struct gw_str *texts, size_t count)
 {
-    struct gw_str copy = gw_str_from(*at, text.len);
+    size_t bytes = 0;
 
-    if (text.len > 0)
-        memcpy(*at, text.ptr, text.len);
-    *at += text.len;
-    return copy;
+    for (size_t i = 0; i < count; i++)
+        bytes += texts[i].len;
+    return bytes;
 }
 
-void gw_late_write_add(struct gw_worker_share *share, const struct gw_script *script,
-                       struct gw_str name, const struct gw_str *args, size_t arg_count,
+static void copy_texts(char **at, const struct gw_str *texts, size_t count, struct gw_str *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        out[i] = gw_str_from(*at, texts[i].len);
+        if (texts[i].len > 0)
+            memcpy(*at, texts[i].ptr, texts[i].len);
+        *at += texts[i].len;
+    }
+}
+
+static struct late_write *make(const struct late_list *list, const struct gw_redis_eval *eval)
+{
+    size_t bytes = sizeof(struct late_write) + length_of(eval->keys, eval->key_count) +
+                   length_of(eval->args, eval->arg_count);
+
+    if (list->count >= MAX_COUNT || list->bytes + bytes > MAX_BYTES ||
+        eval->key_count > GW_MAX_LATE_WRITE_KEYS || eval->arg_count > GW_MAX_LATE_WRITE_ARGS)
+        return NULL;
+    struct late_write *late = calloc(1, bytes);
+    if (late == NULL)
+        return NULL;
+    char *at = late->text;
+    late->bytes = bytes;
+    copy_texts(&at, eval->keys, eval->key_count, late->keys);
+    copy_texts(&at, eval->args, eval->arg_count, late->args);
+    late->eval = (struct gw_redis_eval){.script = eval->script,
+                                        .keys = late->keys,
+                                        .key_count = eval->key_count,
+                                        .args = late->args,
+                                        .arg_count = eval->arg_count};
+    return late;
+}
+
+void gw_late_write_add(struct gw_worker_share *share, const struct gw_redis_eval *eval,
                        bool is_doubtful)
 {
-    size_t bytes = sizeof(struct late_write) + name.len;
-    struct late_write *late = NULL;
-
     if (share == NULL || share->worker == NULL)
         return; /* the worker has ended */
     struct late_list *list = GW_CONTAINER_OF(share, struct late_list, share);
-    for (size_t i = 0; i < arg_count; i++)
-        bytes += args[i].len;
-    if (list->count < MAX_COUNT && list->bytes + bytes <= MAX_BYTES &&
-        arg_count <= GW_MAX_LATE_WRITE_ARGS)
-        late = calloc(1, bytes);
+    struct late_write *late = make(list, eval);
     if (late == NULL) {
         gw_metrics_add(metrics_of(list), &metric_lost, 1);
         return;
     }
-    char *at = late->text;
     late->list = list;
-    late->bytes = bytes;
     late->times_left = is_doubtful ? DOUBTFUL_TIMES : 1;
     late->until_ns = gw_loop_now_ns(share->worker->loop) + LONGEST_NS;
-    late->script = script;
-    late->name = copy_text(&at, name);
-    late->arg_count = arg_count;
-    for (size_t i = 0; i < arg_count; i++)
-        late->args[i] = copy_text(&at, args[i]);
     gw_list_append(&list->writes, &late->node);
-    list->bytes += bytes;
+    list->bytes += late->bytes;
     list->count++;
     if (!list->is_held) {
         list->is_held = true;

@@ -10,12 +10,12 @@
 #include <stddef.h>
 
 #include "server/core/attr.h"
-#include "server/core/str.h"
 #include "server/store/script.h"
 
 struct gw_worker;
 struct gw_worker_share;
 
+#define GW_MAX_LATE_WRITE_KEYS 2
 #define GW_MAX_LATE_WRITE_ARGS 8
 
 /* The worker's list; NULL without memory. Close it by gw_worker_share_close(): what is in it is
@@ -23,9 +23,8 @@ struct gw_worker_share;
 GW_MUST_CHECK
 struct gw_worker_share *gw_late_write_open(struct gw_worker *worker);
 
-/* A run of `script` on the one key `name`; both texts are copied. An answer of the integer 0 says
- * that nothing had to be changed. `is_doubtful`: the claim itself may reach Redis behind this, so
- * it is said several times. `share` may be NULL: it is counted as lost. */
-void gw_late_write_add(struct gw_worker_share *share, const struct gw_script *script,
-                       struct gw_str name, const struct gw_str *args, size_t arg_count,
+/* A run of a script; its keys and arguments are copied. An answer of the integer 0 says that
+ * nothing had to be changed. `is_doubtful`: the claim itself may reach Redis behind this, so it is
+ * said several times. `share` may be NULL: it is counted as lost. */
+void gw_late_write_add(struct gw_worker_share *share, const struct gw_redis_eval *eval,
                        bool is_doubtful);

@@ -44,22 +44,27 @@ async function tormentRedis(redis, random, crowd) {
   }
 }
 
-async function killHelpers(gw, random, crowd) {
-  let killed = 0;
+function resume(pid) {
+  try {
+    process.kill(pid, 'SIGCONT');
+  } catch { /* it has ended */ }
+}
+
+async function killHelpers(gw, random, crowd, kills) {
   while (!crowd.isOver) {
     await sleep(50 + random.below(500));
     for (const { pid, state } of childrenOf(gw.pid, HELPER)) {
       if (state === 'Z' || random.chance(0.5)) continue;
       try {
         process.kill(pid, random.chance(0.8) ? 'SIGKILL' : 'SIGSTOP');
-        killed++;
+        kills.count++;
+        setTimeout(() => resume(pid), 2500);
       } catch { /* it has ended by itself */ }
     }
   }
-  return killed;
 }
 
-async function reloadAlways(gw, folder, random, crowd) {
+async function reloadAlways(gw, folder, random, crowd, kills) {
   const outcomes = {};
   for (let i = 0; !crowd.isOver; i++) {
     await sleep(random.below(600));
@@ -68,7 +73,10 @@ async function reloadAlways(gw, folder, random, crowd) {
     gw.writeContract('chaos.v1.yaml', contract({ [`/fresh-${i}`]: contract().paths['/levels/{material}'] && {
       get: { operationId: `fresh-${i}`, 'x-millgate': { flow: 'chaos/level' }, responses: { default: { description: 'x' } } },
     } }));
+    const before = kills.count;
     const { status } = await gw.reload();
+    // The one that compiles is asked twice; killed each time it is the document's fault, to all that anybody knows.
+    if (isGood && status === 422 && kills.count > before + 1) continue;
     outcomes[status] = (outcomes[status] ?? 0) + 1;
     if (isGood ? ![200, 202, 204, 503].includes(status) : ![400, 409, 422, 503].includes(status))
       crowd.wrong.push({ reason: `reload (${isGood ? 'good' : 'bad'}): ${status}` });
@@ -141,16 +149,17 @@ describe('chaos of flows', () => {
         backends: { plain: backend, keyed: { ...backend, effects: { class: 'A' } } },
       },
     });
-    t.after(() => console.log(/Sanitizer[^]*/.exec(gw.stderr)?.[0].slice(0, 9000) ?? 'no sanitizer spoke'));
+    t.after(() => console.log(/Sanitizer[^]*/.exec(gw.stderr)?.[0].slice(0, 9000) ?? (gw.isRunning ? 'no sanitizer spoke' : gw.stderr.slice(-3000))));
     gw.cachedToken = gw.token();
     await eventually(async () => (await gw.get(`${ROOT}/heavy/10`)).status === 200, 'it serves');
     const before = { memory: gw.memoryBytes(), descriptors: descriptorsOf(gw.pid) };
     const crowd = new Crowd(gw, { random, until: Date.now() + SECONDS * 1000 });
     const lanes = Array.from({ length: LANES }, () => crowd.lane());
-    const [reloads, killed] = await Promise.all([
-      reloadAlways(gw, folder, random, crowd), killHelpers(gw, random, crowd), tormentRedis(redis, random, crowd), ...lanes]);
+    const kills = { count: 0 };
+    const [reloads] = await Promise.all([
+      reloadAlways(gw, folder, random, crowd, kills), killHelpers(gw, random, crowd, kills), tormentRedis(redis, random, crowd), ...lanes]);
 
-    console.log(`seed ${SEED}: answers`, crowd.statuses, 'left', crowd.left, 'reloads', reloads, 'helpers killed', killed, 'faults', factory.faults);
+    console.log(`seed ${SEED}: answers`, crowd.statuses, 'left', crowd.left, 'reloads', reloads, 'helpers killed', kills.count, 'faults', factory.faults);
     for (const wrong of crowd.wrong) console.log('WRONG', wrong);
     assert.ok(gw.isRunning, gw.stderr.slice(-4000));
     assert.deepEqual(crowd.wrong, []);

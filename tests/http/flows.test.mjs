@@ -323,6 +323,8 @@ describe('flows', () => {
     factory.fault = 'die-after';
     const lost = key();
     assert.equal(typeOf(await gw.post(`${ROOT}/movements`, { material: 'bolt' }, lost)), 'effect-in-doubt');
+    const metrics = (await gw.admin('/metrics')).text; // what guards the call is no call of its own
+    assert.match(metrics, /millgate_connector_calls_total\{backend="factory",function="http.request",result="in-doubt"\} 1\n/);
     factory.fault = undefined;
     const again = await gw.post(`${ROOT}/movements`, { material: 'bolt' }, lost);
     assert.equal(typeOf({ json: assertProblem(again, 502) }), 'effect-in-doubt');

@@ -240,7 +240,7 @@ describe('introspection', { concurrency: 4 }, () => {
   test('a client that leaves while it waits harms nobody', async (t) => {
     const provider = await startProvider(t);
     provider.spoilt[ASKED] = 400;
-    const gw = await startWith(t, provider);
+    const gw = await startWith(t, provider, { timeout: '5s' });
     const token = await provider.token(OPAQUE);
     const client = await gw.raw();
     client.send(`GET ${peerPath('mirror')} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`);

@@ -1,10 +1,13 @@
 // One API over two systems: routing, lists over both, and a plant that moves from one to the other.
 
 import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
-import { assertProblem, runProgram } from './support/harness.mjs';
-import { ROOT, erpLandscape, startLandscape, systemContract, systemFlows } from './support/systems.mjs';
+import { assertProblem, eventually, prepareGateway, runProgram } from './support/harness.mjs';
+import { COPIED, OLD, ROOT, erpLandscape, move, moveOf, moveOnAll, startLandscape, systemContract } from './support/systems.mjs';
 
 const ids = (answer) => answer.json.items.map((item) => item.id);
 
@@ -28,7 +31,7 @@ describe('routing', () => {
       const answer = await gw.get(`${ROOT}/plants/${plant}/orders/${id}`);
       assert.equal(answer.status, 200, answer.text);
       assert.equal(answer.json.by, by);
-      assert.deepEqual(answer.json.at, { system: by, backend: `${by}-erp`, key: plant });
+      assert.deepEqual(answer.json.at, { landscape: 'erp', system: by, backend: `${by}-erp`, key: plant });
     }
     const made = await gw.post(`${ROOT}/plants/2020/orders`, { text: 'w' });
     assert.equal(made.status, 201, made.text);
@@ -38,7 +41,7 @@ describe('routing', () => {
   test('a member of the body says it where no parameter does; a plain flow serves all systems', async (t) => {
     const { gw } = await startLandscape(t);
     const answer = await gw.post(`${ROOT}/orders`, { plant: '1010' });
-    assert.deepEqual(answer.json, { system: 'old', backend: 'old-erp', key: '1010' });
+    assert.deepEqual(answer.json, { landscape: 'erp', system: 'old', backend: 'old-erp', key: '1010' });
     const missing = assertProblem(await gw.post(`${ROOT}/orders`, {}), 400);
     assert.equal(missing.type, '/problems/invalid-parameter');
   });
@@ -61,7 +64,6 @@ describe('routing', () => {
     const good = runProgram(['check', '-c', gw.configPath]);
     assert.equal(good.code, 0, good.stderr);
     assert.match(good.stdout + good.stderr, /warning: .*the system "new" does not offer this: there is neither a flow "orders-new\/rare" nor "orders\/rare"/);
-    const { prepareGateway } = await import('./support/harness.mjs');
     const cases = [
       [{ keys: { 1010: 'old', '1*': 'new' } }, /overlaps with "1010"|overlaps with "1\*"/],
       [{ keys: { '-': 'old' } }, /asks all systems/],
@@ -151,11 +153,17 @@ describe('lists over all systems', () => {
 });
 
 describe('flows without a backend', () => {
+  test('are refused where the system is not granted to the contract', async (t) => {
+    const { options } = await startLandscape(t);
+    const { backends } = options.config;
+    const bad = await prepareGateway(t, { ...options, config: { ...options.config, backends: { ...backends, 'new-erp': { ...backends['new-erp'], grants: ['/system/other'] } } } });
+    const result = runProgram(['check', '-c', bad.configPath]);
+    assert.notEqual(result.code, 0);
+    assert.match(result.stdout + result.stderr, /at the backend "new-erp" of the landscape: this backend is not granted/);
+  });
+
   test('are refused where no landscape gives them one', async (t) => {
     const { options } = await startLandscape(t);
-    const { prepareGateway } = await import('./support/harness.mjs');
-    const flows = systemFlows();
-    assert.ok(flows['list-old']);
     const contract = systemContract({ landscape: null });
     for (const item of Object.values(contract.paths)) {
       for (const operation of Object.values(item)) {
@@ -166,5 +174,222 @@ describe('flows without a backend', () => {
     const result = runProgram(['check', '-c', bad.configPath]);
     assert.notEqual(result.code, 0);
     assert.match(result.stdout + result.stderr, /no backend is named/);
+  });
+});
+
+/** The admin listener's refusal. */
+function refused(answer, problem) {
+  assert.equal(answer.status, 409, answer.text);
+  assert.equal(answer.json.type, `/problems/${problem}`);
+}
+
+function restart(gw) {
+  Object.assign(gw, { stderr: '', ports: [] });
+  return gw.start();
+}
+
+const quiet = erpLandscape({ shadow_ignore: ['by', 'at'] });
+
+async function shadowCounts(gw, operation) {
+  const { text } = await gw.admin('/metrics');
+  const counts = {};
+  for (const [, labels, value] of text.matchAll(/^millgate_landscape_shadow_reads_total\{([^}]*)\} (\d+)$/gm))
+    if (labels.includes(`operation="${operation}"`)) counts[/outcome="(\w+)"/.exec(labels)[1]] = Number(value);
+  return counts;
+}
+
+describe('moving a plant', () => {
+  test('shadow reads are compared, counted and told, and never delay', async (t) => {
+    const { gw, newErp } = await startLandscape(t, { landscape: quiet, fresh: structuredClone(COPIED) });
+    await moveOnAll([gw], '1010', { phase: 'shadow', to: 'new' });
+    const read = async (id) => {
+      const answer = await gw.get(`${ROOT}/plants/1010/orders/${id}`);
+      assert.equal(answer.status, 200, answer.text);
+      assert.equal(answer.json.by, 'old');
+    };
+    await read('a1');
+    await eventually(async () => (await shadowCounts(gw, 'getOrder')).equal === 1, 'one is equal');
+    newErp.orders.find((order) => order.number === 'c3').text = 'changed';
+    await read('c3');
+    await eventually(async () => (await shadowCounts(gw, 'getOrder')).different === 1, 'one differs');
+    assert.match(gw.stderr, /landscape erp: getOrder of 1010 differs at new: at "\/text"/);
+    assert.doesNotMatch(gw.stderr, /changed/);
+    newErp.fault = 503;
+    await read('a1');
+    await eventually(async () => (await shadowCounts(gw, 'getOrder')).failed === 1, 'one failed');
+    newErp.fault = 'hang';
+    const before = performance.now();
+    for (let i = 0; i < 40; i++) await read('a1');
+    assert.ok(performance.now() - before < 10_000, 'they waited for the shadow'); // a shadow read may take 10 s
+    assert.ok((await shadowCounts(gw, 'getOrder')).dropped > 0, 'there is a bound');
+    newErp.release();
+    await moveOnAll([gw], '1010', { phase: 'abort' });
+    const asked = newErp.requests.length;
+    await read('e5');
+    await sleep(100);
+    assert.equal(newErp.requests.length, asked);
+    assert.equal(await moveOf(gw, '1010'), undefined);
+  });
+
+  test('drain refuses writes, waits for those under way, and the switch is for all and for good', async (t) => {
+    const { gw, gateways, oldErp } = await startLandscape(t, { count: 2, landscape: quiet, fresh: structuredClone(COPIED) });
+    const [, other] = gateways;
+    const post = (gateway) => gateway.post(`${ROOT}/plants/1010/orders`, { text: 'n' });
+    oldErp.fault = 'hang-writes';
+    const underWay = post(other);
+    await eventually(() => oldErp.held.length === 1, 'the write is under way');
+    refused(await move(gw, '1010', { phase: 'switch', to: 'new' }), 'wrong-phase');
+    const drained = await move(gw, '1010', { phase: 'drain', to: 'new' });
+    assert.equal(drained.status, 200, drained.text);
+    await eventually(async () => (await moveOf(gw, '1010'))?.is_confirmed, 'all have drained');
+    for (const gateway of gateways) {
+      const problem = await post(gateway);
+      assert.equal(assertProblem(problem, 503).type, '/problems/draining');
+      assert.ok(Number(problem.headers['retry-after']) > 0);
+      assert.equal((await gateway.get(`${ROOT}/plants/1010/orders/a1`)).json.by, 'old'); // reads go on
+      assert.equal((await gateway.post(`${ROOT}/plants/2020/orders`, {})).status, 201); // so do other plants
+    }
+    const told = await moveOf(gw, '1010');
+    assert.equal(told.writes, 1);
+    assert.deepEqual(told.instances.map((each) => each.writes).toSorted(), [0, 1]);
+    refused(await move(gw, '1010', { phase: 'switch' }), 'writes-under-way');
+    oldErp.release();
+    assert.equal((await underWay).json.by, 'old');
+    await moveOnAll(gateways, '1010', { phase: 'switch' });
+    for (const gateway of gateways) {
+      assert.equal((await gateway.get(`${ROOT}/plants/1010/orders/a1`)).json.by, 'new');
+      assert.equal((await post(gateway)).json.by, 'new');
+      const items = (await gateway.get(`${ROOT}/plants/-/orders`)).json.items.map((item) => item.id);
+      assert.equal(new Set(items).size, items.length, 'nothing is told twice');
+    }
+    await other.kill();
+    await restart(other);
+    assert.equal((await other.get(`${ROOT}/plants/1010/orders/a1`)).json.by, 'new');
+
+    refused(await move(other, '1010', { phase: 'abort' }), 'wrong-phase');
+    for (const phase of ['drain', 'switch']) await moveOnAll(gateways, '1010', { phase, ...(phase === 'drain' ? { to: 'old' } : {}) });
+    assert.equal((await gw.get(`${ROOT}/plants/1010/orders/a1`)).json.by, 'old'); // and back
+  });
+
+  test('lists leave out what has moved away, and what has not come yet', async (t) => {
+    const { gw } = await startLandscape(t, { landscape: quiet, old: [...OLD, { number: 'z9', plant: '1010', due: '09', text: 'left' }], fresh: structuredClone(COPIED) });
+    const list = async () => (await gw.get(`${ROOT}/plants/-/orders`)).json.items.map((item) => item.id);
+    assert.deepEqual(await list(), ['a1', 'b2', 'c3', 'd4', 'e5', 'z9']);
+    await moveOnAll([gw], '1010', { phase: 'drain', to: 'new' });
+    await moveOnAll([gw], '1010', { phase: 'switch' });
+    assert.deepEqual(await list(), ['a1', 'b2', 'c3', 'd4', 'e5']);
+  });
+
+  test('fifty readers see no error, and after the confirmation only the new system', async (t) => {
+    const { gateways } = await startLandscape(t, { count: 2, landscape: quiet, fresh: structuredClone(COPIED) });
+    let confirmed = false, over = false;
+    const seen = { old: 0, new: 0 }, wrong = [];
+    const reader = async (index) => {
+      const gateway = gateways[index % gateways.length];
+      while (!over) {
+        const wasConfirmed = confirmed;
+        const answer = await gateway.get(`${ROOT}/plants/1010/orders/c3`);
+        if (answer.status !== 200 || (wasConfirmed && answer.json.by !== 'new')) wrong.push(answer.text);
+        else seen[answer.json.by]++;
+      }
+    };
+    const readers = Array.from({ length: 50 }, (_, index) => reader(index));
+    await eventually(() => seen.old > 100, 'they read');
+    for (const phase of ['shadow', 'drain', 'switch']) await moveOnAll(gateways, '1010', { phase, ...(phase === 'shadow' ? { to: 'new' } : {}) });
+    confirmed = true;
+    const at = seen.new;
+    await eventually(() => seen.new > at + 200, 'they go on');
+    over = true;
+    await Promise.all(readers);
+    assert.deepEqual(wrong, []);
+  });
+
+  test('the command, the audit, and a configuration that contradicts the move', async (t) => {
+    const { gw } = await startLandscape(t, { landscape: quiet, fresh: structuredClone(COPIED) });
+    const run = (...words) => runProgram(['landscape', ...words, '-a', 'admin.sock'], { cwd: gw.dir });
+    assert.equal(run('list').stdout, 'erp 1010: old\nerp 2*: new\nerp 3000-3999: new\n');
+    for (const words of [['shadow', 'erp', '1010', '--to', 'new'], ['drain', 'erp', '1010'], ['switch', 'erp', '1010']]) {
+      const result = run(...words, '--wait');
+      assert.equal(result.code, 0, result.stderr);
+      assert.match(result.stdout, /^erp 1010: \w+, from old to new, writes under way: 0, confirmed by all instances\n$/);
+    }
+    assert.match(run('list').stdout, /erp 1010: switched, from old to new/);
+    assert.equal(run('switch', 'erp', '1010').code, 1);
+    assert.equal(run('drain', 'erp', '9999', '--to', 'new').code, 1);
+    assert.equal(run('drain', 'nowhere', '1010', '--to', 'new').code, 1);
+    assert.equal(run('drain').code, 2);
+    await gw.stop();
+    gw.rewriteConfig((config) => {
+      config.landscapes.erp.systems.third = { backend: 'new-erp', flows: 'new' };
+      config.landscapes.erp.keys['1010'] = 'third';
+    });
+    await restart(gw);
+    await eventually(() => /landscape erp: key 1010: it has moved, but the configuration has it at a third system/.test(gw.stderr), 'it is told');
+    const answer = await gw.get(`${ROOT}/plants/1010/orders/a1`);
+    assert.deepEqual(answer.json.at, { landscape: 'erp', system: 'new', backend: 'new-erp', key: '1010' });
+    const state = JSON.parse(readFileSync(gw.configPath, 'utf8')).state_dir;
+    const audit = readdirSync(state).filter((name) => name.startsWith('audit.log')).map((name) => readFileSync(join(state, name), 'utf8')).join('');
+    assert.match(audit, /landscape\.move/);
+    assert.match(audit, /switched to new/);
+  });
+
+  test('without Redis nothing is written, reads go on', async (t) => {
+    const { gw, redis } = await startLandscape(t, { landscape: quiet });
+    assert.equal((await gw.get(`${ROOT}/plants/1010/orders/a1`)).status, 200);
+    await redis.stop('SIGKILL');
+    await eventually(async () => (await gw.post(`${ROOT}/plants/1010/orders`, { text: 'n' })).status === 503, 'writes are refused', 15_000);
+    assert.equal((await gw.get(`${ROOT}/plants/1010/orders/a1`)).json.by, 'old');
+  });
+});
+
+describe('ids', () => {
+  const keep = (gw, plant, pairs) => gw.post(`${ROOT}/plants/${plant}/ids`, { pairs: pairs.map(([id, canonical]) => ({ id, canonical })) });
+  const find = async (gw, plant, ids) => {
+    const answer = await gw.post(`${ROOT}/plants/${plant}/ids`, { ids }, { method: 'PUT' });
+    assert.ok([200, 201].includes(answer.status), answer.text);
+    return answer.json;
+  };
+
+  test('are kept for each system, in both directions, and are their own where nothing is kept', async (t) => {
+    const { gateways, gw } = await startLandscape(t, { count: 2, fresh: structuredClone(COPIED) });
+    assert.deepEqual(await find(gw, '1010', ['17']), { canonical: ['17'], system: ['17'] });
+    assert.equal((await keep(gw, '1010', [['17', 'PO-1'], ['18', 'PO-2']])).status, 201);
+    assert.equal((await keep(gw, '1010', [['17', 'PO-1']])).status, 201); // the same again
+    assert.equal((await keep(gw, '2020', [['900', 'PO-1']])).status, 201); // the other system's
+    for (const gateway of gateways) {
+      assert.deepEqual(await find(gateway, '1010', ['17', 'x', 'PO-2']), { canonical: ['PO-1', 'x', 'PO-2'], system: ['17', 'x', '18'] });
+      assert.deepEqual(await find(gateway, '2020', ['900', 'PO-1']), { canonical: ['PO-1', 'PO-1'], system: ['900', '900'] });
+    }
+    for (const pairs of [[['17', 'PO-9']], [['99', 'PO-1']], [['a', 'A'], ['a', 'B']]])
+      assert.equal(assertProblem(await keep(gw, '1010', [['50', 'PO-50'], ...pairs]), 409).type, '/problems/changed-meanwhile');
+    assert.deepEqual(await find(gw, '1010', ['50']), { canonical: ['50'], system: ['50'] }, 'all or none');
+    await moveOnAll(gateways, '1010', { phase: 'drain', to: 'new' });
+    await moveOnAll(gateways, '1010', { phase: 'switch' });
+    assert.deepEqual((await find(gw, '1010', ['PO-1'])).system, ['900'], 'it kept its id');
+  });
+
+  test('are imported and exported, and outlive kill -9', async (t) => {
+    const { gw } = await startLandscape(t);
+    const lines = Array.from({ length: 700 }, (_, i) => JSON.stringify({ system: i % 2 ? 'old' : 'new', id: `${i}`, canonical: `C${i}` }));
+    const load = (text) => gw.admin('/landscapes/erp/ids/order', { method: 'POST', body: JSON.stringify({ lines: text }), headers: { 'content-type': 'application/json' } });
+    const loaded = await load(lines.join('\n'));
+    assert.equal(loaded.status, 200, loaded.text);
+    assert.equal(loaded.json.kept, 700);
+    assert.equal((await load(lines.join('\n'))).json.kept, 0);
+    for (const bad of ['{', '{"system":"old"}', '{"system":"older","id":"1","canonical":"2"}'])
+      assert.equal((await load(bad)).status, 400, bad);
+    assert.equal((await load('{"system":"old","id":"1","canonical":"other"}')).status, 409);
+    await gw.kill();
+    await restart(gw);
+    assert.deepEqual((await find(gw, '1010', ['1', 'C3'])), { canonical: ['C1', 'C3'], system: ['1', '3'] });
+    const exported = [];
+    for (let cursor = '0'; ;) {
+      const page = await gw.admin(`/landscapes/erp/ids/order?cursor=${cursor}`);
+      assert.equal(page.status, 200, page.text);
+      exported.push(...page.json.lines.split('\n').filter(Boolean));
+      cursor = page.json.next;
+      if (cursor === undefined) break;
+    }
+    assert.deepEqual([...new Set(exported)].toSorted(), lines.toSorted());
   });
 });

@@ -99,7 +99,7 @@ describe('erp-costing and erp-assets, OData', () => {
     assert.deepEqual(thing.json, {
       id: 'GRIND-1', plant: '1020', description: 'Cylindrical grinder', status: 'active', equipment: 'GRIND-1', manufacturer: 'Keller', serialNumber: 'SN70052',
       acquiredOn: rows.find(({ Equipment }) => Equipment === 'GRIND-1').AcquisitionDate, changedAt: thing.headers.etag.slice(1, -1),
-      record: { system: 'cloud-maintenance', id: "A_Equipment('GRIND-1')" },
+      record: { system: 'cloud', id: "A_Equipment('GRIND-1')" },
     });
     const places = await cloud.all('erp-assets', '1020', '/equipment?sort=-id', 3);
     assert.deepEqual(places.map(({ id }) => id), [...new Set(rows.map(({ WorkCenter }) => WorkCenter))].sort().reverse());

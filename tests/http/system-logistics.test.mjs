@@ -124,7 +124,7 @@ describe('logistics and field-service', () => {
     const answer = await service.get('/service-orders/6100001');
     assert.deepEqual(answer.json, {
       id: '6100001', plant: '1020', customer: 'Stadtwerke Rheintal', type: 'repair', description: 'Pump loses pressure', priority: 'urgent', status: 'open',
-      changedAt: theirs.find(({ ServiceOrder }) => ServiceOrder === '6100001').LastChangeDateTime, record: { system: 'cloud-field-service', id: "A_ServiceOrder('6100001')" },
+      changedAt: theirs.find(({ ServiceOrder }) => ServiceOrder === '6100001').LastChangeDateTime, record: { system: 'cloud', id: "A_ServiceOrder('6100001')" },
     });
     assert.equal((await service.get('/service-orders/6100001', { 'if-none-match': answer.headers.etag })).status, 304);
     assertProblem(await cloud.get('field-service', '1010', '/service-orders/6100001'), 404);

@@ -51,7 +51,7 @@ describe('maintenance', () => {
       id: '10000002', plant: '1020', type: 'malfunction', description: 'Oil leak at gear box', equipment: 'TURN-1', physicalAsset: 'LATHE-2',
       priority: 'high', isBreakdown: false, status: 'open', reportedAt: row.ReportedDateTime, reportedBy: 'operator2',
       malfunctionStart: '2026-11-08T06:00:00.000Z', changedAt: row.LastChangeDateTime,
-      record: { system: 'cloud-maintenance', id: "A_MaintenanceNotification('10000002')" },
+      record: { system: 'cloud', id: "A_MaintenanceNotification('10000002')" },
     });
     assert.equal((await get(`${NOTIFICATIONS}/10000002`, { 'if-none-match': answer.headers.etag })).status, 304);
     assertProblem(await cloud.get(API, '1010', `${NOTIFICATIONS}/10000002`), 404);

@@ -10,6 +10,7 @@
 //   cut-before  the connection is closed; the server has seen nothing
 //   cut-after   the server has done it; its answer is lost
 //   cut-within  half of the answer, then the end
+//   hold-after  the server has done it; its answer is kept back for good
 //   status      answered with `status` (503), without the server
 //   rubbish     answered with status 200 and a page of HTML, without the server
 //
@@ -79,6 +80,7 @@ class FaultProxy {
     if (fault.kind === 'slow') await sleep(fault.ms ?? 1000);
     const { answer, bytes } = await this.#forward(request, body);
     if (fault.kind === 'cut-after') return response.destroy();
+    if (fault.kind === 'hold-after') return;
     const { connection, 'transfer-encoding': framing, ...headers } = answer.headers;
     response.writeHead(answer.statusCode, { ...headers, 'content-length': bytes.length, connection: 'close' });
     if (fault.kind !== 'cut-within') return response.end(bytes);

@@ -7,6 +7,7 @@
 #include "server/contract/media.h"
 #include "server/contract/parameter_text.h"
 #include "server/core/buf.h"
+#include "server/http/normal_path.h"
 #include "server/http/percent.h"
 #include "server/net/http_parser.h"
 
@@ -70,8 +71,6 @@ static void set_method(struct http_request *request, struct gw_str method)
  * reach another resource, or bring a query of its own. */
 static int check_path(struct http_request *request, struct gw_str path)
 {
-    struct gw_str rest = path, segment;
-
     if (path.len == 0 || path.ptr[0] != '/')
         return wrong(request, "`path` must begin with \"/\"");
     for (size_t i = 0; i < path.len; i++) {
@@ -80,11 +79,19 @@ static int check_path(struct http_request *request, struct gw_str path)
             return wrong(request, "`path` has a character that is none of a path: put values into "
                                   "`parameters`, and a query into `query`");
     }
-    while (gw_str_split(&rest, '/', &segment)) {
-        if (gw_str_equal(segment, GW_STR(".")) || gw_str_equal(segment, GW_STR("..")))
-            return wrong(request, "`path` must not have \".\" or \"..\" as a segment");
-    }
     return 0;
+}
+
+/* What came of the template must not act as another path at any backend: a value may be dots in
+ * some spelling, or stand beside a dot. */
+static int check_filled(struct http_request *request, struct gw_str path)
+{
+    struct gw_normal_path normal;
+
+    return gw_path_normalize(path, &normal) == 0
+               ? 0
+               : wrong(request, "`path` and its parameters make no path, or one with \".\" or "
+                                "\"..\" as a segment");
 }
 
 static const struct gw_parameter plain_path = {.place = GW_IN_PATH, .style = GW_STYLE_SIMPLE};
@@ -107,6 +114,8 @@ static const struct gw_parameter *find_declared(const struct http_operation *ope
 static int append_path(struct http_request *request, struct gw_buf *text, struct gw_str path,
                        const struct http_operation *operation, const struct gw_value *values)
 {
+    size_t from = text->len;
+
     while (path.len > 0) {
         size_t open = gw_str_find(path, '{');
         gw_buf_append(text, path.ptr, open);
@@ -126,7 +135,7 @@ static int append_path(struct http_request *request, struct gw_buf *text, struct
                          GW_STR_ARG(name));
         path = gw_str_tail(path, close + 1);
     }
-    return 0;
+    return text->has_failed ? 0 : check_filled(request, gw_str_tail(gw_buf_str(text), from));
 }
 
 /* --- the query --- */

@@ -54,6 +54,8 @@ static enum gw_connector_error judge(const struct reading *reading)
 
     if (error == GW_CONNECTOR_OK)
         return error;
+    if (error == GW_CONNECTOR_RUBBISH && reading->is_write)
+        error = GW_CONNECTOR_IN_DOUBT;
     return fail(reading, error, GW_STR(""), reading->failure->reason);
 }
 

@@ -52,8 +52,8 @@ const struct gw_option soap_options[] = {
      .type = GW_BYTES,
      .min = 1024,
      .max = 64 << 20,
-     .value = "4MiB",
-     .help = "The largest answer that is read."},
+     .value = "2MiB",
+     .help = "The largest answer that is read; as values it takes ten times the memory."},
     {0},
 };
 

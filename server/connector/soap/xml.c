@@ -11,6 +11,13 @@
 /* expat puts it between URI and local name: no URI can have it. */
 #define SEPARATOR '\x01'
 #define MAX_CHARSET_BYTES 40
+#define KNOWN_NAMES 64 /* a power of two */
+
+/* A name that was kept already: lists repeat theirs thousands of times. */
+struct known_name {
+    struct gw_str raw;
+    struct soap_name name;
+};
 
 struct reader {
     struct gw_arena *arena;
@@ -20,6 +27,7 @@ struct reader {
     size_t depth, elements;
     struct soap_element *root, *current;
     struct gw_buf text; /* of `current` since its last tag */
+    struct known_name known[KNOWN_NAMES];
 };
 
 /* --- what goes wrong -------------------------------------------------------------------------- */
@@ -45,17 +53,33 @@ static bool keep_text(struct reader *reader, struct gw_str text, struct gw_str *
     return out->ptr != NULL;
 }
 
+/* By length and the last bytes, where names of one namespace differ. */
+static struct known_name *slot_of(struct reader *reader, struct gw_str raw)
+{
+    size_t sum = raw.len;
+
+    for (size_t i = raw.len > 8 ? raw.len - 8 : 0; i < raw.len; i++)
+        sum = sum * 31 + (unsigned char)raw.ptr[i];
+    return &reader->known[sum & (KNOWN_NAMES - 1)];
+}
+
 static bool keep_name(struct reader *reader, const char *raw, struct soap_name *out_name)
 {
-    struct gw_str text = gw_str_of(raw), whole;
-    size_t at = gw_str_find(text, SEPARATOR);
+    struct gw_str text = gw_str_of(raw);
+    struct known_name *known = slot_of(reader, text);
 
-    if (!keep_text(reader, text, &whole))
-        return false;
-    if (at == whole.len)
-        *out_name = (struct soap_name){GW_STR(""), whole};
-    else
-        *out_name = (struct soap_name){gw_str_from(whole.ptr, at), gw_str_tail(whole, at + 1)};
+    if (known->raw.ptr == NULL || !gw_str_equal(known->raw, text)) {
+        struct gw_str whole;
+        if (!keep_text(reader, text, &whole))
+            return false;
+        size_t at = gw_str_find(whole, SEPARATOR);
+        known->raw = whole;
+        known->name = (struct soap_name){GW_STR(""), whole};
+        if (at < whole.len)
+            known->name =
+                (struct soap_name){gw_str_from(whole.ptr, at), gw_str_tail(whole, at + 1)};
+    }
+    *out_name = known->name;
     return true;
 }
 

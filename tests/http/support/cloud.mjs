@@ -5,7 +5,6 @@
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -18,7 +17,7 @@ import { Issuer } from './tokens.mjs';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const grants = ['/system/*'];
 const SERVICES = { 'cloud-erp': 'erp', 'cloud-quality': 'quality', 'cloud-maintenance': 'maintenance', 'cloud-logistics': 'logistics', 'cloud-field-service': 'field-service' };
-const POLICIES = [
+export const POLICIES = [
   { body_limit: {} }, { headers: {} }, { jwt: {} }, { authorise: {} }, { schema: { responses: 'enforce' } },
   { idempotency: { redis_timeout: '5s', claim: '4s' } },
 ];
@@ -29,19 +28,22 @@ export function skipUnlessInstalled() {
   process.exit(77);
 }
 
-/** Copies of the contracts of these APIs, each fulfilled by its flows for `kind`. */
-export function writeContracts(apis, kind) {
-  const folder = join(makeFolder(), 'openapi');
-  mkdirSync(folder, { recursive: true });
-  for (const part of ['components', 'schemas']) cpSync(join(ROOT, 'openapi', part), join(folder, part), { recursive: true });
-  return apis.map((api) => {
-    const file = join(folder, `system-${api}.v1.yaml`);
-    const text = readFileSync(join(ROOT, `openapi/system-${api}.v1.yaml`), 'utf8').replace(/^  landscape: .*\n/m, ''); // one system
-    const isThere = (name) => existsSync(join(ROOT, `apis/system/${api}/${kind}/${name}.flow.yaml`));
-    writeFileSync(file, text.replaceAll(/x-millgate: \{flow: [^/]+\/([a-z-]+)\}/g, (whole, name) =>
-      (isThere(name) ? `x-millgate: {flow: ${api}-${kind}/${name}}` : 'x-millgate: {backend: cloud-erp}')));
-    return file;
-  });
+/** The contracts and the flows of these APIs, as they are. */
+export const files = (apis) => ({
+  contracts: apis.map((api) => join(ROOT, `openapi/system-${api}.v1.yaml`)),
+  flows: apis.map((api) => join(ROOT, 'apis/system', api)),
+});
+
+// Here the cloud keeps both plants; the landscapes beside `erp` are called as their APIs.
+const LANDSCAPES = Object.fromEntries(['erp', 'maintenance', 'logistics', 'field-service'].map((name) => [name, {
+  systems: { cloud: { backend: `cloud-${name}`, flows: 'odata' } }, keys: { 1010: 'cloud', 1020: 'cloud' },
+}]));
+
+/** The contracts' issuer, and the one of the admin API: the same keys. */
+export function twoIssuers(issuer) {
+  const { issuers: { dev } } = gatewayConfig({ dir: '.', issuer, peerUrl: '' });
+  const one = { ...dev, jwks_file: 'jwks.json' };
+  return { dev: one, factory: one };
 }
 
 export class Apis {
@@ -127,15 +129,14 @@ export async function startCloud(suite, { apis, backend = {} }) {
   suite.after(() => redis.stop('SIGKILL'));
   const erp = odataClient(url);
   const issuer = new Issuer();
-  const { issuers: { dev } } = gatewayConfig({ dir: '.', issuer, peerUrl: '' });
   const backends = Object.fromEntries(Object.entries(SERVICES).map(([name, service]) => [name, {
     url: `${url}/odata/v4/${service}`, grants, headers: { authorization: erp.authorization }, odata: { version: 'v4' }, total_timeout: '3s', ...backend,
   }]));
   const gw = await startGateway(suite, {
     issuer, peer: null, contracts: {},
     config: {
-      redis: redis.url, backends, policies: POLICIES, issuers: { dev: { ...dev, jwks_file: 'jwks.json' }, factory: { ...dev, jwks_file: 'jwks.json' } },
-      extra: { flows: apis.map((api) => join(ROOT, 'apis/system', api, 'odata')), contracts: writeContracts(apis, 'odata') },
+      redis: redis.url, backends, policies: POLICIES, issuers: twoIssuers(issuer),
+      extra: { ...files(apis), landscapes: LANDSCAPES },
     },
   });
   return Object.assign(new Cloud(apis, gw), { erp, url });

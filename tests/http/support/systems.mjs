@@ -1,5 +1,6 @@
 // Two systems that keep the record of orders, each in a way of its own, and a gateway in front of both.
 
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
@@ -7,7 +8,7 @@ import { join } from 'node:path';
 
 import { startRedis } from '../../rigs/redis.mjs';
 import { peerContract } from './config.mjs';
-import { makeFolder, startGateway } from './harness.mjs';
+import { eventually, makeFolder, startGateway } from './harness.mjs';
 import { Issuer } from './tokens.mjs';
 
 export const ROOT = '/system/orders/v1';
@@ -101,6 +102,16 @@ export function systemFlows() {
     'list-old': list('orders-old'), 'list-new': list('orders-new'),
     'get-old': get('orders-old'), 'get-new': get('orders-new'),
     'create-old': create('orders-old'), 'create-new': create('orders-new'),
+    'ids-keep': named('orders', 'keep-ids', [
+      { keep: { call: 'ids.keep', with: { kind: 'order', pairs: '${ .body.pairs }' } } }, { answer: { set: { body: '${ {kept: true} }' } } },
+    ]),
+    'ids-find': named('orders', 'find-ids', [
+      { both: { fork: { branches: [
+        { canonical: { call: 'ids.canonical', with: { kind: 'order', ids: '${ .body.ids }' } } },
+        { system: { call: 'ids.system', with: { kind: 'order', ids: '${ .body.ids }' } } },
+      ] } } },
+      { answer: { set: { body: '${ {canonical: .[0], system: .[1]} }' } } },
+    ]),
     plain: named('orders', 'say', [{ answer: { set: { body: '${ $runtime.metadata }' } } }]),
     'only-old': named('orders-old', 'rare', [{ answer: { set: { body: '${ $runtime.metadata }' } } }]),
   };
@@ -130,6 +141,7 @@ export function systemContract({ landscape = 'erp' } = {}) {
       },
       '/orders': { get: operation('listAllOrders', 'list-orders', { parameters: [...page, query('plant', { type: 'string' })] }),
         post: operation('postOrder', 'say', body) },
+      '/plants/{plant}/ids': { parameters: [plant], post: operation('keepIds', 'keep-ids', body), put: operation('findIds', 'find-ids', body) },
       '/plants/{plant}/rare': { parameters: [plant], get: operation('rare', 'rare') },
     },
   });
@@ -145,6 +157,36 @@ export function erpLandscape(more = {}) {
 export const OLD = [{ number: 'a1', plant: '1010', due: '05', text: 'x' }, { number: 'c3', plant: '1010', due: '01', text: 'y' },
   { number: 'e5', plant: '1010', due: '03', text: 'z' }];
 export const NEW = [{ number: 'b2', plant: '2020', due: '02', text: 'u' }, { number: 'd4', plant: '3001', due: '04', text: 'v' }];
+
+/** What the new system has once the plant's records were copied there. */
+export const COPIED = [...NEW, ...OLD];
+
+/** Moves the plant by one step over the admin listener. */
+export function move(gw, key, body) {
+  return gw.admin(`/landscapes/erp/keys/${encodeURIComponent(key)}`, {
+    method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' },
+  });
+}
+
+/** What the gateway says of the key's move. */
+export async function moveOf(gw, key) {
+  const answer = await gw.admin('/landscapes');
+  return answer.json.items[0].moves.find((each) => each.key === key);
+}
+
+/** A step, and all gateways act by it. */
+export async function moveOnAll(gateways, key, body) {
+  const answer = await eventually(async () => {
+    const tried = await move(gateways[0], key, body);
+    return tried.json?.type === '/problems/writes-under-way' ? undefined : tried;
+  }, `${body.phase} is taken`);
+  assert.equal(answer.status, 200, answer.text);
+  await eventually(async () => {
+    const moves = await Promise.all(gateways.map((gw) => moveOf(gw, key)));
+    return body.phase === 'abort' ? moves.every((each) => each?.phase !== 'shadow' && each?.phase !== 'drain')
+      : moves.every((each) => each?.is_confirmed && each.instances.length === gateways.length);
+  }, `${body.phase} is confirmed by all`);
+}
 
 /** Both systems, and `count` gateways on one Redis in front of them. */
 export async function startLandscape(t, { count = 1, flows = systemFlows(), contract = systemContract(), landscape = erpLandscape(), old = OLD, fresh = NEW } = {}) {
@@ -162,7 +204,7 @@ export async function startLandscape(t, { count = 1, flows = systemFlows(), cont
   const options = {
     issuer, peer: null, contracts: { 'orders.v1.yaml': contract },
     config: {
-      redis: redis.url, extra: { flows: [folder], landscapes: { erp: landscape } },
+      redis: redis.url, admin: { socket: 'admin.sock' }, extra: { flows: [folder], landscapes: { erp: landscape } },
       backends: { 'old-erp': { url: oldErp.url, grants }, 'new-erp': { url: newErp.url, grants } },
       policies: [{ body_limit: {} }, { headers: {} }, { jwt: {} }, { authorise: {} }, { schema: {} }, { idempotency: { redis_timeout: '5s' } }],
     },

@@ -281,10 +281,11 @@ static void check_flow(const char *path, const json_t *flow, const json_t *rules
     }
 }
 
-/* "confirmProduction": ".../confirm-production.flow.yaml". */
-static void write_flow_path(char *path, size_t size, const char *api, const char *id)
+/* "confirmProduction": ".../odata/confirm-production.flow.yaml". */
+static void write_flow_path(char *path, size_t size, const char *api, const char *kind,
+                            const char *id)
 {
-    size_t len = (size_t)snprintf(path, size, "apis/system/%s/", api);
+    size_t len = (size_t)snprintf(path, size, "apis/system/%s/%s", api, kind);
 
     for (const char *at = id; *at != '\0' && len + 16 < size; at++) {
         bool is_capital = *at >= 'A' && *at <= 'Z';
@@ -295,32 +296,41 @@ static void write_flow_path(char *path, size_t size, const char *api, const char
     snprintf(path + len, size - len, ".flow.yaml");
 }
 
+static bool check_operation_of(const char *api, const char *kind, const char *id,
+                               const json_t *rules, const json_t *operation)
+{
+    char path[256];
+
+    write_flow_path(path, sizeof(path), api, kind, id);
+    if (access(path, R_OK) != 0)
+        return false;
+    struct gw_document *flow = read_document(path);
+    check_flow(path, flow->root, rules, operation);
+    gw_document_destroy(flow);
+    return true;
+}
+
 static void flows_that_are_there_ask_their_rules(void **state)
 {
     (void)state;
+    static const char *const kinds[] = {"", "tryton/", "odata/"}; /* "": one for all systems */
     size_t checked = 0, absent = 0;
 
     for (size_t i = 0; i < GW_COUNT_OF(apis); i++) {
         struct gw_document *document = read_api_file("apis/system/%s/rules.yaml", apis[i]);
         const json_t *rules = json_object_get(document->root, "rules");
-        char path[256];
         const char *id;
         json_t *operation;
         json_object_foreach(json_object_get(document->root, "operations"), id, operation)
         {
-            write_flow_path(path, sizeof(path), apis[i], id);
-            if (access(path, R_OK) != 0) {
-                absent++;
-                continue;
-            }
-            struct gw_document *flow = read_document(path);
-            check_flow(path, flow->root, rules, operation);
-            gw_document_destroy(flow);
-            checked++;
+            size_t before = checked;
+            for (size_t kind = 0; kind < GW_COUNT_OF(kinds); kind++)
+                checked += check_operation_of(apis[i], kinds[kind], id, rules, operation) ? 1 : 0;
+            absent += checked == before ? 1 : 0;
         }
         gw_document_destroy(document);
     }
-    print_message("%zu flows checked, %zu not there\n", checked, absent);
+    print_message("%zu flows checked, %zu operations without\n", checked, absent);
 }
 
 int main(void)

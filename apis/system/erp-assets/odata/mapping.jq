@@ -42,13 +42,3 @@ def equipment($system):
   | present;
 
 def places($system): map(select(.WorkCenter != null)) | group_by([.MaintenancePlant, .WorkCenter]) | map(sort_by(.Equipment) | equipment($system));
-
-# Few enough to be sorted and cut here; `.` are all of them.
-def equipment_page($input):
-  ($input | cursor) as $at
-  | ($input | is_descending) as $down
-  | [.[] | select(($input.parameters.level // .level) == .level and ($input.parameters.parent // .parent) == .parent
-      and ($input.parameters.status // .status) == .status)]
-  | sort_by([.id, .plant]) | if $down then reverse else . end
-  | map([.id, .plant] as $own | select($at == null or (if $down then $own < $at.k else $own > $at.k end)))
-  | page($input; .; {v: null, k: [.id, .plant]});

@@ -1,5 +1,8 @@
 # The erp service of the OData server <-> the canonical models of erp-inventory. Behind common.jq and lists.jq.
 
+# Lists over all plants name none: this is the system's own.
+def own_plant($runtime; $input): plant($runtime; $input) | if . == null or . == "" or . == "-" then "1020" else . end;
+
 def unit: {PC: "H87", KG: "KGM", G: "GRM", M: "MTR", MM: "MMT", M2: "MTK", M3: "MTQ", L: "LTR", MIN: "MIN", H: "HUR"}[.]
   // error("unit \(.) is not known");
 

@@ -1,5 +1,8 @@
 # Tryton <-> the canonical models of erp-inventory. Behind common.jq and lists.jq.
 
+# Lists over all plants name none: this is the system's own.
+def own_plant($runtime; $input): plant($runtime; $input) | if . == null or . == "" or . == "-" then "1010" else . end;
+
 def unit: {u: "H87", kg: "KGM", g: "GRM", m: "MTR", mm: "MMT", "m²": "MTK", "m³": "MTQ", l: "LTR", min: "MIN", h: "HUR"}[.]
   // error("unit \(.) is not known");
 def unit_symbol: {H87: "u", KGM: "kg", GRM: "g", MTR: "m", MMT: "mm", MTK: "m²", MTQ: "m³", LTR: "l", MIN: "min", HUR: "h"}[.]
@@ -177,7 +180,8 @@ def movement_domain:
     + equal_domain("product.code"; $p.material) + equal_domain("lot.number"; $p.lot)
     + equal_domain("purchase.number"; $p.purchaseOrder)
     + (if $p.productionOrder then [["OR", ["production_input.number", "=", $p.productionOrder], ["production_output.number", "=", $p.productionOrder]]] else [] end)
-    + (if $p.reference then ["OR", reference_domain("shipment.reference"; $p.reference)[0][1:] | .[] + ["stock.shipment.internal"]] | [.] else [] end)
+    + (if $p.reference then [["OR"] + [("stock.shipment.internal", "stock.shipment.in")
+        | ["shipment.reference", "=", $p.reference, .], ["shipment.reference", "like", "\($p.reference) ~%", .]]] else [] end)
     + day_domain("effective_date")
     + (["origin", "not like", "stock.inventory.line,%"] as $uncounted
        | [["OR", ["origin", "=", null], $uncounted]] as $other
@@ -224,3 +228,49 @@ def reservation_domain:
   | [["to_location.code", "=", "OUT"], ["state", "in", (if $p.status then {open: ["assigned"], fulfilled: ["done"], cancelled: ["cancelled"]}[$p.status] else ["assigned", "done", "cancelled"] end)]]
     + equal_domain("moves.product.code"; $p.material) + reference_domain("reference"; $p.reference)
     + (if $p.productionOrder or $p.costCenter then [["id", "=", -1]] else [] end); # not kept there
+
+# --- writes ---
+
+# What a write names: the one lot, or the product that has none.
+def named_lot_domain: .body as $b | [["product.code", "=", $b.material], ["number", "=", ($b.lot // "")]];
+def named_product_domain: .body as $b | [["code", "=", $b.material]] + (if $b.lot then [["id", "=", -1]] else [] end);
+
+def place_id($places; $code): [$places[] | select(.code == $code and .type == "storage") | .id] | first;
+def place_of_type($places; $type): [$places[] | select(.type == $type) | .id] | first;
+
+# Issues are to an order; receipts for a purchase order are deliveries. Text is not kept, a day but today neither.
+def movement_is_offered:
+  (.type | IN("receipt", "transfer", "scrap") or (. == "issue")) and (.type != "issue" or .productionOrder != null)
+  and .purchaseOrder == null and .costCenter == null and (.type == "issue" or .productionOrder == null)
+  and (.type != "issue" or .reference == null) and (.postedOn == null or .postedOn == today);
+
+def move_values($context; $from; $to):
+  {product: $context.product.id, uom: $context.uom.id, quantity: (.quantity.value | tonumber), lot: $context.lot.id, from_location: $from, to_location: $to};
+
+def shipment_values($context; $key; $from; $to; $day):
+  {
+    reference: keyed_reference(.reference; $key),
+    from_location: $from, to_location: $to,
+    planned_date: {"$date": $day}, planned_start_date: {"$date": $day},
+    moves: [["create", [move_values($context; $from; $to)]]]
+  };
+
+def reservation_values($context; $key):
+  shipment_values($context; $key; place_id($context.places; .storageLocation); place_id($context.places; "OUT"); .requiredOn // today);
+
+def movement_values($context; $key):
+  place_of_type($context.places; "lost_found") as $lost
+  | shipment_values($context; $key;
+      (if .from then place_id($context.places; .from) else $lost end); (if .to then place_id($context.places; .to) else $lost end); today);
+
+def input_values($context):
+  move_values($context; place_id($context.places; .from); place_of_type($context.places; "production"))
+  + {production_input: $context.order.id};
+
+def production_status:
+  {id: .number, status: ({request: "planned", draft: "planned", waiting: "released", assigned: "released", running: "started", done: "completed", cancelled: "cancelled"}[.state])};
+
+def reversal_values:
+  {product: .product.id, uom: .uom.id, quantity, lot: .lot.id, from_location: .to_location.id, to_location: .from_location.id,
+   origin: "stock.move,\(.id)", company, currency,
+   unit_price: (if .unit_price then {"$decimal": .unit_price} else null end)};

@@ -1,5 +1,8 @@
 # Tryton <-> the canonical models of erp-partners. Behind common.jq and lists.jq.
 
+# Lists over all plants name none: this is the system's own.
+def own_plant($runtime; $input): plant($runtime; $input) | if . == null or . == "" or . == "-" then "1010" else . end;
+
 def supplier_fields: ["code", "name", "active", "addresses.street", "addresses.postal_code", "addresses.city", "addresses.country.code",
   "email", "phone", "lang.code", "tax_identifier.code", "write_date", "create_date", "_timestamp", "addresses._timestamp",
   "contact_mechanisms.type", "contact_mechanisms.value", "contact_mechanisms._timestamp"];
@@ -32,3 +35,17 @@ def supplier_domain($plant):
     + equal_domain("addresses.country.code"; $p.country)
     + (if $p.name then [["name", "ilike", "%\($p.name | gsub("(?<c>[%_\\\\])"; "\\\(.c)"))%"]] else [] end)
     + since_domain;
+
+# One write: the address, and mail and phone anew where they are others.
+def contact_values($new; $country):
+  . as $party
+  | {street: $new.address.street, postal_code: $new.address.postalCode, city: $new.address.city, country: $country} as $address
+  | (.addresses // [] | first) as $at
+  | {
+      addresses: (if $at then [["write", [$at.id], $address]] else [["create", [$address]]] end),
+      contact_mechanisms: ([["email", $new.email], ["phone", $new.phone]]
+        | map(.[0] as $type | .[1] as $value
+            | [$party.contact_mechanisms[]? | select(.type == $type) | .id] as $old
+            | (if ($old | length) > 0 then ["delete", $old] else empty end),
+              (if $value then ["create", [{type: $type, value: $value}]] else empty end)))
+    };

@@ -139,3 +139,50 @@ def confirmation_page($input; $plant):
   [.[] | confirmations($plant)[] | select($input.parameters.reference == null or .reference == $input.parameters.reference)]
   | .[($input | cursor | if . == null then 0 else .o end):]
   | counted_page($input; .);
+
+# --- writes ---
+
+def order_values($context; $key):
+  {
+    party: $context.supplier.id,
+    invoice_address: ($context.supplier.addresses | first | .id),
+    currency: $context.currency.id,
+    warehouse: $context.warehouse.id,
+    invoice_method: "manual",
+    purchase_date: {"$date": today},
+    reference: keyed_reference(.reference; $key),
+    lines: [["create", [.lines[] | . as $line | ([$context.products[] | select(.code == $line.material)] | first) as $product
+      | {
+          type: "line",
+          product: $product.id,
+          description: .description,
+          unit: ($line.quantity.unit | unit_symbol as $symbol | [$context.uoms[] | select(.symbol == $symbol) | .id] | first),
+          quantity: (.quantity.value | tonumber),
+          unit_price: {"$decimal": (.price.amount // $product.cost_price)}
+        }
+        + (if .deliverOn then {delivery_date_edit: true, delivery_date_store: {"$date": .deliverOn}} else {} end)]]]
+  };
+
+def said_values($said): {note: ((.note // "" | if . == "" then "" else . + "\n" end) + "\($said.answer) \($said.reference)")};
+
+# Of the open moves: the one of each line that is announced, where it is for the whole of it.
+def announced_parts($new; $orders):
+  . as $moves
+  | [$new.lines[] | . as $line
+      | ([$orders[] | select(.number == $line.purchaseOrder) | .lines[$line.purchaseOrderLine | tonumber - 1].id] | first) as $of
+      | ([$moves[] | select(.origin == "purchase.line,\($of)" and .quantity == ($line.quantity.value | tonumber))] | first) as $move
+      | {lot: $line.lot, product: $move.product, move: $move.id}];
+
+def delivery_values($context; $key):
+  {
+    supplier: $context.supplier.id,
+    warehouse: $context.warehouse.id,
+    reference: keyed_reference(.reference; $key),
+    planned_date: {"$date": .expectedOn},
+    incoming_moves: ([["add", [$context.parts[].move]]] + [$context.lots[]? | ["write", [.move], {lot}]])
+  };
+
+# Received is all that was announced, today, by way of the input zone.
+def receipt_is_whole($lines):
+  .storageLocation == null and (.receivedOn == null or .receivedOn == today)
+  and all(.lines[]?; . as $got | any($lines[]; .line == $got.line and (.quantity.value | tonumber) == ($got.quantity.value | tonumber)));

@@ -1,10 +1,17 @@
 /* Sets: what is refused when it is added, and what libjq refuses, by name. */
+#include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -12,6 +19,7 @@
 #include "tests/unit/support/expression_rig.h"
 
 #define MANY 300
+#define KILLS 2
 
 struct refusal {
     size_t set;
@@ -241,6 +249,78 @@ static void one_wrong_among_many_is_found(void **state)
         gw_expressions_release(sets[i]);
 }
 
+/* --- ended from outside --- */
+
+struct killer {
+    atomic_bool must_stop;
+    atomic_uint killed;
+};
+
+/* The parent of that process, if it is a helper; else 0. */
+static long helper_parent(const char *pid)
+{
+    char path[300], line[512] = "";
+    long parent = 0;
+
+    snprintf(path, sizeof(path), "/proc/%.200s/stat", pid);
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return 0;
+    if (fgets(line, sizeof(line), file) != NULL) {
+        const char *found = strstr(line, "(millgate-jq) ");
+        char state = 'Z'; /* a dead one that nobody has fetched does not count */
+        if (found == NULL || sscanf(found, "(millgate-jq) %c %ld", &state, &parent) != 2 ||
+            state == 'Z')
+            parent = 0;
+    }
+    fclose(file);
+    return parent;
+}
+
+/* Kills the helper that compiles, and the next one. */
+static void *kill_one(void *self)
+{
+    struct killer *killer = self;
+    const struct timespec pause = {.tv_nsec = 1000000};
+
+    while (!atomic_load(&killer->must_stop) && atomic_load(&killer->killed) < KILLS) {
+        DIR *processes = opendir("/proc");
+        const struct dirent *entry;
+        while (processes != NULL && (entry = readdir(processes)) != NULL) {
+            if (helper_parent(entry->d_name) == (long)getpid() &&
+                kill((pid_t)strtol(entry->d_name, NULL, 10), SIGKILL) == 0) {
+                atomic_fetch_add(&killer->killed, 1);
+                break;
+            }
+        }
+        if (processes != NULL)
+            closedir(processes);
+        nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
+static void a_helper_killed_from_outside_blames_nobody(void **state)
+{
+    struct gw_expressions *set = expression_rig_set("", "[.[] | ascii_downcase]");
+    struct killer killer = {.killed = 0};
+    pthread_t thread;
+    char text[64];
+
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        snprintf(text, sizeof(text), "[.b[] | .c%d | ascii_downcase]", i);
+        add_to(set, text);
+    }
+    assert_int_equal(pthread_create(&thread, NULL, kill_one, &killer), 0);
+    for (int i = 0; i < 20 && atomic_load(&killer.killed) < KILLS; i++)
+        assert_int_equal(compile(&set, 1), 0);
+    atomic_store(&killer.must_stop, true);
+    pthread_join(thread, NULL);
+    assert_int_equal(atomic_load(&killer.killed), KILLS);
+    gw_expressions_release(set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +332,7 @@ int main(void)
         cmocka_unit_test(definitions_are_a_sets_own),
         cmocka_unit_test(definitions_go_before_our_own_words),
         cmocka_unit_test(one_wrong_among_many_is_found),
+        cmocka_unit_test(a_helper_killed_from_outside_blames_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

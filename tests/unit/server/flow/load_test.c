@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -58,6 +60,28 @@ static void heads_are_checked(void **state)
                      0);
     assert_true(gw_str_equal(gw_flow_name(rig.flow), GW_STR("erp/list")));
     assert_true(gw_str_equal(gw_flow_version(rig.flow), GW_STR("1.2.3-rc.1")));
+}
+
+/* Whoever opens a pipe to read waits for a writer. */
+static void a_pipe_is_no_file(void **state)
+{
+    char path[128];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/pipe.jq", rig.folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(20);
+    assert_int_not_equal(
+        flow_rig_load(&rig, "document: {dsl: 1.0.0, namespace: a, name: b, version: 1.0.0,"
+                            " metadata: {mappings: [pipe.jq]}}\ndo: [{a: {set: {n: 1}}}]\n"),
+        0);
+    assert_non_null(strstr(rig.findings, "pipe.jq cannot be read"));
+    flow_rig_assert_refused(&rig,
+                            "input: {schema: {resource: {endpoint: pipe.jq}}}\n"
+                            "do: [{a: {set: {n: 1}}}]\n",
+                            "pipe.jq");
+    alarm(0);
+    unlink(path);
 }
 
 static void documents_are_refused(void **state)
@@ -249,6 +273,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(heads_are_checked, open_rig, close_rig),
+        cmocka_unit_test_setup_teardown(a_pipe_is_no_file, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(documents_are_refused, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(variables_are_known_where_they_are, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(all_is_told_at_once, open_rig, close_rig),

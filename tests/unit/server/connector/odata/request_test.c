@@ -163,6 +163,8 @@ static void filters_are_compiled(void **state)
         {"list", LIST("{`A`:{`like`:1}}"), "! \"like\" is no operator", NULL},
         {"list", LIST("{`A`:{}}"), "! \"A\" lacks an operator", NULL},
         {"list", LIST("{`A`:[1]}"), "! an array or an object is no value here", NULL},
+        {"list", LIST("{`A`:{`eq`:{`ne`:null}}}"), "! an array or an object is no value", NULL},
+        {"list", LIST("{`A`:{`in`:[{`ne`:null}]}}"), "! an array or an object is no value", NULL},
         {"list", LIST("{`A`:{`in`:1}}"), "! \"in\" takes a list", NULL},
         {"list", LIST("{`$or`:[]}"), "! $and and $or take a list", NULL},
         {"list", LIST("{`$or`:[{}]}"), "! each part of $and, $or and $not is an object", NULL},

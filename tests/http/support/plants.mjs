@@ -1,0 +1,152 @@
+// Both real ERPs behind one gateway, as a factory has them: Tryton keeps plant 1010, the OData server plant 1020, and the
+// landscape `erp` says so. Between the gateway and each ERP stands a proxy that fails when it is told to.
+//
+//   const plants = await startPlants(suite, { apis: ['system-mes'] });   plants.erp (Tryton's own client)   await plants.odata('A_Material')
+//   await plants.get('/system/mes/v1/plants/1010/operations');           plants.proxies.cloud.fault = { kind: 'hang' }
+
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { startFaultProxy } from '../../rigs/fault_proxy.mjs';
+import { startRedis } from '../../rigs/redis.mjs';
+import { isInstalled, startTryton } from '../../rigs/tryton/tryton.mjs';
+import { makeFolder, startGateway } from './harness.mjs';
+import { Issuer } from './tokens.mjs';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const RIG = join(ROOT, 'tests/rigs/odata/');
+const START_MS = 60_000;
+const AUTHORIZATION = `Basic ${Buffer.from('erpclient:pw1').toString('base64')}`;
+
+export function skipUnlessInstalled() {
+  if (existsSync(`${RIG}node_modules/@sap/cds`) && isInstalled()) return;
+  process.stdout.write('skipped: the rigs of both ERPs are not installed: run script/bootstrap\n');
+  process.exit(77);
+}
+
+async function startOData(scope) {
+  const child = spawn(join(ROOT, 'script/node'), ['server.js'], { cwd: RIG, env: { ...process.env, PORT: '0' }, stdio: ['ignore', 'pipe', 'ignore'] });
+  const exited = once(child, 'exit');
+  scope.after(async () => {
+    child.kill();
+    await exited;
+  });
+  const timer = setTimeout(() => child.kill(), START_MS);
+  let text = '';
+  for await (const piece of child.stdout) {
+    text += piece;
+    const url = /listening on (http:\S+)/.exec(text);
+    if (!url) continue;
+    clearTimeout(timer);
+    return url[1];
+  }
+  throw new Error(`the OData server did not start: ${text}`);
+}
+
+const LANDSCAPES = {
+  erp: {
+    systems: { 'plant1-erp': { backend: 'plant1-erp', flows: 'tryton' }, 'cloud-erp': { backend: 'cloud-erp', flows: 'odata' } },
+    keys: { 1010: 'plant1-erp', 1020: 'cloud-erp' },
+  },
+};
+// Claims end soon: what a killed gateway has left is not waited for.
+const POLICIES = [
+  { body_limit: {} }, { headers: {} }, { jwt: {} }, { authorise: {} }, { rate_limit: { redis_timeout: '1s' } },
+  { schema: { responses: 'enforce' } }, { idempotency: { redis_timeout: '5s', claim: '5s' } },
+];
+
+class Plants {
+  token(claims) {
+    const scope = this.apis.flatMap((api) => [`${api}:read`, `${api}:write`]).join(' ');
+    return { authorization: `Bearer ${this.gw.token({ scope, plant: ['1010', '1020', '-'], ...claims })}` };
+  }
+
+  get bearer() {
+    this.cached ??= this.token();
+    return this.cached;
+  }
+
+  get(path, headers = {}) {
+    return this.gw.get(path, { headers: { ...this.bearer, ...headers } });
+  }
+
+  post(path, body, { key = randomUUID(), etag } = {}) {
+    const headers = { ...this.bearer, 'idempotency-key': `"${key}"`, ...(etag ? { 'if-match': etag } : {}) };
+    return this.gw.post(path, body, { headers });
+  }
+
+  /** All pages of a list. */
+  async all(path, limit = 50) {
+    const items = [];
+    for (let cursor = ''; cursor !== undefined; ) {
+      const answer = await this.get(`${path}${path.includes('?') ? '&' : '?'}limit=${limit}${cursor}`);
+      if (answer.status !== 200) throw new Error(`${path}: ${answer.status} ${answer.text}`);
+      items.push(...answer.json.items);
+      cursor = answer.json.next && `&cursor=${answer.json.next}`;
+    }
+    return items;
+  }
+
+  /** Asks the OData server itself. */
+  async odata(path) {
+    const answer = await fetch(`${this.odataUrl}/odata/v4/erp/${path.replaceAll(' ', '%20')}`, { headers: { authorization: AUTHORIZATION } });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${text}`);
+    return JSON.parse(text);
+  }
+
+  /** Kills the gateway while `send` is under way and `isThere`; then there is a new one. */
+  async dieUnder(send, isThere, eventually) {
+    const lost = send().catch((error) => error);
+    await eventually(isThere, 'the ERP has done it');
+    await this.gw.kill();
+    await lost;
+    for (const proxy of Object.values(this.proxies)) proxy.fault = null;
+    Object.assign(this.gw, { stderr: '', ports: [], wasKilled: false });
+    await this.gw.start();
+  }
+}
+
+function issuersOf(issuer) {
+  const one = { issuer: 'https://issuer.test/dev', jwks_file: 'jwks.json', audiences: ['millgate'], algorithms: [issuer.alg], grants: ['/system/*', '/experience/*'] };
+  return { dev: one, factory: one };
+}
+
+/** `apis` as their contracts are called: system-erp-production, experience-plant. */
+export async function startPlants(scope, { apis }) {
+  const [odataUrl, tryton, redis] = await Promise.all([
+    startOData(scope), startTryton({ dir: join(makeFolder(), 'tryton') }), startRedis({ dir: join(makeFolder(), 'redis') }),
+  ]);
+  scope.after(() => tryton.stop());
+  scope.after(() => redis.stop('SIGKILL'));
+  const proxies = { plant1: await startFaultProxy({ target: tryton.url }), cloud: await startFaultProxy({ target: odataUrl }) };
+  for (const proxy of Object.values(proxies)) scope.after(() => proxy.stop());
+  const issuer = new Issuer();
+  const plants = Object.assign(new Plants(), { apis: apis.map((api) => api.replace(/^(system|experience)-/, '')), odataUrl, tryton, proxies });
+  plants.erp = await tryton.client().login();
+  const grants = ['/system/*'];
+  const common = { grants, total_timeout: '4s', effects: { settle: '1s' } };
+  plants.gw = await startGateway(scope, {
+    issuer, peer: null, contracts: {},
+    config: {
+      redis: redis.url,
+      backends: {
+        'plant1-erp': { ...common, url: proxies.plant1.url, tryton: { database: tryton.database, user: tryton.user, password: tryton.password } },
+        'cloud-erp': { ...common, url: `${proxies.cloud.url}/odata/v4/erp`, headers: { authorization: AUTHORIZATION }, odata: { version: 'v4' } },
+      },
+      plans: { standard: { limit: 1_000_000, window: '60s', burst: 100_000, grants: ['/system/*', '/experience/*'] } },
+      issuers: issuersOf(issuer),
+      policies: POLICIES,
+      extra: {
+        landscapes: LANDSCAPES,
+        flows: apis.map((api) => join(ROOT, 'apis', api.replace('-', '/'))),
+        contracts: apis.map((api) => join(ROOT, `openapi/${api}.v1.yaml`)),
+      },
+    },
+  });
+  return plants;
+}
