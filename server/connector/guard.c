@@ -2,31 +2,22 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 
 #include "server/connector/connector.h"
+#include "server/connector/effect_claim.h"
 #include "server/connector/effect_note.h"
 #include "server/core/buf.h"
 #include "server/core/clock.h"
-#include "server/crypto/random.h"
 #include "server/filter/worker.h"
 #include "server/filter/worker_share.h"
-#include "server/http/exchange.h"
 #include "server/store/effect_record.h"
 #include "server/store/record.h"
 #include "server/store/reply.h"
 #include "server/upstream/backend.h"
 #include "server/upstream/late_write.h"
 
-#define OWNER_BYTES 16
-#define NUMBER_BYTES 24
 #define MAX_RESULT_BYTES ((size_t)64 * 1024)
-/* The claim outlives the last byte by so much. */
-#define MARGIN_NS (2 * GW_NS_PER_SECOND)
-#define DEFAULT_SETTLE_NS (60 * GW_NS_PER_SECOND)
-/* What was done is remembered so long at least, and longer than the caller's key is. */
-#define REMEMBERED_NS (7 * DAY_NS)
-#define DAY_NS (24 * 3600 * GW_NS_PER_SECOND)
+#define SEVERAL "it was found more than once: a person must decide"
 
 struct guard {
     struct gw_connector_call *outer;
@@ -34,9 +25,7 @@ struct guard {
     struct gw_connector_call inner;
     struct gw_worker_share *late;
     struct gw_record_write write;
-    struct gw_str keys[GW_EFFECT_KEYS];
-    struct gw_str begin_args[GW_EFFECT_BEGIN_ARGS];
-    struct gw_str end_args[GW_EFFECT_END_ARGS];
+    struct effect_claim claim;
     enum gw_effect_begin result;
     int64_t number; /* that came with it */
     struct gw_str kept;
@@ -49,10 +38,6 @@ struct guard {
     bool is_known; /* found again, only to say what it was */
     struct gw_connector_failure failure;
     bool has_failed;
-    uint64_t settle_ns;
-    struct gw_effect_names names;
-    char owner[2 * OWNER_BYTES + 1];
-    char claim_ms[NUMBER_BYTES], settle_ms[NUMBER_BYTES], ttl_ms[NUMBER_BYTES], fence[NUMBER_BYTES];
 };
 
 static void close(struct guard *guard)
@@ -89,29 +74,9 @@ static void fail_without_result(struct guard *guard, const char *reason)
 
 /* --- the claim's end --- */
 
-static void set_end(struct guard *guard, const char *what, struct gw_str result)
-{
-    const struct gw_str args[GW_EFFECT_END_ARGS] = {
-        gw_str_of(guard->owner),  gw_str_of(guard->fence),    gw_str_of(what),
-        gw_str_of(guard->ttl_ms), gw_str_of(guard->claim_ms), result,
-    };
-
-    for (size_t i = 0; i < GW_EFFECT_END_ARGS; i++)
-        guard->end_args[i] = args[i];
-}
-
-static struct gw_redis_eval end_eval(const struct guard *guard)
-{
-    return (struct gw_redis_eval){.script = &gw_effect_end_script,
-                                  .keys = guard->keys,
-                                  .key_count = GW_EFFECT_KEYS,
-                                  .args = guard->end_args,
-                                  .arg_count = GW_EFFECT_END_ARGS};
-}
-
 static void end_later(struct guard *guard, bool is_doubtful)
 {
-    const struct gw_redis_eval eval = end_eval(guard);
+    const struct gw_redis_eval eval = effect_claim_end(&guard->claim);
 
     gw_late_write_add(guard->late, &eval, is_doubtful);
 }
@@ -145,7 +110,7 @@ static void on_end_done(struct gw_record_write *write, int rc)
 
 static void write_end(struct guard *guard, void (*on_done)(struct gw_record_write *write, int rc))
 {
-    const struct gw_redis_eval eval = end_eval(guard);
+    const struct gw_redis_eval eval = effect_claim_end(&guard->claim);
 
     guard->is_ours = false;
     guard->write = (struct gw_record_write){.on_reply = on_end_reply, .on_done = on_done};
@@ -156,7 +121,7 @@ static void write_end(struct guard *guard, void (*on_done)(struct gw_record_writ
 
 static void finish(struct guard *guard, const char *what, struct gw_str result)
 {
-    set_end(guard, what, result);
+    effect_claim_set_end(&guard->claim, what, result);
     write_end(guard, on_end_done);
 }
 
@@ -222,7 +187,7 @@ static void on_sent(struct gw_connector_call *inner, const struct gw_connector_f
     keep_failure(guard, failure);
     if (leaves_doubt(failure->error)) {
         guard->failure.error = GW_CONNECTOR_IN_DOUBT;
-        guard->failure.retry_ns = guard->can_be_found ? guard->settle_ns : 0;
+        guard->failure.retry_ns = guard->can_be_found ? guard->claim.settle_ns : 0;
         gw_effect_note(guard->outer, GW_EFFECT_NOTE_IN_DOUBT, guard->failure.reason);
         finish(guard, "unknown", GW_STR(""));
     } else {
@@ -253,7 +218,8 @@ static void on_renewed(struct gw_record_write *write, int rc)
         send(guard);
         return;
     }
-    set_end(guard, "unknown", GW_STR("")); /* nothing was sent; whoever comes next looks again */
+    effect_claim_set_end(&guard->claim, "unknown",
+                         GW_STR("")); /* nothing was sent; whoever comes next looks again */
     end_later(guard, rc != 0);
     fail_with(guard, GW_CONNECTOR_UNAVAILABLE, "the effect's claim could not be renewed",
               GW_NS_PER_SECOND);
@@ -290,15 +256,14 @@ static void on_looked(struct gw_connector_call *inner, const struct gw_connector
         guard->failure.retry_ns = GW_NS_PER_SECOND;
         finish(guard, "unknown", GW_STR(""));
     } else if (found->count == 0) {
-        set_end(guard, "send", GW_STR(""));
+        effect_claim_set_end(&guard->claim, "send", GW_STR(""));
         write_end(guard, on_renewed);
     } else if (found->count == 1) {
         gw_effect_note(guard->outer, GW_EFFECT_NOTE_ADOPTED, GW_STR("it was found"));
         finish_done(guard, found->items[0]);
     } else {
-        const struct gw_connector_failure several = {
-            .error = GW_CONNECTOR_IN_DOUBT,
-            .reason = GW_STR("the effect was found more than once: a person must decide")};
+        const struct gw_connector_failure several = {.error = GW_CONNECTOR_IN_DOUBT,
+                                                     .reason = GW_STR(SEVERAL)};
         keep_failure(guard, &several);
         gw_effect_note(guard->outer, GW_EFFECT_NOTE_DEAD, several.reason);
         finish(guard, "dead", GW_STR(""));
@@ -330,6 +295,19 @@ static void answer_kept(struct guard *guard)
     report(guard);
 }
 
+/* The operator finds the effect by its key, in the log and in the list. */
+static void fail_in_doubt(struct guard *guard, const char *reason, uint64_t retry_ns)
+{
+    struct gw_str text = gw_arena_printf(guard->outer->arena, "%s (effect %.*s)", reason,
+                                         GW_STR_ARG(guard->outer->effect_key));
+    const struct gw_connector_failure failure = {.error = GW_CONNECTOR_IN_DOUBT,
+                                                 .reason =
+                                                     text.ptr != NULL ? text : gw_str_of(reason),
+                                                 .retry_ns = retry_ns};
+
+    fail(guard, &failure);
+}
+
 static void decide(struct guard *guard)
 {
     switch (guard->result) {
@@ -343,18 +321,14 @@ static void decide(struct guard *guard)
         answer_kept(guard);
         break;
     case GW_EFFECT_BUSY:
-        fail_with(guard, GW_CONNECTOR_IN_DOUBT,
-                  "an earlier attempt is under way, or has not settled yet",
-                  (uint64_t)guard->number * GW_NS_PER_MS);
+        fail_in_doubt(guard, "an earlier attempt is under way, or has not settled yet",
+                      (uint64_t)guard->number * GW_NS_PER_MS);
         break;
     case GW_EFFECT_LOST:
-        fail_with(guard, GW_CONNECTOR_IN_DOUBT,
-                  "an earlier attempt was sent, and its outcome is unknown: it is not sent again",
-                  0);
+        fail_in_doubt(guard, "an earlier attempt was sent, and its outcome is unknown", 0);
         break;
     case GW_EFFECT_SEVERAL:
-        fail_with(guard, GW_CONNECTOR_IN_DOUBT,
-                  "the effect was found more than once: a person must decide", 0);
+        fail_in_doubt(guard, SEVERAL, 0);
         break;
     }
 }
@@ -372,7 +346,7 @@ static bool on_begin_reply(struct gw_record_write *write, const struct gw_reply 
     if (guard->is_claimed || result == GW_EFFECT_BUSY)
         guard->number = gw_reply_integer_at(reply, 1);
     if (guard->is_claimed)
-        snprintf(guard->fence, sizeof(guard->fence), "%lld", (long long)guard->number);
+        effect_claim_set_fence(&guard->claim, guard->number);
     else if (result == GW_EFFECT_DONE && reply->count > 1)
         guard->kept = gw_arena_copy(guard->outer->arena, reply->items[1].text);
     return guard->is_claimed;
@@ -387,7 +361,7 @@ static void on_begin_done(struct gw_record_write *write, int rc)
         return;
     }
     if (guard->is_claimed || (!guard->has_result && rc != -EPROTO && rc != -ENOTCONN)) {
-        set_end(guard, "abandoned", GW_STR(""));
+        effect_claim_set_end(&guard->claim, "abandoned", GW_STR(""));
         end_later(guard, !guard->has_result);
     }
     fail_with(guard, GW_CONNECTOR_UNAVAILABLE,
@@ -400,79 +374,26 @@ static void on_cancel(struct gw_connector_call *call)
 
     if (guard->is_inner) {
         gw_connector_cancel(&guard->inner);
-        set_end(guard, "unknown", GW_STR(""));
+        effect_claim_set_end(&guard->claim, "unknown", GW_STR(""));
         if (guard->is_sending)
             gw_effect_note(call, GW_EFFECT_NOTE_IN_DOUBT, GW_STR("nobody waited for its end"));
         if (!guard->is_known)
             end_later(guard, false);
     } else {
-        bool is_ending = guard->end_args[0].ptr != NULL;
+        bool is_ending = guard->claim.end_args[0].ptr != NULL;
         gw_record_write_stop(&guard->write);
         if (!is_ending)
-            set_end(guard, "abandoned", GW_STR(""));
-        else if (gw_str_equal(guard->end_args[2], GW_STR("send")))
-            set_end(guard, "unknown", GW_STR(""));
+            effect_claim_set_end(&guard->claim, "abandoned", GW_STR(""));
+        else if (gw_str_equal(guard->claim.end_args[2], GW_STR("send")))
+            effect_claim_set_end(&guard->claim, "unknown", GW_STR(""));
         end_later(guard, true);
     }
     close(guard);
 }
 
-static void print_ms(char out[NUMBER_BYTES], uint64_t ns)
-{
-    snprintf(out, NUMBER_BYTES, "%llu", (unsigned long long)(ns / GW_NS_PER_MS));
-}
-
-static uint64_t remembered_ns(const struct gw_exchange *cause)
-{
-    uint64_t key_ns = cause != NULL ? cause->key_ttl_ns + DAY_NS : 0;
-
-    return key_ns > REMEMBERED_NS ? key_ns : REMEMBERED_NS;
-}
-
-static int prepare(struct guard *guard)
-{
-    const struct gw_connector_call *outer = guard->outer;
-    const struct gw_effect *effect = &outer->backend->config->effect;
-    uint64_t now_ns = gw_clock_monotonic_ns();
-    uint64_t left_ns = outer->deadline_ns > now_ns ? outer->deadline_ns - now_ns : 0;
-    struct gw_str function = gw_effect_note_function(outer);
-
-    if (function.ptr == NULL ||
-        gw_effect_names_make(outer->backend->config->name, outer->effect_key, &guard->names) != 0)
-        return -ENOMEM;
-    guard->settle_ns = effect->settle_ns > 0 ? effect->settle_ns : DEFAULT_SETTLE_NS;
-    gw_random_hex(guard->owner, OWNER_BYTES);
-    guard->keys[0] = gw_str_of(guard->names.record);
-    guard->keys[1] = gw_str_of(guard->names.index);
-    print_ms(guard->claim_ms, left_ns + MARGIN_NS);
-    print_ms(guard->settle_ms, guard->settle_ns);
-    print_ms(guard->ttl_ms, remembered_ns(outer->cause));
-    const struct gw_str args[GW_EFFECT_BEGIN_ARGS] = {
-        gw_str_of(guard->owner),
-        gw_str_of(guard->claim_ms),
-        gw_str_of(guard->settle_ms),
-        gw_str_of(guard->ttl_ms),
-        guard->can_be_found ? GW_STR("1") : GW_STR("0"),
-        outer->backend->config->name,
-        outer->effect_key,
-        function,
-        outer->cause != NULL ? outer->cause->record.flow : GW_STR(""),
-        outer->cause != NULL ? outer->cause->record.request_id : GW_STR(""),
-    };
-    for (size_t i = 0; i < GW_EFFECT_BEGIN_ARGS; i++)
-        guard->begin_args[i] = args[i];
-    return 0;
-}
-
 static int start(struct guard *guard)
 {
-    const struct gw_redis_eval eval = {
-        .script = &gw_effect_begin_script,
-        .keys = guard->keys,
-        .key_count = GW_EFFECT_KEYS,
-        .args = guard->begin_args,
-        .arg_count = GW_EFFECT_BEGIN_ARGS,
-    };
+    const struct gw_redis_eval eval = effect_claim_begin(&guard->claim);
 
     guard->outer->state = guard;
     guard->outer->cancel = on_cancel;
@@ -496,6 +417,7 @@ void gw_guard_start(void *instance, struct gw_connector_call *call, bool can_be_
     guard->instance = instance;
     guard->can_be_found = can_be_found;
     guard->late = gw_late_write_open(call->worker);
-    if (guard->late == NULL || prepare(guard) != 0 || start(guard) != 0)
+    if (guard->late == NULL || effect_claim_make(&guard->claim, call, can_be_found) != 0 ||
+        start(guard) != 0)
         fail(guard, &failure);
 }

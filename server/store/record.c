@@ -205,3 +205,8 @@ void gw_record_write_stop(struct gw_record_write *write)
     if (write->writer != NULL)
         take_off(write);
 }
+
+void gw_record_writer_flush(struct gw_record_writer *writer)
+{
+    gw_redis_flush(writer->config.redis);
+}

@@ -61,3 +61,6 @@ int gw_record_write_start(struct gw_record_writer *writer, struct gw_record_writ
 
 /* on_done is not called any more; the write may still happen. Safe on one that is not under way. */
 void gw_record_write_stop(struct gw_record_write *write);
+
+/* Sends now what was started in this turn of the loop: before the loop ends. */
+void gw_record_writer_flush(struct gw_record_writer *writer);

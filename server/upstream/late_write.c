@@ -204,11 +204,26 @@ static struct gw_worker_share *create(const void *config, struct gw_worker *work
     return &list->share;
 }
 
+/* Nobody waits for the answers any more, but most of them would be good. */
+static void send_all(struct late_list *list)
+{
+    for (struct gw_list *node = list->writes.next; node != &list->writes; node = node->next) {
+        struct late_write *late = GW_LIST_ITEM(node, struct late_write, node);
+        if (late->write.writer == NULL)
+            try_one(late);
+    }
+}
+
 static void leave(struct gw_worker_share *share)
 {
     struct late_list *list = GW_CONTAINER_OF(share, struct late_list, share);
 
     gw_timer_stop(&list->timer);
+    if (list->count > 0) {
+        gw_log_warn("%zu ends of claims are sent without waiting: the worker ends", list->count);
+        send_all(list);
+        gw_record_writer_flush(share->worker->record_writer);
+    }
     share->users -= list->is_held;
     list->is_held = false;
     while (!gw_list_is_empty(&list->writes))

@@ -1,9 +1,9 @@
 /* Writes to records that Redis did not take in time: they are made when it does.
  *
  * For the ends of claims: whoever claimed has its answer and waits no longer. A worker's list,
- * bounded in number and bytes, tried every second for ten minutes. What is lost with it (the
- * process ends, or it is full) leaves the claim to run out, as if its owner had died. On the
- * worker's thread. */
+ * bounded in number and bytes, tried every second for ten minutes. What is left when the worker ends
+ * is sent once more, without waiting. What is lost leaves the claim to run out, as if its owner had
+ * died. On the worker's thread. */
 #pragma once
 
 #include <stdbool.h>

@@ -149,7 +149,7 @@ describe('chaos of flows', () => {
         backends: { plain: backend, keyed: { ...backend, effects: { class: 'A' } } },
       },
     });
-    t.after(() => console.log(/Sanitizer[^]*/.exec(gw.stderr)?.[0].slice(0, 9000) ?? (gw.isRunning ? 'no sanitizer spoke' : gw.stderr.slice(-3000))));
+    t.after(() => console.log(/Sanitizer[^]*/.exec(gw.stderr)?.[0].slice(0, 9000) ?? 'no sanitizer spoke'));
     gw.cachedToken = gw.token();
     await eventually(async () => (await gw.get(`${ROOT}/heavy/10`)).status === 200, 'it serves');
     const before = { memory: gw.memoryBytes(), descriptors: descriptorsOf(gw.pid) };

@@ -140,6 +140,17 @@ describe('odata', () => {
     }
   });
 
+  test('what stands before the server and answers in its place confirms nothing', async () => {
+    const confirm = () => gw.post(`${ROOT}/v4/orders/2000013/confirmations`, { operation: '0010', quantity: '1.000' },
+      { headers: { 'idempotency-key': '"shape"' } });
+    await erp.spoil('shape', '/v4/erp/A_ProductionConfirmation', { method: 'POST' });
+    const first = await confirm();
+    const made = first.status === 201 ? first : await confirm();
+    assert.equal(made.status, 201, made.text);
+    const { value } = await erp.get("/odata/v4/erp/A_ProductionConfirmation?$filter=ManufacturingOrder%20eq%20'2000013'");
+    assert.deepEqual(value.map(({ ConfirmationNumber }) => ConfirmationNumber), [made.json.number]);
+  });
+
   test('the server\'s rules are a refusal, its words are not the caller\'s', async () => {
     for (const version of ['v4', 'v2']) {
       const tooMuch = await gw.post(`${ROOT}/${version}/orders/2000013/confirmations`, { operation: '0010', quantity: '99999' },

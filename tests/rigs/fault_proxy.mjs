@@ -9,13 +9,15 @@
 //   hang        the request is read and never answered
 //   cut-before  the connection is closed; the server has seen nothing
 //   cut-after   the server has done it; its answer is lost
+//   hold-after  the server has done it; its answer is never passed on
 //   cut-within  half of the answer, then the end
 //   hold-after  the server has done it; its answer is kept back for good
 //   status      answered with `status` (503), without the server
 //   rubbish     answered with status 200 and a page of HTML, without the server
 //
-// `times`: so many requests, then none; `match`: only those whose body it is found in. Each connection
-// carries one request: the answer says close. `seen` counts by kind, and what went through as `passed`.
+// `times`: so many requests, then none; `match`: only those whose body it is found in; several stand in
+// an array, of which the first that matches counts. Each connection carries one request: the answer says
+// close. `seen` counts by kind, and what went through as `passed`; of hold-after when the server has done it.
 
 import { once } from 'node:events';
 import http from 'node:http';
@@ -55,10 +57,11 @@ class FaultProxy {
 
   // The fault that this request gets, or none.
   #take(body) {
-    const { fault } = this;
-    if (!fault || (fault.match && !fault.match.test(body.toString()))) return { kind: 'passed' };
-    if (fault.times !== undefined && --fault.times <= 0) this.fault = null;
-    return fault;
+    const text = body.toString();
+    const faults = [this.fault ?? []].flat();
+    const fault = faults.find(({ match, times }) => times !== 0 && (!match || match.test(text)));
+    if (fault?.times !== undefined) fault.times--;
+    return fault ?? { kind: 'passed' };
   }
 
   #forward(request, body) {
@@ -72,13 +75,16 @@ class FaultProxy {
   async #serve(request, response) {
     const body = await bodyOf(request);
     const fault = this.#take(body);
-    this.seen[fault.kind] = (this.seen[fault.kind] ?? 0) + 1;
+    const count = () => (this.seen[fault.kind] = (this.seen[fault.kind] ?? 0) + 1);
+    if (fault.kind !== 'hold-after') count();
     if (fault.kind === 'hang') return;
     if (fault.kind === 'cut-before') return response.destroy();
-    if (fault.kind === 'status') return response.writeHead(fault.status ?? 503, { connection: 'close' }).end();
+    if (fault.kind === 'status')
+      return response.writeHead(fault.status ?? 503, { connection: 'close' }).end();
     if (fault.kind === 'rubbish') return response.writeHead(200, { 'content-type': 'text/html', connection: 'close' }).end(HTML);
     if (fault.kind === 'slow') await sleep(fault.ms ?? 1000);
     const { answer, bytes } = await this.#forward(request, body);
+    if (fault.kind === 'hold-after') return count();
     if (fault.kind === 'cut-after') return response.destroy();
     if (fault.kind === 'hold-after') return;
     const { connection, 'transfer-encoding': framing, ...headers } = answer.headers;

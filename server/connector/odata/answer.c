@@ -269,12 +269,12 @@ int odata_answer_take(struct gw_arena *arena, const struct odata_settings *setti
     return reading.rc;
 }
 
-/* A V4 service says of an entity that was read what it is (JSON format, section 4.6.1): any other
- * object would pass for one without properties. */
+/* A V4 service says of an entity what it is (JSON format, section 4.6.1): any other object would
+ * pass for one without properties, and what stands before a service for a write that was done. */
 static bool is_foreign(const struct odata_settings *settings, const struct odata_request *request,
                        const struct gw_value *value)
 {
-    if (settings->version != ODATA_V4 || request->shape != ODATA_ENTITY || request->is_write ||
+    if (settings->version != ODATA_V4 || request->shape != ODATA_ENTITY ||
         value->type != GW_JSON_OBJECT)
         return false;
     return either(value, "@odata.context", "@context") == NULL &&

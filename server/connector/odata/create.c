@@ -10,6 +10,7 @@ struct create {
     struct odata_adoption adoption;
     struct odata_request request, search;
     const struct odata_reply *refusal; /* that made us search; NULL: nothing was sent yet */
+    bool is_looking;                   /* only to tell what is there */
 };
 
 static void on_created(struct odata_run *run, const struct odata_reply *reply);
@@ -60,9 +61,20 @@ static int search_arguments(struct odata_run *run, struct gw_value filter,
     return rc;
 }
 
+static void tell_found(struct odata_run *run, struct gw_value entity)
+{
+    struct gw_value_builder items = {.arena = run->call->arena};
+
+    if (gw_value_add_item(&items, entity) == 0)
+        odata_run_done(run, gw_value_built_array(&items));
+    else
+        odata_run_fail_memory(run);
+}
+
 /* What is there becomes the result, with "@adopted". */
 static void adopt(struct odata_run *run, struct gw_value found)
 {
+    const struct create *create = run->state;
     struct gw_value_builder builder = {.arena = run->call->arena};
     int rc = 0;
 
@@ -70,10 +82,12 @@ static void adopt(struct odata_run *run, struct gw_value found)
         rc = gw_value_add_member(&builder, found.members[i].name, found.members[i].value);
     if (rc == 0)
         rc = gw_value_add_member(&builder, GW_STR("@adopted"), gw_value_bool(true));
-    if (rc == 0)
-        odata_run_done(run, gw_value_built_object(&builder));
-    else
+    if (rc != 0)
         odata_run_fail_memory(run);
+    else if (create->is_looking)
+        tell_found(run, gw_value_built_object(&builder));
+    else
+        odata_run_done(run, gw_value_built_object(&builder));
 }
 
 static void send_create(struct odata_run *run)
@@ -88,7 +102,9 @@ static void judge(struct odata_run *run, const struct gw_value *found)
     struct create *create = run->state;
     const struct gw_value *body = gw_value_member(&run->call->arguments, GW_STR("body"));
 
-    if (found->count == 0 && create->refusal == NULL)
+    if (create->is_looking && found->count != 1)
+        odata_run_done(run, *found);
+    else if (found->count == 0 && create->refusal == NULL)
         send_create(run);
     else if (found->count == 0) /* it was no duplicate that was refused */
         odata_run_refuse(run, create->refusal);
@@ -190,7 +206,7 @@ static const char *flaw_of_lookup(const struct gw_value *filter)
     return filter->count == 0 ? "lookup.filter is empty" : NULL;
 }
 
-void odata_create_begin(void *self, struct gw_connector_call *call)
+static void begin(void *self, struct gw_connector_call *call, bool is_looking)
 {
     struct odata_run *run = odata_run_create(self, call, sizeof(struct create));
     struct gw_error error;
@@ -199,13 +215,25 @@ void odata_create_begin(void *self, struct gw_connector_call *call)
         return;
     const struct gw_value *lookup = gw_value_member(&call->arguments, GW_STR("lookup"));
     const struct gw_value *filter = gw_value_member(lookup, GW_STR("filter"));
+    struct create *create = run->state;
+    create->is_looking = is_looking;
     int rc = prepare(run, &error);
     if (rc != 0)
         fail_by(run, rc, &error);
-    else if (lookup == NULL)
+    else if (lookup == NULL && !is_looking)
         send_create(run);
     else if (flaw_of_lookup(filter) != NULL)
         odata_run_fail(run, GW_CONNECTOR_WRONG, 0, flaw_of_lookup(filter));
     else
         search(run, *filter, gw_value_member(lookup, GW_STR("entity")));
+}
+
+void odata_create_begin(void *self, struct gw_connector_call *call)
+{
+    begin(self, call, false);
+}
+
+void odata_create_look_up(void *self, struct gw_connector_call *call)
+{
+    begin(self, call, true);
 }

@@ -137,7 +137,7 @@ const CHAIN = [
   { schema: { responses: 'enforce' } }, { idempotency: { redis_timeout: '5s', claim: '4s' } },
 ];
 
-const times = { first_byte_timeout: '3s', total_timeout: '3s', effects: { settle: '1s' } };
+const times = { first_byte_timeout: '3s', total_timeout: '3s' };
 
 async function startBoth(scope) {
   const dir = makeFolder();
@@ -158,7 +158,7 @@ function configOf({ apis, tryton, redis, faults, issuer }) {
   return {
     redis: redis.url,
     backends: {
-      'plant1-erp': { url: faults['1010'].url, grants, ...times, tryton: { database, user, password } },
+      'plant1-erp': { url: faults['1010'].url, grants, ...times, effects: { class: 'C', settle: '1s' }, tryton: { database, user, password } },
       'cloud-erp': { url: `${faults['1020'].url}/odata/v4/erp`, grants, ...times, headers: { authorization: basic('erpclient', 'pw1') }, odata: { version: 'v4' } },
     },
     issuers: { dev: known, factory: known },

@@ -13,6 +13,8 @@
 #include "server/connector/connector.h"
 #include "server/core/clock.h"
 #include "server/filter/worker.h"
+#include "server/http/exchange.h"
+#include "server/store/effect_record.h"
 #include "server/store/record.h"
 #include "server/upstream/backend.h"
 #include "tests/unit/support/redis_rig.h"
@@ -26,6 +28,7 @@ static struct {
     bool has_effect;                /* of a write that answers in doubt */
     bool is_silent;                 /* the next write does not answer at all */
     bool is_large;
+    bool is_blind; /* it cannot be looked for now */
     enum gw_effect_class class;
 } erp;
 
@@ -36,6 +39,8 @@ static const struct gw_backend_config config = {
     .name = GW_STR_INIT("erp"),
     .effect = {.class = GW_EFFECT_SEARCHABLE, .settle_ns = SETTLE_MS * GW_NS_PER_MS}};
 static const struct gw_backend backend = {.config = &config};
+
+static const struct gw_exchange *cause_of_calls;
 
 static void nothing(struct gw_connector_call *call)
 {
@@ -75,6 +80,10 @@ static void look(void *self, struct gw_connector_call *call)
 
     (void)self;
     erp.looked++;
+    if (erp.is_blind) {
+        gw_connector_fail_with(call, GW_CONNECTOR_UNAVAILABLE, "not now");
+        return;
+    }
     for (unsigned i = 0; i < erp.effects; i++)
         assert_int_equal(gw_value_add_item(&items, found(call->arena)), 0);
     gw_connector_done(call, gw_value_built_array(&items));
@@ -118,6 +127,7 @@ static void begin(struct outcome *outcome, const char *key)
         .arena = &outcome->arena,
         .worker = &worker,
         .backend = &backend,
+        .cause = cause_of_calls,
         .arguments = gw_value_object(NULL, 0),
         .effect_key = gw_str_of(key),
         .deadline_ns = gw_clock_monotonic_ns() + 20 * GW_NS_PER_SECOND,
@@ -158,6 +168,14 @@ static void wait_settled(void)
     redis_rig_turn_for(&rig, SETTLE_MS + 50);
 }
 
+static void in_doubt(enum gw_connector_error answer, bool has_effect)
+{
+    erp.answer = answer;
+    erp.has_effect = has_effect;
+    assert_int_equal(run("a"), GW_CONNECTOR_IN_DOUBT);
+    erp.answer = GW_CONNECTOR_OK;
+}
+
 /* --- the tests --- */
 
 static void what_was_done_is_not_done_again(void **state)
@@ -190,6 +208,37 @@ static void a_large_result_is_looked_for_again(void **state)
     assert_int_equal(erp.sent, 1);
 }
 
+/* A flow must not go on with nothing where there was something. */
+static void what_was_too_large_is_not_taken_for_nothing(void **state)
+{
+    (void)state;
+    erp.is_large = true;
+    assert_int_equal(run("a"), GW_CONNECTOR_OK);
+    erp.is_blind = true;
+    assert_int_equal(run("a"), GW_CONNECTOR_UNAVAILABLE);
+    erp.is_blind = false;
+    erp.effects = 2;
+    assert_int_equal(run("a"), GW_CONNECTOR_IN_DOUBT);
+    erp.class = GW_EFFECT_UNKNOWN;
+    assert_int_equal(run("b"), GW_CONNECTOR_OK);
+    assert_int_equal(run("b"), GW_CONNECTOR_IN_DOUBT);
+    assert_int_equal(erp.sent, 2);
+}
+
+static void who_cannot_look_waits(void **state)
+{
+    (void)state;
+    in_doubt(GW_CONNECTOR_IN_DOUBT, true);
+    wait_settled();
+    erp.is_blind = true;
+    assert_int_equal(run("a"), GW_CONNECTOR_IN_DOUBT);
+    assert_int_equal(erp.sent, 1);
+    erp.is_blind = false;
+    assert_int_equal(run("a"), GW_CONNECTOR_OK); /* nothing was sent since: it need not settle */
+    assert_int_equal(erp.sent, 1);
+    assert_int_equal(erp.looked, 2);
+}
+
 static void a_refusal_leaves_nothing(void **state)
 {
     (void)state;
@@ -201,14 +250,6 @@ static void a_refusal_leaves_nothing(void **state)
     assert_int_equal(run("a"), GW_CONNECTOR_OK);
     assert_int_equal(erp.sent, 3);
     assert_int_equal(erp.effects, 1);
-}
-
-static void in_doubt(enum gw_connector_error answer, bool has_effect)
-{
-    erp.answer = answer;
-    erp.has_effect = has_effect;
-    assert_int_equal(run("a"), GW_CONNECTOR_IN_DOUBT);
-    erp.answer = GW_CONNECTOR_OK;
 }
 
 static void doubt_waits_until_it_settles(void **state)
@@ -285,6 +326,29 @@ static void other_classes_are_not_recorded(void **state)
     assert_string_equal(answer, ":0");
 }
 
+/* Longer than the caller's key, which the policy that keeps keys has said. */
+static void it_outlives_the_callers_key(void **state)
+{
+    (void)state;
+    struct gw_exchange cause = {.key_ttl_ns = UINT64_C(30) * 24 * 3600 * GW_NS_PER_SECOND};
+    struct redis_outcome found = {0}, left = {0};
+    struct gw_effect_names names;
+    struct outcome first;
+    char line[160];
+
+    cause_of_calls = &cause;
+    begin(&first, "a");
+    await(&first);
+    cause_of_calls = NULL;
+    assert_int_equal(gw_effect_names_make(GW_STR("erp"), GW_STR("a"), &names), 0);
+    snprintf(line, sizeof(line), "PTTL %s", names.record);
+    redis_rig_ask(&rig, line, &left);
+    assert_true(left.integer > INT64_C(30) * 24 * 3600 * 1000);
+    snprintf(line, sizeof(line), "HGET %s state", names.record);
+    redis_rig_ask(&rig, line, &found);
+    assert_string_equal(found.text, "done");
+}
+
 static void two_at_once_are_one(void **state)
 {
     (void)state;
@@ -331,6 +395,24 @@ static void who_leaves_while_it_is_sent_leaves_doubt(void **state)
     wait_settled();
     assert_int_equal(run("a"), GW_CONNECTOR_OK);
     assert_int_equal(erp.sent, 2);
+}
+
+/* Cancelled in the worker's last moment: the end is sent all the same. */
+static void who_ends_says_so(void **state)
+{
+    (void)state;
+    struct outcome first, next;
+
+    erp.is_silent = true;
+    begin(&first, "a");
+    turn_until(&erp.sent, 1);
+    gw_connector_cancel(&first.call);
+    gw_arena_finish(&first.arena);
+    gw_worker_send_off(&worker);
+    begin(&next, "a");
+    await(&next);
+    assert_int_equal(next.error, GW_CONNECTOR_IN_DOUBT);
+    assert_true(next.retry_ns <= SETTLE_MS * GW_NS_PER_MS); /* not that of the claim */
 }
 
 static void without_redis_nothing_is_sent(void **state)
@@ -397,6 +479,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_was_done_is_not_done_again),
         TEST(a_large_result_is_looked_for_again),
+        TEST(what_was_too_large_is_not_taken_for_nothing),
+        TEST(who_cannot_look_waits),
+        TEST(it_outlives_the_callers_key),
         TEST(a_refusal_leaves_nothing),
         TEST(doubt_waits_until_it_settles),
         TEST(what_is_found_is_adopted),
@@ -407,6 +492,7 @@ int main(void)
         TEST(two_at_once_are_one),
         TEST(who_leaves_before_the_claim_leaves_nothing),
         TEST(who_leaves_while_it_is_sent_leaves_doubt),
+        TEST(who_ends_says_so),
         TEST(without_redis_nothing_is_sent),
         TEST(what_redis_does_not_take_is_written_later),
     };

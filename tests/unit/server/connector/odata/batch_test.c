@@ -246,7 +246,8 @@ static void multipart_is_read(void **state)
 {
     static const char answer[] =
         "--b\r\nContent-Type: multipart/mixed; boundary=\"in\"\r\n\r\n"
-        "--in\r\n" PART "HTTP/1.1 201 Created\r\nETag: W/\"1\"\r\n\r\n{\"X\":1}\r\n"
+        "--in\r\n" PART "HTTP/1.1 201 Created\r\nETag: W/\"1\"\r\n\r\n"
+        "{\"@odata.context\":\"$metadata#A/$entity\",\"X\":1}\r\n"
         "--in\r\nContent-ID: b\r\n" PART "HTTP/1.1 204 No Content\r\n\r\n\r\n--in--\r\n"
         "--b\r\n" PART "HTTP/1.1 404 Not Found\r\n\r\n{\"error\":{\"message\":\"Not Found\"}}\r\n"
         "--b--\r\n";
