@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { assertProblem, eventually, suiteScope } from './support/harness.mjs';
 import { skipUnlessInstalled, startPlants } from './support/plants.mjs';
@@ -266,30 +265,6 @@ describe('erp-production', () => {
       assert.equal(answer.status, 201, answer.text);
       assert.equal(await count(), 1);
       assert.equal(answer.json.yield.value, '3');
-    });
-
-    test('class C: one order in Tryton', async () => {
-      const key = randomUUID();
-      const send = () => post('1010', '/production-orders', { material: 'GUARD-S', quantity: pieces('20'), plannedStart: '2026-11-25', plannedEnd: '2026-11-27', reference: 'KILL-C' }, { key });
-      const count = async () => (await plants.erp.search('production', [['reference', 'like', 'KILL-C%']], ['number'])).length;
-      plants.proxies.plant1.fault = { kind: 'hold-after', match: /model\.production\.create/ };
-      await killAndReturn(send, async () => (await count()) === 1);
-      const answer = await again(send);
-      assert.equal(answer.status, 201, answer.text);
-      assert.equal(await count(), 1);
-      assert.equal(answer.json.reference, 'KILL-C');
-    });
-
-    test('class D: what was confirmed in Tryton is not confirmed twice', async () => {
-      const key = randomUUID();
-      const send = () => confirm('1010', '6', { yield: pieces('2') }, { key });
-      const moves = async () => (await plants.erp.search('stock.move', [['production_output.number', '=', '6']], ['quantity', 'state'])).filter(({ quantity }) => quantity === 2);
-      plants.proxies.plant1.fault = { kind: 'hold-after', match: /model\.production\.write/ };
-      await killAndReturn(send, async () => (await moves()).length === 1);
-      await sleep(6000);
-      const answer = await send();
-      assertProblem(answer, 409);
-      assert.equal((await moves()).length, 1);
     });
   });
 });
