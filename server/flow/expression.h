@@ -62,6 +62,7 @@ struct gw_evaluator_limits {
     size_t max_memory_bytes;                  /* of the helper; 0: 256 MiB */
     uint64_t timeout_ns;                      /* of one evaluation in the helper; 0: 1 s */
     size_t max_input_bytes, max_output_bytes; /* 0: 16 MiB */
+    uint32_t max_programs;                    /* of sets that it keeps compiled; 0: 400, the most */
 };
 
 /* The helper is started on first use. NULL without memory. */

@@ -12,7 +12,7 @@
 #include "server/core/attr.h"
 #include "server/core/error.h"
 
-#define GW_JQ_SLOTS 64    /* programs that it keeps */
+#define GW_JQ_SLOTS 400   /* programs that it keeps, of some 50 KiB each; one more takes 25 ms */
 #define GW_JQ_HELPER_FD 3 /* its socket */
 
 enum gw_jq_frame_kind {

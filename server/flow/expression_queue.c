@@ -255,7 +255,7 @@ static bool find_slot(struct gw_evaluator *evaluator)
 {
     uint32_t oldest = 0;
 
-    for (uint32_t i = 0; i < GW_JQ_SLOTS; i++) {
+    for (uint32_t i = 0; i < evaluator->limits.max_programs; i++) {
         const struct gw_jq_slot *slot = &evaluator->slots[i];
         if (slot->set != NULL && slot->is_guarded == evaluator->is_guarded &&
             gw_jq_is_same_set(slot->set, evaluator->set)) {
@@ -365,6 +365,8 @@ struct gw_evaluator *gw_evaluator_create(struct gw_loop *loop,
         evaluator->limits.max_memory_bytes = DEFAULT_MEMORY_BYTES;
     if (evaluator->limits.timeout_ns == 0)
         evaluator->limits.timeout_ns = DEFAULT_TIMEOUT_NS;
+    if (evaluator->limits.max_programs == 0 || evaluator->limits.max_programs > GW_JQ_SLOTS)
+        evaluator->limits.max_programs = GW_JQ_SLOTS;
     if (evaluator->limits.max_input_bytes == 0)
         evaluator->limits.max_input_bytes = DEFAULT_IO_BYTES;
     if (evaluator->limits.max_output_bytes == 0)
