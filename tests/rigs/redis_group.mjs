@@ -52,8 +52,20 @@ export class Node {
       'tls-auth-clients yes', 'tls-replication yes', ...(this.isSentinel ? [] : ['tls-cluster yes'])];
   }
 
-  /** The raw answer. The end of our side ends the connection: sentinels know no QUIT. */
+  /** The raw answer. A fail-over ends all connections of a server, so a reset is asked again. */
   async command(...words) {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#ask(words);
+      } catch (error) {
+        if (error.code !== 'ECONNRESET' || attempt === 3) throw error;
+        await sleep(200);
+      }
+    }
+  }
+
+  /** The end of our side ends the connection: sentinels know no QUIT. */
+  async #ask(words) {
     const socket = this.tls ? connectTls(this.address) : connect(this.address);
     socket.setTimeout(2000, () => socket.destroy(new Error(`${this.name} did not answer in time`)));
     const text = words.map((word) => `$${Buffer.byteLength(String(word))}\r\n${word}\r\n`).join('');
