@@ -337,7 +337,7 @@ static void step(struct tally *tally, const char *line, char *text)
     if (strncmp(line, "Scenario:", 9) == 0) {
         end_scenario(tally);
         scenario.is_begun = true;
-        snprintf(scenario.name, sizeof(scenario.name), "%s", line + 10);
+        snprintf(scenario.name, sizeof(scenario.name), "%.190s", line + 10);
     } else if (strstr(line, "workflow with definition") != NULL) {
         scenario.definition = text;
         return;
