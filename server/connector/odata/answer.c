@@ -78,7 +78,7 @@ static void take_v2_member(struct reading *reading, const struct gw_value_member
 
 static struct gw_value shaped_text(struct reading *reading, const struct gw_value *value)
 {
-    struct gw_str text;
+    struct gw_str text = GW_STR("");
     int rc = -ENOENT;
 
     if (reading->settings->version == ODATA_V2)
