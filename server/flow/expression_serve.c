@@ -218,10 +218,11 @@ static void run(struct server *server)
 static size_t address_bytes(void)
 {
     FILE *file = fopen("/proc/self/statm", "re");
+    char line[128] = "";
     unsigned long long pages = 0;
 
-    if (file == NULL || fscanf(file, "%llu", &pages) != 1)
-        pages = 0;
+    if (file != NULL && fgets(line, sizeof(line), file) != NULL)
+        pages = strtoull(line, NULL, 10);
     if (file != NULL)
         fclose(file);
     return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);

@@ -380,7 +380,7 @@ static const char *prepare(struct gw_request_owner *owner, struct gw_flow_operat
         return "operations call each other too deeply";
     int rc = make_request(calling);
     if (rc != 0)
-        return rc == -EINVAL ? calling->problem : "out of memory";
+        return rc == -EINVAL && calling->problem != NULL ? calling->problem : "out of memory";
     *out_calling = calling;
     return NULL;
 }

@@ -69,6 +69,30 @@ static int add_page(struct list *list, const struct odata_answer *page)
     return rc;
 }
 
+static void on_page(struct odata_run *run, const struct odata_reply *reply);
+
+static void take_page(struct odata_run *run, int status, const struct odata_answer *page)
+{
+    struct list *list = run->state;
+
+    if (list->items.count + page->value.count > list->max_items) {
+        if (list->pages > 0) /* the page that is too much is the caller's next */
+            finish(run, list, list->request.query);
+        else
+            odata_run_fail(run, GW_CONNECTOR_RUBBISH, status,
+                           "the answer has more items than maxItems");
+    } else if (page->next.len > 0 && gw_str_equal(page->next, list->request.query)) {
+        odata_run_fail(run, GW_CONNECTOR_RUBBISH, status, "a page's next is itself");
+    } else if (add_page(list, page) != 0) {
+        odata_run_fail_memory(run);
+    } else if (page->next.len == 0 || list->pages >= list->max_pages) {
+        finish(run, list, page->next);
+    } else {
+        list->request.query = page->next;
+        odata_run_send(run, &list->request, on_page);
+    }
+}
+
 static void on_page(struct odata_run *run, const struct odata_reply *reply)
 {
     struct list *list = run->state;
@@ -81,26 +105,12 @@ static void on_page(struct odata_run *run, const struct odata_reply *reply)
     }
     int rc = odata_answer_read(run->call->arena, &run->odata->settings, &list->request,
                                gw_str_from(NULL, 0), reply->body, &page, &error);
-    if (rc == -ENOMEM) {
+    if (rc == -ENOMEM)
         odata_run_fail_memory(run);
-    } else if (rc != 0) {
+    else if (rc != 0)
         odata_run_fail(run, GW_CONNECTOR_RUBBISH, reply->status, error.text);
-    } else if (list->items.count + page.value.count > list->max_items) {
-        if (list->pages > 0) /* the page that is too much is the caller's next */
-            finish(run, list, list->request.query);
-        else
-            odata_run_fail(run, GW_CONNECTOR_RUBBISH, reply->status,
-                           "the answer has more items than maxItems");
-    } else if (page.next.len > 0 && gw_str_equal(page.next, list->request.query)) {
-        odata_run_fail(run, GW_CONNECTOR_RUBBISH, reply->status, "a page's next is itself");
-    } else if (add_page(list, &page) != 0) {
-        odata_run_fail_memory(run);
-    } else if (page.next.len == 0 || list->pages >= list->max_pages) {
-        finish(run, list, page.next);
-    } else {
-        list->request.query = page.next;
-        odata_run_send(run, &list->request, on_page);
-    }
+    else
+        take_page(run, reply->status, &page);
 }
 
 void odata_list_begin(void *self, struct gw_connector_call *call)
