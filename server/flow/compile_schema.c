@@ -1,5 +1,6 @@
 /* Schemas of inputs, outputs and exports: all of a document in one set. Each is a document of its
  * own, so that `#/...` within it means itself; files beside the flow are theirs by path. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -47,6 +48,7 @@ static void report(void *self, const struct gw_error *told)
         tell(loading, schema, error);
         return;
     }
+    assert(loading->schema_list != NULL); /* nothing is compiled before it stands there */
     tell(loading, loading->schema_list, error);
 }
 

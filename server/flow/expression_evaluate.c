@@ -1,5 +1,7 @@
 /* Evaluation: each node hands what it yields to a sink, one value after the other. Order is that of
  * libjq: of two operands the right one is the outer loop. */
+#include <assert.h>
+
 #include "server/core/arena.h"
 #include "server/flow/expression_nodes.h"
 
@@ -34,6 +36,7 @@ static enum gw_jq_outcome evaluate(const struct step *step);
 
 static enum gw_jq_outcome hand(const struct step *step, const struct gw_value *value)
 {
+    assert(step->out->take != NULL);
     return step->out->take(step->out, value);
 }
 

@@ -107,7 +107,7 @@ bool flow_error_is(const struct gw_flow_error *error, struct gw_str type)
         return true;
     if (error->connector_error == GW_CONNECTOR_OK)
         return false;
-    return gw_str_equal(wanted, GW_STR("communication")) ||
+    return (wanted.ptr != NULL && gw_str_equal(wanted, GW_STR("communication"))) ||
            gw_str_equal(type, gw_str_of(gw_connector_error_row(error->connector_error)->type));
 }
 

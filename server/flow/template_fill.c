@@ -105,7 +105,7 @@ static int fill_below(struct filling *filling, const struct flow_node *node,
                       struct gw_value *out_value)
 {
     struct gw_str base = node->literal.text;
-    struct gw_value whole;
+    struct gw_value whole = gw_value_null();
     int rc = fill(filling, &node->parts[0], &whole);
 
     if (rc != 0)
