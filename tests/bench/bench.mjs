@@ -18,7 +18,8 @@ import { stopAll } from './targets.mjs';
 const identity = async (stage) => (await import('./identity.mjs')).identity(stage);
 const flood = async (stage) => (await import('./flood.mjs')).flood(stage);
 const flow = async (stage) => (await import('./flow.mjs')).flow(stage);
-const SECTIONS = { ...sections, flood, identity, flow };
+const chain = async (stage) => (await import('./limits.mjs')).chain(stage); // the end of `limits`, by itself
+const SECTIONS = { ...sections, flood, identity, flow, chain };
 const NAMES = ['proxy', 'policy', 'limits', 'tokens', 'storm', 'latency', 'memory', 'routes', 'identity', 'flood', 'flow'];
 
 function readArguments() {
@@ -30,11 +31,11 @@ function readArguments() {
     },
   });
   const names = positionals.length === 0 || positionals.includes('all') ? NAMES : positionals;
-  const unknown = names.filter((name) => !NAMES.includes(name));
+  const unknown = names.filter((name) => ![...NAMES, 'chain'].includes(name));
   const pairs = Number(values.pairs);
   const seconds = Number(values.seconds);
   if (unknown.length || !Number.isInteger(pairs) || pairs < 1 || !Number.isInteger(seconds) || seconds < 1) {
-    process.stderr.write(`usage: script/bench [${NAMES.join('|')}|all]... [--pairs N] [--seconds S] [--accuracy]\n`);
+    process.stderr.write(`usage: script/bench [${NAMES.join('|')}|chain|all]... [--pairs N] [--seconds S] [--accuracy]\n`);
     process.exit(2);
   }
   return { names, pairs, seconds, isAccuracy: values.accuracy };
