@@ -241,7 +241,7 @@ describe('moving a plant', () => {
     refused(await move(gw, '1010', { phase: 'switch', to: 'new' }), 'wrong-phase');
     const drained = await move(gw, '1010', { phase: 'drain', to: 'new' });
     assert.equal(drained.status, 200, drained.text);
-    await eventually(async () => (await moveOf(gw, '1010'))?.is_confirmed, 'all have drained');
+    await eventually(async () => (await moveOf(gw, '1010'))?.is_confirmed, 'all have drained', 30_000);
     for (const gateway of gateways) {
       const problem = await post(gateway);
       assert.equal(assertProblem(problem, 503).type, '/problems/draining');

@@ -266,5 +266,29 @@ describe('erp-production', () => {
       assert.equal(await count(), 1);
       assert.equal(answer.json.yield.value, '3');
     });
+
+    test('class C: one order in Tryton', async () => {
+      const key = randomUUID();
+      const order = { material: 'GUARD-S', quantity: pieces('20'), plannedStart: '2026-11-25', plannedEnd: '2026-11-27', reference: 'KILL-C' };
+      const send = (timeoutMs) => post('1010', '/production-orders', order, { key, timeoutMs });
+      const count = async () => (await plants.erp.search('production', [['reference', 'like', 'KILL-C%']], ['number'])).length;
+      plants.proxies.plant1.fault = { kind: 'hold-after', match: /model\.production\.create/ };
+      await killAndReturn(() => send(3000), async () => (await count()) === 1);
+      const answer = await again(send);
+      assert.equal(answer.status, 201, answer.text);
+      assert.equal(await count(), 1);
+      assert.equal(answer.json.reference, 'KILL-C');
+    });
+
+    test('class D: what was confirmed in Tryton is not confirmed twice', async () => {
+      const key = randomUUID();
+      const send = (timeoutMs) => confirm('1010', '6', { yield: pieces('2') }, { key, timeoutMs });
+      const moves = async () => (await plants.erp.search('stock.move', [['production_output.number', '=', '6']], ['quantity'])).filter(({ quantity }) => quantity === 2);
+      plants.proxies.plant1.fault = { kind: 'hold-after', match: /model\.production\.write/ };
+      await killAndReturn(() => send(3000), async () => (await moves()).length === 1);
+      const answer = await again(send);
+      assert.equal(answer.json?.type, '/problems/effect-in-doubt', answer.text);
+      assert.equal((await moves()).length, 1);
+    });
   });
 });

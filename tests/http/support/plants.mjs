@@ -74,8 +74,8 @@ class Plants {
     return this.gw.get(path, { headers: { ...this.bearer, ...headers } });
   }
 
-  post(path, body, { key = randomUUID(), etag } = {}) {
-    const headers = { ...this.bearer, 'idempotency-key': `"${key}"`, ...(etag ? { 'if-match': etag } : {}) };
+  post(path, body, { key = randomUUID(), etag, timeoutMs } = {}) {
+    const headers = { ...this.bearer, 'idempotency-key': `"${key}"`, ...(etag ? { 'if-match': etag } : {}), ...(timeoutMs ? { 'x-request-timeout': String(timeoutMs) } : {}) };
     return this.gw.post(path, body, { headers });
   }
 
@@ -143,6 +143,7 @@ export async function startPlants(scope, { apis }) {
       policies: POLICIES,
       extra: {
         landscapes: LANDSCAPES,
+        request_timeout_field: 'X-Request-Timeout',
         flows: apis.map((api) => join(ROOT, 'apis', api.replace('-', '/'))),
         contracts: apis.map((api) => join(ROOT, `openapi/${api}.v1.yaml`)),
       },

@@ -185,7 +185,7 @@ export async function moveOnAll(gateways, key, body) {
     const moves = await Promise.all(gateways.map((gw) => moveOf(gw, key)));
     return body.phase === 'abort' ? moves.every((each) => each?.phase !== 'shadow' && each?.phase !== 'drain')
       : moves.every((each) => each?.is_confirmed && each.instances.length === gateways.length);
-  }, `${body.phase} is confirmed by all`);
+  }, `${body.phase} is confirmed by all`, 30_000);
 }
 
 /** Both systems, and `count` gateways on one Redis in front of them. */
