@@ -33,6 +33,7 @@ describe('streams that once went wrong', () => {
       client.destroy();
       assert.ok(gw.peer.requests.length <= text.split('HTTP/1.').length - 1, 'more went out than came in');
       assert.deepEqual(gw.peer.violations, []);
-      assert.equal((await gw.get(peerPath('mirror'))).status, 200);
+      // Not on a connection of before, which may be at its idle end just now.
+      assert.equal((await gw.get(peerPath('mirror'), { agent: false })).status, 200);
     });
 });
