@@ -38,12 +38,16 @@ enum gw_connector_error {
     GW_CONNECTOR_ERROR_COUNT,
 };
 
+/* The code of a write in doubt that was not sent this time, and never will be again by itself. */
+#define GW_CONNECTOR_UNKNOWN_FOR_GOOD "outcome-unknown"
+
 struct gw_connector_failure {
     enum gw_connector_error error;
     int backend_status;   /* 0: none came */
     struct gw_str reason; /* the backend's words, for the operator; never for the caller */
-    struct gw_str code;   /* the backend's own code, for `when` of a catch; may be empty */
-    uint64_t retry_ns;    /* 0: not known */
+    struct gw_str code; /* the backend's own code, for `when` of a catch; may be empty. The guard's
+                           are GW_CONNECTOR_UNKNOWN_FOR_GOOD and "result-not-kept". */
+    uint64_t retry_ns;  /* 0: not known */
 };
 
 struct gw_connector_function {

@@ -263,7 +263,8 @@ static void on_looked(struct gw_connector_call *inner, const struct gw_connector
         finish_done(guard, found->items[0]);
     } else {
         const struct gw_connector_failure several = {.error = GW_CONNECTOR_IN_DOUBT,
-                                                     .reason = GW_STR(SEVERAL)};
+                                                     .reason = GW_STR(SEVERAL),
+                                                     .code = GW_STR(GW_CONNECTOR_UNKNOWN_FOR_GOOD)};
         keep_failure(guard, &several);
         gw_effect_note(guard->outer, GW_EFFECT_NOTE_DEAD, several.reason);
         finish(guard, "dead", GW_STR(""));
@@ -296,13 +297,15 @@ static void answer_kept(struct guard *guard)
 }
 
 /* The operator finds the effect by its key, in the log and in the list. */
-static void fail_in_doubt(struct guard *guard, const char *reason, uint64_t retry_ns)
+static void fail_in_doubt(struct guard *guard, const char *reason, const char *code,
+                          uint64_t retry_ns)
 {
     struct gw_str text = gw_arena_printf(guard->outer->arena, "%s (effect %.*s)", reason,
                                          GW_STR_ARG(guard->outer->effect_key));
     const struct gw_connector_failure failure = {.error = GW_CONNECTOR_IN_DOUBT,
                                                  .reason =
                                                      text.ptr != NULL ? text : gw_str_of(reason),
+                                                 .code = gw_str_of(code),
                                                  .retry_ns = retry_ns};
 
     fail(guard, &failure);
@@ -321,14 +324,15 @@ static void decide(struct guard *guard)
         answer_kept(guard);
         break;
     case GW_EFFECT_BUSY:
-        fail_in_doubt(guard, "an earlier attempt is under way, or has not settled yet",
+        fail_in_doubt(guard, "an earlier attempt is under way, or has not settled yet", "",
                       (uint64_t)guard->number * GW_NS_PER_MS);
         break;
     case GW_EFFECT_LOST:
-        fail_in_doubt(guard, "an earlier attempt was sent, and its outcome is unknown", 0);
+        fail_in_doubt(guard, "an earlier attempt was sent, and its outcome is unknown",
+                      GW_CONNECTOR_UNKNOWN_FOR_GOOD, 0);
         break;
     case GW_EFFECT_SEVERAL:
-        fail_in_doubt(guard, SEVERAL, 0);
+        fail_in_doubt(guard, SEVERAL, GW_CONNECTOR_UNKNOWN_FOR_GOOD, 0);
         break;
     }
 }

@@ -7,7 +7,7 @@
  * that a double cannot hold pass through it unchanged, and cannot be calculated with.
  *
  * Not allowed: env, $ENV, input, inputs, debug, stderr, halt, halt_error, input_filename, import,
- * include, $__prog_args, getpath of nothing else: an expression sees its input and its variables
+ * include, $__prog_args: an expression sees its input and its variables
  * only. */
 #pragma once
 

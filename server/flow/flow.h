@@ -145,7 +145,7 @@ struct gw_flow_start {
     struct gw_flow *flow; /* held by the run */
     struct gw_value input;
     struct gw_value authorization; /* `$authorization`; null: nobody */
-    struct gw_str key;             /* of the effects: the caller's, or made up; */
+    struct gw_str key;             /* of the effects: the caller's, or made up */
     struct gw_str backend;         /* of calls that name none; empty: there must be no such call */
     struct gw_value metadata;      /* `$runtime.metadata`: an object, or null */
     uint64_t deadline_ns;          /* CLOCK_MONOTONIC; never 0 */

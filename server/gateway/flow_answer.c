@@ -290,7 +290,16 @@ static bool is_in_doubt(const struct gw_flow_error *error)
     return error->connector_error == GW_CONNECTOR_IN_DOUBT ||
            (error->connector_error == GW_CONNECTOR_OK &&
             (gw_str_equal(type, GW_STR("/problems/effect-in-doubt")) ||
+             gw_str_equal(type, GW_STR("/problems/outcome-unknown")) ||
              gw_str_equal(type, GW_STR("/problems/effect-settling"))));
+}
+
+/* It was sent by an earlier attempt; this one has sent nothing. */
+static bool is_unknown_for_good(const struct gw_flow_error *error)
+{
+    return gw_str_equal(error->code, GW_STR(GW_CONNECTOR_UNKNOWN_FOR_GOOD)) ||
+           gw_str_equal(gw_value_member_text(&error->answer, GW_STR("type")),
+                        GW_STR("/problems/outcome-unknown"));
 }
 
 /* With an outcome that will be known at a known time it is worth the caller's while to come again;
@@ -312,6 +321,8 @@ static void set_in_doubt(struct gw_exchange *ex, const struct gw_flow_error *err
         detail = "It was sent, and its outcome will be known later. Send the request again then, "
                  "with the same key: nothing is done twice.";
         retry_ns = error->retry_ns;
+    } else if (is_unknown_for_good(error)) {
+        problem = "outcome-unknown";
     }
     (void)gw_exchange_reject(ex, problem, detail, retry_ns);
 }

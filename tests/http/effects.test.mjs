@@ -183,7 +183,7 @@ const answers = Object.fromEntries(await Promise.all([...done.map((write) => ['d
       for (const write of writes) {
         const answer = answers[`${what} ${write.name}`];
         const told = `${what} ${write.name}: ${answer.text}`;
-        if (write.name.endsWith('d')) assert.equal(typeOf({ json: assertProblem(answer, 502) }), 'effect-in-doubt', told);
+        if (write.name.endsWith('d')) assert.equal(typeOf({ json: assertProblem(answer, 409) }), 'outcome-unknown', told);
         else if (what === 'done' && write.name === 'odata-b') assert.equal(typeOf(answer), 'changed-meanwhile', told);
         else assert.equal(answer.status, 201, told);
         assert.equal(await countOf(write), what === 'lost' && write.name.endsWith('d') ? 0 : 1, told);
@@ -231,7 +231,7 @@ const answers = Object.fromEntries(await Promise.all([...done.map((write) => ['d
   // Which of the list a write is: the access log of its last answer names the key's flow task.
   async function itemOf(write) {
     const answer = await post(write);
-    assert.equal(answer.status, 502, answer.text);
+    assert.equal(answer.status, 409, answer.text);
     const line = await eventually(() => gw.accessLog().find((one) => one.request_id === answer.headers['x-request-id']), 'its line');
     const key = /effect ([0-9a-f]{64}[^)]*)\)/.exec(line.detail)?.[1];
     return (await listed()).find((item) => item.key === key);
@@ -258,7 +258,7 @@ const answers = Object.fromEntries(await Promise.all([...done.map((write) => ['d
     await redis.stop('SIGKILL');
     await killAndRevive();
     for (const answer of await Promise.all(others.map((write) => insist(write))))
-      assert.ok(answer.status === 201 || typeOf(answer) === 'effect-in-doubt', answer.text);
+      assert.ok(answer.status === 201 || typeOf(answer) === 'outcome-unknown', answer.text);
     for (const write of others) assert.equal(await countOf(write), 1);
     await eventually(async () => (await listed())?.length === 2, 'class D is in doubt', 20_000);
   });

@@ -327,7 +327,7 @@ describe('flows', () => {
     assert.match(metrics, /millgate_connector_calls_total\{backend="factory",function="http.request",result="in-doubt"\} 1\n/);
     factory.fault = undefined;
     const again = await gw.post(`${ROOT}/movements`, { material: 'bolt' }, lost);
-    assert.equal(typeOf({ json: assertProblem(again, 502) }), 'effect-in-doubt');
+    assert.equal(typeOf({ json: assertProblem(again, 409) }), 'outcome-unknown');
     assert.equal(factory.movements.length, 1);
 
     factory.fault = 503;

@@ -183,7 +183,7 @@ describe('soap', () => {
       const blind = body({ reference: `blind-${version}` });
       await mes.spoil('lost', { on: 'reportProduction' });
       assertProblem(await post('blind', version, 'PO-2', blind, `"blind-${version}"`), 502);
-      for (let i = 0; i < 2; i++) assertProblem(await post('blind', version, 'PO-2', blind, `"blind-${version}"`), 502);
+      for (let i = 0; i < 2; i++) assertProblem(await post('blind', version, 'PO-2', blind, `"blind-${version}"`), 409);
       await mes.mend();
       assert.equal(await count(blind.reference), 1);
     }
