@@ -4,23 +4,19 @@
 //   await pair.get('1010', 'erp-partners', '/suppliers');   pair.erp (Tryton's own client)   await pair.odata('A_Supplier')
 //   pair.faults['1020'].fault = { kind: 'cut-after', times: 1 };   see ../../rigs/fault_proxy.mjs
 
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { startFaultProxy } from '../../rigs/fault_proxy.mjs';
+import { odataIsInstalled, startOdata } from '../../rigs/odata.mjs';
 import { startRedis } from '../../rigs/redis.mjs';
 import { isInstalled, startTryton } from '../../rigs/tryton/tryton.mjs';
 import { eventually, makeFolder, startGateway } from './harness.mjs';
 import { AUDIENCE, Issuer, ISSUER } from './tokens.mjs';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const RIG = join(ROOT, 'tests/rigs/odata/');
-const START_MS = 60_000;
 const SLOW_MS = 1500;
 const WAIT_MS = 6000; // so long is a write claimed by a gateway that died over it
 const basic = (user, password) => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
@@ -28,29 +24,9 @@ const basic = (user, password) => `Basic ${Buffer.from(`${user}:${password}`).to
 export const PLANTS = ['1010', '1020'];
 
 export function skipUnlessInstalled() {
-  if (existsSync(`${RIG}node_modules/@sap/cds`) && isInstalled()) return;
+  if (odataIsInstalled() && isInstalled()) return;
   process.stdout.write('skipped: the rigs of both ERPs are not installed: run script/bootstrap\n');
   process.exit(77);
-}
-
-export async function startOData(scope) {
-  const env = { ...process.env, PORT: '0' };
-  const child = spawn(join(ROOT, 'script/node'), ['server.js'], { cwd: RIG, env, stdio: ['ignore', 'pipe', 'ignore'] });
-  const exited = once(child, 'exit');
-  scope.after(async () => {
-    child.kill();
-    await exited;
-  });
-  const timer = setTimeout(() => child.kill(), START_MS);
-  let text = '';
-  for await (const piece of child.stdout) {
-    text += piece;
-    const url = /listening on (http:\S+)/.exec(text);
-    if (!url) continue;
-    clearTimeout(timer);
-    return url[1];
-  }
-  throw new Error(`the OData server did not start: ${text}`);
 }
 
 // The landscape of the sandbox: who keeps the record of which plant.
@@ -144,7 +120,7 @@ const times = { first_byte_timeout: '3s', total_timeout: '3s' };
 async function startBoth(scope) {
   const dir = makeFolder();
   const [odataUrl, tryton, redis] = await Promise.all([
-    startOData(scope), startTryton({ dir: join(dir, 'tryton') }), startRedis({ dir: join(dir, 'redis') }),
+    startOdata(scope), startTryton({ dir: join(dir, 'tryton') }), startRedis({ dir: join(dir, 'redis') }),
   ]);
   scope.after(() => tryton.stop());
   scope.after(() => redis.stop('SIGKILL'));

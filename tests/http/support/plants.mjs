@@ -4,47 +4,24 @@
 //   const plants = await startPlants(suite, { apis: ['system-mes'] });   plants.erp (Tryton's own client)   await plants.odata('A_Material')
 //   await plants.get('/system/mes/v1/plants/1010/operations');           plants.proxies.cloud.fault = { kind: 'hang' }
 
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { startFaultProxy } from '../../rigs/fault_proxy.mjs';
+import { odataIsInstalled, startOdata } from '../../rigs/odata.mjs';
 import { startRedis } from '../../rigs/redis.mjs';
 import { isInstalled, startTryton } from '../../rigs/tryton/tryton.mjs';
 import { makeFolder, startGateway } from './harness.mjs';
 import { Issuer } from './tokens.mjs';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const RIG = join(ROOT, 'tests/rigs/odata/');
-const START_MS = 60_000;
 const AUTHORIZATION = `Basic ${Buffer.from('erpclient:pw1').toString('base64')}`;
 
 export function skipUnlessInstalled() {
-  if (existsSync(`${RIG}node_modules/@sap/cds`) && isInstalled()) return;
+  if (odataIsInstalled() && isInstalled()) return;
   process.stdout.write('skipped: the rigs of both ERPs are not installed: run script/bootstrap\n');
   process.exit(77);
-}
-
-async function startOData(scope) {
-  const child = spawn(join(ROOT, 'script/node'), ['server.js'], { cwd: RIG, env: { ...process.env, PORT: '0' }, stdio: ['ignore', 'pipe', 'ignore'] });
-  const exited = once(child, 'exit');
-  scope.after(async () => {
-    child.kill();
-    await exited;
-  });
-  const timer = setTimeout(() => child.kill(), START_MS);
-  let text = '';
-  for await (const piece of child.stdout) {
-    text += piece;
-    const url = /listening on (http:\S+)/.exec(text);
-    if (!url) continue;
-    clearTimeout(timer);
-    return url[1];
-  }
-  throw new Error(`the OData server did not start: ${text}`);
 }
 
 const LANDSCAPES = {
@@ -119,7 +96,7 @@ function issuersOf(issuer) {
 /** `apis` as their contracts are called: system-erp-production, experience-plant. */
 export async function startPlants(scope, { apis }) {
   const [odataUrl, tryton, redis] = await Promise.all([
-    startOData(scope), startTryton({ dir: join(makeFolder(), 'tryton') }), startRedis({ dir: join(makeFolder(), 'redis') }),
+    startOdata(scope), startTryton({ dir: join(makeFolder(), 'tryton') }), startRedis({ dir: join(makeFolder(), 'redis') }),
   ]);
   scope.after(() => tryton.stop());
   scope.after(() => redis.stop('SIGKILL'));
