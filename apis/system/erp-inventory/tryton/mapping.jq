@@ -81,6 +81,9 @@ def lot($plant; $blocked):
     }
   | present;
 
+# Neither what is left of a lot nor where it lies changes its own record.
+def lot_version($blocked): .id as $id | "\(._timestamp)-\(.quantity // 0)-\(if $blocked | index($id) then "b" else "r" end)";
+
 def lot_domain($blocked):
   .parameters as $p
   | equal_domain("product.code"; $p.material)
