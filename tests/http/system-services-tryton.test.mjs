@@ -1,5 +1,5 @@
-// erp-quality of plant 1010: records in the OData server's service `quality`, lots in a real Tryton, where a lot is
-// blocked by lying in quarantine.
+// Quality, logistics and maintenance of plant 1010: records in the OData server's services, which are for all plants;
+// materials, lots and machines in a real Tryton, where a lot is blocked by lying in quarantine.
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -14,11 +14,11 @@ skipUnlessInstalled();
 const API = 'erp-quality';
 const pieces = (value) => ({ value: String(value), unit: 'H87' });
 
-describe('system/erp-quality at plant 1010', () => {
+describe('services for all plants, at plant 1010', () => {
   let pair, codes;
   const suite = suiteScope();
   before(async () => {
-    pair = await startPair(suite, { apis: [API, 'erp-inventory'] });
+    pair = await startPair(suite, { apis: [API, 'erp-inventory', 'erp-assets', 'logistics', 'maintenance'] });
     const places = await pair.erp.search('stock.location', [['type', '=', 'storage'], ['code', '!=', null]], ['code']);
     codes = Object.fromEntries(places.map(({ id, code }) => [id, code]));
   });
@@ -99,6 +99,45 @@ describe('system/erp-quality at plant 1010', () => {
     assert.equal(await count(), before);
     assert.equal((await open({})).status, 201);
     assert.deepEqual((await pair.get('1010', API, '/nonconformances?material=SHEET-2MM')).json.items.length, 1);
+  });
+
+  test('a shipment is of what the plant has, and leaves with released lots only', async () => {
+    const logistics = (rest, body, more) => pair.write('1010', 'logistics', rest, body, more);
+    const ship = (lines) => logistics('/shipments', {
+      customer: 'C-100', shipTo: { name: 'Gate 4', city: 'Graz', country: 'AT' }, plannedDeparture: '2026-11-25T14:00:00+01:00', lines });
+    const made = await ship([{ material: 'PUMP-7', quantity: pieces(2) }, { material: 'MOTOR-0K37', lot: 'LOT-1301', quantity: pieces(1) }]);
+    assert.equal(made.status, 201, made.text);
+    const there = await pair.odata(`A_Shipment('${made.json.id}')?$expand=to_ShipmentItem`, { service: 'logistics' });
+    assert.deepEqual([there.Plant, there.to_ShipmentItem.map(({ Material, Batch }) => [Material, Batch])], ['1010', [['PUMP-7', null], ['MOTOR-0K37', 'LOT-1301']]]);
+    for (const line of [{ material: 'PUMP-NW25' }, { material: 'MOTOR-0K37', lot: 'L260001' }])
+      assert.match(assertProblem(await ship([{ quantity: pieces(1), ...line }]), 422).type, /not-found$/);
+
+    const rest = `/shipments/${made.json.id}`;
+    const dispatch = async () => logistics(`${rest}/dispatch`, { carrier: 'Roth' }, { etag: (await pair.get('1010', 'logistics', rest)).headers.etag });
+    assert.equal((await move('MOTOR-0K37', 'LOT-1301', 'block')).status, 200);
+    assert.equal(rule(await ship([{ material: 'MOTOR-0K37', lot: 'LOT-1301', quantity: pieces(1) }])), 'lots-released');
+    assert.equal(rule(await dispatch()), 'lots-released');
+    assert.equal((await move('MOTOR-0K37', 'LOT-1301', 'release')).status, 200);
+    const gone = await dispatch();
+    assert.deepEqual([gone.status, gone.json?.status], [200, 'dispatched'], gone.text);
+    const blind = pair.token({ scope: 'logistics:write' });
+    assertProblem(await pair.write('1010', 'logistics', '/shipments', {}, { headers: blind }), 403);
+  });
+
+  test('maintenance is for machines that the plant has, as the plant says they are', async () => {
+    const maintenance = (rest, body) => pair.write('1010', 'maintenance', rest, body);
+    const order = (more) => maintenance('/maintenance-orders', { type: 'corrective', description: 'Change the clutch', priority: 'high', ...more });
+    const told = await maintenance('/maintenance-notifications', { type: 'malfunction', description: 'Clutch slips', priority: 'high', equipment: 'PRESS-4' });
+    assert.deepEqual([told.status, told.json?.equipment, told.json?.physicalAsset], [201, 'PRESS-4', '1'], told.text);
+    const made = await order({ notification: told.json.id });
+    assert.deepEqual([made.status, made.json?.equipment], [201, 'PRESS-4'], made.text);
+    assert.equal((await pair.odata(`A_MaintenanceOrder('${made.json.id}')`, { service: 'maintenance' })).MaintenancePlant, '1010');
+    for (const more of [{ equipment: 'TURN-1' }, { physicalAsset: 'LATHE-2' }, { physicalAsset: '99' }])
+      assert.match(assertProblem(await order(more), 422).type, /not-found$/);
+    assert.equal((await order({ physicalAsset: '3' })).status, 201);
+    await pair.erp.write('account.asset', 3, { state: 'closed' }); // its button posts the sale, which is not the point here
+    assert.equal(rule(await order({ physicalAsset: '3' })), 'object-in-service');
+    assertProblem(await pair.write('1010', 'maintenance', '/maintenance-orders', {}, { headers: pair.token({ scope: 'maintenance:write' }) }), 403);
   });
 
   test('the gateway dies while a lot is on its way: with the same key one shipment', async () => {
