@@ -39,7 +39,7 @@ def head_fields: ["number", "reference", "state", "product.code", "quantity", "u
 def operation_fields: ["sequence", "state", "operation.name", "work_center.name", "create_date", "write_date", "_timestamp",
   "cycles.state", "cycles.duration", "cycles.create_date", "cycles.write_date", "cycles._timestamp"];
 
-def order_fields: head_fields + ["company", "inputs.product.code", "inputs.uom.symbol", "inputs.uom.digits",
+def order_fields: head_fields + ["company", "location", "inputs.product.code", "inputs.uom.symbol", "inputs.uom.digits",
   "inputs.lot.number", "inputs.from_location.code"]
   + (operation_fields | map("works." + .));
 
@@ -181,7 +181,7 @@ def confirmation_domain:
     + beyond_domain(confirmation_sort_field; if $sort == "id" or . == null then . else {"$datetime": .} end);
 
 # What is confirmed becomes an output of its own; the open one is lowered by it, or dropped.
-def split_output($request; $open; $place):
+def split_output($request; $open; $place; $lot):
   ($request.yield.value | tonumber) as $yield
   | ($open.quantity - $yield | . * 1000000 | round / 1000000) as $rest
   | {outputs: ([if $rest > 0 then ["write", [$open.id], {quantity: $rest}] else ["delete", [$open.id]] end]
@@ -189,8 +189,39 @@ def split_output($request; $open; $place):
           product: $open.product, uom: $open.uom, quantity: $yield, company: $open.company, currency: $open.currency,
           from_location: $open.from_location, to_location: ($place // $open.to_location),
           unit_price: (if $open.unit_price == null then null else {"$decimal": $open.unit_price} end),
-          planned_date: (if $open.planned_date then {"$date": $open.planned_date} else null end)
+          planned_date: (if $open.planned_date then {"$date": $open.planned_date} else null end), lot: $lot
         }]]])};
+
+# --- what a confirmation used: inputs, in place of those that the order has of the same materials ---
+
+def is_used: .consumed // [] | length > 0;
+
+# Whether the order has taken one of these materials from stock already.
+def has_taken($used):
+  [.inputs[] | select(.state == "done" and (takes_back | not)) | .product.code] as $taken | any($used[]?; .material | IN($taken[]));
+
+# Of the context: what is there of what is named. `lot` is false where one is named that is not there.
+def used_rows($used):
+  . as {$products, $places, $lots}
+  | [$used[] | . as $one
+      | ([$products[] | select(.code == $one.material)] | first) as $product
+      | {
+          product: $product.id,
+          uom: (if $product and ($product.default_uom.symbol | unit) == $one.quantity.unit then $product.default_uom.id else null end),
+          quantity: ($one.quantity.value | tonumber),
+          from_location: ([$places[] | select(.code == $one.storageLocation) | .id] | first),
+          lot: (if $one.lot == null then null
+            else [$lots[] | select(.number == $one.lot and .product.code == $one.material) | .id] | first // false end)
+        }];
+def used_lots($blocked):
+  [.lots[] | .id as $id | {id: .number, material: .product.code, status: (if $id | IN($blocked[]) then "blocked" else "released" end)}];
+
+def using($used):
+  .company as $company | .location as $hall
+  | [$used[].product] as $products
+  | [.inputs[] | select(is_open and (.product.id | IN($products[]))) | .id] as $planned
+  | {inputs: ((if $planned == [] then [] else [["delete", $planned]] end)
+      + [["create", [$used[] | . + {company: $company, to_location: $hall}]]])};
 
 # --- a confirmation that is taken back ---
 
