@@ -384,20 +384,33 @@ int gw_lane_feed(struct gw_lane *lane, struct gw_str topic, struct gw_str payloa
     return take_message(lane, topic, payload);
 }
 
-int gw_lane_command(struct gw_lane *lane, const struct gw_device_config *device,
-                    const struct gw_sparkplug_metric *metric, int64_t now_ms)
+static int publish(struct gw_lane *lane, struct gw_str group, struct gw_str topic,
+                   struct gw_str payload)
+{
+    int rc = -ENOTCONN;
+
+    for (size_t i = 0; i < lane->connection_count; i++) {
+        if (!has_group(lane->connections[i].config, group))
+            continue;
+        int one = gw_mqtt_publish(lane->connections[i].mqtt, topic, payload, 0, false);
+        if (rc != 0)
+            rc = one; /* one broker is enough */
+    }
+    return rc;
+}
+
+int gw_lane_command(struct gw_lane *lane, const struct gw_edge_node_config *node,
+                    struct gw_str device, const struct gw_sparkplug_metric *metric, int64_t now_ms)
 {
     struct gw_sparkplug_metric copy = *metric;
     const struct gw_sparkplug_payload payload = {
         .has_time = true, .time_ms = now_ms, .metrics = &copy, .metric_count = 1};
     char topic[3 * GW_MAX_DEVICE_NAME + 40];
-    bool is_node = device->device.len == 0;
-    int len =
-        snprintf(topic, sizeof(topic), "spBv1.0/%.*s/%s/%.*s%s%.*s", GW_STR_ARG(device->group),
-                 is_node ? "NCMD" : "DCMD", GW_STR_ARG(device->edge_node), is_node ? "" : "/",
-                 GW_STR_ARG(device->device));
+    bool is_node = device.len == 0;
+    int len = snprintf(topic, sizeof(topic), "spBv1.0/%.*s/%s/%.*s%s%.*s", GW_STR_ARG(node->group),
+                       is_node ? "NCMD" : "DCMD", GW_STR_ARG(node->edge_node), is_node ? "" : "/",
+                       GW_STR_ARG(device));
     struct gw_buf bytes;
-    int rc = -ENOTCONN;
 
     gw_buf_init(&bytes, GW_SPARKPLUG_MAX_BYTES);
     copy.has_time = true;
