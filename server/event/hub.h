@@ -57,7 +57,7 @@ struct gw_event_reader {
     unsigned partition;             /* of that call; and where to look next */
     struct gw_event_position until; /* the newest when it was sent */
     uint64_t allowed, refilled_ns;  /* of the rate: thousandths of events, and when counted */
-    bool is_full;
+    bool is_full, is_settled;       /* settled: told that there is no more */
 };
 
 void gw_event_reader_start(struct gw_event_hub *hub, struct gw_event_reader *reader);

@@ -154,6 +154,10 @@ void gw_event_reader_pump(struct gw_event_reader *reader)
     }
     if (reader->call != NULL || reader->is_full || reader->pause.due_ms != 0)
         return;
+    bool was_settled = reader->is_settled;
+    reader->is_settled = gw_event_reader_is_current(reader);
+    if (reader->is_settled && !was_settled)
+        tell_progress(reader);
     for (unsigned i = 0; i < hub->partitions; i++) {
         unsigned partition = (reader->partition + i) % hub->partitions;
         if (gw_event_position_compare(reader->positions[partition], hub->tails[partition]) >= 0)
@@ -172,7 +176,7 @@ void gw_event_reader_start(struct gw_event_hub *hub, struct gw_event_reader *rea
 {
     reader->hub = hub;
     reader->call = NULL;
-    reader->is_full = false;
+    reader->is_full = reader->is_settled = false;
     reader->partition = 0;
     reader->allowed = reader->rate * 1000;
     reader->refilled_ns = gw_loop_now_ns(hub->loop);

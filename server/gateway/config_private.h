@@ -52,6 +52,8 @@ int gw_config_fill_floor(struct gw_config_loader *loader);
 GW_MUST_CHECK
 int gw_config_fill_landscapes(struct gw_config_loader *loader);
 GW_MUST_CHECK
+int gw_config_fill_events(struct gw_config_loader *loader);
+GW_MUST_CHECK
 int gw_config_fill_redis(struct gw_config_loader *loader);
 
 /* Of WebSockets and event streams. */
