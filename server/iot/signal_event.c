@@ -94,6 +94,15 @@ static void add_results(struct writing *values, const double *results)
     }
 }
 
+/* Of a text that no document names, only that it is another one is known: empty. */
+static struct gw_str text_of(const struct gw_signals *signals, double code)
+{
+    for (size_t i = 0; i < signals->text_count; i++)
+        if (signal_text_code(signals->texts[i]) == code)
+            return signals->texts[i];
+    return GW_STR("");
+}
+
 static void add_inputs(struct writing *values)
 {
     const struct signal_run *run = values->run;
@@ -104,12 +113,10 @@ static void add_inputs(struct writing *values)
         const struct input_state *state = run_input(run, i);
         if (!input_is_known_at(input, state, run->now_ms))
             continue;
-        if (!input->is_text)
-            add_measure(values, input->name, gw_value_string(decimal(arena, state->value)),
-                        run->binding->metrics[i]->unit);
-        else if (state->value >= 1)
-            add_measure(values, input->name,
-                        gw_value_string(run->signals->texts[(size_t)state->value - 1]), GW_STR(""));
+        struct gw_str text =
+            input->is_text ? text_of(run->signals, state->value) : decimal(arena, state->value);
+        if (text.len > 0)
+            add_measure(values, input->name, gw_value_string(text), run->binding->metrics[i]->unit);
     }
 }
 
