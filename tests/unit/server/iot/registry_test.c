@@ -26,7 +26,7 @@
     "'1010'}\n"
 #define DEVICES                                                                                  \
     "devices:\n" CNC_2 "  - {group: g, edge_node: line-1, device: cnc-1, type: cnc, equipment: " \
-                       "CNC-01, plant: '1010',"                                                  \
+    "CNC-01, plant: '1010',"                                                                     \
     " asset: A-7, owner: milling}\n"                                                             \
     "  - {group: g, edge_node: line-1, type: node, equipment: LINE-1, plant: '1010'}\n"
 
