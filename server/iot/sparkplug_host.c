@@ -208,10 +208,10 @@ static void tick_node(struct gw_sparkplug_host *host, struct gw_sparkplug_node *
         gw_sparkplug_miss_devices(host, node);
 }
 
-void gw_sparkplug_host_tick(struct gw_sparkplug_host *host, int64_t now_ms)
+void gw_sparkplug_host_tick(struct gw_sparkplug_host *host, const struct gw_edge_node_config *node,
+                            int64_t now_ms)
 {
-    for (size_t i = 0; i < gw_registry_node_count(host->registry); i++)
-        tick_node(host, &host->nodes[i], now_ms);
+    tick_node(host, &host->nodes[node->index], now_ms);
 }
 
 static void doubt_node(struct gw_sparkplug_host *host, struct gw_sparkplug_node *node,

@@ -93,9 +93,10 @@ void gw_sparkplug_host_destroy(struct gw_sparkplug_host *host); /* NULL is safe 
  * events before this returns. Messages of hosts (NCMD, DCMD, STATE) are passed over. */
 void gw_sparkplug_host_feed(struct gw_sparkplug_host *host, struct gw_str topic,
                             struct gw_str bytes, int64_t arrival_ms);
-/* Time goes on: gaps that are waited for too long end in a rebirth request. Call it at least every
- * 500 ms. */
-void gw_sparkplug_host_tick(struct gw_sparkplug_host *host, int64_t now_ms);
+/* Time goes on for the node: gaps that are waited for too long end in a rebirth request. Messages
+ * of the node say it, too. */
+void gw_sparkplug_host_tick(struct gw_sparkplug_host *host, const struct gw_edge_node_config *node,
+                            int64_t now_ms);
 /* The connection to the broker was lost or another owner had the node: nothing is known for sure
  * until the next birth, which is asked for. Only of nodes of which something was known. */
 void gw_sparkplug_host_doubt(struct gw_sparkplug_host *host,

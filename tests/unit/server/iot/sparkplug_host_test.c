@@ -15,6 +15,12 @@
 
 static struct sparkplug_rig rig;
 
+static void tick(int64_t now_ms)
+{
+    gw_sparkplug_host_tick(rig.host, rig.line_1, now_ms);
+    gw_sparkplug_host_tick(rig.host, rig.line_2, now_ms);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -108,9 +114,9 @@ static void test_a_node_death_makes_all_stale(void **state)
 
     /* What a dead node sends still has no meaning. */
     sparkplug_rig_feed(&rig, "DDATA/line-1/cnc-1", 3, 1003, "#1=6");
-    gw_sparkplug_host_tick(rig.host, rig.now_ms + 2000);
+    tick(rig.now_ms + 2000);
     sparkplug_rig_expect(&rig, "rebirth of g/line-1: a node has data and no birth\n");
-    gw_sparkplug_host_tick(rig.host, rig.now_ms + 200000);
+    tick(rig.now_ms + 200000);
     sparkplug_rig_expect(&rig, "");
 
     sparkplug_rig_feed(&rig, "NBIRTH/line-1", 0, 200100, BD(8) " Load:Double=1.5");
@@ -166,9 +172,9 @@ static void test_a_rebirth_without_its_devices_lets_them_die(void **state)
     be_born();
     sparkplug_rig_feed(&rig, "NBIRTH/line-1", 0, 2000, BD(7) " Load:Double=1.5");
     sparkplug_rig_expect(&rig, "g/line-1 load 1.5 @2000\n");
-    gw_sparkplug_host_tick(rig.host, rig.now_ms + 29000);
+    tick(rig.now_ms + 29000);
     sparkplug_rig_expect(&rig, "");
-    gw_sparkplug_host_tick(rig.host, rig.now_ms + 30000);
+    tick(rig.now_ms + 30000);
     sparkplug_rig_expect(&rig, "g/line-1/cnc-1 good none @100002 stale\n"
                                "g/line-1/cnc-1 vibration none @100002 stale\n"
                                "g/line-1/cnc-1 is offline @100002\n");
@@ -180,7 +186,7 @@ static void test_a_gap_is_waited_for_and_given_up(void **state)
     be_born();
     sparkplug_rig_feed(&rig, "DDATA/line-1/cnc-1", 3, 1003, "#1=8 Spindle/Vibration=2.5");
     sparkplug_rig_feed(&rig, "DDATA/line-1/cnc-1", 3, 1003, "#1=8 Spindle/Vibration=2.5");
-    gw_sparkplug_host_tick(rig.host, rig.now_ms + 1900);
+    tick(rig.now_ms + 1900);
     sparkplug_rig_expect(&rig, "");
     /* The missing one comes in time. */
     sparkplug_rig_feed(&rig, "DDATA/line-1/cnc-1", 2, 1002, "#1=7");
@@ -192,7 +198,7 @@ static void test_a_gap_is_waited_for_and_given_up(void **state)
     /* It does not: aliases may mean something else by now, names do not. */
     rig.now_ms = 110000;
     sparkplug_rig_feed(&rig, "DDATA/line-1/cnc-1", 5, 1005, "#1=10 Spindle/Vibration=2.5");
-    gw_sparkplug_host_tick(rig.host, rig.now_ms + 2000);
+    tick(rig.now_ms + 2000);
     sparkplug_rig_feed(&rig, "DDATA/line-1/cnc-1", 6, 1006, "#1=11");
     sparkplug_rig_feed(&rig, "DDATA/line-1/cnc-1", 4, 1004, "Production/Good=9");
     sparkplug_rig_feed(&rig, "DDATA/line-1/cnc-1", 4, 1004, "Production/Good=9");
@@ -219,10 +225,10 @@ static void test_rebirths_are_asked_for_ever_more_seldom(void **state)
     assert_int_equal(counts()->rebirths, 1);
     assert_int_equal(counts()->unborn, 50);
     for (int64_t now_ms = 200000; now_ms < 300000; now_ms += 500)
-        gw_sparkplug_host_tick(rig.host, now_ms);
+        tick(now_ms);
     assert_int_equal(counts()->rebirths, 4); /* after 0, 10, 30, 70 s */
     for (int64_t now_ms = 300000; now_ms < 300000 + 24 * 3600000; now_ms += 60000)
-        gw_sparkplug_host_tick(rig.host, now_ms);
+        tick(now_ms);
     assert_in_range(counts()->rebirths, 4 + 130, 4 + 145); /* each 640 s in the end */
 }
 
@@ -245,7 +251,7 @@ static void test_a_clock_set_back_is_followed(void **state)
     sparkplug_rig_feed(&rig, "DDATA/line-1/cnc-1", 2, 500, "#1=6");
     sparkplug_rig_feed(&rig, "DDATA/line-1/cnc-1", 3, 501, "#1=7");
     sparkplug_rig_expect(&rig, "");
-    gw_sparkplug_host_tick(rig.host, rig.now_ms + 2000);
+    tick(rig.now_ms + 2000);
     sparkplug_rig_feed(&rig, "DDATA/line-1/cnc-1", 4, 502, "#1=8");
     sparkplug_rig_expect(&rig, "g/line-1/cnc-1 good 6 @500\n"
                                "g/line-1/cnc-1 good 7 @501\n"
@@ -328,7 +334,7 @@ static void test_doubt_asks_for_births(void **state)
     sparkplug_rig_expect(&rig, "g/line-1/cnc-1 is online @1010\n"
                                "g/line-1/cnc-1 good 6 @1010 uncertain\n"
                                "g/line-1/cnc-1 vibration 0.5 @1010\n");
-    gw_sparkplug_host_tick(rig.host, 100100 + 30000);
+    tick(100100 + 30000);
     sparkplug_rig_expect(&rig, "rebirth of g/line-1: an earlier request was not answered\n"
                                "g/line-1 load none @100100 stale\n"
                                "g/line-1 is offline @100100\n");
