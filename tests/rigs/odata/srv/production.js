@@ -37,7 +37,7 @@ async function startOperation(req) {
   if (center && center.WorkCenterStatus !== 'AVLB') return req.reject(422, `Work centre ${center.WorkCenter} is ${center.WorkCenterStatus}`, 'WorkCenter');
   const ActualStartDateTime = req.data.ActualStartDateTime ?? now();
   await UPDATE(ProductionOperations).set({ OperationStatus: 'STRT', ActualStartDateTime }).where(place);
-  await UPDATE(ProductionOrders).set({ ActualStartDateTime: order.ActualStartDateTime ?? ActualStartDateTime }).where({ ManufacturingOrder });
+  if (!order.ActualStartDateTime) await UPDATE(ProductionOrders).set({ ActualStartDateTime }).where({ ManufacturingOrder });
   return SELECT.one.from(ProductionOperations).where(place);
 }
 
@@ -59,10 +59,10 @@ async function checkConfirmation(req, order, operation) {
 // What was used leaves the stock, what was made comes to it.
 async function moveAlong(req, { ManufacturingOrder, ProductionPlant: Plant }) {
   for (const [i, item] of (req.data.to_ConfirmationMovement ?? []).entries()) {
-    const { GoodsMovementType, Material, Batch, StorageLocation, Quantity } = item;
+    const { GoodsMovementType, Material, Batch, StorageLocation, Quantity, EntryUnit: unit } = item;
     if (!MOVEMENTS.includes(GoodsMovementType)) return req.reject(422, `No confirmation posts ${GoodsMovementType}`, 'GoodsMovementType');
     const { MaterialDocument, EntryUnit } = await postAlong(req, {
-      Material, Plant, StorageLocation, Batch, GoodsMovementType, Quantity, ReferenceDocument: ManufacturingOrder,
+      Material, Plant, StorageLocation, Batch, GoodsMovementType, Quantity, EntryUnit: unit, ReferenceDocument: ManufacturingOrder,
     });
     Object.assign(item, { ConfirmationMovement: String(i + 1).padStart(4, '0'), MaterialDocument, EntryUnit });
   }
@@ -84,7 +84,7 @@ async function addUp(order, operation, confirmation, sign, status) {
   const last = await SELECT.one.from(ProductionOperations).where({ ManufacturingOrder }).orderBy({ ManufacturingOrderOperation: 'desc' });
   const ActualStartDateTime = order.ActualStartDateTime ?? confirmation.ConfirmationDateTime;
   if (last.ManufacturingOrderOperation !== ManufacturingOrderOperation)
-    return UPDATE(ProductionOrders).set({ ActualStartDateTime }).where({ ManufacturingOrder });
+    return order.ActualStartDateTime ? undefined : UPDATE(ProductionOrders).set({ ActualStartDateTime }).where({ ManufacturingOrder });
   const isDone = OperationStatus === 'CNF';
   return UPDATE(ProductionOrders)
     .set({

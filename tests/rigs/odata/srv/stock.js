@@ -116,6 +116,7 @@ async function post(req, document) {
   const { ReferenceDocument: PurchaseOrder, PurchaseOrderItem } = document;
   if (PurchaseOrderItem) await mustExist(req, 'PurchaseOrderItems', { PurchaseOrder, PurchaseOrderItem }, 'PurchaseOrderItem');
   const stock = await moveStock(req, document, type);
+  if (document.EntryUnit && document.EntryUnit !== stock.BaseUnit) return req.reject(422, `It is kept in ${stock.BaseUnit}`, 'EntryUnit');
   const MaterialDocument = await nextNumber(cds.entities('factory').MaterialDocuments, 'MaterialDocument', 5000000001);
   return { ...document, MaterialDocument, PostingDate, EntryUnit: stock.BaseUnit };
 }
