@@ -211,7 +211,7 @@ def movement_code:
     }[.type][$for];
 
 # The numbers of the server are short: one that is longer would be cut.
-def fits($length): . == null or length <= $length;
+def fits($most): . == null or length <= $most;
 def movement_is_offered:
   movement_code != null and (.lot | fits(10)) and (.costCenter | fits(10)) and (.purchaseOrder | fits(16)) and (.purchaseOrderLine | fits(5));
 

@@ -182,6 +182,7 @@ async function planTransfer(req) {
     item.TransferOrderItem ??= String((i + 1) * 10).padStart(4, '0');
     item.QuantityUnit ??= material.BaseUnit;
   }
+  req.data.PlannedDate ??= today();
   req.data.TransferOrder ??= await nextNumber(cds.entities('factory').TransferOrders, 'TransferOrder', 3500000001);
   return undefined;
 }
