@@ -58,6 +58,26 @@ describe('orders and operations at the OData server', () => {
     for (const action of ['start', 'cancel']) assertProblem(await post(ORDERS, `${order('99')}/${action}`, {}, STALE), 404);
   });
 
+  test('an order keeps all that is said of it', async () => {
+    const body = {
+      material: 'PUMP-NW25', quantity: pieces('20'), plannedStart: '2026-12-01', plannedEnd: '2026-12-03', description: 'For the fair', priority: 'urgent',
+      overdeliveryTolerance: '2.5', storageLocation: '102L', reference: 'FAIR-1',
+    };
+    const made = await post(ORDERS, '/production-orders', body);
+    assert.equal(made.status, 201, made.text);
+    for (const name of Object.keys(body).filter((one) => one !== 'quantity')) assert.equal(made.json[name], body[name], name);
+    const row = await theirs(made.json.id);
+    assert.deepEqual([row.OrderText, row.OrderPriority, row.OverdeliveryTolerance, row.StorageLocation, row.ReferenceNumber], ['For the fair', '1', 2.5, '102L', 'FAIR-1']);
+    assert.deepEqual((await get(ORDERS, '/production-orders?reference=FAIR-1&priority=urgent')).json.items.map(({ id }) => id), [made.json.id]);
+    assert.deepEqual((await get(ORDERS, '/production-orders?reference=FAIR-1&priority=low')).json.items, []);
+    assert.match(assertProblem(await post(ORDERS, '/production-orders', { ...body, storageLocation: 'NONE' }), 422).type, /refused$/);
+    assert.equal((await change(ORDERS, order(made.json.id), 'release')).json.status, 'released');
+    const confirm = (value) => post(ORDERS, `${order(made.json.id)}/confirmations`, { operation: '0040', yield: pieces(value), lot: 'FAIR-LOT' });
+    assert.equal(cloud.rule(await confirm('20.501')), 'confirmation-within-open-quantity');
+    assert.equal((await confirm('20.5')).json.storageLocation, '102L');
+    assert.equal(await stock('PUMP-NW25', '102L', 'FAIR-LOT'), 20.5);
+  });
+
   test('a confirmation moves what was used and what was made, and is taken back once', async () => {
     const before = [await stock('BAR-D20', '102A', 'L260082'), await stock('SEAL-24', '102A', 'L260052')];
     assert.ok(before.every((quantity) => quantity > 10), before.join());

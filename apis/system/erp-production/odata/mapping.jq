@@ -21,6 +21,9 @@ def quoted: "'" + gsub("'"; "''") + "'";
 
 # --- orders ---
 
+def priorities: {"1": "urgent", "2": "high", "3": "normal", "4": "low"};
+def own_priority: . as $ours | first(priorities | to_entries[] | select(.value == $ours) | .key);
+
 def is_begun: [.to_ProductionOrderOperation[]? | .OperationStatus // "OPEN"] | any(. != "OPEN");
 
 def order_status:
@@ -54,15 +57,19 @@ def order_head($plant):
     id: .ManufacturingOrder,
     plant: $plant,
     material: .Material,
+    description: (.OrderText | text_or_null),
+    priority: (.OrderPriority | if . == null then null else priorities[.] end),
     quantity: amount(.TotalQuantity; .ProductionUnit),
     confirmed: amount(.ConfirmedQuantity; .ProductionUnit),
     scrapped: amount(.ScrapQuantity; .ProductionUnit),
-    overdeliveryTolerance: "10",
+    overdeliveryTolerance: (.OverdeliveryTolerance // 10 | decimal_text),
     status: $status,
     plannedStart: .PlannedStartDate,
     plannedEnd: .PlannedEndDate,
     startedOn: (if $status | IN("started", "completed") then .ActualStartDateTime | if . then .[:10] else null end else null end),
     completedOn: (if .OrderStatus | IN("TECO", "CNF") then .ActualEndDateTime | if . then .[:10] else null end else null end),
+    storageLocation: (.StorageLocation | text_or_null),
+    reference: (.ReferenceNumber | text_or_null),
     changedAt: .LastChangeDateTime,
     record: {system: "cloud-erp", id: "A_ProductionOrder('\(.ManufacturingOrder)')"}
   }
@@ -105,7 +112,8 @@ def order_filter($plant):
       ({planned: "OrderStatus eq 'CRTD'", released: "OrderStatus eq 'REL' and not \($begun)",
         started: "(OrderStatus eq 'CNF' or OrderStatus eq 'INPR' or OrderStatus eq 'REL' and \($begun))", completed: "OrderStatus eq 'TECO'",
         closed: "false", cancelled: "OrderStatus eq 'CANC'"}[$asked.status // ""] // empty),
-      (if $asked.priority or $asked.reference then "false" else empty end),
+      (if $asked.priority then "OrderPriority eq \($asked.priority | own_priority | quoted)" else empty end),
+      (if $asked.reference then "ReferenceNumber eq \($asked.reference | quoted)" else empty end),
       (if $asked.from then "PlannedStartDate ge \($asked.from)" else empty end),
       (if $asked.to then "PlannedStartDate le \($asked.to)" else empty end),
       (if $asked.changedSince then "LastChangeDateTime ge \($asked.changedSince)" else empty end),
@@ -183,15 +191,22 @@ def new_order($request; $plant):
     ProductionPlant: $plant,
     TotalQuantity: {"$decimal": $request.quantity.value},
     ProductionUnit: ($request.quantity.unit | own_unit),
+    OrderText: $request.description,
+    OrderPriority: ($request.priority | if . then own_priority else null end),
+    OverdeliveryTolerance: (if $request.overdeliveryTolerance then {"$decimal": $request.overdeliveryTolerance} else null end),
+    StorageLocation: $request.storageLocation,
+    ReferenceNumber: $request.reference,
     PlannedStartDate: {"$date": $request.plannedStart},
     PlannedEndDate: {"$date": $request.plannedEnd},
     to_ProductionOrderOperation: [(.items[0].to_ProductionOrderOperation // [])[]
       | {ManufacturingOrderOperation, WorkCenter, OperationText, StandardTimeMinutes: {"$decimal": (.StandardTimeMinutes // 0 | tostring)}}]
-  };
+  }
+  | present;
 
 # What the server keeps by lot has one, where it is taken from and where it is put; and it counts time in minutes or hours.
-def confirmation_is_offered:
-  all(.consumed[]?; .lot != null) and ((.lot == null) == (.storageLocation == null)) and (.lot == null or (.lot | length <= 10))
+def place_for($order): .storageLocation // ($order.StorageLocation | text_or_null);
+def confirmation_is_offered($order):
+  all(.consumed[]?; .lot != null) and (if .lot then place_for($order) else .storageLocation == null end) and (.lot == null or (.lot | length <= 10))
   and (.duration == null or (.duration.unit | IN("MIN", "HUR")));
 
 def lots_of($plant): {Plant: $plant, Material: {in: ([.consumed[]?.material] + [""])}, Batch: {in: ([.consumed[]?.lot] + [""])}};
@@ -201,7 +216,7 @@ def named_lots($rows): [.consumed[]? | . as $used | first($rows[] | select(.Mate
 def confirmation_movements($order):
   [(.consumed[]? | {GoodsMovementType: "261", Material: .material, Batch: .lot, StorageLocation: .storageLocation,
       Quantity: {"$decimal": .quantity.value}, EntryUnit: (.quantity.unit | own_unit)}),
-   (if .lot and (.yield.value | tonumber) > 0 then {GoodsMovementType: "131", Material: $order.Material, Batch: .lot, StorageLocation: .storageLocation,
+   (if .lot and (.yield.value | tonumber) > 0 then {GoodsMovementType: "131", Material: $order.Material, Batch: .lot, StorageLocation: place_for($order),
       Quantity: {"$decimal": .yield.value}, EntryUnit: $order.ProductionUnit} else empty end)]
   | if . == [] then null else . end;
 

@@ -150,6 +150,11 @@ entity ProductionOrders : changed {
       ScrapQuantity          : Decimal(13, 3) default 0;
       ProductionUnit         : String(3);
       OrderStatus            : String(4) default 'CRTD'; // CRTD, REL, INPR, CNF, TECO, CANC
+      OrderText              : String(200);
+      OrderPriority          : String(1);
+      OverdeliveryTolerance  : Decimal(5, 2) default 10; // per cent
+      StorageLocation        : String(4); // where what is made goes
+      ReferenceNumber        : String(70);
       PlannedStartDate       : Date;
       PlannedEndDate         : Date;
       ActualReleaseDateTime  : Timestamp;

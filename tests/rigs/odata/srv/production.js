@@ -6,13 +6,18 @@ const cds = require('@sap/cds');
 const { nextNumber, numbered, transition, guard, mustExist, now, isAdmin } = require('./numbers');
 const { postAlong, takeBackAlong, rounded } = require('./stock');
 
-const TOLERANCE = 1.1; // of an order's quantity
 const OPEN = ['REL', 'INPR'];
 const MOVEMENTS = ['261', '131'];
 
 const isReleased = () => ({ ActualReleaseDateTime: now() });
 const isStarted = ({ data }, { ActualStartDateTime }) => ({ ActualStartDateTime: data.ActualStartDateTime ?? ActualStartDateTime ?? now() });
 const isEnded = () => ({ ActualEndDateTime: now() });
+
+async function planOrder(req) {
+  const { ProductionPlant: Plant, StorageLocation } = req.data;
+  if (StorageLocation) await mustExist(req, 'StorageLocations', { Plant, StorageLocation }, 'StorageLocation');
+  return numbered('ProductionOrders', 'ManufacturingOrder', 1000001)(req);
+}
 
 async function isUntouched(req, { ManufacturingOrder }) {
   const { ProductionOperations } = cds.entities('factory');
@@ -51,7 +56,7 @@ async function checkConfirmation(req, order, operation) {
   if (!(Number(yielded) >= 0) || !(Number(scrap) >= 0)) return req.reject(422, 'Quantities must not be negative', 'ConfirmationYieldQuantity');
   if (Number(yielded) + Number(scrap) === 0 && !ConfirmedDuration && !IsFinalConfirmation)
     return req.reject(422, 'A confirmation confirms something', 'ConfirmationYieldQuantity');
-  if (Number(operation.ConfirmedYieldQuantity ?? 0) + Number(yielded) > Number(order.TotalQuantity) * TOLERANCE)
+  if (Number(operation.ConfirmedYieldQuantity ?? 0) + Number(yielded) > (Number(order.TotalQuantity) * (100 + Number(order.OverdeliveryTolerance ?? 10))) / 100)
     return req.reject(422, `The order is over ${order.TotalQuantity} ${order.ProductionUnit} only`, 'ConfirmationYieldQuantity');
   return undefined;
 }
@@ -151,7 +156,7 @@ function guardOrder(req) {
 
 function offerProduction(service) {
   const order = (from, to, more) => transition('ProductionOrders', 'ManufacturingOrder', 'OrderStatus', from, to, more);
-  service.before('CREATE', 'A_ProductionOrder', numbered('ProductionOrders', 'ManufacturingOrder', 1000001));
+  service.before('CREATE', 'A_ProductionOrder', planOrder);
   service.before('UPDATE', 'A_ProductionOrder', guardOrder);
   service.on('Release', 'A_ProductionOrder', order(['CRTD'], 'REL', isReleased));
   service.on('Start', 'A_ProductionOrder', order(['REL'], 'INPR', isStarted));
