@@ -26,6 +26,9 @@ def own_priority: . as $ours | first(priorities | to_entries[] | select(.value =
 
 def is_begun: [.to_ProductionOrderOperation[]? | .OperationStatus // "OPEN"] | any(. != "OPEN");
 
+# Who starts no order has the moment at which its first operation began.
+def begun_at: .ActualStartDateTime // ([.to_ProductionOrderOperation[]? | .ActualStartDateTime // empty] | min);
+
 def order_status:
   if .OrderStatus == "REL" and is_begun then "started"
   else {CRTD: "planned", REL: "released", INPR: "started", CNF: "started", TECO: "completed", CANC: "cancelled"}[.OrderStatus] end;
@@ -66,7 +69,7 @@ def order_head($plant):
     status: $status,
     plannedStart: .PlannedStartDate,
     plannedEnd: .PlannedEndDate,
-    startedOn: (if $status | IN("started", "completed") then .ActualStartDateTime | if . then .[:10] else null end else null end),
+    startedOn: (if $status | IN("started", "completed") then begun_at | if . then .[:10] else null end else null end),
     completedOn: (if .OrderStatus | IN("TECO", "CNF") then .ActualEndDateTime | if . then .[:10] else null end else null end),
     storageLocation: (.StorageLocation | text_or_null),
     reference: (.ReferenceNumber | text_or_null),

@@ -42,7 +42,6 @@ async function startOperation(req) {
   if (center && center.WorkCenterStatus !== 'AVLB') return req.reject(422, `Work centre ${center.WorkCenter} is ${center.WorkCenterStatus}`, 'WorkCenter');
   const ActualStartDateTime = req.data.ActualStartDateTime ?? now();
   await UPDATE(ProductionOperations).set({ OperationStatus: 'STRT', ActualStartDateTime }).where(place);
-  if (!order.ActualStartDateTime) await UPDATE(ProductionOrders).set({ ActualStartDateTime }).where({ ManufacturingOrder });
   return SELECT.one.from(ProductionOperations).where(place);
 }
 
@@ -87,13 +86,11 @@ async function addUp(order, operation, confirmation, sign, status) {
     .set({ ConfirmedYieldQuantity: yielded, ConfirmedScrapQuantity: scrap, ConfirmedDuration, OperationStatus, ...times })
     .where({ ManufacturingOrder, ManufacturingOrderOperation });
   const last = await SELECT.one.from(ProductionOperations).where({ ManufacturingOrder }).orderBy({ ManufacturingOrderOperation: 'desc' });
-  const ActualStartDateTime = order.ActualStartDateTime ?? confirmation.ConfirmationDateTime;
-  if (last.ManufacturingOrderOperation !== ManufacturingOrderOperation)
-    return order.ActualStartDateTime ? undefined : UPDATE(ProductionOrders).set({ ActualStartDateTime }).where({ ManufacturingOrder });
+  if (last.ManufacturingOrderOperation !== ManufacturingOrderOperation) return undefined;
   const isDone = OperationStatus === 'CNF';
   return UPDATE(ProductionOrders)
     .set({
-      ConfirmedQuantity: yielded, ScrapQuantity: scrap, ActualStartDateTime,
+      ConfirmedQuantity: yielded, ScrapQuantity: scrap,
       ...(isDone ? { OrderStatus: 'CNF', ...isEnded() } : { OrderStatus: order.OrderStatus === 'CNF' ? 'INPR' : order.OrderStatus, ActualEndDateTime: null }),
     })
     .where({ ManufacturingOrder });
