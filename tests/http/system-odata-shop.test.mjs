@@ -154,6 +154,20 @@ describe('orders and operations at the OData server', () => {
     assertProblem(await get('mes', '/work-centers?cursor=rubbish'), 400);
   });
 
+  test('operations in every order, page by page, and of one work centre', async () => {
+    const orders = await cloud.read('erp', "A_ProductionOrder?$filter=ProductionPlant eq '1020'&$expand=to_ProductionOrderOperation");
+    const rows = orders.flatMap((one) => one.to_ProductionOrderOperation);
+    const name = (one) => `${one.productionOrder ?? one.ManufacturingOrder}/${one.line ?? one.ManufacturingOrderOperation}`;
+    for (const sort of ['productionOrder', '-productionOrder', 'startedAt', '-startedAt']) {
+      const ours = await cloud.all('mes', PLANT, `/operations?sort=${sort}`, 37);
+      assert.deepEqual(ours.map(name).toSorted(), rows.map(name).toSorted(), sort);
+      const keys = ours.map((one) => (sort.endsWith('startedAt') ? (one.startedAt ?? '0 ') : '') + name(one));
+      assert.deepEqual(keys, sort.startsWith('-') ? keys.toSorted().toReversed() : keys.toSorted(), sort);
+    }
+    const planned = orders.filter((one) => one.OrderStatus === 'CRTD').flatMap((one) => one.to_ProductionOrderOperation).filter((one) => one.WorkCenter === 'MILL-1');
+    assert.deepEqual((await cloud.all('mes', PLANT, '/operations?workCenter=MILL-1&status=planned', 3)).map(name), planned.map(name));
+  });
+
   test('an operation is started, reported and completed, each once', async () => {
     const thing = step('2000020', '0010');
     assert.equal(cloud.rule(await post('mes', `${thing}/report`, { yield: pieces('1') })), 'operation-started');

@@ -9,46 +9,41 @@ def operation_answer($plant; $order): operation_version($order) as $version | sh
 # One operation of an order, or null.
 def step($line): first(.to_ProductionOrderOperation[] | select(.ManufacturingOrderOperation == $line)) // null;
 
-# Operations are found by their orders, which say the plant: a page begins at the order at which the one before ended.
-# As a text: only that can ask for what an order's operations say.
-def orders_from($plant):
+# In the order of their orders, or of the moment at which they began; those that have not begun are the first.
+def is_by_start: sort_name == "startedAt";
+def operation_order:
+  (if is_descending then " desc" else "" end) as $way
+  | [(if is_by_start then "ActualStartDateTime" else empty end), "ManufacturingOrder", "ManufacturingOrderOperation"] | map(. + $way) | join(",");
+
+# Beyond the last one that was given, which the cursor says.
+def operations_beyond:
+  is_descending as $down
+  | is_by_start as $by_start
+  | (if $down then "lt" else "gt" end) as $after
+  | cursor
+  | (.k | split("/")) as [$order, $line]
+  | "(ManufacturingOrder \($after) \($order | quoted) or ManufacturingOrder eq \($order | quoted) and ManufacturingOrderOperation \($after) \($line | quoted))" as $behind
+  | if $by_start | not then $behind
+    elif .v == null then "(ActualStartDateTime eq null and \($behind)\(if $down then "" else " or ActualStartDateTime ne null" end))"
+    else "(ActualStartDateTime eq \(.v) and \($behind) or ActualStartDateTime \($after) \(.v)\(if $down then " or ActualStartDateTime eq null" else "" end))" end;
+
+# As a text: only that can ask for what an operation's order says.
+def operation_filter($plant):
   .parameters as $asked
-  | (cursor | if . == null then null else .k | split("/")[0] end) as $at
-  | (if is_descending then "le" else "ge" end) as $from
-  | {released: "o/OperationStatus eq 'OPEN'", started: "(o/OperationStatus eq 'STRT' or o/OperationStatus eq 'PCNF')", completed: "o/OperationStatus eq 'CNF'"} as $states
-  | [(if $asked.workCenter then "o/WorkCenter eq \($asked.workCenter | quoted)" else empty end), ($states[$asked.status // ""] // empty)] as $operation
+  | {released: "OperationStatus eq 'OPEN'", started: "(OperationStatus eq 'STRT' or OperationStatus eq 'PCNF')", completed: "OperationStatus eq 'CNF'"} as $states
   | [
-      "ProductionPlant eq \($plant | quoted)",
+      "to_ProductionOrder/ProductionPlant eq \($plant | quoted)",
       (if $asked.productionOrder then "ManufacturingOrder eq \($asked.productionOrder | quoted)" else empty end),
-      (if $at then "ManufacturingOrder \($from) \($at | quoted)" else empty end),
-      (if $asked.status == null then empty elif $asked.status == "planned" then "OrderStatus eq 'CRTD'"
-       elif $asked.status == "cancelled" then "OrderStatus eq 'CANC'" else "OrderStatus ne 'CRTD' and OrderStatus ne 'CANC'" end),
-      (if $operation == [] then empty else "to_ProductionOrderOperation/any(o:\($operation | join(" and ")))" end)
+      (if $asked.workCenter then "WorkCenter eq \($asked.workCenter | quoted)" else empty end),
+      (if $asked.status == null then empty elif $asked.status == "planned" then "to_ProductionOrder/OrderStatus eq 'CRTD'"
+       elif $asked.status == "cancelled" then "to_ProductionOrder/OrderStatus eq 'CANC'"
+       else $states[$asked.status], "to_ProductionOrder/OrderStatus ne 'CRTD'", "to_ProductionOrder/OrderStatus ne 'CANC'" end),
+      (if cursor == null then empty else operations_beyond end)
     ]
   | join(" and ");
 
-def operation_rows:
-  [.items[] | . as $order | .to_ProductionOrderOperation[] | {order: $order, row: .,
-    at: "\(.ManufacturingOrder)/\(.ManufacturingOrderOperation)", status: operation_status($order)}]
-  | sort_by(.at);
-
-# A page of operations out of a page of orders: those that fit, behind the last one that was given.
-def operation_page($input; $plant):
-  ($input | limit) as $limit
-  | ($input | is_descending) as $down
-  | ($input | cursor) as $at
-  | $input.parameters as $asked
-  | (.items | length > $limit) as $more_orders
-  | (.items | last | .ManufacturingOrder) as $last_order
-  | operation_rows
-  | if $down then reverse else . end
-  | map(select($at == null or (if $down then .at < $at.k else .at > $at.k end)))
-  | map(select(($asked.workCenter == null or .row.WorkCenter == $asked.workCenter) and ($asked.status == null or .status == $asked.status)))
-  | . as $rows
-  | {items: [$rows[:$limit][] | .order as $order | .row | shop_operation($plant; $order)]}
-    + (if ($rows | length) > $limit then {next: ({s: ($input.parameters.sort // "id"), k: $rows[$limit - 1].at} | cursor_text)}
-       elif $more_orders then {next: ({s: ($input.parameters.sort // "id"), k: ($last_order + (if $down then "/" else "/~" end))} | cursor_text)}
-       else {} end);
+def operation_place: {v: .ActualStartDateTime, k: "\(.ManufacturingOrder)/\(.ManufacturingOrderOperation)"};
+def operation_row($plant): .to_ProductionOrder as $order | shop_operation($plant; $order);
 
 # --- work centres ---
 

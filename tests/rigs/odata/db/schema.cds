@@ -178,6 +178,8 @@ entity ProductionOperations : changed {
       OperationStatus             : String(4) default 'OPEN'; // OPEN, STRT, PCNF, CNF
       ActualStartDateTime         : Timestamp;
       ActualEndDateTime           : Timestamp;
+      to_ProductionOrder          : Association to ProductionOrders
+                                      on to_ProductionOrder.ManufacturingOrder = $self.ManufacturingOrder;
 }
 
 entity WorkCenters : changed {

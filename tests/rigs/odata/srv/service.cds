@@ -37,7 +37,10 @@ service ErpService {
     action TechnicallyComplete() returns A_ProductionOrder;
     action Cancel() returns A_ProductionOrder;
   };
-  entity A_ProductionOrderOperation as projection on factory.ProductionOperations actions {
+  entity A_ProductionOrderOperation as projection on factory.ProductionOperations {
+    *,
+    to_ProductionOrder : redirected to A_ProductionOrder
+  } actions {
     action Start(ActualStartDateTime : Timestamp) returns A_ProductionOrderOperation;
   };
   entity A_WorkCenter               as projection on factory.WorkCenters;
