@@ -206,6 +206,25 @@ describe('orders and operations at the OData server', () => {
       for (const nowhere of [step('2000020', '0099'), step('99', '0010')]) assertProblem(await post('mes', `${nowhere}/${action}`, { yield: pieces('1') }, STALE), action === 'start' ? 400 : 404);
   });
 
+  test('of two who complete an operation, one does; what another plant has is not there', async () => {
+    const thing = step('2000013', '0010');
+    assert.equal((await change('mes', thing, 'start')).status, 200);
+    const { etag } = (await get('mes', thing)).headers;
+    const answers = await Promise.all([1, 2, 3].map(() => post('mes', `${thing}/complete`, { yield: pieces('1') }, { etag })));
+    assert.equal(answers.filter(({ status }) => status === 200).length, 1, answers.map(({ text }) => text).join());
+    for (const answer of answers.filter(({ status }) => status !== 200)) assertProblem(answer, 412);
+    assert.equal(await cloud.count('erp', "A_ProductionConfirmation?$filter=ManufacturingOrder eq '2000013'"), 1);
+    const [confirmation] = (await get(ORDERS, '/production-confirmations?limit=1')).json.items;
+    for (const [api, rest, action, body] of [
+      [ORDERS, order('2000014'), 'start', {}], [ORDERS, order('2000014'), 'cancel', {}], [ORDERS, `/production-confirmations/${confirmation.id}`, 'reverse', { reason: 'x' }],
+      ['mes', step('2000014', '0010'), 'start', {}], ['mes', step('2000014', '0010'), 'report', { yield: pieces('1') }], ['mes', step('2000014', '0010'), 'complete', {}],
+      ['mes', '/work-centers/MILL-1'],
+    ]) {
+      assertProblem(await cloud.get(api, '1010', rest), 404);
+      if (action) assertProblem(await cloud.post(api, '1010', `${rest}/${action}`, body, action === 'report' ? {} : STALE), 404);
+    }
+  });
+
   test('a gateway that dies behind a write does not make it twice', async () => {
     for (const id of ['2000011', '2000012']) assert.equal((await change('mes', step(id, '0010'), 'start')).status, 200);
     const { etag } = (await get('mes', step('2000012', '0010'))).headers;

@@ -226,6 +226,35 @@ describe('stock at the OData server', () => {
     assertProblem(await get('wms', '/counts/99'), 404);
   });
 
+  test('of two who take the same back, or give it free, one is told that it has changed', async () => {
+    const home = await placeOf(NUT);
+    const before = await row(NUT, home);
+    const moved = await post(STOCK, '/goods-movements', { type: 'scrap', ...NUT, from: home, quantity: pieces(3), reason: 'Bent' });
+    const kept = await post(STOCK, '/reservations', { ...NUT, storageLocation: home, quantity: pieces(2) });
+    for (const [rest, { etag }, body] of [
+      [`/goods-movements/${moved.json.id}/reverse`, moved.headers, { reason: 'Not bent' }], [`/reservations/${kept.json.id}/cancel`, kept.headers, {}],
+    ]) {
+      const answers = await Promise.all([1, 2, 3].map(() => post(STOCK, rest, body, { etag })));
+      assert.deepEqual(answers.map(({ status }) => status).filter((status) => status === 200), [200], answers.map(({ text }) => text).join());
+      for (const answer of answers.filter(({ status }) => status !== 200)) assertProblem(answer, 412);
+    }
+    const { LastChangeDateTime, '@odata.context': context, ...after } = await row(NUT, home);
+    for (const [name, value] of Object.entries(after)) assert.equal(value, before[name], name);
+  });
+
+  test('what another plant has is not there', async () => {
+    const made = [
+      [STOCK, '/goods-movements', (await get(STOCK, '/goods-movements?limit=1')).json.items[0].id, 'reverse', { reason: 'x' }],
+      [STOCK, '/reservations', (await get(STOCK, '/reservations?limit=1')).json.items[0].id, 'cancel', {}],
+      ['wms', '/transfers', '3400000001', 'assign', {}], ['wms', '/transfers', '3400000001', 'complete', {}], ['wms', '/transfers', '3400000001', 'cancel', {}],
+      ['wms', '/counts', (await get('wms', '/counts?limit=1')).json.items[0].id], ['wms', '/storage-locations', '102A'],
+    ];
+    for (const [api, list, id, action, body] of made) {
+      assertProblem(await cloud.get(api, '1010', `${list}/${id}`), 404);
+      if (action) assertProblem(await cloud.post(api, '1010', `${list}/${id}/${action}`, body, STALE), 404);
+    }
+  });
+
   test('a gateway that dies behind a write does not make it twice', async () => {
     const home = await placeOf(NUT);
     const moved = await post(STOCK, '/goods-movements', { type: 'transfer', ...NUT, from: home, to: '102L', quantity: pieces(1) });
