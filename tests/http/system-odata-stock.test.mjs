@@ -45,6 +45,7 @@ describe('stock at the OData server', () => {
       [{ type: 'return', from: home, purchaseOrder: order.PurchaseOrder, reason: 'Wrong thread' }, '122', { [home]: -5 }, 'receipt'],
       [{ type: 'count-gain', to: home }, '701', { [home]: 5 }, 'count-loss'],
       [{ type: 'count-loss', from: home, postedOn: '2026-11-20' }, '702', { [home]: -5 }, 'count-gain'],
+      [{ type: 'receipt', to: home, productionOrder: '2000005' }, '131', { [home]: 5 }, 'issue'],
       [{ type: 'receipt', to: home }, '501', { [home]: 5 }, 'issue'],
       [{ type: 'receipt', to: home, purchaseOrder: order.PurchaseOrder, purchaseOrderLine: String(Number(order.PurchaseOrderItem)) }, '101', { [home]: 5 }, 'return'],
     ];
