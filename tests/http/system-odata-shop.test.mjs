@@ -18,7 +18,7 @@ describe('orders and operations at the OData server', () => {
   const suite = suiteScope();
   let cloud;
   before(async () => {
-    cloud = await startCloud(suite, { apis: [ORDERS, 'mes', 'erp-inventory'] });
+    cloud = await startCloud(suite, { apis: [ORDERS, 'mes', 'erp-inventory', 'erp-costing'] });
   });
 
   const get = (api, rest, headers) => cloud.get(api, PLANT, rest, headers);
@@ -55,6 +55,8 @@ describe('orders and operations at the OData server', () => {
     const operations = await cloud.all('mes', PLANT, '/operations?status=cancelled', 3);
     assert.deepEqual([...new Set(operations.map(({ productionOrder }) => productionOrder))], ['2000017', '2000022']);
     assert.equal(operations.length, 8);
+    const cost = { productionOrder: '2000017', costElement: '0000510000', amount: { amount: '12.50', currency: 'EUR' }, text: 'Rework' };
+    assert.equal(cloud.rule(await post('erp-costing', '/cost-postings', cost)), 'receiver-open');
     for (const action of ['start', 'cancel']) assertProblem(await post(ORDERS, `${order('99')}/${action}`, {}, STALE), 404);
   });
 
