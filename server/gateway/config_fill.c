@@ -226,6 +226,7 @@ int gw_config_fill(struct gw_config_loader *loader)
         gw_config_fill_backends,
         gw_config_fill_landscapes,
         gw_config_fill_iot,
+        gw_config_fill_events,
     };
     int rc = 0;
 

@@ -83,8 +83,8 @@ const struct gw_option gw_config_iot_options[] = {
      .type = GW_LIST,
      .max = 1000,
      .value = "[]",
-     .help = "Files of device types and devices, or folders in which they are named "
-             "*.devices.yaml; relative to this file."},
+     .help = "Files of device types and devices, or folders of them (all *.yaml in and below "
+             "them); relative to this file."},
     {.name = "signals",
      .type = GW_LIST,
      .max = 1000,

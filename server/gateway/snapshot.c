@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "server/connector/connector.h"
+#include "server/contract/event_types.h"
 #include "server/gateway/flows.h"
 #include "server/gateway/policy.h"
 #include "server/gateway/rules.h"
@@ -193,6 +194,21 @@ static void check_connectors(struct loading *loading)
     }
 }
 
+/* --- events --- */
+
+/* What is wrong with the document is told, and the load goes on. */
+static int load_event_types(struct loading *loading)
+{
+    struct gw_snapshot *snapshot = loading->snapshot;
+    const struct gw_config_events *events = &snapshot->config->events;
+
+    if (events->contract.ptr == NULL)
+        return 0;
+    int rc =
+        gw_event_types_load(events->contract.ptr, loading->diagnostics, &snapshot->event_types);
+    return rc == -ENOMEM ? rc : 0;
+}
+
 /* --- life --- */
 
 static int load(struct loading *loading, const char *path,
@@ -206,6 +222,8 @@ static int load(struct loading *loading, const char *path,
     /* A faulty configuration goes on: what is wrong with the contracts is told with it. */
     size_t errors_before = loading->diagnostics->error_count;
     rc = gw_gateway_rules(snapshot->config, &snapshot->arena, &loading->rules);
+    if (rc == 0)
+        rc = load_event_types(loading);
     if (rc == 0)
         rc = make_backends(snapshot);
     if (rc == 0)
@@ -318,6 +336,7 @@ void gw_snapshot_destroy(struct gw_snapshot *snapshot)
     gw_router_destroy(snapshot->router);
     gw_trust_finish(snapshot);
     gw_flows_release(snapshot);
+    gw_event_types_destroy(snapshot->event_types);
     gw_map_finish(&snapshot->operations);
     for (size_t i = 0; i < snapshot->contract_count; i++)
         gw_contract_release(snapshot->contracts[i]);
