@@ -110,6 +110,10 @@ struct gw_connector_call {
     bool is_part; /* of another call, which is counted in its place */
     struct gw_value result;
 
+    /* A transition, asked for again under a key that one was sent for: that it finds another state
+     * (412) may be its own doing, and leaves doubt. */
+    bool is_repeated;
+
     /* --- the connector's part --- */
     void *state; /* in the arena */
     void (*cancel)(struct gw_connector_call *call);

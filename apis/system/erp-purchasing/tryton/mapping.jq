@@ -86,6 +86,14 @@ def confirmations($plant):
         }
       | present];
 
+# Whether the order's line has this as what was last said of it.
+def has_said($input):
+  $input.body as $new
+  | [confirmations("-")[] | select(.line == $input.parameters.line)] | first
+  | . != null and .answer == $new.answer and .reference == $new.reference
+    and ($new.answer == "rejected"
+      or .deliverOn == $new.deliverOn and (.quantity.value // "0" | tonumber) == ($new.quantity.value | tonumber));
+
 # --- deliveries ---
 
 def delivery_fields: ["number", "supplier.code", "state", "reference", "planned_date", "effective_date", "incoming_moves.origin",
