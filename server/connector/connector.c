@@ -198,7 +198,7 @@ static void begin_write(void *instance, struct gw_connector_call *call)
     call->is_repeated = class == GW_EFFECT_TRANSITION && call->cause != NULL &&
                         call->cause->claim != NULL && call->cause->claim->is_repeated;
     if (gw_key_note_is_due(call, class))
-        gw_key_note_start(instance, call, begin);
+        gw_key_note_start(instance, call, class, begin);
     else
         begin(instance, call);
 }

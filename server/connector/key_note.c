@@ -15,6 +15,7 @@ struct key_note {
     void *instance;
     void (*begin)(void *instance, struct gw_connector_call *call);
     struct gw_keyed_claim *claim;
+    enum gw_effect_class class;
     struct gw_record_write write;
     struct gw_str args[GW_KEYED_NOTE_ARGS];
     bool is_ours; /* the claim still is */
@@ -60,6 +61,7 @@ static void on_done(struct gw_record_write *write, int rc)
         fail(call, "the request's key is claimed by another by now: nothing was sent");
     } else {
         note->claim->has_begun = true;
+        note->claim->may_have_left = note->class == GW_EFFECT_KEYED;
         note->begin(note->instance, call);
     }
 }
@@ -71,7 +73,7 @@ static void on_cancel(struct gw_connector_call *call)
     gw_record_write_stop(&note->write);
 }
 
-void gw_key_note_start(void *instance, struct gw_connector_call *call,
+void gw_key_note_start(void *instance, struct gw_connector_call *call, enum gw_effect_class class,
                        void (*begin)(void *instance, struct gw_connector_call *call))
 {
     struct key_note *note = gw_arena_calloc(call->arena, 1, sizeof(*note));
@@ -84,6 +86,7 @@ void gw_key_note_start(void *instance, struct gw_connector_call *call,
     note->instance = instance;
     note->begin = begin;
     note->claim = call->cause->claim;
+    note->class = class;
     note->args[0] = note->claim->owner;
     note->args[1] = note->claim->fence;
     note->write = (struct gw_record_write){.on_reply = on_reply, .on_done = on_done};

@@ -20,6 +20,6 @@ struct gw_connector_call;
  * with If-Match; under a claim that does not say so already. */
 bool gw_key_note_is_due(const struct gw_connector_call *call, enum gw_effect_class class);
 
-/* Notes it, then calls `begin`. Ends as a call does. */
-void gw_key_note_start(void *instance, struct gw_connector_call *call,
+/* Notes a write of that class, then calls `begin`. Ends as a call does. */
+void gw_key_note_start(void *instance, struct gw_connector_call *call, enum gw_effect_class class,
                        void (*begin)(void *instance, struct gw_connector_call *call));

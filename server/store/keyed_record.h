@@ -60,6 +60,8 @@ struct gw_keyed_claim {
     struct gw_str name, owner, fence; /* of the record */
     bool is_repeated;                 /* it has `begun` under an earlier claim */
     bool has_begun;                   /* under this one, and that is recorded */
+    bool may_have_left; /* whatever its outcome says: a backend that knows our keys may be asked
+                           again, so that it counts as not sent */
 };
 
 /* ARGV: owner, fence. The record has `begun`. Returns 1: it is so now; 0: the claim is another's,

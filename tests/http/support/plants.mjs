@@ -51,9 +51,9 @@ class Plants {
     return this.gw.get(path, { headers: { ...this.bearer, ...headers } });
   }
 
-  post(path, body, { key = randomUUID(), etag, timeoutMs } = {}) {
+  post(path, body, { key = randomUUID(), etag, timeoutMs, method = 'POST' } = {}) {
     const headers = { ...this.bearer, 'idempotency-key': `"${key}"`, ...(etag ? { 'if-match': etag } : {}), ...(timeoutMs ? { 'x-request-timeout': String(timeoutMs) } : {}) };
-    return this.gw.post(path, body, { headers });
+    return this.gw.post(path, body, { headers, method });
   }
 
   /** All pages of a list. */
@@ -94,7 +94,7 @@ function issuersOf(issuer) {
 }
 
 /** `apis` as their contracts are called: system-erp-production, experience-plant. */
-export async function startPlants(scope, { apis }) {
+export async function startPlants(scope, { apis, totalTimeout = '4s' }) {
   const [odataUrl, tryton, redis] = await Promise.all([
     startOdata(scope), startTryton({ dir: join(makeFolder(), 'tryton') }), startRedis({ dir: join(makeFolder(), 'redis') }),
   ]);
@@ -106,7 +106,7 @@ export async function startPlants(scope, { apis }) {
   const plants = Object.assign(new Plants(), { apis: apis.map((api) => api.replace(/^(system|experience)-/, '')), odataUrl, tryton, proxies });
   plants.erp = await tryton.client().login();
   const grants = ['/system/*'];
-  const common = { grants, total_timeout: '4s', effects: { settle: '1s' } };
+  const common = { grants, total_timeout: totalTimeout, effects: { settle: '1s' } };
   plants.gw = await startGateway(scope, {
     issuer, peer: null, contracts: {},
     config: {
