@@ -76,7 +76,7 @@ static enum gw_verdict go_on(struct keyed *keyed)
     keyed->shown = (struct gw_keyed_claim){.name = keyed->claim.name,
                                            .owner = ex->record.request_id,
                                            .fence = gw_str_of(keyed->claim.fence),
-                                           .is_repeated = keyed->has_begun};
+                                           .begun_before = keyed->begun_before};
     ex->claim = &keyed->shown;
     gw_exchange_must_finish(ex);
     return GW_NEXT;
@@ -140,7 +140,7 @@ static bool on_begin_reply(struct gw_record_write *write, const struct gw_reply 
     keyed->has_result = true;
     if (result == GW_KEYED_GO) {
         keyed->number = gw_reply_integer_at(reply, 1);
-        keyed->has_begun = gw_reply_integer_at(reply, 2) == 1;
+        keyed->begun_before = gw_reply_integer_at(reply, 2);
         claim_set_fence(&keyed->claim, keyed->number);
     } else if (result == GW_KEYED_ANSWERED && reply->count > 1) {
         keyed->kept = gw_arena_copy(&keyed->ex->arena, reply->items[1].text);

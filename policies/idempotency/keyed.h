@@ -41,7 +41,7 @@ struct keyed {
     int64_t number;             /* that came with it */
     struct gw_str kept;         /* the answer that came with it */
     bool has_result;
-    bool has_begun;              /* under an earlier claim */
+    int64_t begun_before;        /* under how many earlier claims */
     struct gw_keyed_claim shown; /* to whoever fulfils the request */
     enum outcome outcome;        /* at the end */
     bool is_ours;                /* the end was accepted */

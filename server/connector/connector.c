@@ -59,7 +59,7 @@ void gw_connector_fail(struct gw_connector_call *call, const struct gw_connector
 {
     assert(failure->error != GW_CONNECTOR_OK);
     bool is_stale = failure->error == GW_CONNECTOR_CONFLICT && failure->backend_status == 412;
-    if (!call->is_repeated || !is_stale) {
+    if (!call->may_meet_itself || !is_stale) {
         end(call, failure);
         return;
     }
@@ -195,8 +195,7 @@ static void begin_write(void *instance, struct gw_connector_call *call)
         begin = begin_searchable;
     else if (is_guarded && class == GW_EFFECT_UNKNOWN)
         begin = begin_once;
-    call->is_repeated = class == GW_EFFECT_TRANSITION && call->cause != NULL &&
-                        call->cause->claim != NULL && call->cause->claim->is_repeated;
+    call->may_meet_itself = class == GW_EFFECT_TRANSITION && gw_key_note_may_meet_itself(call);
     if (gw_key_note_is_due(call, class))
         gw_key_note_start(instance, call, class, begin);
     else
@@ -207,7 +206,7 @@ void gw_connector_begin(void *instance, struct gw_connector_call *call)
 {
     call->state = NULL;
     call->cancel = NULL;
-    call->is_repeated = false;
+    call->may_meet_itself = false;
     call->result = gw_value_null();
     if (call->arguments.type != GW_JSON_OBJECT) {
         gw_connector_fail_with(call, GW_CONNECTOR_WRONG, "the arguments are no object");

@@ -1,7 +1,5 @@
 #include "server/connector/key_note.h"
 
-#include <errno.h>
-
 #include "server/connector/connector.h"
 #include "server/core/clock.h"
 #include "server/filter/worker.h"
@@ -9,6 +7,9 @@
 #include "server/store/keyed_record.h"
 #include "server/store/record.h"
 #include "server/store/reply.h"
+
+/* So often a transition that has met another state is asked for once more. */
+#define MAX_DOUBTS 2
 
 struct key_note {
     struct gw_connector_call *call;
@@ -24,11 +25,21 @@ struct key_note {
 bool gw_key_note_is_due(const struct gw_connector_call *call, enum gw_effect_class class)
 {
     const struct gw_exchange *cause = call->cause;
+    const struct gw_connector_function *function = call->function;
 
+    if (function->reads_with != NULL && function->reads_with(&call->arguments))
+        return false;
     if (cause == NULL || cause->claim == NULL || cause->claim->has_begun ||
         call->worker->record_writer == NULL)
         return false;
     return class == GW_EFFECT_TRANSITION || gw_request_field(cause, GW_STR("If-Match")) != NULL;
+}
+
+bool gw_key_note_may_meet_itself(const struct gw_connector_call *call)
+{
+    const struct gw_keyed_claim *claim = call->cause != NULL ? call->cause->claim : NULL;
+
+    return claim != NULL && claim->begun_before > 0 && claim->begun_before <= MAX_DOUBTS;
 }
 
 static void fail(struct gw_connector_call *call, const char *reason)

@@ -94,7 +94,7 @@ int gw_flow_input_make(struct gw_exchange *ex, struct gw_arena *arena, struct gw
 {
     struct gw_value_builder input = {.arena = arena};
     struct gw_value parameters, body, identity;
-    bool is_repeated = ex->claim != NULL && ex->claim->is_repeated;
+    bool is_repeated = ex->claim != NULL && ex->claim->begun_before > 0;
     int rc = read_body(ex, arena, &body);
 
     if (rc == 0)

@@ -35,7 +35,7 @@ const struct gw_script gw_keyed_begin_script = {
         "  'sent', string.format('%.0f', now), 'consumer', ARGV[6], 'operation', ARGV[7],\n"
         "  'key', ARGV[8], 'backend', ARGV[9])\n"
         "redis.call('PEXPIRE', KEYS[1], ARGV[4])\n"
-        "return {0, fence, had[6] and 1 or 0}\n"),
+        "return {0, fence, tonumber(had[6] or 0)}\n"),
 };
 
 const struct gw_script gw_keyed_note_script = {
@@ -44,7 +44,7 @@ const struct gw_script gw_keyed_note_script = {
                           "if had[1] ~= ARGV[1] or had[2] ~= ARGV[2] or had[3] ~= 'sent' then\n"
                           "  return 0\n"
                           "end\n"
-                          "redis.call('HSET', KEYS[1], 'begun', 1)\n"
+                          "redis.call('HINCRBY', KEYS[1], 'begun', 1)\n"
                           "return 1\n"),
 };
 

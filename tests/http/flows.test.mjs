@@ -430,7 +430,7 @@ describe('flows', () => {
     assert.equal((await gw.get(`${ROOT}/levels/bolt`)).json.version, 2);
 
     writeFlows(folder, { 'read-level': 'document: {dsl: 1.0.0' });
-    assert.equal((await gw.reload()).status, 422);
+    await eventually(async () => (await gw.reload()).status === 422, 'it is refused');
     assert.equal((await gw.get(`${ROOT}/levels/bolt`)).json.version, 2);
   });
 

@@ -115,11 +115,11 @@ static enum gw_connector_error run(void)
     return outcome.error;
 }
 
-/* As the idempotency policy claims a key. Returns what it is told: {result, fence, has begun}. */
+/* As the idempotency policy claims a key. Returns what it is told: {result, fence, begun}. */
 struct claimed {
     struct gw_record_write write;
     unsigned ends;
-    int64_t result, fence, has_begun;
+    int64_t result, fence, begun;
 };
 
 static bool on_claim_reply(struct gw_record_write *write, const struct gw_reply *reply)
@@ -128,7 +128,7 @@ static bool on_claim_reply(struct gw_record_write *write, const struct gw_reply 
 
     claimed->result = gw_reply_integer_at(reply, 0);
     claimed->fence = gw_reply_integer_at(reply, 1);
-    claimed->has_begun = gw_reply_integer_at(reply, 2);
+    claimed->begun = gw_reply_integer_at(reply, 2);
     return true;
 }
 
@@ -189,16 +189,16 @@ static void a_transition_is_noted_before_it_is_sent(void **state)
 static void whoever_claims_next_is_told(void **state)
 {
     (void)state;
-    assert_int_equal(claim_as("one").has_begun, 0);
+    assert_int_equal(claim_as("one").begun, 0);
     end_as_unknown("one");
-    assert_int_equal(claim_as("two").has_begun, 0); /* nothing had been sent */
+    assert_int_equal(claim_as("two").begun, 0); /* nothing had been sent */
     claim.owner = GW_STR("two");
     claim.fence = GW_STR("2");
     assert_int_equal(run(), GW_CONNECTOR_OK);
     end_as_unknown("two");
     struct claimed third = claim_as("three");
     assert_int_equal(third.fence, 3);
-    assert_int_equal(third.has_begun, 1);
+    assert_int_equal(third.begun, 1);
 }
 
 static void whose_claim_is_lost_sends_nothing(void **state)
@@ -272,11 +272,14 @@ static void a_repeated_one_that_finds_another_state_is_in_doubt(void **state)
     erp.answer = GW_CONNECTOR_CONFLICT;
     erp.status = 412;
     assert_int_equal(run(), GW_CONNECTOR_CONFLICT);
-    claim.is_repeated = true;
+    claim.begun_before = 1;
     assert_int_equal(run(), GW_CONNECTOR_IN_DOUBT);
     erp.status = 409; /* the backend's own reasons */
     assert_int_equal(run(), GW_CONNECTOR_CONFLICT);
     erp.status = 412;
+    claim.begun_before = 3; /* whoever asks does not look */
+    assert_int_equal(run(), GW_CONNECTOR_CONFLICT);
+    claim.begun_before = 1;
     erp.class = GW_EFFECT_KEYED;
     assert_int_equal(run(), GW_CONNECTOR_CONFLICT);
 }
