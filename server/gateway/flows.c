@@ -92,25 +92,11 @@ static struct gw_str find_backend_of_url(void *self, struct gw_str url, size_t *
     return best;
 }
 
-static enum gw_effect_class find_effect(void *self, struct gw_str backend,
-                                        const struct gw_connector_function *function)
-{
-    const struct gw_snapshot *snapshot = self;
-
-    for (size_t i = 0; function->sends_key && i < snapshot->backend_count; i++) {
-        const struct gw_backend_config *config = &snapshot->backends[i];
-        if (gw_str_equal(config->name, backend) && config->effect.class == GW_EFFECT_KEYED)
-            return GW_EFFECT_KEYED;
-    }
-    return function->effect;
-}
-
 static struct gw_flow_names names_of(const struct gw_snapshot *snapshot)
 {
     return (struct gw_flow_names){.self = (void *)(uintptr_t)snapshot,
                                   .connectors = gw_connectors,
                                   .find_backend = find_backend_of_url,
-                                  .find_effect = find_effect,
                                   .check_backend = check_backend,
                                   .check_operation = check_operation};
 }
