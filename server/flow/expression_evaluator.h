@@ -5,6 +5,7 @@
 #include "server/flow/expression.h"
 #include "server/flow/expression_guard.h"
 #include "server/flow/expression_process.h"
+#include "server/flow/expression_program.h"
 #include "server/flow/expression_set.h"
 #include "server/net/loop.h"
 
@@ -19,7 +20,7 @@ enum gw_evaluator_state {
 
 /* A program that the helper has. */
 struct gw_jq_slot {
-    struct gw_expressions *set; /* NULL: none */
+    struct gw_jq_program *program; /* held; NULL: none */
     bool is_guarded;
     uint64_t used; /* when, as a running number */
 };
@@ -32,7 +33,7 @@ struct gw_evaluator {
 
     enum gw_evaluator_state state;
     struct gw_evaluation *current; /* NULL while busy: it was cancelled */
-    struct gw_expressions *set;    /* of the one under way, held */
+    struct gw_jq_program *program; /* of the one under way, held */
     bool is_guarded;
     uint32_t slot;
 

@@ -54,7 +54,7 @@ void gw_evaluator_stop_helper(struct gw_evaluator *evaluator)
     gw_poll_destroy(evaluator->poll);
     evaluator->poll = NULL;
     for (size_t i = 0; i < GW_JQ_SLOTS; i++)
-        gw_expressions_release(evaluator->slots[i].set);
+        gw_jq_program_release(evaluator->slots[i].program);
     memset(evaluator->slots, 0, sizeof(evaluator->slots));
     gw_buf_clear(&evaluator->in);
     if (evaluator->process.pid == 0)

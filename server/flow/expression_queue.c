@@ -25,8 +25,8 @@ static struct gw_evaluation *finish_current(struct gw_evaluator *evaluator)
     struct gw_evaluation *current = evaluator->current;
 
     gw_timer_stop(&evaluator->deadline);
-    gw_expressions_release(evaluator->set);
-    evaluator->set = NULL;
+    gw_jq_program_release(evaluator->program);
+    evaluator->program = NULL;
     evaluator->current = NULL;
     evaluator->state = GW_EVALUATOR_IDLE;
     if (evaluator->input.capacity > GW_JQ_SPARE_BYTES)
@@ -149,7 +149,7 @@ static void on_loaded(struct gw_evaluator *evaluator, struct gw_str messages)
 
     if (messages.len == 0 && evaluator->current != NULL) {
         struct gw_jq_slot *slot = &evaluator->slots[evaluator->slot];
-        slot->set = gw_expressions_hold(evaluator->set);
+        slot->program = gw_jq_program_hold(evaluator->program);
         slot->is_guarded = evaluator->is_guarded;
         send_run(evaluator);
         return;
@@ -215,6 +215,7 @@ static void send_frame(struct gw_evaluator *evaluator, uint64_t timeout_ns)
 static void send_run(struct gw_evaluator *evaluator)
 {
     const struct gw_evaluation *current = evaluator->current;
+    const uint32_t *cases = current->set->cases;
     const struct gw_jq_run_order order = {.slot = evaluator->slot,
                                           .count = (uint32_t)current->rest_count,
                                           .max_output_bytes = evaluator->limits.max_output_bytes};
@@ -225,21 +226,20 @@ static void send_run(struct gw_evaluator *evaluator)
                 sizeof(order) + current->rest_count * sizeof(uint32_t) + evaluator->input.len);
     gw_buf_append(&evaluator->out, &order, sizeof(order));
     for (size_t i = 0; i < current->rest_count; i++)
-        gw_buf_append(&evaluator->out, &current->indices[current->rest[i]], sizeof(uint32_t));
+        gw_buf_append(&evaluator->out, &cases[current->indices[current->rest[i]]],
+                      sizeof(uint32_t));
     gw_buf_append_str(&evaluator->out, gw_buf_str(&evaluator->input));
     send_frame(evaluator, evaluator->limits.timeout_ns);
 }
 
 static void send_load(struct gw_evaluator *evaluator)
 {
-    const struct gw_jq_part part = {.set = evaluator->set};
     const struct gw_jq_load load = {.slot = evaluator->slot};
     struct gw_buf program;
 
     gw_buf_init(&program, MAX_PROGRAM_BYTES);
     gw_jq_write_guard(&program, evaluator->is_guarded);
-    gw_jq_write_part(&program, &part, 0);
-    gw_buf_append_text(&program, "__gw_s0");
+    gw_jq_program_write(&program, evaluator->program, NULL);
     evaluator->state = GW_EVALUATOR_LOADING;
     begin_frame(evaluator, GW_JQ_LOAD, sizeof(load) + program.len);
     gw_buf_append(&evaluator->out, &load, sizeof(load));
@@ -257,15 +257,15 @@ static bool find_slot(struct gw_evaluator *evaluator)
 
     for (uint32_t i = 0; i < evaluator->limits.max_programs; i++) {
         const struct gw_jq_slot *slot = &evaluator->slots[i];
-        if (slot->set != NULL && slot->is_guarded == evaluator->is_guarded &&
-            gw_jq_is_same_set(slot->set, evaluator->set)) {
+        if (slot->program != NULL && slot->is_guarded == evaluator->is_guarded &&
+            gw_jq_program_is_same(slot->program, evaluator->program)) {
             evaluator->slot = i;
             return true;
         }
         if (slot->used < evaluator->slots[oldest].used)
             oldest = i;
     }
-    gw_expressions_release(evaluator->slots[oldest].set);
+    gw_jq_program_release(evaluator->slots[oldest].program);
     evaluator->slots[oldest] = (struct gw_jq_slot){0};
     evaluator->slot = oldest;
     return false;
@@ -300,7 +300,11 @@ static void start(struct gw_evaluator *evaluator, struct gw_evaluation *evaluati
     struct gw_error error;
 
     evaluator->current = evaluation;
-    evaluator->set = gw_expressions_hold((struct gw_expressions *)(uintptr_t)evaluation->set);
+    if (evaluation->set->program == NULL) {
+        fail_current(evaluator, 0, "its document was not compiled");
+        return;
+    }
+    evaluator->program = gw_jq_program_hold(evaluation->set->program);
     const char *why = write_input(evaluator, evaluation);
     if (why != NULL) {
         fail_current(evaluator, 0, why);
@@ -385,7 +389,7 @@ void gw_evaluator_destroy(struct gw_evaluator *evaluator)
     gw_timer_stop(&evaluator->pause);
     gw_timer_stop(&evaluator->reaper);
     gw_evaluator_reap(evaluator, 0);
-    gw_expressions_release(evaluator->set);
+    gw_jq_program_release(evaluator->program);
     gw_buf_finish(&evaluator->input);
     gw_buf_finish(&evaluator->out);
     gw_buf_finish(&evaluator->in);

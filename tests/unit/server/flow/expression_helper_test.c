@@ -215,8 +215,8 @@ static void sets_of_the_same_texts_share_a_program(void **state)
         expression_rig_expect(&rig, "ascii_upcase", "\"a\"", "\"A\"");
     assert_int_equal(rig.evaluator->uses, uses + 3);
     for (size_t i = 0; i < GW_JQ_SLOTS; i++) {
-        const struct gw_expressions *set = rig.evaluator->slots[i].set;
-        slots += set != NULL && gw_str_equal(set->items[0].text, GW_STR("ascii_upcase"));
+        const struct gw_jq_program *program = rig.evaluator->slots[i].program;
+        slots += program != NULL && gw_str_equal(program->cases[0], GW_STR("ascii_upcase"));
     }
     assert_int_equal(slots, 1);
 }
