@@ -94,6 +94,7 @@ struct gw_evaluation {
     /* --- the evaluator's part --- */
     struct gw_list node;
     struct gw_evaluator *evaluator; /* NULL: not under way */
+    uint64_t queued_ns;
     uint32_t *rest;                 /* places of the results that the helper has to find */
     size_t rest_count;
 };

@@ -123,7 +123,9 @@ void gw_evaluation_cancel(struct gw_evaluation *evaluation)
         evaluator->queued--;
     }
     /* The helper goes on until it answers, or its time is over. */
-    if (evaluator->current == evaluation)
-        evaluator->current = NULL;
+    for (size_t i = 0; i < GW_JQ_HELPERS; i++) {
+        if (evaluator->helpers[i].current == evaluation)
+            evaluator->helpers[i].current = NULL;
+    }
     evaluation->evaluator = NULL;
 }

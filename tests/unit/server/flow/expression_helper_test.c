@@ -110,9 +110,9 @@ static void killed_from_outside_only_the_one_that_ran_fails(void **state)
     expect_alive();
     expression_rig_start(&rig, &first, endless, "null");
     expression_rig_start(&rig, &second, quick, "\"A\"");
-    while (rig.evaluator->state != GW_EVALUATOR_RUNNING)
+    while (rig.evaluator->helpers[0].state != GW_EVALUATOR_RUNNING)
         gw_loop_turn(rig.loop, 10);
-    assert_int_equal(kill(rig.evaluator->process.pid, SIGKILL), 0);
+    assert_int_equal(kill(rig.evaluator->helpers[0].process.pid, SIGKILL), 0);
     expression_rig_wait(&rig, &first);
     expression_rig_wait(&rig, &second);
     assert_true(first.has_failed);
@@ -124,14 +124,63 @@ static void killed_from_outside_only_the_one_that_ran_fails(void **state)
     gw_expressions_release(quick);
 }
 
+/* Others need not wait until its time is over: another helper takes them, and ends when it has
+ * nothing to do. */
+static void what_takes_its_time_holds_up_nobody(void **state)
+{
+    const struct gw_evaluator_limits patient = {.timeout_ns = 50 * GW_NS_PER_SECOND};
+    struct gw_expressions *endless = expression_rig_set("", "last(repeat(1))");
+    struct gw_expressions *quick = expression_rig_set("", "ascii_downcase");
+    static struct expression_run slow[2], run;
+    struct expression_rig other;
+
+    (void)state;
+    expression_rig_init(&other, &patient);
+    for (size_t i = 0; i < 2; i++)
+        expression_rig_start(&other, &slow[i], endless, "null");
+    for (size_t i = 0; i < 20; i++) {
+        expression_rig_start(&other, &run, quick, "\"A\"");
+        expression_rig_wait(&other, &run);
+        assert_string_equal(run.text, "\"a\"");
+        expression_rig_free(&run);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        assert_false(slow[i].is_done);
+        gw_evaluation_cancel(&slow[i].evaluation);
+        expression_rig_free(&slow[i]);
+    }
+    expression_rig_finish(&other);
+    gw_expressions_release(endless);
+    gw_expressions_release(quick);
+}
+
+/* However many do not end, each is named, and the worker has as many helpers as it may. */
+static void each_of_many_that_do_not_end_is_named(void **state)
+{
+    struct gw_expressions *endless = expression_rig_set("", "def f: f; f");
+    static struct expression_run runs[7];
+
+    (void)state;
+    for (size_t i = 0; i < GW_COUNT_OF(runs); i++)
+        expression_rig_start(&rig, &runs[i], endless, "null");
+    for (size_t i = 0; i < GW_COUNT_OF(runs); i++) {
+        expression_rig_wait(&rig, &runs[i]);
+        assert_true(runs[i].has_failed);
+        assert_non_null(strstr(runs[i].text, "${ def f: f; f }: it did not end within 400 ms"));
+        expression_rig_free(&runs[i]);
+    }
+    expect_alive();
+    gw_expressions_release(endless);
+}
+
 /* Idle: nobody fails for it. */
 static void killed_while_idle_nobody_fails(void **state)
 {
     (void)state;
     for (int i = 0; i < 3; i++) {
         expect_alive();
-        assert_int_equal(kill(rig.evaluator->process.pid, SIGKILL), 0);
-        while (rig.evaluator->process.pid != 0)
+        assert_int_equal(kill(rig.evaluator->helpers[0].process.pid, SIGKILL), 0);
+        while (rig.evaluator->helpers[0].process.pid != 0)
             gw_loop_turn(rig.loop, 10);
     }
     expect_alive();
@@ -190,7 +239,7 @@ static void what_is_cancelled_is_not_told(void **state)
     expression_rig_start(&rig, &running, slow, "null");
     expression_rig_start(&rig, &waiting, quick, "\"A\"");
     expression_rig_start(&rig, &last, quick, "\"B\"");
-    while (rig.evaluator->state != GW_EVALUATOR_RUNNING)
+    while (rig.evaluator->helpers[0].state != GW_EVALUATOR_RUNNING)
         gw_loop_turn(rig.loop, 10);
     gw_evaluation_cancel(&running.evaluation);
     gw_evaluation_cancel(&waiting.evaluation);
@@ -207,15 +256,17 @@ static void what_is_cancelled_is_not_told(void **state)
 
 static void sets_of_the_same_texts_share_a_program(void **state)
 {
-    uint64_t uses = rig.evaluator->uses;
+    while (rig.evaluator->helpers[0].state != GW_EVALUATOR_IDLE)
+        gw_loop_turn(rig.loop, 10);
+    uint64_t uses = rig.evaluator->helpers[0].uses;
     size_t slots = 0;
 
     (void)state;
     for (int i = 0; i < 3; i++)
         expression_rig_expect(&rig, "ascii_upcase", "\"a\"", "\"A\"");
-    assert_int_equal(rig.evaluator->uses, uses + 3);
+    assert_int_equal(rig.evaluator->helpers[0].uses, uses + 3);
     for (size_t i = 0; i < GW_JQ_SLOTS; i++) {
-        const struct gw_jq_program *program = rig.evaluator->slots[i].program;
+        const struct gw_jq_program *program = rig.evaluator->helpers[0].slots[i].program;
         slots += program != NULL && gw_str_equal(program->cases[0], GW_STR("ascii_upcase"));
     }
     assert_int_equal(slots, 1);
@@ -255,6 +306,8 @@ int main(void)
         cmocka_unit_test(input_and_output_have_bounds),
         cmocka_unit_test(a_deep_input_is_refused),
         cmocka_unit_test(killed_from_outside_only_the_one_that_ran_fails),
+        cmocka_unit_test(what_takes_its_time_holds_up_nobody),
+        cmocka_unit_test(each_of_many_that_do_not_end_is_named),
         cmocka_unit_test(killed_while_idle_nobody_fails),
         cmocka_unit_test(many_wait_in_order),
         cmocka_unit_test(the_queue_has_a_bound),
