@@ -43,6 +43,13 @@ static void expect_alive(void)
     expression_rig_expect(&rig, ".a | ascii_downcase", "{\"a\":\"XY\"}", "\"xy\"");
 }
 
+/* The first helper takes the next one. */
+static void await_idle(void)
+{
+    while (rig.evaluator->helpers[0].state != GW_EVALUATOR_IDLE)
+        gw_loop_turn(rig.loop, 10);
+}
+
 static void what_does_not_end_is_named_and_ended(void **state)
 {
     (void)state;
@@ -107,6 +114,7 @@ static void killed_from_outside_only_the_one_that_ran_fails(void **state)
     static struct expression_run first, second;
 
     (void)state;
+    await_idle();
     expect_alive();
     expression_rig_start(&rig, &first, endless, "null");
     expression_rig_start(&rig, &second, quick, "\"A\"");
@@ -236,14 +244,15 @@ static void what_is_cancelled_is_not_told(void **state)
     struct gw_expressions *quick = expression_rig_set("", "ascii_downcase");
 
     (void)state;
+    await_idle();
     expression_rig_start(&rig, &running, slow, "null");
     expression_rig_start(&rig, &waiting, quick, "\"A\"");
+    gw_evaluation_cancel(&waiting.evaluation);
+    gw_evaluation_cancel(&waiting.evaluation);
     expression_rig_start(&rig, &last, quick, "\"B\"");
     while (rig.evaluator->helpers[0].state != GW_EVALUATOR_RUNNING)
         gw_loop_turn(rig.loop, 10);
     gw_evaluation_cancel(&running.evaluation);
-    gw_evaluation_cancel(&waiting.evaluation);
-    gw_evaluation_cancel(&waiting.evaluation);
     expression_rig_free(&running);
     expression_rig_free(&waiting);
     gw_expressions_release(slow); /* the evaluator holds what it works with */
@@ -256,8 +265,7 @@ static void what_is_cancelled_is_not_told(void **state)
 
 static void sets_of_the_same_texts_share_a_program(void **state)
 {
-    while (rig.evaluator->helpers[0].state != GW_EVALUATOR_IDLE)
-        gw_loop_turn(rig.loop, 10);
+    await_idle();
     uint64_t uses = rig.evaluator->helpers[0].uses;
     size_t slots = 0;
 
