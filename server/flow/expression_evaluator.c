@@ -124,8 +124,11 @@ void gw_evaluation_cancel(struct gw_evaluation *evaluation)
     }
     /* The helper goes on until it answers, or its time is over. */
     for (size_t i = 0; i < GW_JQ_HELPERS; i++) {
-        if (evaluator->helpers[i].current == evaluation)
-            evaluator->helpers[i].current = NULL;
+        struct gw_jq_helper *helper = &evaluator->helpers[i];
+        if (helper->current == evaluation && helper->job != NULL)
+            gw_jq_job_stop(helper->job); /* the values go */
+        if (helper->current == evaluation)
+            helper->current = NULL;
     }
     evaluation->evaluator = NULL;
 }

@@ -4,6 +4,7 @@
 #include "server/core/buf.h"
 #include "server/flow/expression.h"
 #include "server/flow/expression_guard.h"
+#include "server/flow/expression_job.h"
 #include "server/flow/expression_process.h"
 #include "server/flow/expression_program.h"
 #include "server/flow/expression_set.h"
@@ -15,8 +16,10 @@
 
 enum gw_evaluator_state {
     GW_EVALUATOR_IDLE,
+    GW_EVALUATOR_WRITING, /* a thread of the pool writes a large input */
     GW_EVALUATOR_LOADING, /* the helper compiles the program that `current` needs */
     GW_EVALUATOR_RUNNING,
+    GW_EVALUATOR_READING, /* a thread of the pool reads large results */
 };
 
 /* A program that the helper has. */
@@ -35,6 +38,7 @@ struct gw_jq_helper {
     bool is_guarded;
     uint32_t slot;
 
+    struct gw_jq_job *job; /* while WRITING or READING */
     struct gw_jq_process process;
     struct gw_poll *poll;
     struct gw_jq_slot slots[GW_JQ_SLOTS];

@@ -8,6 +8,7 @@
 #include "server/flow/expression_evaluator.h"
 
 #define LOAD_TIMEOUT_NS (10 * GW_NS_PER_SECOND)
+#define POOL_TIMEOUT_NS (10 * GW_NS_PER_SECOND)
 #define MAX_PROGRAM_BYTES (64u << 20)
 #define CALM_DEATHS 3 /* as many in a row are replaced at once */
 #define MAX_PAUSE_NS (5 * GW_NS_PER_SECOND)
@@ -24,6 +25,9 @@ static struct gw_evaluation *finish_current(struct gw_jq_helper *helper)
     helper->program = NULL;
     helper->current = NULL;
     helper->state = GW_EVALUATOR_IDLE;
+    if (helper->job != NULL)
+        gw_jq_job_abandon(helper->job);
+    helper->job = NULL;
     if (helper->input.capacity > GW_JQ_SPARE_BYTES)
         gw_buf_finish(&helper->input);
     if (helper->out.capacity > GW_JQ_SPARE_BYTES)
@@ -70,6 +74,11 @@ static void on_deadline(struct gw_timer *timer)
     struct gw_jq_helper *helper = GW_CONTAINER_OF(timer, struct gw_jq_helper, deadline);
     char why[80] = "its document did not compile in time";
 
+    if (helper->job != NULL) { /* the helper cannot be blamed */
+        fail_current(helper, 0, "no thread had the time for what is large in it");
+        gw_evaluator_pump(helper->evaluator);
+        return;
+    }
     if (helper->state == GW_EVALUATOR_RUNNING)
         snprintf(why, sizeof(why), "it did not end within %llu ms",
                  (unsigned long long)(helper->evaluator->limits.timeout_ns / GW_NS_PER_MS));
@@ -78,35 +87,17 @@ static void on_deadline(struct gw_timer *timer)
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-static int take_results(struct gw_evaluation *current, struct gw_str body, bool is_guarded)
+static int put_results(struct gw_evaluation *current, const struct gw_value *all)
 {
-    const struct gw_json_limits limits = {.max_bytes = SIZE_MAX / 2,
-                                          .max_depth = GW_JSON_DEPTH_CEILING};
-    struct gw_str text = gw_arena_copy(current->arena, body);
-    struct gw_json_error error;
-    struct gw_value all;
-
-    if (text.ptr == NULL)
-        return -ENOMEM;
-    int rc = gw_value_read(current->arena, text, &limits, &all, &error);
-    if (rc == 0 && is_guarded) {
-        struct gw_value restored;
-        rc = gw_jq_restore(current->arena, &all, &restored) == -EINVAL ? -EDOM : 0;
-        all = rc == 0 ? restored : all;
-    }
-    if (rc == 0 && (all.type != GW_JSON_ARRAY || all.count != current->rest_count))
-        rc = -EPROTO;
-    for (uint32_t i = 0; rc == 0 && i < all.count; i++)
-        current->results[current->rest[i]] = all.items[i];
-    return rc;
+    if (all->type != GW_JSON_ARRAY || all->count != current->rest_count)
+        return -EPROTO;
+    for (uint32_t i = 0; i < all->count; i++)
+        current->results[current->rest[i]] = all->items[i];
+    return 0;
 }
 
-static void on_results(struct gw_jq_helper *helper, struct gw_str body)
+static void end_with(struct gw_jq_helper *helper, int rc)
 {
-    bool is_guarded = helper->is_guarded;
-    int rc = helper->current == NULL ? 0 : take_results(helper->current, body, is_guarded);
-
-    helper->deaths = 0;
     if (rc == -EDOM)
         fail_current(helper, 0,
                      "it makes something of a number with more digits than jq "
@@ -120,6 +111,42 @@ static void on_results(struct gw_jq_helper *helper, struct gw_str body)
         if (current != NULL)
             current->done(current, NULL);
     }
+}
+
+static void on_read(struct gw_jq_helper *helper, struct gw_jq_job *job)
+{
+    struct gw_evaluation *current = helper->current;
+    int rc = job->rc;
+
+    helper->job = NULL;
+    if (current != NULL && rc == 0)
+        rc = gw_arena_adopt(current->arena, &job->arena);
+    if (current != NULL && rc == 0)
+        rc = put_results(current, &job->all);
+    end_with(helper, rc);
+    gw_evaluator_pump(helper->evaluator);
+}
+
+static void on_results(struct gw_jq_helper *helper, struct gw_str body)
+{
+    struct gw_evaluation *current = helper->current;
+    struct gw_value all;
+    int rc = 0;
+
+    helper->deaths = 0;
+    if (current != NULL && body.len > GW_JQ_LARGE_BYTES)
+        helper->job =
+            gw_jq_job_read(helper->evaluator->loop, helper, body, helper->is_guarded, on_read);
+    if (helper->job != NULL) {
+        helper->state = GW_EVALUATOR_READING;
+        gw_timer_start(helper->evaluator->loop, &helper->deadline, POOL_TIMEOUT_NS, on_deadline);
+        return;
+    }
+    if (current != NULL)
+        rc = gw_jq_read_results(current->arena, body, helper->is_guarded, &all);
+    if (current != NULL && rc == 0)
+        rc = put_results(current, &all);
+    end_with(helper, rc);
 }
 
 static void on_error(struct gw_jq_helper *helper, struct gw_str body)
@@ -265,42 +292,20 @@ static bool find_slot(struct gw_jq_helper *helper)
     return false;
 }
 
-/* The input and the variables as text: NULL, or why it cannot be sent. */
-static const char *write_input(struct gw_jq_helper *helper, const struct gw_evaluation *evaluation)
-{
-    struct gw_jq_written written = {0};
-    struct gw_buf *input = &helper->input;
-
-    if (input->ptr == NULL)
-        gw_buf_init(input, helper->evaluator->limits.max_input_bytes);
-    gw_buf_clear(input);
-    gw_buf_append_byte(input, '[');
-    gw_jq_write_value(input, &evaluation->input, &written);
-    gw_buf_append_byte(input, ',');
-    gw_jq_write_value(input, &evaluation->variables, &written);
-    gw_buf_append_byte(input, ']');
-    helper->is_guarded = written.has_long;
-    if (input->has_failed)
-        return "its input is larger than what is allowed, or nested too deep";
-    return written.has_long && written.has_sign
-               ? "its input has characters from U+10F000 to U+10F00F beside numbers with more "
-                 "digits than jq calculates with"
-               : NULL;
-}
-
-void gw_jq_helper_begin(struct gw_jq_helper *helper, struct gw_evaluation *evaluation)
+/* The input is there as text. */
+static void go_on(struct gw_jq_helper *helper, const struct gw_jq_written *written)
 {
     struct gw_error error;
 
-    helper->current = evaluation;
-    if (evaluation->set->program == NULL) {
-        fail_current(helper, 0, "its document was not compiled");
+    helper->is_guarded = written->has_long;
+    if (helper->input.has_failed) {
+        fail_current(helper, 0, "its input is larger than what is allowed, or nested too deep");
         return;
     }
-    helper->program = gw_jq_program_hold(evaluation->set->program);
-    const char *why = write_input(helper, evaluation);
-    if (why != NULL) {
-        fail_current(helper, 0, why);
+    if (written->has_long && written->has_sign) {
+        fail_current(helper, 0,
+                     "its input has characters from U+10F000 to U+10F00F beside numbers with more "
+                     "digits than jq calculates with");
         return;
     }
     if (gw_jq_helper_start(helper, &error) != 0) {
@@ -313,4 +318,57 @@ void gw_jq_helper_begin(struct gw_jq_helper *helper, struct gw_evaluation *evalu
         send_run(helper);
     else
         send_load(helper);
+}
+
+static void on_written(struct gw_jq_helper *helper, struct gw_jq_job *job)
+{
+    helper->job = NULL;
+    gw_timer_stop(&helper->deadline);
+    if (helper->current == NULL) {
+        (void)finish_current(helper);
+    } else {
+        gw_buf_finish(&helper->input);
+        helper->input = job->text;
+        job->text = (struct gw_buf){0};
+        go_on(helper, &job->written);
+    }
+    gw_evaluator_pump(helper->evaluator);
+}
+
+static bool is_large(const struct gw_evaluation *evaluation)
+{
+    return gw_value_is_longer(&evaluation->input, GW_JQ_LARGE_BYTES) ||
+           gw_value_is_longer(&evaluation->variables, GW_JQ_LARGE_BYTES);
+}
+
+static void write_here(struct gw_jq_helper *helper, const struct gw_evaluation *evaluation)
+{
+    struct gw_jq_written written = {0};
+
+    if (helper->input.ptr == NULL)
+        gw_buf_init(&helper->input, helper->evaluator->limits.max_input_bytes);
+    gw_buf_clear(&helper->input);
+    gw_jq_write_input(&helper->input, &evaluation->input, &evaluation->variables, &written);
+    go_on(helper, &written);
+}
+
+void gw_jq_helper_begin(struct gw_jq_helper *helper, struct gw_evaluation *evaluation)
+{
+    struct gw_loop *loop = helper->evaluator->loop;
+
+    helper->current = evaluation;
+    if (evaluation->set->program == NULL) {
+        fail_current(helper, 0, "its document was not compiled");
+        return;
+    }
+    helper->program = gw_jq_program_hold(evaluation->set->program);
+    if (is_large(evaluation))
+        helper->job = gw_jq_job_write(loop, helper, evaluation,
+                                      helper->evaluator->limits.max_input_bytes, on_written);
+    if (helper->job == NULL) {
+        write_here(helper, evaluation);
+        return;
+    }
+    helper->state = GW_EVALUATOR_WRITING;
+    gw_timer_start(loop, &helper->deadline, POOL_TIMEOUT_NS, on_deadline);
 }

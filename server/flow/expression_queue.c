@@ -138,6 +138,8 @@ void gw_evaluator_destroy(struct gw_evaluator *evaluator)
         return;
     for (size_t i = 0; i < GW_JQ_HELPERS; i++) {
         struct gw_jq_helper *helper = &evaluator->helpers[i];
+        if (helper->job != NULL)
+            gw_jq_job_abandon(helper->job);
         gw_jq_helper_stop(helper);
         gw_timer_stop(&helper->deadline);
         gw_jq_program_release(helper->program);
