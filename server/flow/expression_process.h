@@ -5,6 +5,7 @@
  * Frames both ways: a header, then `len` bytes. One question, one answer. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -59,7 +60,11 @@ void gw_jq_process_kill(struct gw_jq_process *process);
 /* Closes the socket to one that has ended and was waited for. */
 void gw_jq_process_forget(struct gw_jq_process *process);
 
-/* --- in the helper: expression_serve.c -------------------------------------------------------- */
+/* --- in the helper: expression_serve.c, expression_confine.c ---------------------------------- */
+
+/* From here on it can neither open, connect, start nor signal anything. False: the kernel has no
+ * such filters; the limits hold nevertheless. */
+bool gw_jq_confine(void);
 
 /* Serves until the socket is closed. Never returns. */
 _Noreturn void gw_jq_serve(size_t max_memory_bytes);

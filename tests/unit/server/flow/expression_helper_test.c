@@ -379,6 +379,22 @@ static void more_sets_than_slots_take_turns(void **state)
     rig.evaluator->limits.max_programs = programs;
 }
 
+/* A line of what the kernel says of the first helper. */
+static void expect_status(const char *expected)
+{
+    char path[64], line[256] = "";
+    bool is_there = false;
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)rig.evaluator->helpers[0].process.pid);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL)
+        is_there |= strcmp(line, expected) == 0;
+    fclose(file);
+    if (!is_there)
+        fail_msg("the helper has not: %s", expected);
+}
+
 /* The helper has the socket and nothing else. */
 static void the_helper_has_nothing_to_reach(void **state)
 {
@@ -386,6 +402,16 @@ static void the_helper_has_nothing_to_reach(void **state)
     setenv("MILLGATE_TEST_SECRET", "secret", 1);
     expression_rig_expect(&rig, "now | type", "null", "\"number\"");
     expression_rig_expect(&rig, "0 | strftime(\"%H\")", "null", "\"00\"");
+    expression_rig_expect(&rig, "fromdate | todate", "\"2026-11-23T10:00:00Z\"",
+                          "\"2026-11-23T10:00:00Z\"");
+    expression_rig_expect(&rig, "[0 | localtime | mktime, (1 | exp10), (\"aab\" | test(\"a+b\"))]",
+                          "null", "[0,10,true]");
+    await_idle();
+    expect_alive();
+    expect_status("NoNewPrivs:\t1\n");
+#if defined(__x86_64__) || defined(__aarch64__)
+    expect_status("Seccomp:\t2\n");
+#endif
 }
 
 int main(void)
