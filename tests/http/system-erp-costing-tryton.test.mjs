@@ -105,8 +105,10 @@ describe('erp-costing and erp-assets, Tryton', () => {
     const [first, second] = [await post({ costCenter: 'C' }, how), await post({ costCenter: 'C' }, how)];
     assert.deepEqual([first.status, second.json], [201, first.json], first.text);
     const dead = { key: randomUUID() };
-    const pending = post({ costCenter: 'DIED' }, dead).catch(() => undefined);
-    await eventually(async () => (await moves()).length === before + 2, 'Tryton has the move');
+    const back = { key: randomUUID(), etag: first.headers.etag };
+    const takeBack = () => apis.post('erp-costing', '1010', `/cost-postings/${first.json.id}/reverse`, { reason: 'Wrong' }, back);
+    const pending = Promise.all([post({ costCenter: 'DIED' }, dead), takeBack()].map((sent) => sent.catch(() => undefined)));
+    await eventually(async () => (await moves()).length === before + 3, 'Tryton has the moves');
     await apis.gw.kill();
     await pending;
     Object.assign(apis.gw, { wasKilled: false, stderr: '', ports: [], tlsPorts: [] });
@@ -118,6 +120,13 @@ describe('erp-costing and erp-assets, Tryton', () => {
     }, 'it is told', 25_000);
     const found = await moves([['description', 'like', 'costCenter:DIED %']]);
     assert.deepEqual(found.map(({ number, state }) => [number, state]), [[again.json.id, 'posted']]);
+    await eventually(async () => {
+      again = await takeBack();
+      return again.status === 200;
+    }, 'it is told', 25_000);
+    assert.equal(again.json.status, 'reversed');
+    const reversals = await moves([['description', 'like', `% reverses:${first.json.id} %`]]);
+    assert.deepEqual(reversals.map(({ number, state }) => [number, state]), [[again.json.reversedBy, 'posted']]);
   });
 
   test('a cost element is called by its code, where the chart has one', async () => {

@@ -100,7 +100,8 @@ describe('system/erp-inventory', () => {
     const cloud = await post('1020', '/reservations', { material: 'BAR-D20', lot: 'L260082', storageLocation: '102A', quantity: { value: '2.5', unit: 'MTR' } });
     assert.equal(cloud.status, 201, cloud.text);
     assert.equal((await pair.odata(`A_Reservation('${cloud.json.id}')`)).Quantity, 2.5);
-    assertProblem(await post('1020', `/reservations/${cloud.json.id}/cancel`, {}, { etag: cloud.headers.etag }), 501);
+    const free = await post('1020', `/reservations/${cloud.json.id}/cancel`, {}, { etag: cloud.headers.etag });
+    assert.equal(free.json.status, 'cancelled', free.text);
   });
 
   test('rules hold before anything is sent', async () => {
@@ -178,6 +179,6 @@ describe('system/erp-inventory', () => {
     await pair.killDuring('1020', /GoodsMovementType/, sendMove);
     const posted = await pair.again(sendMove);
     assert.equal(posted.status, 201, posted.text);
-    assert.equal((await pair.odata("A_MaterialDocument?$filter=ReferenceDocument eq 'KILLED'")).value.length, 1, posted.text);
+    assert.equal((await pair.odata("A_MaterialDocument?$filter=ReferenceNumber eq 'KILLED'")).value.length, 1, posted.text);
   });
 });

@@ -59,9 +59,9 @@ export class Plants {
     return this.gw.get(path, { headers: { ...this.bearer, ...headers } });
   }
 
-  post(path, body, { key = randomUUID(), etag, timeoutMs } = {}) {
+  post(path, body, { key = randomUUID(), etag, timeoutMs, method = 'POST' } = {}) {
     const headers = { ...this.bearer, 'idempotency-key': `"${key}"`, ...(etag ? { 'if-match': etag } : {}), ...(timeoutMs ? { 'x-request-timeout': String(timeoutMs) } : {}) };
-    return this.gw.post(path, body, { headers });
+    return this.gw.post(path, body, { headers, method });
   }
 
   /** One page of a list. */
@@ -124,8 +124,8 @@ async function startRigs(scope) {
   return { odataUrl, tryton, redis, proxies, erp: await tryton.client().login() };
 }
 
-function backendsOf({ tryton, proxies }) {
-  const common = { grants: ['/system/*'], first_byte_timeout: '3s', total_timeout: '4s' };
+function backendsOf({ tryton, proxies }, totalTimeout) {
+  const common = { grants: ['/system/*'], first_byte_timeout: totalTimeout, total_timeout: totalTimeout };
   const { database, user, password } = tryton;
   const service = (name) => ({ ...common, url: `${proxies.cloud.url}/odata/v4/${name}`, headers: { authorization: AUTHORIZATION }, odata: { version: 'v4' } });
   return {
@@ -135,7 +135,7 @@ function backendsOf({ tryton, proxies }) {
 }
 
 /** `apis` as their contracts are called: system-erp-production, experience-plant. `plants` is what the rigs are told to. */
-export async function startPlants(scope, { apis, plants = new Plants() }) {
+export async function startPlants(scope, { apis, plants = new Plants(), totalTimeout = '4s' }) {
   const rigs = await startRigs(scope);
   const issuer = new Issuer();
   Object.assign(plants, rigs, { apis: apis.map((api) => api.replace(/^(system|experience)-/, '')) });
@@ -143,7 +143,7 @@ export async function startPlants(scope, { apis, plants = new Plants() }) {
     issuer, peer: null, contracts: {},
     config: {
       redis: rigs.redis.url,
-      backends: backendsOf(rigs),
+      backends: backendsOf(rigs, totalTimeout),
       plans: { standard: { limit: 1_000_000, window: '60s', burst: 100_000, grants: ['/system/*', '/experience/*'] } },
       issuers: issuersOf(issuer),
       policies: POLICIES,

@@ -88,6 +88,27 @@ const stocks = () => MATERIALS.map(({ Material, BaseUnit }, i) => ({
   Quantity: ((i * 37) % 400) + 25 + (BaseUnit === 'PC' ? 0 : 0.125),
 }));
 
+const LOCATIONS = [
+  ['102A', 'Hall A'], ['102B', 'Hall B'], ['102L', 'Beside the lines'], ['102Q', 'Quarantine'],
+  ['A-01', 'Hall A, rack 1', '102A'], ['A-02', 'Hall A, rack 2', '102A'],
+].map(([StorageLocation, StorageLocationName, ParentStorageLocation]) => ({
+  Plant: PLANT, StorageLocation, StorageLocationName, ParentStorageLocation, StorageLocationType: ParentStorageLocation ? 'UNIT' : 'ZONE',
+}));
+
+const CENTERS = [
+  ['ASSY-1', 'Assembly, line 1', 'HALL-2', 48.5], ['ASSY-2', 'Assembly, line 2', 'HALL-2', 48.5], ['BAL-1', 'Balancing', 'HALL-1', 55],
+  ['GRIND-1', 'Grinding', 'HALL-1', 61.25], ['MILL-1', 'Milling', 'HALL-1', 72], ['PAINT-1', 'Painting', 'HALL-3', 39.75],
+  ['TEST-1', 'Pressure test', 'HALL-2', 58], ['TURN-1', 'Turning', 'HALL-1', 64], ['WASH-1', 'Washing', 'HALL-3', 28, 'DOWN'],
+].map(([WorkCenter, WorkCenterText, WorkCenterGroup, PricePerHour, WorkCenterStatus = 'AVLB']) => ({
+  Plant: PLANT, WorkCenter, WorkCenterText, WorkCenterGroup, PricePerHour, Currency: 'EUR', WorkCenterStatus,
+}));
+
+// Stock that nothing else is done with: of the labels, which nobody counts.
+const transfers = () => [1, 2, 3].map((i) => ({
+  TransferOrder: String(3400000000 + i), Plant: PLANT, IssuingStorageLocation: '102B', ReceivingStorageLocation: '102L', PlannedDate: day(i), ReferenceNumber: `KANBAN-${i}`,
+  to_TransferOrderItem: [{ Material: 'LABEL-L', Batch: lotOf(MATERIALS.findIndex(({ Material }) => Material === 'LABEL-L')), Quantity: i, QuantityUnit: 'PC' }],
+}));
+
 const OPERATIONS = [
   ['0010', 'MILL-1', 'Machine housing', 18.5], ['0020', 'ASSY-1', 'Assemble', 24], ['0030', 'TEST-1', 'Pressure test', 9.25], ['0040', 'PAINT-1', 'Paint and label', 12],
 ];
@@ -189,8 +210,11 @@ const PLAN = [
   ['erp', 'A_Supplier', () => SUPPLIERS.map(([Supplier, SupplierName, Country, City], i) =>
     ({ Supplier, SupplierName, Country, City, EmailAddress: `orders${i + 1}@supplier.test`, IsBlocked: i === 11 }))],
   ['erp', 'A_BillOfMaterialItem', () => MADE.flatMap(billOf)],
+  ['erp', 'A_StorageLocation', () => LOCATIONS],
+  ['erp', 'A_WorkCenter', () => CENTERS],
   ['erp', 'A_Batch', batches],
   ['erp', 'A_MaterialStock', stocks],
+  ['erp', 'A_TransferOrder', transfers],
   ['erp', 'A_ProductionOrder', productionOrders],
   ['erp', (order) => `A_ProductionOrder('${order}')/ErpService.Release`, () => RELEASED],
   ['erp', 'A_ProductionConfirmation', confirmations],

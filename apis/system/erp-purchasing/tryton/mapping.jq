@@ -86,6 +86,20 @@ def confirmations($plant):
         }
       | present];
 
+# Whether the order's line has this as what was last said of it.
+def has_said($input):
+  $input.body as $new
+  | [confirmations("-")[] | select(.line == $input.parameters.line)] | first
+  | . != null and .answer == $new.answer and .reference == $new.reference
+    and ($new.answer == "rejected"
+      or .deliverOn == $new.deliverOn and (.quantity.value // "0" | tonumber) == ($new.quantity.value | tonumber));
+
+# Whether the line's open move is as it was promised.
+def has_promise($input):
+  $input.body as $new
+  | [.lines[$input.parameters.line | tonumber - 1].moves[]? | select(.state == "draft")] | first
+  | . != null and .quantity == ($new.quantity.value // "-1" | tonumber) and .planned_date == $new.deliverOn;
+
 # --- deliveries ---
 
 def delivery_fields: ["number", "supplier.code", "state", "reference", "planned_date", "effective_date", "incoming_moves.origin",
