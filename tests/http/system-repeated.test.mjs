@@ -188,7 +188,7 @@ describe('a transition whose answer is lost is asked for again', () => {
   const suite = suiteScope();
   let cloud;
   before(async () => {
-    cloud = await startCloud(suite, { apis: ['erp-quality', 'maintenance', 'logistics', 'field-service', 'erp-costing'] });
+    cloud = await startCloud(suite, { apis: ['erp-quality', 'maintenance', 'logistics', 'field-service', 'erp-costing', 'erp-inventory', 'erp-assets'] });
   });
 
   const appointment = { start: '2026-11-24T08:00:00+01:00', end: '2026-11-24T12:00:00+01:00' };
