@@ -183,7 +183,7 @@ struct gw_config_iot {
     size_t registry_count, signal_count;
     const struct gw_lane_broker *brokers;
     size_t broker_count;
-    uint64_t checkpoint_ns;
+    uint64_t checkpoint_ns, silence_ms;
     size_t max_pending_bytes;
     struct gw_sparkplug_host_limits host_limits;
 };

@@ -103,6 +103,12 @@ const struct gw_option gw_config_iot_options[] = {
      .value = "10s",
      .help = "How often an edge node's state is kept: what came since is computed again after a "
              "crash."},
+    {.name = "silence",
+     .type = GW_DURATION,
+     .min = SECOND,
+     .max = 24 * 3600 * SECOND,
+     .value = "10s",
+     .help = "Of an edge node that says nothing, time goes on by our clock, so far behind it."},
     {.name = "max_pending",
      .type = GW_BYTES,
      .min = 1 << 20,
@@ -210,6 +216,7 @@ int gw_config_fill_iot(struct gw_config_loader *loader)
         gw_config_fail(loader, "/iot", "what signals say goes to the event log: it needs `events`");
     iot->instance = gw_config_text(checked, "instance");
     iot->checkpoint_ns = gw_config_number(checked, "checkpoint");
+    iot->silence_ms = gw_config_number(checked, "silence") / GW_NS_PER_MS;
     iot->max_pending_bytes = gw_config_number(checked, "max_pending");
     iot->host_limits = (struct gw_sparkplug_host_limits){
         .reorder_ms = gw_config_number(checked, "reorder") / GW_NS_PER_MS,

@@ -136,6 +136,7 @@ static int start_lane(struct gw_telemetry *telemetry, struct gw_error *error)
                                           .broker_count = iot->broker_count,
                                           .host_limits = iot->host_limits,
                                           .checkpoint_ns = iot->checkpoint_ns,
+                                          .silence_ms = iot->silence_ms,
                                           .max_pending_bytes = iot->max_pending_bytes};
     return gw_lane_create(&config, &telemetry->lane, error);
 }
