@@ -59,6 +59,8 @@ GW_MUST_CHECK
 int gw_config_fill_paths(struct gw_config_loader *loader, const char *pointer, const json_t *list,
                          const struct gw_str **out_paths, size_t *out_count);
 GW_MUST_CHECK
+int gw_config_fill_events(struct gw_config_loader *loader);
+GW_MUST_CHECK
 int gw_config_fill_redis(struct gw_config_loader *loader);
 
 /* Of WebSockets and event streams. */

@@ -24,5 +24,8 @@ extern const struct gw_option gw_config_iot_options[];
 /* What may stand under a backend's `effects`. */
 extern const struct gw_option gw_config_effects_options[];
 
+/* The section `events`. */
+extern const struct gw_option gw_config_events_options[];
+
 /* The section `redis`. */
 extern const struct gw_option gw_config_redis_options[];

@@ -18,6 +18,8 @@
 #include "server/upstream/backend.h"
 
 struct gw_backend_metrics;
+struct gw_builtin;
+struct gw_event_types;
 struct gw_flow;
 struct gw_flow_metrics;
 struct gw_landscape;
@@ -29,9 +31,10 @@ struct gw_signals;
 /* How one operation is served. What the router's matches point at. */
 struct gw_service {
     const struct gw_operation *operation;
-    size_t backend; /* index in the snapshot's and the view's backends; SIZE_MAX: flow */
+    size_t backend; /* index in the snapshot's and the view's backends; SIZE_MAX: none */
     struct gw_snapshot_flow *flow; /* that fulfils it; NULL: the backend does, as a plain proxy */
-    struct gw_effect effect;       /* of a flow */
+    const struct gw_builtin *builtin; /* that fulfils it; NULL: none does */
+    struct gw_effect effect;          /* of a flow or a builtin */
     size_t metric; /* its number in the metrics; set when the snapshot is published */
     const struct gw_landscape_operation *landscape; /* whose systems fulfil it; NULL: none */
     const struct gw_landscape_system *system;       /* of a service below such an operation */
@@ -59,7 +62,8 @@ struct gw_snapshot {
     size_t contract_count;
     struct gw_snapshot_flow *flows; /* sorted by name */
     size_t flow_count;
-    struct gw_map operations; /* by operationId: see gw_flows_find_operation() */
+    struct gw_event_types *event_types; /* NULL: none are described */
+    struct gw_map operations;           /* by operationId: see gw_flows_find_operation() */
     struct gw_service *services;
     size_t service_count;
     struct gw_router *router;
