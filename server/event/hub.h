@@ -56,6 +56,7 @@ struct gw_event_reader {
     struct gw_redis_call *call;     /* catching up */
     unsigned partition;             /* of that call; and where to look next */
     struct gw_event_position until; /* the newest when it was sent */
+    size_t asked, span;             /* events to ask for at once, as many as it has room for */
     uint64_t allowed, refilled_ns;  /* of the rate: thousandths of events, and when counted */
     bool is_full, is_settled;       /* settled: told that there is no more */
 };
