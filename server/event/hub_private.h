@@ -2,6 +2,7 @@
 #pragma once
 
 #include "server/core/arena.h"
+#include "server/event/group.h"
 #include "server/event/hub.h"
 #include "server/event/log_keys.h"
 #include "server/store/reply.h"
@@ -44,10 +45,6 @@ struct gw_event_hub {
 
 /* Somebody has begun to read. */
 void gw_event_hub_wake(struct gw_event_hub *hub);
-
-/* An entry of a stream; false: it is none of the log's. */
-bool gw_event_entry_read(const struct gw_reply *entry, struct gw_event_position *out_at,
-                         struct gw_str *out_json);
 
 /* The next of a partition for a reader that has all before it; `event` is NULL for one that cannot
  * be read, which is passed over. */

@@ -2,10 +2,8 @@
 #include "server/core/buf.h"
 #include "server/core/clock.h"
 #include "server/filter/worker.h"
-#include "server/flow/task.h"
 #include "server/gateway/events_private.h"
 
-#define MAX_WAIT_NS (60 * GW_NS_PER_SECOND)
 #define USUAL_LIMIT 100
 #define SEARCH_NS \
     (5 * GW_NS_PER_SECOND) /* without a wait: for what there is to be looked through */
@@ -77,21 +75,6 @@ static void on_timer(struct gw_timer *timer)
     end(GW_CONTAINER_OF(timer, struct polling, timer));
 }
 
-/* False: it is none. */
-static bool read_wait(const struct polling *polling, const struct gw_value *parameters,
-                      uint64_t *out_ns)
-{
-    struct gw_str text = gw_value_member_text(parameters, GW_STR("wait"));
-    uint64_t now_ns = gw_clock_monotonic_ns(), until_ns = polling->ex->deadline_ns;
-
-    *out_ns = 0;
-    if (text.len > 0 && (flow_duration_parse(text, out_ns) != 0 || *out_ns > MAX_WAIT_NS))
-        return false;
-    if (until_ns > now_ns + GW_NS_PER_SECOND && *out_ns > until_ns - now_ns - GW_NS_PER_SECOND)
-        *out_ns = until_ns - now_ns - GW_NS_PER_SECOND;
-    return true;
-}
-
 static void begin(struct polling *polling, const struct gw_events_request *request,
                   uint64_t wait_ns)
 {
@@ -131,7 +114,7 @@ static void start(struct gw_exchange *ex)
     polling->ex = ex;
     polling->service = service;
     polling->text = text;
-    if (read_wait(polling, &request.parameters, &wait_ns))
+    if (gw_events_read_wait(ex, &request.parameters, &wait_ns))
         begin(polling, &request, wait_ns);
     else
         gw_events_refuse(ex, "invalid-parameter", "`wait` is at most PT60S.");
