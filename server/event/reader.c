@@ -148,12 +148,12 @@ void gw_event_reader_pump(struct gw_event_reader *reader)
 
     if (!hub->is_known)
         return;
-    if (reader->begins_now) {
+    if (reader->begins_now && !hub->is_deaf) {
         memcpy(reader->positions, hub->tails, sizeof(reader->positions));
         reader->begins_now = false;
         tell_progress(reader);
     }
-    if (reader->call != NULL || reader->is_full || reader->pause.due_ms != 0)
+    if (reader->begins_now || reader->call != NULL || reader->is_full || reader->pause.due_ms != 0)
         return;
     bool was_settled = reader->is_settled;
     reader->is_settled = gw_event_reader_is_current(reader);
@@ -214,7 +214,7 @@ bool gw_event_reader_is_current(const struct gw_event_reader *reader)
 {
     const struct gw_event_hub *hub = reader->hub;
 
-    if (hub == NULL || !hub->is_known || reader->begins_now)
+    if (hub == NULL || !hub->is_known || hub->is_deaf || reader->begins_now)
         return false;
     for (unsigned i = 0; i < hub->partitions; i++) {
         if (gw_event_position_compare(reader->positions[i], hub->tails[i]) < 0)

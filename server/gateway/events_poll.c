@@ -34,9 +34,10 @@ static void end(struct polling *polling)
     const struct gw_event_service *service = polling->service;
     char cursor[GW_EVENT_CURSOR_BYTES];
     bool is_current = gw_event_reader_is_current(&polling->reader);
+    bool is_live = gw_event_hub_is_live(service->hub) && !polling->reader.begins_now;
 
     leave(polling);
-    if (polling->reader.begins_now) { /* nobody knows where that is */
+    if (polling->count == 0 && !is_live) { /* there may be some that nobody hears of */
         gw_events_refuse_for(ex, 0);
         return;
     }
@@ -107,6 +108,10 @@ static void start(struct gw_exchange *ex)
         return;
     }
     struct gw_buf *text = gw_events_make_text(ex, MAX_TEXT_BYTES);
+    if (gw_event_hub_is_deaf(service->hub)) {
+        gw_events_refuse_for(ex, 0);
+        return;
+    }
     if (polling == NULL || text == NULL || gw_arena_defer(&ex->arena, leave, polling) != 0) {
         gw_events_refuse(ex, "overloaded", NULL);
         return;
