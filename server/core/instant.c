@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 
 #define MS_PER_DAY INT64_C(86400000)
 
@@ -16,37 +15,6 @@ static int64_t days_of(int64_t year, int64_t month, int64_t day)
     return 365 * years + years / 4 - years / 100 + years / 400 + (153 * from_march + 2) / 5 + day -
            1 - 719468;
 }
-
-static void date_of(int64_t days, int64_t *out_year, int64_t *out_month, int64_t *out_day)
-{
-    int64_t shifted = days + 719468;
-    int64_t era = shifted / 146097, of_era = shifted % 146097;
-    int64_t years = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    int64_t of_year = of_era - (365 * years + years / 4 - years / 100);
-    int64_t from_march = (5 * of_year + 2) / 153;
-
-    *out_day = of_year - (153 * from_march + 2) / 5 + 1;
-    *out_month = from_march < 10 ? from_march + 3 : from_march - 9;
-    *out_year = era * 400 + years + (*out_month <= 2 ? 1 : 0);
-}
-
-struct gw_str gw_instant_write(int64_t time_ms, char out[GW_INSTANT_BYTES])
-{
-    int64_t bounded = time_ms < 0 ? 0 : time_ms > GW_INSTANT_MAX_MS ? GW_INSTANT_MAX_MS : time_ms;
-    int64_t year, month, day, of_day = bounded % MS_PER_DAY;
-
-    date_of(bounded / MS_PER_DAY, &year, &month, &day);
-    unsigned seconds = (unsigned)(of_day / 1000), ms = (unsigned)(of_day % 1000);
-    int len =
-        snprintf(out, GW_INSTANT_BYTES, "%04u-%02u-%02uT%02u:%02u:%02u", (unsigned)year,
-                 (unsigned)month, (unsigned)day, seconds / 3600, seconds / 60 % 60, seconds % 60);
-    size_t at = (size_t)len;
-    len = ms > 0 ? snprintf(out + at, GW_INSTANT_BYTES - at, ".%03uZ", ms)
-                 : snprintf(out + at, GW_INSTANT_BYTES - at, "Z");
-    return gw_str_from(out, at + (size_t)len);
-}
-
-/* --- reading --- */
 
 struct scan {
     struct gw_str rest;

@@ -194,7 +194,6 @@ struct gw_flow {
     struct flow_mention *expression_mentions, *name_mentions;
     struct flow_file *files;
     uint32_t task_count;
-    enum gw_effect_class effect;
     atomic_int references;
 };
 

@@ -225,8 +225,8 @@ int gw_config_fill(struct gw_config_loader *loader)
         gw_config_fill_redis,
         gw_config_fill_backends,
         gw_config_fill_landscapes,
-        gw_config_fill_iot,
         gw_config_fill_events,
+        gw_config_fill_iot,
     };
     int rc = 0;
 

@@ -37,8 +37,8 @@ static const struct gw_option broker_options[] = {
      .help = "1883, with `tls` 8883, if left out."},
     {.name = "protocol",
      .type = GW_ENUM,
-     .words = "3.1.1 5",
-     .value = "\"5\"",
+     .words = "v3.1.1 v5",
+     .value = "v5",
      .help = "The version of MQTT."},
     {.name = "user", .type = GW_STRING, .max = 256, .help = "Who we are to the broker."},
     {.name = "password", .type = GW_SECRET, .help = "And the password."},
@@ -156,7 +156,7 @@ static int fill_broker(struct gw_config_loader *loader, const char *name, const 
         .name = gw_str_of(name),
         .host = gw_config_text(checked, "host"),
         .port = (uint16_t)gw_config_number(checked, "port"),
-        .protocol = protocol != NULL && strcmp(protocol, "5") == 0 ? 5 : 4,
+        .protocol = protocol != NULL && strcmp(protocol, "v5") == 0 ? 5 : 4,
         .user = gw_config_text(checked, "user"),
         .password = gw_config_text(checked, "password"),
         .ca_file = file_of(loader, pointer, tls, "ca_file"),
@@ -206,6 +206,8 @@ int gw_config_fill_iot(struct gw_config_loader *loader)
     iot->is_on = checked != NULL;
     if (!iot->is_on)
         return 0;
+    if (!loader->config->events.is_on)
+        gw_config_fail(loader, "/iot", "what signals say goes to the event log: it needs `events`");
     iot->instance = gw_config_text(checked, "instance");
     iot->checkpoint_ns = gw_config_number(checked, "checkpoint");
     iot->max_pending_bytes = gw_config_number(checked, "max_pending");

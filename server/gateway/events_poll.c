@@ -1,6 +1,7 @@
 /* events.poll: what has happened behind a cursor, or the next that does; a long poll. */
 #include "server/core/buf.h"
 #include "server/core/clock.h"
+#include "server/core/duration.h"
 #include "server/filter/worker.h"
 #include "server/flow/task.h"
 #include "server/gateway/events_private.h"
@@ -85,7 +86,7 @@ static bool read_wait(const struct polling *polling, const struct gw_value *para
     uint64_t now_ns = gw_clock_monotonic_ns(), until_ns = polling->ex->deadline_ns;
 
     *out_ns = 0;
-    if (text.len > 0 && (flow_duration_parse(text, out_ns) != 0 || *out_ns > MAX_WAIT_NS))
+    if (text.len > 0 && (gw_duration_parse(text, out_ns) != 0 || *out_ns > MAX_WAIT_NS))
         return false;
     if (until_ns > now_ns + GW_NS_PER_SECOND && *out_ns > until_ns - now_ns - GW_NS_PER_SECOND)
         *out_ns = until_ns - now_ns - GW_NS_PER_SECOND;

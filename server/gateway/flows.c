@@ -92,25 +92,11 @@ static struct gw_str find_backend_of_url(void *self, struct gw_str url, size_t *
     return best;
 }
 
-static enum gw_effect_class find_effect(void *self, struct gw_str backend,
-                                        const struct gw_connector_function *function)
-{
-    const struct gw_snapshot *snapshot = self;
-
-    for (size_t i = 0; function->sends_key && i < snapshot->backend_count; i++) {
-        const struct gw_backend_config *config = &snapshot->backends[i];
-        if (gw_str_equal(config->name, backend) && config->effect.class == GW_EFFECT_KEYED)
-            return GW_EFFECT_KEYED;
-    }
-    return function->effect;
-}
-
 static struct gw_flow_names names_of(const struct gw_snapshot *snapshot)
 {
     return (struct gw_flow_names){.self = (void *)(uintptr_t)snapshot,
                                   .connectors = gw_connectors,
                                   .find_backend = find_backend_of_url,
-                                  .find_effect = find_effect,
                                   .check_backend = check_backend,
                                   .check_operation = check_operation};
 }
@@ -271,16 +257,7 @@ static void refuse(void *self, size_t set, uint32_t index, const char *why)
     gw_flow_blame(refusing->flows[set], index, why, refusing->diagnostics);
 }
 
-static bool is_shared(const struct gw_snapshot *previous, const struct gw_flow *flow)
-{
-    for (size_t i = 0; previous != NULL && i < previous->flow_count; i++) {
-        if (previous->flows[i].flow == flow)
-            return true;
-    }
-    return false;
-}
-
-/* All that are new, at once: it takes little more than one. */
+/* Those that are shared have their programs; the new ones may join them. */
 static int compile(const struct loading *loading)
 {
     const struct gw_snapshot *snapshot = loading->snapshot;
@@ -288,26 +265,22 @@ static int compile(const struct loading *loading)
     struct gw_flow **flows = calloc(snapshot->flow_count + 1, sizeof(*flows));
     GW_SCOPED(gw_scope_free)
     struct gw_expressions **sets = calloc(snapshot->flow_count + 1, sizeof(*sets));
-    size_t count = 0;
+    size_t count = snapshot->flow_count;
 
     if (flows == NULL || sets == NULL)
         return -ENOMEM;
-    for (size_t i = 0; i < snapshot->flow_count; i++) {
-        struct gw_flow *flow = snapshot->flows[i].flow;
-        if (is_shared(loading->previous, flow))
-            continue;
-        flows[count] = flow;
-        sets[count++] = gw_flow_expressions(flow);
+    for (size_t i = 0; i < count; i++) {
+        flows[i] = snapshot->flows[i].flow;
+        sets[i] = gw_flow_expressions(flows[i]);
     }
-    if (count == 0)
-        return 0;
     struct refusing refusing = {flows, loading->diagnostics};
     int rc = gw_expressions_compile(sets, count, refuse, &refusing);
     if (rc == -EINVAL)
         return 0; /* it was told */
     if (rc != 0)
         gw_diagnostics_add(loading->diagnostics, GW_SEVERITY_ERROR, NULL, 0, 0,
-                           "the expressions of flows cannot be compiled: %s", strerror(-rc));
+                           "the expressions of flows cannot be compiled: %s",
+                           rc == -EAGAIN ? "helpers are ended from outside" : strerror(-rc));
     return rc;
 }
 

@@ -101,7 +101,10 @@ int gw_lane_command(struct gw_lane *lane, const struct gw_edge_node_config *node
 void gw_lane_stop(struct gw_lane *lane, bool keeps_sessions, uint64_t timeout_ns,
                   void (*done)(void *self), void *self);
 
-void gw_lane_suppress(struct gw_lane *lane, struct gw_str equipment, int64_t until_ms);
+/* As gw_signal_engine_suppress(). */
+GW_MUST_CHECK
+int gw_lane_suppress(struct gw_lane *lane, struct gw_str equipment, int64_t from_ms,
+                     int64_t until_ms);
 enum gw_device_state gw_lane_device_state(const struct gw_lane *lane,
                                           const struct gw_device_config *device);
 void gw_lane_get_stats(const struct gw_lane *lane, struct gw_lane_stats *out_stats);

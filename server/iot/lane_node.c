@@ -136,9 +136,10 @@ static void become_owned(struct gw_lane_node *node)
     gw_lane_subscribe(lane, node, true);
     if (lane->config.events.on_owned != NULL)
         lane->config.events.on_owned(lane->config.events.self, node->config, true);
-    /* Between the last message of the journal and the subscription some may have gone by. */
-    gw_sparkplug_host_doubt(lane->host, node->config,
-                            (int64_t)(gw_clock_realtime_ns() / GW_NS_PER_MS));
+    /* Between the last message of the journal and the subscription some may have gone by; before
+     * the first connection it is the broker's session that tells (lane_brokers.c). */
+    if (lane->is_connected_once)
+        gw_sparkplug_host_doubt(lane->host, node->config, gw_lane_wall_ms());
     gw_lane_node_commit(node);
 }
 
@@ -438,8 +439,7 @@ static void tell_time(struct gw_lane_node *node, uint64_t now_ns)
 
     if (node->state == GW_LANE_OWNED && now_ns - node->taken_ns >= pause_ns &&
         gw_lane_hears(node->lane, node) &&
-        gw_lane_node_take(node, GW_STR(""), GW_STR(""),
-                          (int64_t)(gw_clock_realtime_ns() / GW_NS_PER_MS)))
+        gw_lane_node_take(node, GW_STR(""), GW_STR(""), gw_lane_wall_ms()))
         gw_lane_node_commit(node);
 }
 

@@ -62,13 +62,13 @@ static double code_of(struct signal_loading *loading, const char *pointer, const
 
     for (size_t i = 0; i < signals->text_count; i++)
         if (gw_str_equal(signals->texts[i], gw_str_of(text)))
-            return (double)(i + 1);
+            return signal_text_code(gw_str_of(text));
     if (signals->text_count == SIGNAL_MAX_TEXTS) {
         signal_fail(loading, pointer, "the signals name more than %d texts", SIGNAL_MAX_TEXTS);
         return 0;
     }
     signals->texts[signals->text_count++] = signal_copy(loading, text);
-    return (double)signals->text_count;
+    return signal_text_code(gw_str_of(text));
 }
 
 struct signal_set signal_read_states(struct signal_loading *loading, const json_t *json,

@@ -5,7 +5,7 @@
 #include "server/core/instant.h"
 #include "server/iot/signal_private.h"
 
-#define MAX_SUPPRESSIONS 1024         /* of one edge node at once */
+#define SIGNAL_MAX_SUPPRESSIONS 1024  /* of one edge node at once */
 #define ARENA_BLOCK_BYTES (128 << 10) /* larger than any event */
 #define ARENA_MAX_BYTES (1 << 20)
 
@@ -88,16 +88,12 @@ static bool push(struct gw_signal_engine *engine, struct signal_site *site, uint
     return record->time_ms >= site->lanes[lane].clock_ms && signal_queue_push(queue, record) == 0;
 }
 
-static double number_of(const struct gw_signals *signals, const struct gw_sample *sample)
+static double number_of(const struct gw_sample *sample)
 {
     double number = NAN;
 
-    if (sample->type == GW_SAMPLE_TEXT) {
-        for (size_t i = 0; i < signals->text_count; i++)
-            if (gw_str_equal(signals->texts[i], sample->text))
-                return (double)(i + 1);
-        return 0; /* one that nobody has named */
-    }
+    if (sample->type == GW_SAMPLE_TEXT)
+        return signal_text_code(sample->text);
     return gw_sample_number(sample, &number) && isfinite(number) ? number : NAN;
 }
 
@@ -106,7 +102,7 @@ static void feed(struct gw_signal_engine *engine, struct signal_site *site,
 {
     const struct gw_signals *signals = engine->signals;
     const struct signal_record record = {.time_ms = sample->time_ms,
-                                         .number = number_of(signals, sample),
+                                         .number = number_of(sample),
                                          .subject = sample->series,
                                          .kind = RECORD_SAMPLE,
                                          .quality = sample->quality,
@@ -201,18 +197,6 @@ static void drop_suppressions(const struct gw_signal_engine *engine, struct sign
     site->suppression_count = kept;
 }
 
-static int add_suppression(struct signal_site *site, const struct signal_suppression *suppression)
-{
-    if (site->suppression_count == MAX_SUPPRESSIONS)
-        return -ENOBUFS;
-    if (site->suppressions == NULL)
-        site->suppressions = calloc(MAX_SUPPRESSIONS, sizeof(*site->suppressions));
-    if (site->suppressions == NULL)
-        return -ENOMEM;
-    site->suppressions[site->suppression_count++] = *suppression;
-    return 0;
-}
-
 /* Those that were held back look anew. */
 static void rearm_device(struct gw_signal_engine *engine, struct signal_site *site, uint32_t device)
 {
@@ -237,7 +221,7 @@ static int suppress_device(struct gw_signal_engine *engine, const struct gw_devi
         return -ENOMEM;
     drop_suppressions(engine, site, until_ms == 0 ? device->index : SIGNAL_NONE);
     if (until_ms > from_ms)
-        rc = add_suppression(site, &(struct signal_suppression){device->index, from_ms, until_ms});
+        rc = signal_site_suppress(site, device->index, from_ms, until_ms);
     rearm_device(engine, site, device->index);
     return rc;
 }
@@ -266,7 +250,8 @@ static size_t site_bytes(const struct gw_signals *signals, const struct signal_s
 {
     size_t bytes = sizeof(*site) + (size_t)site->node->words * sizeof(uint64_t);
 
-    bytes += (site->suppressions != NULL ? MAX_SUPPRESSIONS : 0) * sizeof(*site->suppressions);
+    bytes +=
+        (site->suppressions != NULL ? SIGNAL_MAX_SUPPRESSIONS : 0) * sizeof(*site->suppressions);
     for (uint32_t i = 0; i < signals->lane_count; i++)
         bytes += (site->node->lane_at[i + 1] - site->node->lane_at[i]) * sizeof(uint32_t) +
                  signal_queue_bytes(&site->lanes[i].queue);

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "server/core/instant.h"
+#include "server/core/clock.h"
 #include "server/crypto/random.h"
 #include "server/iot/signal_private.h"
 
@@ -24,16 +24,12 @@ static void add(struct writing *writing, const char *name, struct gw_value value
         writing->has_failed = true;
 }
 
-static struct gw_value text_value(struct gw_arena *arena, struct gw_str text)
-{
-    return gw_value_string(gw_arena_copy(arena, text));
-}
-
 static struct gw_value instant_value(struct gw_arena *arena, int64_t time_ms)
 {
-    char text[GW_INSTANT_BYTES];
+    char text[GW_CLOCK_TEXT_BYTES];
 
-    return text_value(arena, gw_instant_write(time_ms, text));
+    gw_clock_text(text, time_ms);
+    return gw_value_string(gw_arena_copy(arena, gw_str_of(text)));
 }
 
 static struct gw_value integer_value(struct writing *writing, uint64_t number)
@@ -94,6 +90,15 @@ static void add_results(struct writing *values, const double *results)
     }
 }
 
+/* Of a text that no document names, only that it is another one is known: empty. */
+static struct gw_str text_of(const struct gw_signals *signals, double code)
+{
+    for (size_t i = 0; i < signals->text_count; i++)
+        if (signal_text_code(signals->texts[i]) == code)
+            return signals->texts[i];
+    return GW_STR("");
+}
+
 static void add_inputs(struct writing *values)
 {
     const struct signal_run *run = values->run;
@@ -104,12 +109,10 @@ static void add_inputs(struct writing *values)
         const struct input_state *state = run_input(run, i);
         if (!input_is_known_at(input, state, run->now_ms))
             continue;
-        if (!input->is_text)
-            add_measure(values, input->name, gw_value_string(decimal(arena, state->value)),
-                        run->binding->metrics[i]->unit);
-        else if (state->value >= 1)
-            add_measure(values, input->name,
-                        gw_value_string(run->signals->texts[(size_t)state->value - 1]), GW_STR(""));
+        struct gw_str text =
+            input->is_text ? text_of(run->signals, state->value) : decimal(arena, state->value);
+        if (text.len > 0)
+            add_measure(values, input->name, gw_value_string(text), run->binding->metrics[i]->unit);
     }
 }
 
@@ -154,7 +157,8 @@ static struct gw_str placeholder(const struct gw_signal_event *event, struct gw_
                                  struct gw_str name)
 {
     const struct gw_device_config *device = event->device;
-    char text[GW_INSTANT_BYTES];
+    bool is_from = gw_str_equal(name, GW_STR("from"));
+    char text[GW_CLOCK_TEXT_BYTES];
 
     if (gw_str_equal(name, GW_STR("plant")))
         return device->plant;
@@ -164,11 +168,10 @@ static struct gw_str placeholder(const struct gw_signal_event *event, struct gw_
         return device->asset;
     if (gw_str_equal(name, GW_STR("device")))
         return device->id;
-    if (gw_str_equal(name, GW_STR("from")))
-        return gw_arena_copy(arena, gw_instant_write(event->from_ms, text));
-    if (gw_str_equal(name, GW_STR("to")))
-        return gw_arena_copy(arena, gw_instant_write(event->to_ms, text));
-    return (struct gw_str){0};
+    if (!is_from && !gw_str_equal(name, GW_STR("to")))
+        return (struct gw_str){0};
+    gw_clock_text(text, is_from ? event->from_ms : event->to_ms);
+    return gw_arena_copy(arena, gw_str_of(text));
 }
 
 /* What is no placeholder stays as it stands. */

@@ -326,3 +326,13 @@ bool signal_set_has(const struct signal_set *set, double number)
             return true;
     return false;
 }
+
+/* FNV-1a, of which as many bits are kept as a double holds exactly. */
+double signal_text_code(struct gw_str text)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < text.len; i++)
+        hash = (hash ^ (uint8_t)text.ptr[i]) * UINT64_C(0x100000001b3);
+    return (double)(hash >> 11);
+}

@@ -20,6 +20,7 @@
 #define SIGNAL_MAX_LANES 8 /* different latenesses of all signals together */
 #define SIGNAL_MAX_TEXTS 1000
 #define SIGNAL_FINGERPRINT_BYTES 16
+#define SIGNAL_MAX_SUPPRESSIONS 1024 /* of one edge node at once */
 #define SIGNAL_NONE UINT32_MAX
 #define SIGNAL_NEVER INT64_MAX
 #define SIGNAL_BINS 128 /* of a percentile */
@@ -186,7 +187,7 @@ struct gw_signals {
     size_t signal_count;
     int64_t lateness_ms[SIGNAL_MAX_LANES]; /* ascending */
     uint32_t lane_count;
-    struct gw_str *texts; /* that conditions name; the code of a text is its index + 1 */
+    struct gw_str *texts; /* that conditions name */
     size_t text_count;
     const struct signal_binding **bindings; /* by type, lane, name */
     size_t binding_count;
@@ -203,12 +204,12 @@ struct gw_signals {
 
 /* --- state ------------------------------------------------------------------------------------ */
 
-struct instance_state { /* two words, the first of an instance */
-    int64_t due_ms;     /* when time alone changes something, or SIGNAL_NEVER */
-    uint32_t heap_at;   /* in the lane's heap, or SIGNAL_NONE */
-    bool is_raised, is_dirty;
-    bool is_held_back; /* it would be raised, but for a suppression */
-    bool is_listed;    /* among those to be judged when the instant is over */
+struct instance_state {          /* two words, the first of an instance */
+    int64_t due_ms;              /* when time alone changes something, or SIGNAL_NEVER */
+    uint32_t heap_at;            /* in the lane's heap, or SIGNAL_NONE */
+    uint8_t is_raised, is_dirty; /* 0 or 1, as the others */
+    uint8_t is_held_back;        /* it would be raised, but for a suppression */
+    uint8_t is_listed;           /* among those to be judged when the instant is over */
 };
 
 enum { INPUT_KNOWN = 1, INPUT_HAS_BASE = 2, INPUT_FLAG_BITS = 2 };
@@ -315,6 +316,8 @@ void signal_function_merge(const struct signal_value *value, uint64_t *words, co
 /* NAN: not known. `length_ms`: of the window. */
 double signal_function_result(const struct signal_value *value, const uint64_t *words,
                               int64_t length_ms);
+/* What stands for a text among numbers: the same in every process. */
+double signal_text_code(struct gw_str text);
 bool signal_set_has(const struct signal_set *set, double number);
 
 /* --- signal_window.c -------------------------------------------------------------------------- */
@@ -420,6 +423,13 @@ struct signal_site *signal_site_of(struct gw_signal_engine *engine, uint32_t nod
 void signal_site_destroy(const struct gw_signals *signals, struct signal_site *site);
 /* Computes all that can be. */
 void signal_site_drain(struct gw_signal_engine *engine, struct signal_site *site, uint32_t lane);
+/* The lane's first instance of the device; of the next one, or the lane's end, if it has none. */
+uint32_t signal_site_first(const struct gw_signals *signals, const struct signal_site *site,
+                           uint32_t lane, uint32_t device);
+/* 0, -ENOBUFS, -ENOMEM. */
+GW_MUST_CHECK
+int signal_site_suppress(struct signal_site *site, uint32_t device, int64_t from_ms,
+                         int64_t until_ms);
 /* Until when its device is suppressed at `now_ms`; 0: it is not. */
 int64_t signal_site_suppressed_ms(const struct signal_site *site, uint32_t device, int64_t now_ms);
 /* Puts the instance's timer where its state says. */
@@ -466,5 +476,10 @@ void signal_bind(struct signal_loading *loading, const json_t *document);
 GW_MUST_CHECK
 int signal_bind_all(struct signal_loading *loading);
 
-/* --- saving: checks what was read of an instance's words --- */
-bool signal_state_is_sound(const struct signal *signal, const uint64_t *words);
+/* --- signal_save.c, signal_load.c ------------------------------------------------------------- */
+
+#define SIGNAL_SAVE_MAGIC UINT32_C(0x3153474d) /* "MGS1": changes with the layout of any state */
+
+/* Words from outside, of an instance in a lane that has come to `clock_ms`: whether nothing in them
+ * leads astray. Sets what is not kept. */
+bool signal_state_restore(struct signal_run *run, int64_t clock_ms);

@@ -80,6 +80,20 @@ void signal_site_destroy(const struct gw_signals *signals, struct signal_site *s
     free(site);
 }
 
+int signal_site_suppress(struct signal_site *site, uint32_t device, int64_t from_ms,
+                         int64_t until_ms)
+{
+    if (site->suppression_count == SIGNAL_MAX_SUPPRESSIONS)
+        return -ENOBUFS;
+    if (site->suppressions == NULL)
+        site->suppressions = calloc(SIGNAL_MAX_SUPPRESSIONS, sizeof(*site->suppressions));
+    if (site->suppressions == NULL)
+        return -ENOMEM;
+    site->suppressions[site->suppression_count++] =
+        (struct signal_suppression){device, from_ms, until_ms};
+    return 0;
+}
+
 int64_t signal_site_suppressed_ms(const struct signal_site *site, uint32_t device, int64_t now_ms)
 {
     int64_t until_ms = 0;
@@ -239,8 +253,8 @@ static void take_sample(struct gw_signal_engine *engine, struct signal_site *sit
     }
 }
 
-static uint32_t first_of_device(const struct gw_signals *signals, const struct signal_site *site,
-                                uint32_t lane, uint32_t device)
+uint32_t signal_site_first(const struct gw_signals *signals, const struct signal_site *site,
+                           uint32_t lane, uint32_t device)
 {
     uint32_t from = site->node->lane_at[lane], to = site->node->lane_at[lane + 1];
 
@@ -259,7 +273,7 @@ static void take_offline(struct gw_signal_engine *engine, struct signal_site *si
 {
     const struct gw_signals *signals = engine->signals;
     uint32_t end = site->node->lane_at[lane + 1];
-    uint32_t at = first_of_device(signals, site, lane, record->subject);
+    uint32_t at = signal_site_first(signals, site, lane, record->subject);
 
     for (; at < end && signals->instances[at].device == record->subject; at++) {
         struct signal_run run = signal_run_of(signals, site, at, record->time_ms);

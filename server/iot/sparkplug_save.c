@@ -353,11 +353,11 @@ static void get_alias(struct reading *from, struct gw_sparkplug_host *host,
 static void get_held(struct reading *from, struct gw_sparkplug_host *host,
                      struct gw_sparkplug_node *node)
 {
-    struct gw_sparkplug_message message = {
-        .kind = (enum gw_sparkplug_kind)get_up_to(from, GW_SPARKPLUG_DDEATH),
-        .seq = (uint8_t)get_up_to(from, UINT8_MAX),
-        .has_time = get_up_to(from, 1) != 0,
-    };
+    struct gw_sparkplug_message message = {0};
+
+    message.kind = (enum gw_sparkplug_kind)get_up_to(from, GW_SPARKPLUG_DDEATH);
+    message.seq = (uint8_t)get_up_to(from, UINT8_MAX);
+    message.has_time = get_up_to(from, 1) != 0;
     message.time_ms = get_signed(from);
     message.arrival_ms = get_time(from);
     message.device = get_text(from, GW_SPARKPLUG_MAX_BYTES);

@@ -156,6 +156,12 @@ const equipment = () => MACHINES.map(([Equipment, EquipmentName, WorkCenter], i)
   FixedAsset: pad(300000 + i, 12), AcquisitionDate: day(-2000 + i * 90),
 }));
 
+// The machines of plant 1010 under the numbers that they have there as assets.
+const elsewhere = () => [['Press 4, 160 t', 'PRESS-4'], ['Press brake 2', 'BEND-2'], ['Machining centre CNC 1', 'CNC-1'], ['Lathe 3', 'LATHE-3']]
+  .map(([EquipmentName, WorkCenter], i) => ({
+    Equipment: String(i + 1), EquipmentName, MaintenancePlant: '1010', WorkCenter, FunctionalLocation: `P1-H1-${WorkCenter}`, FixedAsset: String(i + 1),
+  }));
+
 const notifications = () => MACHINES.slice(0, 8).map(([Equipment], i) => ({
   NotificationText: ['Spindle noise above limit', 'Oil leak at gear box', 'Pressure drops after start', 'Door interlock sticks'][i % 4],
   Equipment, MaintenancePlant: PLANT, MaintPriority: String(1 + (i % 4)), MalfunctionStartDateTime: stamp(i - 9, 6), ReportedByUser: `operator${i + 1}`,
@@ -216,7 +222,7 @@ const PLAN = [
   ['erp', 'A_PurchaseOrderConfirmation', () => purchaseConfirmations().slice(0, 11)],
   ['erp', 'A_InboundDelivery', deliveries],
   ['erp', 'A_CostPosting', costs],
-  ['maintenance', 'A_Equipment', equipment],
+  ['maintenance', 'A_Equipment', () => [...equipment(), ...elsewhere()]],
   ['maintenance', 'A_MaintenanceNotification', notifications],
   ['maintenance', 'A_MaintenanceOrder', maintenanceOrders],
   ['maintenance', (order) => `A_MaintenanceOrder('${order}')/MaintenanceService.Release`, () => ['4100001', '4100002', '4100003', '4100004']],
