@@ -7,7 +7,6 @@ import { before, describe, test } from 'node:test';
 import { skipUnlessInstalled, startCloud } from './support/cloud.mjs';
 import { assertProblem, suiteScope } from './support/harness.mjs';
 
-
 skipUnlessInstalled();
 
 describe('a transition whose answer is lost is asked for again', () => {
