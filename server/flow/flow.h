@@ -17,6 +17,7 @@
 #include "server/flow/expression.h"
 #include "server/json/value.h"
 
+struct gw_arena;
 struct gw_contract;
 struct gw_exchange;
 struct gw_flow;
@@ -146,6 +147,10 @@ struct gw_flow_start {
     uint64_t deadline_ns;          /* CLOCK_MONOTONIC; never 0 */
     size_t max_arena_bytes;        /* 0: 64 MiB */
     const struct gw_exchange *cause;
+    /* NULL, or where all that the output lies in is moved to before `done`, if it went well; but
+     * for what is literal in the flow, which must be held as long. An arena that has nothing in it.
+     */
+    struct gw_arena *memory;
     /* Once, unless cancelled; perhaps before gw_flow_start() returns. `error` is NULL: `output` is
      * the result. Both go with the run when this returns. */
     void (*done)(void *self, const struct gw_value *output, const struct gw_flow_error *error);

@@ -56,7 +56,9 @@ struct gw_lane_config {
     size_t broker_count;
     struct gw_lane_events events;
     struct gw_sparkplug_host_limits host_limits;
-    uint64_t checkpoint_ns;   /* between two of a node; 0: 10 s */
+    uint64_t checkpoint_ns; /* between two of a node; 0: 10 s */
+    uint64_t
+        silence_ms; /* of a node whose time goes on by our clock, this far behind it; 0: 10 s */
     size_t max_pending_bytes; /* not yet journaled: beyond, brokers are not read; 0: 64 MiB */
 };
 
@@ -93,10 +95,16 @@ int gw_lane_command(struct gw_lane *lane, const struct gw_edge_node_config *node
                     struct gw_str device, const struct gw_sparkplug_metric *metric, int64_t now_ms);
 
 /* No more messages are taken; what is there is journaled, computed, emitted and checkpointed, and
- * the nodes are released. `done` is called once, at the latest after `timeout_ns`. */
-void gw_lane_stop(struct gw_lane *lane, uint64_t timeout_ns, void (*done)(void *self), void *self);
+ * the nodes are released. With `keeps_sessions` the brokers keep what comes from now on for whoever
+ * comes back under our name; without, it is another's. `done` is called once, at the latest after
+ * `timeout_ns`. */
+void gw_lane_stop(struct gw_lane *lane, bool keeps_sessions, uint64_t timeout_ns,
+                  void (*done)(void *self), void *self);
 
-void gw_lane_suppress(struct gw_lane *lane, struct gw_str equipment, int64_t until_ms);
+/* As gw_signal_engine_suppress(). */
+GW_MUST_CHECK
+int gw_lane_suppress(struct gw_lane *lane, struct gw_str equipment, int64_t from_ms,
+                     int64_t until_ms);
 enum gw_device_state gw_lane_device_state(const struct gw_lane *lane,
                                           const struct gw_device_config *device);
 void gw_lane_get_stats(const struct gw_lane *lane, struct gw_lane_stats *out_stats);

@@ -8,7 +8,6 @@
 #include "server/iot/lane_private.h"
 
 #define ENTRY_BYTES (256u << 10) /* of an append, if its first message is not longer */
-#define HEAD_BYTES 14            /* before topic and payload of a message in an entry */
 #define RETRY_NS GW_NS_PER_SECOND
 #define CHECKPOINT_MAGIC "mgc1"
 
@@ -137,9 +136,10 @@ static void become_owned(struct gw_lane_node *node)
     gw_lane_subscribe(lane, node, true);
     if (lane->config.events.on_owned != NULL)
         lane->config.events.on_owned(lane->config.events.self, node->config, true);
-    /* Between the last message of the journal and the subscription some may have gone by. */
-    gw_sparkplug_host_doubt(lane->host, node->config,
-                            (int64_t)(gw_clock_realtime_ns() / GW_NS_PER_MS));
+    /* Between the last message of the journal and the subscription some may have gone by; before
+     * the first connection it is the broker's session that tells (lane_brokers.c). */
+    if (lane->is_connected_once)
+        gw_sparkplug_host_doubt(lane->host, node->config, gw_lane_wall_ms());
     gw_lane_node_commit(node);
 }
 
@@ -249,6 +249,7 @@ bool gw_lane_node_take(struct gw_lane_node *node, struct gw_str topic, struct gw
         node->pending.len = before;
         return false;
     }
+    node->taken_ns = now_of(node);
     lane->stats.pending_bytes += node->pending.len - before;
     if (node->dirty.next == NULL || gw_list_is_empty(&node->dirty))
         gw_list_append(&lane->dirty, &node->dirty);
@@ -265,7 +266,7 @@ static size_t measure_entry(struct gw_str bytes)
         uint32_t payload_len;
         memcpy(&topic_len, bytes.ptr + len + 8, sizeof(topic_len));
         memcpy(&payload_len, bytes.ptr + len + 10, sizeof(payload_len));
-        size_t next = len + HEAD_BYTES + topic_len + payload_len;
+        size_t next = len + GW_LANE_HEAD_BYTES + topic_len + payload_len;
         if (next > ENTRY_BYTES && len > 0)
             break;
         len = next;
@@ -431,11 +432,23 @@ static void follow_wish(struct gw_lane_node *node, uint64_t now_ns)
     }
 }
 
+/* See gw_lane_compute(): a message without a topic is the hour. With many nodes more rarely. */
+static void tell_time(struct gw_lane_node *node, uint64_t now_ns)
+{
+    uint64_t pause_ns = GW_NS_PER_SECOND * (1 + node->lane->node_count / 500);
+
+    if (node->state == GW_LANE_OWNED && now_ns - node->taken_ns >= pause_ns &&
+        gw_lane_hears(node->lane, node) &&
+        gw_lane_node_take(node, GW_STR(""), GW_STR(""), gw_lane_wall_ms()))
+        gw_lane_node_commit(node);
+}
+
 void gw_lane_node_tick(struct gw_lane_node *node, uint64_t now_ns)
 {
     follow_wish(node, now_ns);
     if (node->state != GW_LANE_OWNED && node->state != GW_LANE_LEAVING)
         return;
+    tell_time(node, now_ns);
     if (now_ns >= node->retry_ns)
         gw_lane_node_commit(node);
     gw_lane_emit_next(node);

@@ -6,6 +6,9 @@
 #include "server/iot/lane.h"
 #include "server/net/loop.h"
 
+/* Of a message in an entry of the journal: arrival, length of topic and payload; they follow. */
+#define GW_LANE_HEAD_BYTES 14
+
 enum gw_lane_node_state {
     GW_LANE_FOREIGN,
     GW_LANE_CLAIMING,
@@ -24,6 +27,7 @@ struct gw_lane_node {
     uint64_t epoch;
     uint64_t retry_ns;       /* not before; CLOCK_MONOTONIC */
     uint64_t checkpoint_ns;  /* when the next is due */
+    uint64_t taken_ns;       /* when its last message came */
     struct gw_buf pending;   /* messages that no append has yet */
     struct gw_buf appending; /* those of the append under way */
     uint64_t sequence;       /* of the append under way */
@@ -42,6 +46,7 @@ struct gw_lane_connection {
     struct gw_lane *lane;
     struct gw_mqtt *mqtt;
     const struct gw_lane_broker *config;
+    uint64_t up_since_ns; /* 0: it is not */
 };
 
 struct gw_lane {
@@ -51,12 +56,14 @@ struct gw_lane {
     struct gw_signal_engine *engine;
     struct gw_lane_node *nodes; /* in the order of the registry's */
     size_t node_count;
-    struct gw_lane_broker *brokers; /* a copy; texts are the configuration's */
+    struct gw_lane_broker *brokers; /* with names and groups in the arena */
+    struct gw_arena arena;
     struct gw_lane_connection connections[GW_LANE_MAX_BROKERS];
     size_t connection_count;
     bool is_connected_once; /* the brokers are asked from then on */
     bool is_paused;
     bool is_stopping;
+    bool keeps_sessions; /* of the brokers, while it stops */
     void (*stopped)(void *self);
     void *stopped_self;
     uint64_t stop_at_ns;
@@ -75,8 +82,22 @@ struct gw_lane {
 
 /* Computes on the messages of one journal entry. */
 void gw_lane_compute(struct gw_lane *lane, struct gw_lane_node *node, struct gw_str entry);
+int64_t gw_lane_wall_ms(void); /* since 1970 */
+
+/* --- lane_brokers.c --- */
+
+GW_MUST_CHECK
+int gw_lane_copy_brokers(struct gw_lane *lane);
+/* Once every node that should be ours is: then what our sessions at the brokers have kept has
+ * somewhere to go. */
+void gw_lane_connect_when_loaded(struct gw_lane *lane);
+void gw_lane_disconnect(struct gw_lane *lane);
 void gw_lane_subscribe(struct gw_lane *lane, const struct gw_lane_node *node, bool is_on);
 void gw_lane_check_pressure(struct gw_lane *lane);
+/* As gw_lane_feed(). */
+int gw_lane_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload);
+/* Is some broker of the node connected for long enough that what it had kept for us has come? */
+bool gw_lane_hears(const struct gw_lane *lane, const struct gw_lane_node *node);
 
 /* --- lane_node.c --- */
 
