@@ -38,9 +38,6 @@ struct gw_flow_names {
     /* The backend whose address `url` (absolute; what stands before its first variable) begins
      * with, and where in `url` the path below it begins; ptr NULL: none. */
     struct gw_str (*find_backend)(void *self, struct gw_str url, size_t *out_path_at);
-    /* What a write by that function does there. NULL: what the function says of itself. */
-    enum gw_effect_class (*find_effect)(void *self, struct gw_str backend,
-                                        const struct gw_connector_function *function);
     /* NULL: right; else the rule that is broken, for the diagnostics. */
     const char *(*check_backend)(void *self, struct gw_str backend,
                                  const struct gw_connector_type *type);
@@ -79,8 +76,6 @@ struct gw_expressions *gw_flow_expressions(const struct gw_flow *flow);
 /* Tells of an expression that libjq has refused, with its place in the document. */
 void gw_flow_blame(const struct gw_flow *flow, uint32_t expression, const char *why,
                    struct gw_diagnostics *diagnostics);
-/* The weakest effect among the writes that it may do; GW_EFFECT_KEYED where it does none. */
-enum gw_effect_class gw_flow_effect(const struct gw_flow *flow);
 
 /* --- runs ------------------------------------------------------------------------------------- */
 
