@@ -64,6 +64,11 @@ describe('a transition is asked for again', () => {
     const { path, lines } = await sent(plant);
     return { path: `${path}/lines/${lines[0].line}`, whole: path };
   }
+  async function confirmation() {
+    const made = await plants.post(`${order('6').path}/confirmations`, { yield: { value: '1', unit: 'H87' } });
+    assert.equal(made.status, 201, made.text);
+    return { path: at('1010', 'erp-production', `/production-confirmations/${made.json.id}`) };
+  }
   const movement = () => make('1010', 'erp-inventory', '/goods-movements',
     { type: 'transfer', material: 'BOLT-M6', from: '101B', to: '101D', quantity: { value: '2', unit: 'H87' } });
   async function work(which) {
@@ -84,6 +89,7 @@ describe('a transition is asked for again', () => {
     { plant: '1010', ready: () => notice('1010'), action: 'cancel', match: /shipment\.in\.write"/, status: 'cancelled' },
     { plant: '1010', ready: () => lineOf('1010'), action: 'confirmations', body: promise('H87'), match: /purchase\.line\.write"/ },
     { plant: '1010', ready: movement, action: 'reverse', body: { reason: 'Wrong place' }, match: /stock\.move\.do"/, status: 'posted', isAnother: true },
+    { plant: '1010', ready: confirmation, action: 'reverse', body: { reason: 'Wrong order' }, match: /stock\.move\.do"/, status: 'reversed' },
     { plant: '1010', ready: transfer, action: 'assign', match: /shipment\.internal\.assign_try"/, status: 'assigned' },
     { plant: '1010', ready: reservation, action: 'cancel', match: /shipment\.internal\.cancel"/, status: 'cancelled' },
     { plant: '1010', ready: () => supplier('1010', '17300003'), action: 'contact', method: 'PUT', body: contact, match: /party\.party\.write"/, status: 'active' },
