@@ -175,7 +175,9 @@ export class EdgeNode {
   /** {count}: the next so many; {share}: of all, by chance. */
   #isHit(fault) {
     if (fault.count === undefined) return this.random.isOnce(fault.share ?? 0.1);
-    return fault.count-- > 0;
+    if (fault.count <= 0) return false;
+    fault.count--;
+    return true;
   }
 
   #write(topic, bytes) {
