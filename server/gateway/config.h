@@ -179,6 +179,7 @@ struct gw_config_policy {
 struct gw_config_iot {
     bool is_on;
     struct gw_str instance;                  /* empty: kept in the state folder */
+    struct gw_str host_id;                   /* Sparkplug's; empty: no primary host */
     const struct gw_str *registry, *signals; /* files and folders */
     size_t registry_count, signal_count;
     const struct gw_lane_broker *brokers;

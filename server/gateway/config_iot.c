@@ -79,6 +79,12 @@ const struct gw_option gw_config_iot_options[] = {
      .max = 64,
      .help = "Names this gateway to brokers and to the others of its fleet: the same at every "
              "start, and nobody else's. If left out, one is made and kept in `state_dir`."},
+    {.name = "host_id",
+     .type = GW_STRING,
+     .min = 1,
+     .max = 128,
+     .help = "Sparkplug's id of the primary host, which one gateway of the fleet then is: edge "
+             "nodes that look for it keep their samples while it is away. No / + #."},
     {.name = "registry",
      .type = GW_LIST,
      .max = 1000,
@@ -215,6 +221,12 @@ int gw_config_fill_iot(struct gw_config_loader *loader)
     if (!loader->config->events.is_on)
         gw_config_fail(loader, "/iot", "what signals say goes to the event log: it needs `events`");
     iot->instance = gw_config_text(checked, "instance");
+    iot->host_id = gw_config_text(checked, "host_id");
+    for (size_t i = 0; i < iot->host_id.len; i++)
+        if (memchr("/+#", iot->host_id.ptr[i], 3) != NULL) {
+            gw_config_fail(loader, "/iot/host_id", "host_id holds no / + #");
+            break;
+        }
     iot->checkpoint_ns = gw_config_number(checked, "checkpoint");
     iot->silence_ms = gw_config_number(checked, "silence") / GW_NS_PER_MS;
     iot->max_pending_bytes = gw_config_number(checked, "max_pending");

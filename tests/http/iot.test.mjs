@@ -2,6 +2,7 @@
 // happens on the way.
 
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { describe, test } from 'node:test';
 
 import { eventually, suiteScope } from './support/harness.mjs';
@@ -12,6 +13,7 @@ if (!iotIsInstalled()) {
   process.exit(77);
 }
 const { LAYOUT, startPlant } = await import('../rigs/iot/plant.mjs');
+const { MQTT_USERS } = await import('../rigs/iot/mosquitto.mjs');
 
 const HOUR = 3_600_000;
 const TYPES = ['machine-down', 'machine-up', 'production-count', 'vibration-exceeded', 'vibration-normal', 'scrap-exception',
@@ -103,5 +105,28 @@ describe('what was journaled', async () => {
     await plant.fault('breakdown', 'mill-1');
     await plant.step(60);
     await eventually(async () => (await telemetry.read()).length > before, 'an event more', 30_000);
+  });
+});
+
+describe('the primary host', async () => {
+  const scope = suiteScope();
+  const telemetry = await startTelemetry(scope, { layout: LINE_3, iot: { host_id: 'centre' } });
+  const { connect } = createRequire(new URL('../rigs/iot/', import.meta.url))('mqtt');
+
+  test('its STATE is kept by the broker, and told by its will when it dies', async () => {
+    const client = connect(telemetry.broker.url, { username: 'mes', password: MQTT_USERS.mes.password });
+    scope.after(() => new Promise((resolve) => client.end(true, {}, resolve)));
+    const states = [];
+    client.on('message', (topic, payload) => states.push({ topic, ...JSON.parse(payload) }));
+    client.subscribe('spBv1.0/STATE/#', { qos: 1 });
+    await eventually(() => states.length > 0, 'a state');
+    assert.deepEqual([states[0].topic, states[0].online], ['spBv1.0/STATE/centre', true]);
+    await telemetry.gw.kill();
+    await eventually(() => states.at(-1).online === false, 'the will');
+    assert.equal(states.at(-1).timestamp, states[0].timestamp);
+    await telemetry.gw.startAgain();
+    await eventually(() => states.at(-1).online === true && states.at(-1).timestamp > states[0].timestamp, 'a new one', 15_000);
+    await telemetry.gw.stop();
+    await eventually(() => states.at(-1).online === false, 'its end');
   });
 });

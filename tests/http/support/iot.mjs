@@ -86,16 +86,21 @@ export function assertSame(events, expected) {
   assert.deepEqual(events.map(text).sort(), expected.map(text).sort());
 }
 
-/** `iot` are further settings of the section. */
-export async function startTelemetry(scope, { layout, iot = {}, start = true, dir = makeFolder(), settings = [], ...options }) {
-  mkdirSync(dir, { recursive: true });
+async function startBroker(scope, dir, settings) {
   const broker = await startMosquitto({ dir: join(dir, 'broker'), settings: ['queue_qos0_messages true', ...settings] });
   scope.after(() => broker.kill());
+  return broker;
+}
+
+/** `iot` are further settings of the section, `settings` lines of mosquitto's file, `broker` one that is there already. */
+export async function startTelemetry(scope, { layout, iot = {}, start = true, dir = makeFolder(), settings = [], config = {}, ...options }) {
+  mkdirSync(dir, { recursive: true });
+  const broker = options.broker ?? await startBroker(scope, dir, settings);
   const registry = [join(IOT, 'types'), writeRegistry(join(dir, 'devices.json'), layout)];
   const events = await startEvents(scope, {
     dir, start, ...options,
     events: { unknown_types: 'accept' },
-    config: { extra: { iot: {
+    config: { ...config, extra: { iot: {
       instance: 'test', registry, signals: [IOT], silence: '2h', checkpoint: '500ms',
       brokers: { main: { host: '127.0.0.1', port: broker.port, user: 'mes', password: MQTT_USERS.mes.password } },
       ...iot,
