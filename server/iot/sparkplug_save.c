@@ -346,10 +346,9 @@ static void get_alias(struct reading *from, struct gw_sparkplug_host *host,
     alias.device = device->index;
     alias.generation = host->devices[device->index].generation;
     alias.metric = metric > 0 ? &device->type->metrics[metric - 1] : NULL;
-    if (alias.prefix_len > 0 &&
-        (alias.metric == NULL || alias.prefix_len >= alias.metric->source.len))
-        from->has_failed = true;
-    else if (gw_sparkplug_alias_add(host, node, &alias) != 0)
+    bool is_good = alias.prefix_len == 0 ||
+                   (alias.metric != NULL && alias.prefix_len < alias.metric->source.len);
+    if (!is_good || gw_sparkplug_alias_add(host, node, &alias) != 0)
         from->has_failed = true;
 }
 
