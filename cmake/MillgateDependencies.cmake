@@ -44,6 +44,12 @@ else()
   string(APPEND MILLGATE_MISSING "\n  libjq >= 1.6  (apt-get install libjq-dev)")
 endif()
 
+# Makes C of .proto files while building.
+find_program(PROTOC_C protoc-c)
+if(NOT PROTOC_C)
+  string(APPEND MILLGATE_MISSING "\n  protoc-c  (apt-get install protobuf-c-compiler)")
+endif()
+
 if(BUILD_TESTING)
   pkg_check_modules(CMOCKA IMPORTED_TARGET GLOBAL QUIET cmocka>=1.1.5)
   if(NOT CMOCKA_FOUND)

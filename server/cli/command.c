@@ -79,6 +79,26 @@ static const struct gw_command commands[] = {
      "That\n"
      "lines are missing at the end only shows against a hash that was kept elsewhere: --head must\n"
      "be that of one of the lines.\n"},
+    {"signal", "check signals, and compute them over recorded samples", gw_cli_signal,
+     "Usage: millgate signal FILE... --registry FILE... [--samples FILE] [--until TIME]\n\n"
+     "Checks the documents against the device types of the registry. With --samples (- is "
+     "standard\n"
+     "input) it prints the events as CloudEvents, one a line. A sample is a line of JSON:\n"
+     "{\"group\", \"edgeNode\", \"device\", \"metric\", \"time\", \"value\", \"quality\"}; time "
+     "in\n"
+     "milliseconds since 1970 or as RFC 3339; metric by the device's name for its own numbers, or "
+     "by\n"
+     "ours for canonical ones. {..., \"online\": false, \"time\"} says that a device died, "
+     "{\"suppress\":\n"
+     "EQUIPMENT, \"from\", \"until\"} that it is in maintenance. With --until, all that ends by "
+     "then is\n"
+     "told at the end.\n"},
+    {"sparkplug", "show recorded Sparkplug messages as samples", gw_cli_sparkplug,
+     "Usage: millgate sparkplug --registry FILE... FILE\n\n"
+     "Reads messages as mosquitto_sub -t 'spBv1.0/#' -F '%U %x %t' prints them (- is standard\n"
+     "input), puts them in order, and prints the samples of registered metrics and the states of\n"
+     "devices, a line of JSON each, as `millgate signal --samples` reads them. What is put aside,\n"
+     "and why a node's rebirth would be asked for, goes to standard error.\n"},
     {"config-reference", "print the manual of the configuration (Markdown)",
      gw_cli_config_reference,
      "Usage: millgate config-reference\n\n"

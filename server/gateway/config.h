@@ -22,6 +22,7 @@
 #include "server/core/str.h"
 #include "server/http/client_address.h"
 #include "server/http/tls.h"
+#include "server/iot/lane.h"
 #include "server/json/option.h"
 #include "server/upstream/backend.h"
 #include "server/upstream/credentials.h"
@@ -174,6 +175,20 @@ struct gw_config_policy {
     char pointer[64];      /* of its options in the document, for what create() finds */
 };
 
+/* Telemetry: see docs/iot.md. */
+struct gw_config_iot {
+    bool is_on;
+    struct gw_str instance;                  /* empty: kept in the state folder */
+    struct gw_str host_id;                   /* Sparkplug's; empty: no primary host */
+    const struct gw_str *registry, *signals; /* files and folders */
+    size_t registry_count, signal_count;
+    const struct gw_lane_broker *brokers;
+    size_t broker_count;
+    uint64_t checkpoint_ns, silence_ms;
+    size_t max_pending_bytes;
+    struct gw_sparkplug_host_limits host_limits;
+};
+
 struct gw_config {
     struct gw_config_listener *listeners;
     size_t listener_count;
@@ -195,6 +210,7 @@ struct gw_config {
     size_t backend_count;
     const struct gw_landscape *landscapes; /* see landscape.h */
     size_t landscape_count;
+    struct gw_config_iot iot;
     struct gw_config_events events;
     struct gw_config_floor floor;
     struct gw_config_policy *policies; /* in the order of the chain */

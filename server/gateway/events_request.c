@@ -5,7 +5,7 @@
 #include "server/core/buf.h"
 #include "server/core/clock.h"
 #include "server/filter/filter.h"
-#include "server/flow/task.h"
+#include "server/core/duration.h"
 #include "server/gateway/events_private.h"
 #include "server/json/pointer.h"
 #include "server/upstream/schedule.h"
@@ -240,7 +240,7 @@ bool gw_events_read_wait(const struct gw_exchange *ex, const struct gw_value *pa
     uint64_t now_ns = gw_clock_monotonic_ns(), left_ns = MAX_WAIT_NS;
 
     *out_ns = 0;
-    if (text.len > 0 && (flow_duration_parse(text, out_ns) != 0 || *out_ns > MAX_WAIT_NS))
+    if (text.len > 0 && (gw_duration_parse(text, out_ns) != 0 || *out_ns > MAX_WAIT_NS))
         return false;
     if (ex->deadline_ns > 0)
         left_ns = ex->deadline_ns > now_ns + GW_NS_PER_SECOND

@@ -7,6 +7,7 @@
 #include "server/connector/connector.h"
 #include "server/contract/event_types.h"
 #include "server/gateway/flows.h"
+#include "server/gateway/iot_load.h"
 #include "server/gateway/policy.h"
 #include "server/gateway/rules.h"
 #include "server/gateway/security.h"
@@ -230,6 +231,8 @@ static int load(struct loading *loading, const char *path,
         check_connectors(loading);
     if (rc == 0)
         rc = gw_flows_load(snapshot, loading->previous, loading->diagnostics);
+    if (rc == 0)
+        rc = gw_iot_load(snapshot, loading->previous, loading->diagnostics);
     size_t errors_before_contracts = loading->diagnostics->error_count;
     if (rc == 0)
         rc = load_contracts(loading);
@@ -336,6 +339,7 @@ void gw_snapshot_destroy(struct gw_snapshot *snapshot)
     gw_router_destroy(snapshot->router);
     gw_trust_finish(snapshot);
     gw_flows_release(snapshot);
+    gw_iot_release(snapshot);
     gw_event_types_destroy(snapshot->event_types);
     gw_map_finish(&snapshot->operations);
     for (size_t i = 0; i < snapshot->contract_count; i++)

@@ -11,6 +11,7 @@
 #include "server/contract/load.h"
 #include "server/core/diagnostic.h"
 #include "server/core/map.h"
+#include "server/crypto/digest.h"
 #include "server/gateway/config.h"
 #include "server/http/listener.h"
 #include "server/http/router.h"
@@ -24,6 +25,8 @@ struct gw_flow_metrics;
 struct gw_landscape;
 struct gw_metric;
 struct gw_landscape_system;
+struct gw_registry;
+struct gw_signals;
 
 /* How one operation is served. What the router's matches point at. */
 struct gw_service {
@@ -69,6 +72,9 @@ struct gw_snapshot {
     size_t backend_count;
     struct gw_listener_trust *trust; /* of each listener of the configuration */
     struct gw_listener_trust admin_trust;
+    struct gw_registry *registry; /* of telemetry; NULL: there is none */
+    struct gw_signals *signals;
+    uint8_t iot_digest[GW_SHA256_BYTES]; /* of the section and of all its files */
     struct gw_arena arena;
 };
 

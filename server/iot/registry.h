@@ -17,6 +17,10 @@
 
 struct gw_registry;
 
+#define GW_MAX_DEVICE_NAME 128 /* bytes of a group's, an edge node's or a device's name */
+#define GW_MAX_DEVICES 200000
+#define GW_MAX_TYPE_METRICS 2000
+
 struct gw_metric_config {
     struct gw_str source; /* the device's name of it: "Spindle/Vibration" */
     struct gw_str name;   /* ours: "spindleVibration" */
@@ -51,6 +55,7 @@ struct gw_device_config {
 struct gw_edge_node_config {
     uint32_t index;
     struct gw_str group, edge_node;
+    struct gw_str id;    /* "plant-1010/line-1" */
     struct gw_str plant; /* of its devices, which is one */
     const struct gw_device_config *const *devices;
     size_t device_count;
@@ -64,10 +69,19 @@ int gw_registry_load(const struct gw_str *files, size_t count, struct gw_diagnos
 struct gw_registry *gw_registry_hold(struct gw_registry *registry);
 void gw_registry_release(struct gw_registry *registry); /* NULL is safe */
 
+static inline uint32_t gw_device_series(const struct gw_device_config *device,
+                                        const struct gw_metric_config *metric)
+{
+    return device->series_at + metric->index;
+}
+
 /* NULL: not registered. `device` empty: the edge node itself. */
 const struct gw_device_config *gw_registry_find(const struct gw_registry *registry,
                                                 struct gw_str group, struct gw_str edge_node,
                                                 struct gw_str device);
+/* By gw_device_config.id. */
+const struct gw_device_config *gw_registry_find_id(const struct gw_registry *registry,
+                                                   struct gw_str id);
 const struct gw_edge_node_config *gw_registry_find_node(const struct gw_registry *registry,
                                                         struct gw_str group,
                                                         struct gw_str edge_node);

@@ -29,6 +29,8 @@ struct gw_signals;
 GW_MUST_CHECK
 int gw_signals_load(const struct gw_str *files, size_t count, struct gw_registry *registry,
                     struct gw_diagnostics *diagnostics, struct gw_signals **out_signals);
+/* Of all devices, those series that some signal looks at: for capacity. */
+size_t gw_signals_watched_series(const struct gw_signals *signals);
 struct gw_signals *gw_signals_hold(struct gw_signals *signals);
 void gw_signals_release(struct gw_signals *signals); /* NULL is safe */
 
@@ -84,9 +86,13 @@ void gw_signal_engine_state(struct gw_signal_engine *engine, const struct gw_dev
  * that say nothing. */
 void gw_signal_engine_advance(struct gw_signal_engine *engine,
                               const struct gw_edge_node_config *node, int64_t time_ms);
-/* Alarms of an asset in maintenance are computed but not raised. Until `until_ms`; 0: no more. */
-void gw_signal_engine_suppress(struct gw_signal_engine *engine, struct gw_str equipment,
-                               int64_t until_ms);
+/* Alarms of an equipment in maintenance are computed but not raised from `from_ms` (event time)
+ * until before `until_ms`; what still holds then is raised then. Several such times may be given
+ * ahead; until_ms 0 ends all of them. 0, -ENOENT (no device has the equipment), -ENOBUFS (too
+ * many), -ENOMEM. */
+GW_MUST_CHECK
+int gw_signal_engine_suppress(struct gw_signal_engine *engine, struct gw_str equipment,
+                              int64_t from_ms, int64_t until_ms);
 
 /* One node's state as bytes (versioned; a signal whose document changed is left out on loading and
  * begins anew). */
@@ -99,5 +105,5 @@ int gw_signal_engine_load(struct gw_signal_engine *engine, const struct gw_edge_
 void gw_signal_engine_forget(struct gw_signal_engine *engine,
                              const struct gw_edge_node_config *node);
 
-/* For capacity: bytes of state now, and series that some signal looks at. */
+/* For capacity: bytes of state now, queues included. */
 size_t gw_signal_engine_bytes(const struct gw_signal_engine *engine);

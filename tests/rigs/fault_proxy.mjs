@@ -9,14 +9,14 @@
 //   hang        the request is read and never answered
 //   cut-before  the connection is closed; the server has seen nothing
 //   cut-after   the server has done it; its answer is lost
-//   hold-after  the server has done it; its answer is never passed on
 //   cut-within  half of the answer, then the end
 //   hold-after  the server has done it; its answer is kept back for good
 //   status      answered with `status` (503), without the server
 //   rubbish     answered with status 200 and a page of HTML, without the server
 //
-// `times`: so many requests, then none; `match`: only those whose body it is found in; several stand in
-// an array, of which the first that matches counts. Each connection carries one request: the answer says
+// `times`: so many requests, then none; `match`: only those in whose line (`POST /path`) or body it is
+// found; several stand in an array, of which the first that matches counts. A fault has how many requests it was for
+// (`hits`), and whether the server has done one of them (`isDone`). Each connection carries one request: the answer says
 // close. `seen` counts by kind, and what went through as `passed`; of hold-after when the server has done it.
 
 import { once } from 'node:events';
@@ -56,11 +56,12 @@ class FaultProxy {
   }
 
   // The fault that this request gets, or none.
-  #take(body) {
-    const text = body.toString();
+  #take({ method, url }, body) {
+    const text = `${method} ${url}\n${body}`;
     const faults = [this.fault ?? []].flat();
     const fault = faults.find(({ match, times }) => times !== 0 && (!match || match.test(text)));
     if (fault?.times !== undefined) fault.times--;
+    if (fault) fault.hits = (fault.hits ?? 0) + 1;
     return fault ?? { kind: 'passed' };
   }
 
@@ -74,7 +75,7 @@ class FaultProxy {
 
   async #serve(request, response) {
     const body = await bodyOf(request);
-    const fault = this.#take(body);
+    const fault = this.#take(request, body);
     const count = () => (this.seen[fault.kind] = (this.seen[fault.kind] ?? 0) + 1);
     if (fault.kind !== 'hold-after') count();
     if (fault.kind === 'hang') return;
@@ -84,9 +85,9 @@ class FaultProxy {
     if (fault.kind === 'rubbish') return response.writeHead(200, { 'content-type': 'text/html', connection: 'close' }).end(HTML);
     if (fault.kind === 'slow') await sleep(fault.ms ?? 1000);
     const { answer, bytes } = await this.#forward(request, body);
+    fault.isDone = true;
     if (fault.kind === 'hold-after') return count();
     if (fault.kind === 'cut-after') return response.destroy();
-    if (fault.kind === 'hold-after') return;
     const { connection, 'transfer-encoding': framing, ...headers } = answer.headers;
     response.writeHead(answer.statusCode, { ...headers, 'content-length': bytes.length, connection: 'close' });
     if (fault.kind !== 'cut-within') return response.end(bytes);
