@@ -282,6 +282,31 @@ static const char *standard_problem(const struct gw_flow_error *error)
     return "internal-error";
 }
 
+/* An expression that fails behind a backend's answer has found there what it can make nothing of.
+ */
+static bool has_met_rubbish(const struct gw_exchange *ex, const struct gw_flow_error *error)
+{
+    return ex->record.backend.len > 0 && gw_str_has_suffix(error->type, GW_STR("/expression"));
+}
+
+/* Who has named a state in If-Match is told of that, and not that there was a conflict. */
+static bool has_missed_its_state(const struct gw_exchange *ex, const struct gw_flow_error *error)
+{
+    return error->connector_error == GW_CONNECTOR_CONFLICT && error->backend_status == 412 &&
+           gw_request_field(ex, GW_STR("if-match")) != NULL;
+}
+
+static const char *problem_of(const struct gw_exchange *ex, const struct gw_flow_error *error)
+{
+    if (has_missed_its_state(ex, error))
+        return "precondition-failed";
+    if (error->problem != NULL)
+        return error->problem;
+    if (error->connector_error != GW_CONNECTOR_OK)
+        return gw_connector_error_row(error->connector_error)->problem;
+    return has_met_rubbish(ex, error) ? "bad-gateway" : standard_problem(error);
+}
+
 /* Whether a write is in doubt, of the flow itself or of an operation that it has called. */
 static bool is_in_doubt(const struct gw_flow_error *error)
 {
@@ -331,9 +356,7 @@ void gw_flow_answer_fail(struct gw_exchange *ex, const struct gw_flow_error *err
 {
     struct gw_str type = error->type;
     const struct gw_value *problem = passed_on(error);
-    const char *name = error->connector_error != GW_CONNECTOR_OK
-                           ? gw_connector_error_row(error->connector_error)->problem
-                           : standard_problem(error);
+    const char *name = problem_of(ex, error);
 
     if (error->is_raised)
         set_raised(ex, error);
