@@ -30,6 +30,9 @@ millgate_require(libidn2 2.3 libidn2-dev)
 millgate_require(zlib 1.2.11 zlib1g-dev)
 millgate_require(libzstd 1.5 libzstd-dev)
 millgate_require(expat 2.5 libexpat1-dev)
+millgate_require(libmosquitto 2.0 libmosquitto-dev)
+millgate_require(libprotobuf-c 1.4 libprotobuf-c-dev)
+millgate_require(sqlite3 3.40 libsqlite3-dev)
 
 # libjq has no pkg-config file in Debian 12.
 find_path(JQ_INCLUDE_DIR jq.h)
@@ -39,6 +42,12 @@ if(JQ_INCLUDE_DIR AND JQ_LIBRARY)
   target_link_libraries(millgate_dependencies INTERFACE ${JQ_LIBRARY})
 else()
   string(APPEND MILLGATE_MISSING "\n  libjq >= 1.6  (apt-get install libjq-dev)")
+endif()
+
+# Makes C of .proto files while building.
+find_program(PROTOC_C protoc-c)
+if(NOT PROTOC_C)
+  string(APPEND MILLGATE_MISSING "\n  protoc-c  (apt-get install protobuf-c-compiler)")
 endif()
 
 if(BUILD_TESTING)

@@ -73,6 +73,11 @@ static enum gw_verdict go_on(struct keyed *keyed)
     }
     ex->is_keyed = true;
     ex->key_ttl_ns = keyed->policy->times.ttl_ns;
+    keyed->shown = (struct gw_keyed_claim){.name = keyed->claim.name,
+                                           .owner = ex->record.request_id,
+                                           .fence = gw_str_of(keyed->claim.fence),
+                                           .begun_before = keyed->begun_before};
+    ex->claim = &keyed->shown;
     gw_exchange_must_finish(ex);
     return GW_NEXT;
 }
@@ -135,6 +140,7 @@ static bool on_begin_reply(struct gw_record_write *write, const struct gw_reply 
     keyed->has_result = true;
     if (result == GW_KEYED_GO) {
         keyed->number = gw_reply_integer_at(reply, 1);
+        keyed->begun_before = gw_reply_integer_at(reply, 2);
         claim_set_fence(&keyed->claim, keyed->number);
     } else if (result == GW_KEYED_ANSWERED && reply->count > 1) {
         keyed->kept = gw_arena_copy(&keyed->ex->arena, reply->items[1].text);

@@ -32,8 +32,9 @@ int claim_prepare(struct claim *claim, struct gw_exchange *ex, struct gw_str key
     claim->begin_args[5] = ex->identity.consumer;
     claim->begin_args[6] = operation;
     claim->begin_args[7] = key;
-    claim->begin_args[8] =
-        ex->operation->flow.len > 0 ? ex->operation->flow : ex->operation->backend;
+    claim->begin_args[8] = ex->operation->flow.len > 0      ? ex->operation->flow
+                           : ex->operation->builtin.len > 0 ? ex->operation->builtin
+                                                            : ex->operation->backend;
     claim->end_args[0] = ex->record.request_id;
     claim->end_args[3] = gw_str_of(claim->ttl_ms);
     return 0;

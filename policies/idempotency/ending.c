@@ -4,6 +4,7 @@
 #include "answer.h"
 #include "keyed.h"
 #include "server/filter/worker.h"
+#include "server/store/keyed_record.h"
 #include "server/upstream/effect.h"
 #include "server/upstream/late_write.h"
 
@@ -168,6 +169,8 @@ static enum outcome outcome_so_far(const struct gw_exchange *ex)
     if (outcome == OUTCOME_NOT_EXECUTED && record->was_sent && record->attempts > 1 &&
         gw_effect_is_repeatable(ex->effect))
         return OUTCOME_UNKNOWN;
+    if (outcome == OUTCOME_NOT_EXECUTED && ex->claim != NULL && ex->claim->may_have_left)
+        return OUTCOME_UNKNOWN; /* the record must say to the next that it has begun */
     return outcome;
 }
 

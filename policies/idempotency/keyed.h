@@ -41,8 +41,10 @@ struct keyed {
     int64_t number;             /* that came with it */
     struct gw_str kept;         /* the answer that came with it */
     bool has_result;
-    enum outcome outcome; /* at the end */
-    bool is_ours;         /* the end was accepted */
+    int64_t begun_before;        /* under how many earlier claims */
+    struct gw_keyed_claim shown; /* to whoever fulfils the request */
+    enum outcome outcome;        /* at the end */
+    bool is_ours;                /* the end was accepted */
 };
 
 /* A metric of that name, metric_<word>. */

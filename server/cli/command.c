@@ -79,6 +79,20 @@ static const struct gw_command commands[] = {
      "That\n"
      "lines are missing at the end only shows against a hash that was kept elsewhere: --head must\n"
      "be that of one of the lines.\n"},
+    {"signal", "check signals, and compute them over recorded samples", gw_cli_signal,
+     "Usage: millgate signal FILE... --registry FILE... [--samples FILE] [--until TIME]\n\n"
+     "Checks the documents against the device types of the registry. With --samples (- is "
+     "standard\n"
+     "input) it prints the events as CloudEvents, one a line. A sample is a line of JSON:\n"
+     "{\"group\", \"edgeNode\", \"device\", \"metric\", \"time\", \"value\", \"quality\"}; time "
+     "in\n"
+     "milliseconds since 1970 or as RFC 3339; metric by the device's name for its own numbers, or "
+     "by\n"
+     "ours for canonical ones. {..., \"online\": false, \"time\"} says that a device died, "
+     "{\"suppress\":\n"
+     "EQUIPMENT, \"from\", \"until\"} that it is in maintenance. With --until, all that ends by "
+     "then is\n"
+     "told at the end.\n"},
     {"config-reference", "print the manual of the configuration (Markdown)",
      gw_cli_config_reference,
      "Usage: millgate config-reference\n\n"

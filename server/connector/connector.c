@@ -5,8 +5,12 @@
 
 #include "server/connector/count.h"
 #include "server/connector/guard.h"
+#include "server/connector/key_note.h"
+#include "server/core/clock.h"
 #include "server/crypto/digest.h"
 #include "server/filter/worker.h"
+#include "server/http/exchange.h"
+#include "server/store/keyed_record.h"
 #include "server/upstream/backend.h"
 
 #define ERRORS "https://millgate.dev/errors/"
@@ -54,7 +58,16 @@ void gw_connector_done(struct gw_connector_call *call, struct gw_value result)
 void gw_connector_fail(struct gw_connector_call *call, const struct gw_connector_failure *failure)
 {
     assert(failure->error != GW_CONNECTOR_OK);
-    end(call, failure);
+    bool is_stale = failure->error == GW_CONNECTOR_CONFLICT && failure->backend_status == 412;
+    if (!call->may_meet_itself || !is_stale) {
+        end(call, failure);
+        return;
+    }
+    /* What it was changed by may be the earlier attempt, just now: whoever reads again knows. */
+    struct gw_connector_failure doubt = *failure;
+    doubt.error = GW_CONNECTOR_IN_DOUBT;
+    doubt.retry_ns = GW_NS_PER_SECOND;
+    end(call, &doubt);
 }
 
 void gw_connector_fail_with(struct gw_connector_call *call, enum gw_connector_error error,
@@ -145,26 +158,55 @@ static enum gw_effect_class class_of(void *instance, const struct gw_connector_c
                                          : function->effect;
 }
 
-static bool is_guarded(void *instance, const struct gw_connector_call *call,
-                       enum gw_effect_class *out_class)
+static enum gw_effect_class class_at_backend(void *instance, const struct gw_connector_call *call)
 {
     const struct gw_connector_function *function = call->function;
+    enum gw_effect_class class = class_of(instance, call);
 
-    *out_class = class_of(instance, call);
     if (function->sends_key && gw_effect_is_repeatable(&call->backend->config->effect))
-        *out_class = GW_EFFECT_KEYED;
-    if (*out_class == GW_EFFECT_SEARCHABLE && function->look_up == NULL)
-        *out_class = GW_EFFECT_UNKNOWN;
-    return function->is_write && call->effect_key.len > 0 && call->worker->record_writer != NULL &&
-           (*out_class == GW_EFFECT_SEARCHABLE || *out_class == GW_EFFECT_UNKNOWN);
+        return GW_EFFECT_KEYED;
+    if (class == GW_EFFECT_SEARCHABLE && function->look_up == NULL)
+        return GW_EFFECT_UNKNOWN;
+    return class;
+}
+
+static void begin_function(void *instance, struct gw_connector_call *call)
+{
+    call->function->begin(instance, call);
+}
+
+static void begin_searchable(void *instance, struct gw_connector_call *call)
+{
+    gw_guard_start(instance, call, true);
+}
+
+static void begin_once(void *instance, struct gw_connector_call *call)
+{
+    gw_guard_start(instance, call, false);
+}
+
+static void begin_write(void *instance, struct gw_connector_call *call)
+{
+    enum gw_effect_class class = class_at_backend(instance, call);
+    bool is_guarded = call->effect_key.len > 0 && call->worker->record_writer != NULL;
+    void (*begin)(void *instance, struct gw_connector_call *call) = begin_function;
+
+    if (is_guarded && class == GW_EFFECT_SEARCHABLE)
+        begin = begin_searchable;
+    else if (is_guarded && class == GW_EFFECT_UNKNOWN)
+        begin = begin_once;
+    call->may_meet_itself = class == GW_EFFECT_TRANSITION && gw_key_note_may_meet_itself(call);
+    if (gw_key_note_is_due(call, class))
+        gw_key_note_start(instance, call, class, begin);
+    else
+        begin(instance, call);
 }
 
 void gw_connector_begin(void *instance, struct gw_connector_call *call)
 {
-    enum gw_effect_class class;
-
     call->state = NULL;
     call->cancel = NULL;
+    call->may_meet_itself = false;
     call->result = gw_value_null();
     if (call->arguments.type != GW_JSON_OBJECT) {
         gw_connector_fail_with(call, GW_CONNECTOR_WRONG, "the arguments are no object");
@@ -177,8 +219,8 @@ void gw_connector_begin(void *instance, struct gw_connector_call *call)
                                GW_STR_ARG(unknown));
     else if (missing != NULL)
         gw_connector_fail_with(call, GW_CONNECTOR_WRONG, "lacks the argument \"%s\"", missing);
-    else if (is_guarded(instance, call, &class))
-        gw_guard_start(instance, call, class == GW_EFFECT_SEARCHABLE);
+    else if (call->function->is_write)
+        begin_write(instance, call);
     else
-        call->function->begin(instance, call);
+        begin_function(instance, call);
 }

@@ -115,6 +115,10 @@ struct gw_connector_call {
     bool is_part; /* of another call, which is counted in its place */
     struct gw_value result;
 
+    /* A transition, asked for again under a key that one was sent for: that it finds another state
+     * (412) may be its own doing, and leaves doubt. */
+    bool may_meet_itself;
+
     /* --- the connector's part --- */
     void *state; /* in the arena */
     void (*cancel)(struct gw_connector_call *call);
@@ -129,7 +133,8 @@ void gw_connector_fail_with(struct gw_connector_call *call, enum gw_connector_er
                             const char *format, ...);
 
 /* Starts it. WRONG at once where an argument is missing or unknown. A write of class C or D that
- * has an effect key is guarded (guard.h). */
+ * has an effect key is guarded (guard.h); a transition is noted at the request's key (key_note.h).
+ */
 void gw_connector_begin(void *instance, struct gw_connector_call *call);
 
 /* The key as it can stand in a field's quotes: itself, or a hash of it where it has other bytes

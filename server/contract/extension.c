@@ -254,20 +254,70 @@ static bool is_flow_name(struct gw_str text)
     return slashes == 2;
 }
 
-/* Exactly one of the two fulfils an operation. */
-static void read_flow(struct contract_loading *loading, const struct gw_place *place,
-                      const struct gw_place *extension, struct gw_operation *operation)
+/* What has no meaning beside a flow or a builtin. */
+static void refuse_beside(struct contract_loading *loading, const struct gw_place *extension,
+                          const char *what)
 {
     static const char *const foreign[] = {"backend", "backend_path", "websocket"};
+
+    for (size_t i = 0; i < GW_COUNT_OF(foreign); i++) {
+        struct gw_place other = gw_place_member(extension, foreign[i]);
+        if (other.value != NULL)
+            contract_error(loading, &other, "%s has no meaning beside %s", foreign[i], what);
+    }
+}
+
+/* "events.publish": words of a-z and hyphens, joined by dots. */
+static bool is_builtin_name(struct gw_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char byte = text.ptr[i];
+        bool is_inner = i > 0 && i + 1 < text.len && (byte == '.' || byte == '-');
+        if (!(byte >= 'a' && byte <= 'z') && !is_inner)
+            return false;
+    }
+    return text.len > 0;
+}
+
+static void read_builtin(struct contract_loading *loading, const struct gw_place *extension,
+                         struct gw_operation *operation)
+{
+    struct gw_place builtin = gw_place_member(extension, "builtin");
     struct gw_place flow = gw_place_member(extension, "flow");
     struct gw_place landscape = gw_place_member(extension, "landscape");
 
+    operation->builtin = contract_text(loading, extension, "builtin");
+    operation->backend = GW_STR("");
+    if (!is_builtin_name(operation->builtin))
+        contract_error(loading, &builtin,
+                       "a builtin is named by words of a-z, joined by dots: \"events.publish\"");
+    if (flow.value != NULL)
+        contract_error(loading, &flow, "flow and builtin: one of them fulfils an operation");
+    if (landscape.value != NULL)
+        contract_error(loading, &landscape, "landscape has a meaning beside flow only");
+    refuse_beside(loading, extension, "builtin");
+}
+
+/* Exactly one of the three fulfils an operation: a builtin, a flow, a backend. */
+static void read_fulfilment(struct contract_loading *loading, const struct gw_place *place,
+                            const struct gw_place *extension, struct gw_operation *operation)
+{
+    struct gw_place flow = gw_place_member(extension, "flow");
+    struct gw_place landscape = gw_place_member(extension, "landscape");
+    struct gw_place builtin = gw_place_member(extension, "builtin");
+
+    if (json_is_string(builtin.value)) {
+        read_builtin(loading, extension, operation);
+        return;
+    }
     if (!json_is_string(flow.value)) {
         if (landscape.value != NULL)
             contract_error(loading, &landscape, "landscape has a meaning beside flow only");
-        if (operation->backend.len == 0 && !loading->rules->is_standalone && flow.value == NULL)
+        if (operation->backend.len == 0 && !loading->rules->is_standalone && flow.value == NULL &&
+            builtin.value == NULL)
             contract_error(loading, place,
-                           "neither a flow nor a backend, here or in the root's x-millgate");
+                           "neither a flow, nor a builtin, nor a backend, here or in the root's "
+                           "x-millgate");
         return;
     }
     operation->flow = contract_text(loading, extension, "flow");
@@ -278,11 +328,7 @@ static void read_flow(struct contract_loading *loading, const struct gw_place *p
     if (!is_flow_name(operation->flow))
         contract_error(loading, &flow,
                        "a flow is named by its document's namespace and name: \"namespace/name\"");
-    for (size_t i = 0; i < GW_COUNT_OF(foreign); i++) {
-        struct gw_place other = gw_place_member(extension, foreign[i]);
-        if (other.value != NULL)
-            contract_error(loading, &other, "%s has no meaning beside flow", foreign[i]);
-    }
+    refuse_beside(loading, extension, "flow");
 }
 
 void contract_read_operation_extension(struct contract_loading *loading,
@@ -313,7 +359,7 @@ void contract_read_operation_extension(struct contract_loading *loading,
         operation->plan = contract_text(loading, &extension, "plan");
         contract_check_name(loading, &plan, GW_GRANT_PLAN, operation->plan);
     }
-    read_flow(loading, place, &extension, operation);
+    read_fulfilment(loading, place, &extension, operation);
     if (json_is_string(backend_path.value)) {
         operation->backend_path = contract_text(loading, &extension, "backend_path");
         if (gw_path_template_parse(loading->arena, operation->backend_path, &template, &error) != 0)

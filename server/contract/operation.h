@@ -133,8 +133,9 @@ struct gw_operation {
     enum gw_method method;
     struct gw_str path;      /* the template within the document, "/orders/{id}" */
     struct gw_str flow;      /* that fulfils it, "namespace/name"; empty: a plain proxy does */
+    struct gw_str builtin;   /* a function of the gateway that fulfils it; empty: none does */
     struct gw_str landscape; /* whose systems have a variant of the flow each; empty: none */
-    struct gw_str backend;   /* of a plain proxy; empty with a flow */
+    struct gw_str backend;   /* of a plain proxy; empty with a flow or a builtin */
     struct gw_str
         backend_path; /* template on the backend; its parameters are among those of `path` */
     const struct gw_path_part *backend_parts; /* the same, ready to be put together */

@@ -163,9 +163,19 @@ static const struct member millgate_path_members[] = {
 };
 
 static const struct member millgate_operation_members[] = {
-    {"backend", S, 0},   {"backend_path", S, 0}, {"plan", S, 0},      {"max_body", S | N, 0},
-    {"weight", N, 0},    {"websocket", B, 0},    {"authorize", L, 0}, {"idempotency", S, 0},
-    {"cache", O | B, 0}, {"flow", S, 0},         {"landscape", S, 0}, {0},
+    {"backend", S, 0},
+    {"backend_path", S, 0},
+    {"plan", S, 0},
+    {"max_body", S | N, 0},
+    {"weight", N, 0},
+    {"websocket", B, 0},
+    {"authorize", L, 0},
+    {"idempotency", S, 0},
+    {"cache", O | B, 0},
+    {"flow", S, 0},
+    {"landscape", S, 0},
+    {"builtin", S, 0},
+    {0},
 };
 
 static const struct member cache_members[] = {

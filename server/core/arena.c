@@ -216,3 +216,36 @@ int gw_arena_defer(struct gw_arena *arena, void (*fn)(void *ptr), void *ptr)
     arena->defers = defer;
     return 0;
 }
+
+static void adopt_defers(struct gw_arena *arena, struct gw_arena *other)
+{
+    struct gw_arena_defer **last = &other->defers;
+
+    while (*last != NULL)
+        last = &(*last)->older;
+    *last = arena->defers;
+    arena->defers = other->defers;
+}
+
+/* Behind the newest block, as with large ones: what is left of that one stays in use. */
+int gw_arena_adopt(struct gw_arena *arena, struct gw_arena *other)
+{
+    struct gw_arena_block **last = &other->blocks;
+
+    if (other->used_bytes > arena->max_bytes - arena->used_bytes)
+        return -ENOMEM;
+    while (*last != NULL)
+        last = &(*last)->older;
+    if (arena->blocks == NULL) {
+        arena->next = other->next;
+        arena->end = other->end;
+        arena->blocks = other->blocks;
+    } else {
+        *last = arena->blocks->older;
+        arena->blocks->older = other->blocks;
+    }
+    adopt_defers(arena, other);
+    arena->used_bytes += other->used_bytes;
+    gw_arena_init(other, other->block_bytes, other->max_bytes);
+    return 0;
+}

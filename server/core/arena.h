@@ -59,3 +59,8 @@ struct gw_str gw_arena_vprintf(struct gw_arena *arena, const char *format, va_li
  * was not kept, and the caller still owns ptr. */
 GW_MUST_CHECK
 int gw_arena_defer(struct gw_arena *arena, void (*fn)(void *ptr), void *ptr);
+
+/* Moves all that lies in `other`, and its deferred calls, into `arena`: pointers stay right, and
+ * `other` is empty. 0, or -ENOMEM beyond the ceiling: then nothing was moved. */
+GW_MUST_CHECK
+int gw_arena_adopt(struct gw_arena *arena, struct gw_arena *other);

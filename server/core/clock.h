@@ -12,3 +12,8 @@ uint64_t gw_clock_monotonic_ns(void);
 
 /* CLOCK_REALTIME since 1970-01-01 UTC: for what people and tokens call time. */
 uint64_t gw_clock_realtime_ns(void);
+
+/* Milliseconds since 1970 as RFC 3339 has them: "2026-11-23T09:30:00.250Z"; years 0 to 9999, others
+ * become the nearest of them. */
+#define GW_CLOCK_TEXT_BYTES 32
+void gw_clock_text(char out[GW_CLOCK_TEXT_BYTES], int64_t ms);

@@ -86,17 +86,6 @@ void flow_mention_default(struct flow_loading *loading, const struct flow_place 
     loading->flow->name_mentions = mention;
 }
 
-static const int strength[] = {[GW_EFFECT_UNKNOWN] = 0,
-                               [GW_EFFECT_SEARCHABLE] = 1,
-                               [GW_EFFECT_TRANSITION] = 2,
-                               [GW_EFFECT_KEYED] = 3};
-
-void flow_note_effect(struct flow_loading *loading, enum gw_effect_class effect)
-{
-    if (strength[effect] < strength[loading->flow->effect])
-        loading->flow->effect = effect;
-}
-
 /* --- arguments -------------------------------------------------------------------------------- */
 
 static json_t *to_json(const struct gw_value *value)
@@ -199,26 +188,11 @@ static void compile_arguments(struct flow_loading *loading, const struct flow_pl
     flow_template_end(&builder, flow_object_node(loading, names, both, 2), out);
 }
 
-void flow_note_write(struct flow_loading *loading, const struct gw_connector_function *function,
-                     struct gw_str backend, const struct gw_value *arguments)
-{
-    const struct gw_flow_names *names = loading->names;
-    bool is_known = names != NULL && names->find_effect != NULL && backend.len > 0;
-    enum gw_effect_class at_backend =
-        is_known ? names->find_effect(names->self, backend, function) : function->effect;
-    enum gw_effect_class by_arguments = arguments != NULL && function->effect_with != NULL
-                                            ? function->effect_with(arguments)
-                                            : function->effect;
-
-    flow_note_effect(loading,
-                     strength[by_arguments] > strength[at_backend] ? by_arguments : at_backend);
-}
-
 static void compile_connector(struct flow_loading *loading, const struct flow_place *call,
                               const struct flow_place *with, struct flow_task *task)
 {
     struct flow_place backend = flow_member(loading, with, GW_CONNECTOR_BACKEND);
-    struct gw_str inner, name = GW_STR("");
+    struct gw_str inner;
 
     if (!flow_is(with, GW_JSON_OBJECT) ||
         (backend.value != NULL && !flow_is(&backend, GW_JSON_STRING))) {
@@ -227,18 +201,15 @@ static void compile_connector(struct flow_loading *loading, const struct flow_pl
                    "its `backend`");
         return;
     }
-    if (backend.value != NULL && !flow_is_expression(backend.value->text, &inner))
-        name = backend.value->text;
-    if (name.len > 0)
-        flow_mention_name(loading, &backend, name, task->call.type);
+    if (backend.value != NULL && backend.value->text.len > 0 &&
+        !flow_is_expression(backend.value->text, &inner))
+        flow_mention_name(loading, &backend, backend.value->text, task->call.type);
     check_arguments(loading, with, task->call.function);
     const struct gw_connector_function *function = task->call.function;
     task->call.is_write =
         function->is_write && (function->reads_with == NULL || !function->reads_with(with->value));
     if (backend.value == NULL)
         flow_mention_default(loading, with, task->call.type);
-    if (task->call.is_write)
-        flow_note_write(loading, function, name, with->value);
     compile_arguments(loading, with, &task->call.with);
 }
 

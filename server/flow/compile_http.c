@@ -119,13 +119,6 @@ void flow_compile_http(struct flow_loading *loading, const struct flow_place *wi
     task->call.is_write = !is_read(gw_value_member(with->value, GW_STR("method")));
     if (target.is_default)
         flow_mention_default(loading, with, task->call.type);
-    if (task->call.is_write)
-        flow_note_write(loading, task->call.function,
-                        target.backend.kind == FLOW_NODE_LITERAL &&
-                                target.backend.literal.type == GW_JSON_STRING
-                            ? target.backend.literal.text
-                            : GW_STR(""),
-                        NULL);
 }
 
 /* The gateway's own operations, by their names in its contracts; `document` is for the reader. */

@@ -115,13 +115,11 @@ void flow_compile_function(struct flow_loading *loading, const struct flow_place
 static void check_function(struct flow_loading *loading, const struct flow_place *place)
 {
     struct flow_task *task = flow_alloc(loading, 1, sizeof(*task));
-    enum gw_effect_class effect = loading->flow->effect;
     uint32_t task_count = loading->flow->task_count;
     const struct flow_list list = {task, 1};
 
     if (task != NULL)
         compile_body(loading, place, place->pointer, &list);
-    loading->flow->effect = effect;
     loading->flow->task_count = task_count;
 }
 

@@ -232,7 +232,6 @@ static struct gw_flow *create(const char *path)
         return NULL;
     gw_arena_init(&flow->arena, FLOW_BLOCK_BYTES, FLOW_MAX_BYTES);
     atomic_init(&flow->references, 1);
-    flow->effect = GW_EFFECT_KEYED;
     flow->file = gw_arena_copy(&flow->arena, gw_str_of(path));
     if (flow->file.ptr != NULL)
         return flow;
@@ -326,9 +325,4 @@ struct gw_str gw_flow_file(const struct gw_flow *flow)
 struct gw_expressions *gw_flow_expressions(const struct gw_flow *flow)
 {
     return flow->expressions;
-}
-
-enum gw_effect_class gw_flow_effect(const struct gw_flow *flow)
-{
-    return flow->effect;
 }

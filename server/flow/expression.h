@@ -45,9 +45,11 @@ GW_MUST_CHECK
 int gw_expressions_add(struct gw_expressions *set, struct gw_str text, uint32_t *out_index,
                        struct gw_error *error);
 
-/* Has libjq compile those of many sets at once (in a helper process: it takes 20 ms for the least,
- * and not much more for hundreds). For each that is wrong `refuse` is told which and why. 0,
- * -EINVAL when one was refused, -ETIMEDOUT, -ENOMEM. Blocks; the main thread or a tool only. */
+/* Has libjq compile those of many sets at once, in helper processes: sets with the same definitions
+ * share programs, and a set that has joined one before keeps it and costs nothing. For each that is
+ * wrong `refuse` is told which and why, in the sets' order. 0, -EINVAL when one was refused,
+ * -EAGAIN when helpers are ended from outside time and again, -ETIMEDOUT, -ENOMEM. Blocks; no
+ * worker's thread. */
 GW_MUST_CHECK
 int gw_expressions_compile(struct gw_expressions *const *sets, size_t count,
                            void (*refuse)(void *self, size_t set, uint32_t index, const char *why),
@@ -62,7 +64,7 @@ struct gw_evaluator_limits {
     size_t max_memory_bytes;                  /* of the helper; 0: 256 MiB */
     uint64_t timeout_ns;                      /* of one evaluation in the helper; 0: 1 s */
     size_t max_input_bytes, max_output_bytes; /* 0: 16 MiB */
-    uint32_t max_programs;                    /* of sets that it keeps compiled; 0: 400, the most */
+    uint32_t max_programs;                    /* that it keeps compiled; 0: 200, the most */
 };
 
 /* The helper is started on first use. NULL without memory. */
@@ -92,6 +94,7 @@ struct gw_evaluation {
     /* --- the evaluator's part --- */
     struct gw_list node;
     struct gw_evaluator *evaluator; /* NULL: not under way */
+    uint64_t queued_ns;
     uint32_t *rest;                 /* places of the results that the helper has to find */
     size_t rest_count;
 };

@@ -123,7 +123,12 @@ void gw_evaluation_cancel(struct gw_evaluation *evaluation)
         evaluator->queued--;
     }
     /* The helper goes on until it answers, or its time is over. */
-    if (evaluator->current == evaluation)
-        evaluator->current = NULL;
+    for (size_t i = 0; i < GW_JQ_HELPERS; i++) {
+        struct gw_jq_helper *helper = &evaluator->helpers[i];
+        if (helper->current == evaluation && helper->job != NULL)
+            gw_jq_job_stop(helper->job); /* the values go */
+        if (helper->current == evaluation)
+            helper->current = NULL;
+    }
     evaluation->evaluator = NULL;
 }

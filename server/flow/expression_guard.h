@@ -6,6 +6,7 @@
  * calculation or an order would make of them. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@ void gw_jq_write_guard(struct gw_buf *buf, bool is_guarded);
 struct gw_jq_written {
     bool has_long; /* some number is long */
     bool has_sign; /* some text has a character of ours: with long numbers it cannot be sent */
+    const atomic_bool *must_stop; /* NULL, or set where nobody wants it any more: it fails soon */
 };
 
 /* As gw_value_write(), with long numbers as said. Adds to *written. */

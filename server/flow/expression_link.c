@@ -49,106 +49,107 @@ static void keep_ended(struct gw_evaluator *evaluator, pid_t pid)
     on_reaper(&evaluator->reaper);
 }
 
-void gw_evaluator_stop_helper(struct gw_evaluator *evaluator)
+void gw_jq_helper_stop(struct gw_jq_helper *helper)
 {
-    gw_poll_destroy(evaluator->poll);
-    evaluator->poll = NULL;
+    gw_poll_destroy(helper->poll);
+    helper->poll = NULL;
     for (size_t i = 0; i < GW_JQ_SLOTS; i++)
-        gw_expressions_release(evaluator->slots[i].set);
-    memset(evaluator->slots, 0, sizeof(evaluator->slots));
-    gw_buf_clear(&evaluator->in);
-    if (evaluator->process.pid == 0)
+        gw_jq_program_release(helper->slots[i].program);
+    memset(helper->slots, 0, sizeof(helper->slots));
+    gw_buf_clear(&helper->in);
+    if (helper->process.pid == 0)
         return;
-    gw_jq_process_kill(&evaluator->process);
-    keep_ended(evaluator, evaluator->process.pid);
-    evaluator->process = (struct gw_jq_process){0};
+    gw_jq_process_kill(&helper->process);
+    keep_ended(helper->evaluator, helper->process.pid);
+    helper->process = (struct gw_jq_process){0};
 }
 
 static void on_socket(void *self, int events);
 
-int gw_evaluator_start_helper(struct gw_evaluator *evaluator, struct gw_error *error)
+int gw_jq_helper_start(struct gw_jq_helper *helper, struct gw_error *error)
 {
-    if (evaluator->process.pid != 0)
+    if (helper->process.pid != 0)
         return 0;
-    int rc = gw_jq_process_start(evaluator->limits.max_memory_bytes, &evaluator->process, error);
+    int rc =
+        gw_jq_process_start(helper->evaluator->limits.max_memory_bytes, &helper->process, error);
     if (rc != 0)
         return rc;
-    fcntl(evaluator->process.fd, F_SETFL, O_NONBLOCK);
-    rc = gw_poll_create(evaluator->loop, evaluator->process.fd, on_socket, evaluator,
-                        &evaluator->poll);
+    fcntl(helper->process.fd, F_SETFL, O_NONBLOCK);
+    rc = gw_poll_create(helper->evaluator->loop, helper->process.fd, on_socket, helper,
+                        &helper->poll);
     if (rc != 0) {
-        gw_evaluator_stop_helper(evaluator);
+        gw_jq_helper_stop(helper);
         return gw_error_set(error, rc, "cannot watch the helper for expressions");
     }
-    gw_poll_set(evaluator->poll, GW_POLL_READ);
+    gw_poll_set(helper->poll, GW_POLL_READ);
     return 0;
 }
 
 /* --- the socket ------------------------------------------------------------------------------- */
 
 /* A whole frame in `in`: it is taken off, then told. */
-static void take_frame(struct gw_evaluator *evaluator)
+static void take_frame(struct gw_jq_helper *helper)
 {
     struct gw_jq_frame frame;
     struct gw_buf taken;
 
-    if (evaluator->in.len < sizeof(frame))
+    if (helper->in.len < sizeof(frame))
         return;
-    memcpy(&frame, evaluator->in.ptr, sizeof(frame));
-    if (evaluator->in.len - sizeof(frame) < frame.len)
+    memcpy(&frame, helper->in.ptr, sizeof(frame));
+    if (helper->in.len - sizeof(frame) < frame.len)
         return;
     /* One question, one answer: there is nothing behind it. */
-    taken = evaluator->in;
-    gw_buf_init(&evaluator->in, taken.max_bytes);
-    gw_evaluator_on_frame(evaluator, frame.kind, gw_str_from(taken.ptr + sizeof(frame), frame.len));
-    if (evaluator->in.ptr == NULL && taken.capacity <= GW_JQ_SPARE_BYTES) {
+    taken = helper->in;
+    gw_buf_init(&helper->in, taken.max_bytes);
+    gw_jq_helper_on_frame(helper, frame.kind, gw_str_from(taken.ptr + sizeof(frame), frame.len));
+    if (helper->in.ptr == NULL && taken.capacity <= GW_JQ_SPARE_BYTES) {
         gw_buf_clear(&taken);
-        evaluator->in = taken;
+        helper->in = taken;
     } else {
         gw_buf_finish(&taken);
     }
 }
 
-static void on_readable(struct gw_evaluator *evaluator)
+static void on_readable(struct gw_jq_helper *helper)
 {
-    char *room = gw_buf_reserve(&evaluator->in, READ_BYTES);
+    char *room = gw_buf_reserve(&helper->in, READ_BYTES);
 
     if (room == NULL) {
-        gw_evaluator_on_death(evaluator, "its results are larger than what is allowed");
+        gw_jq_helper_on_death(helper, "its results are larger than what is allowed");
         return;
     }
-    ssize_t got = recv(evaluator->process.fd, room, READ_BYTES, 0);
+    ssize_t got = recv(helper->process.fd, room, READ_BYTES, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got <= 0) {
-        gw_evaluator_on_death(evaluator, "the helper ended, most likely for a lack of memory");
+        gw_jq_helper_on_death(helper, "the helper ended, most likely for a lack of memory");
         return;
     }
-    evaluator->in.len += (size_t)got;
-    take_frame(evaluator);
+    helper->in.len += (size_t)got;
+    take_frame(helper);
 }
 
-void gw_evaluator_flush(struct gw_evaluator *evaluator)
+void gw_jq_helper_flush(struct gw_jq_helper *helper)
 {
-    while (evaluator->sent < evaluator->out.len) {
-        ssize_t put = send(evaluator->process.fd, evaluator->out.ptr + evaluator->sent,
-                           evaluator->out.len - evaluator->sent, MSG_NOSIGNAL);
+    while (helper->sent < helper->out.len) {
+        ssize_t put = send(helper->process.fd, helper->out.ptr + helper->sent,
+                           helper->out.len - helper->sent, MSG_NOSIGNAL);
         if (put < 0 && errno == EINTR)
             continue;
         if (put <= 0)
             break; /* the reader is told why */
-        evaluator->sent += (size_t)put;
+        helper->sent += (size_t)put;
     }
-    bool is_all = evaluator->sent == evaluator->out.len;
-    gw_poll_set(evaluator->poll, is_all ? GW_POLL_READ : GW_POLL_READ | GW_POLL_WRITE);
+    bool is_all = helper->sent == helper->out.len;
+    gw_poll_set(helper->poll, is_all ? GW_POLL_READ : GW_POLL_READ | GW_POLL_WRITE);
 }
 
 static void on_socket(void *self, int events)
 {
-    struct gw_evaluator *evaluator = self;
+    struct gw_jq_helper *helper = self;
 
     if ((events & GW_POLL_WRITE) != 0)
-        gw_evaluator_flush(evaluator);
+        gw_jq_helper_flush(helper);
     if ((events & GW_POLL_READ) != 0)
-        on_readable(evaluator);
+        on_readable(helper);
 }

@@ -83,6 +83,13 @@ void gw_jq_process_kill(struct gw_jq_process *process)
     process->fd = -1;
 }
 
+void gw_jq_process_forget(struct gw_jq_process *process)
+{
+    if (process->pid != 0)
+        close(process->fd);
+    *process = (struct gw_jq_process){0};
+}
+
 /* Any program that can start the helper can also be it, the tests' too: before its main. What an
  * unknowing main would make of these arguments (start helpers in turn) cannot happen. */
 __attribute__((constructor)) static void become_helper(int argc, char **argv)

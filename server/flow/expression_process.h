@@ -5,6 +5,7 @@
  * Frames both ways: a header, then `len` bytes. One question, one answer. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -12,7 +13,9 @@
 #include "server/core/attr.h"
 #include "server/core/error.h"
 
-#define GW_JQ_SLOTS 400   /* programs that it keeps, of some 50 KiB each; one more takes 25 ms */
+/* Programs that it keeps: 300 KiB each with twenty expressions, 1 MiB with as many as there may be.
+ * One more takes 20 to 150 ms. */
+#define GW_JQ_SLOTS 200
 #define GW_JQ_HELPER_FD 3 /* its socket */
 
 enum gw_jq_frame_kind {
@@ -54,7 +57,14 @@ int gw_jq_process_start(size_t max_memory_bytes, struct gw_jq_process *out_proce
 /* Kills it and closes the socket; the pid is left to be waited for. */
 void gw_jq_process_kill(struct gw_jq_process *process);
 
-/* --- in the helper: expression_serve.c -------------------------------------------------------- */
+/* Closes the socket to one that has ended and was waited for. */
+void gw_jq_process_forget(struct gw_jq_process *process);
+
+/* --- in the helper: expression_serve.c, expression_confine.c ---------------------------------- */
+
+/* From here on it can neither open, connect, start nor signal anything. False: the kernel has no
+ * such filters; the limits hold nevertheless. */
+bool gw_jq_confine(void);
 
 /* Serves until the socket is closed. Never returns. */
 _Noreturn void gw_jq_serve(size_t max_memory_bytes);

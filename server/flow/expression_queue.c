@@ -1,355 +1,110 @@
-/* One evaluation after the other in the helper; one that does not end, or ends it, fails alone. */
+/* Who waits for a helper, and which helper. One expression that takes its time holds up the others
+ * for a moment only: then another helper takes them. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "server/core/clock.h"
-#include "server/core/log.h"
 #include "server/flow/expression_evaluator.h"
 
 #define DEFAULT_MEMORY_BYTES (256u << 20)
 #define DEFAULT_TIMEOUT_NS GW_NS_PER_SECOND
 #define DEFAULT_IO_BYTES (16u << 20)
-#define LOAD_TIMEOUT_NS (10 * GW_NS_PER_SECOND)
-#define MAX_PROGRAM_BYTES (64u << 20)
-#define CALM_DEATHS 3 /* as many in a row are replaced at once */
-#define MAX_PAUSE_NS (5 * GW_NS_PER_SECOND)
+/* Less than this a program takes to load, which another helper would have to do, too. */
+#define PATIENCE_NS (50 * GW_NS_PER_MS)
+#define RETIRE_NS (30 * GW_NS_PER_SECOND) /* without work: helpers but the first end */
 
-static void pump(struct gw_evaluator *evaluator);
+/* --- who is free ------------------------------------------------------------------------------ */
 
-/* --- ends ------------------------------------------------------------------------------------- */
-
-/* Frees the place of the one that was under way; it is returned, NULL if it was cancelled. */
-static struct gw_evaluation *finish_current(struct gw_evaluator *evaluator)
+static bool is_first(const struct gw_jq_helper *helper)
 {
-    struct gw_evaluation *current = evaluator->current;
-
-    gw_timer_stop(&evaluator->deadline);
-    gw_expressions_release(evaluator->set);
-    evaluator->set = NULL;
-    evaluator->current = NULL;
-    evaluator->state = GW_EVALUATOR_IDLE;
-    if (evaluator->input.capacity > GW_JQ_SPARE_BYTES)
-        gw_buf_finish(&evaluator->input);
-    if (evaluator->out.capacity > GW_JQ_SPARE_BYTES)
-        gw_buf_finish(&evaluator->out);
-    if (current != NULL)
-        current->evaluator = NULL;
-    return current;
+    return helper == &helper->evaluator->helpers[0];
 }
 
-/* Of the expressions that are asked together the helper says which failed; if not, it may be any of
- * them, and the first is named. */
-static void fail_current(struct gw_evaluator *evaluator, uint32_t place, const char *why)
+/* When it may take the one that waits since `since_ns`: 0: not before something else happens. */
+static uint64_t ready_ns_of(const struct gw_jq_helper *helper, uint64_t since_ns)
 {
-    struct gw_evaluation *current = finish_current(evaluator);
+    uint64_t ready_ns = is_first(helper) ? since_ns : since_ns + PATIENCE_NS;
 
-    if (current == NULL)
-        return;
-    if (place >= current->rest_count)
-        place = 0;
-    gw_evaluation_fail(current, current->indices[current->rest[place]], why);
+    if (helper->state != GW_EVALUATOR_IDLE)
+        return 0;
+    return helper->process.pid == 0 && helper->not_before_ns > ready_ns ? helper->not_before_ns
+                                                                        : ready_ns;
 }
 
-/* The next one is started at once a few times, then after a growing pause. */
-void gw_evaluator_on_death(struct gw_evaluator *evaluator, const char *why)
+/* A helper for the one that has waited the longest; NULL: none yet, and *out_at_ns is when to look
+ * again (0: when one is done). */
+static struct gw_jq_helper *find_free(struct gw_evaluator *evaluator, uint64_t now_ns,
+                                      uint64_t *out_at_ns)
 {
-    uint64_t pause_ns = 0;
+    const struct gw_evaluation *oldest =
+        GW_LIST_ITEM(evaluator->queue.next, struct gw_evaluation, node);
 
-    gw_evaluator_stop_helper(evaluator);
-    if (++evaluator->deaths > CALM_DEATHS) {
-        unsigned more = evaluator->deaths - CALM_DEATHS;
-        pause_ns = (50 * GW_NS_PER_MS) << (more < 8 ? more : 8);
-        pause_ns = pause_ns < MAX_PAUSE_NS ? pause_ns : MAX_PAUSE_NS;
-        gw_log_warn("expressions: the helper ended %u times in a row, the last time because %s",
-                    evaluator->deaths, why);
+    *out_at_ns = 0;
+    for (size_t i = 0; i < GW_JQ_HELPERS; i++) {
+        uint64_t ready_ns = ready_ns_of(&evaluator->helpers[i], oldest->queued_ns);
+        if (ready_ns != 0 && ready_ns <= now_ns)
+            return &evaluator->helpers[i];
+        if (ready_ns != 0 && (*out_at_ns == 0 || ready_ns < *out_at_ns))
+            *out_at_ns = ready_ns;
     }
-    evaluator->not_before_ns = gw_loop_now_ns(evaluator->loop) + pause_ns;
-    if (evaluator->state != GW_EVALUATOR_IDLE)
-        fail_current(evaluator, 0, why);
-    pump(evaluator);
+    return NULL;
 }
 
-static void on_deadline(struct gw_timer *timer)
+static void on_retire(struct gw_timer *timer)
 {
-    struct gw_evaluator *evaluator = GW_CONTAINER_OF(timer, struct gw_evaluator, deadline);
-    char why[80] = "its document did not compile in time";
+    struct gw_evaluator *evaluator = GW_CONTAINER_OF(timer, struct gw_evaluator, retire);
+    bool is_busy = false;
 
-    if (evaluator->state == GW_EVALUATOR_RUNNING)
-        snprintf(why, sizeof(why), "it did not end within %llu ms",
-                 (unsigned long long)(evaluator->limits.timeout_ns / GW_NS_PER_MS));
-    gw_evaluator_on_death(evaluator, why);
-}
-
-/* --- answers ---------------------------------------------------------------------------------- */
-
-static int take_results(struct gw_evaluation *current, struct gw_str body, bool is_guarded)
-{
-    const struct gw_json_limits limits = {.max_bytes = SIZE_MAX / 2,
-                                          .max_depth = GW_JSON_DEPTH_CEILING};
-    struct gw_str text = gw_arena_copy(current->arena, body);
-    struct gw_json_error error;
-    struct gw_value all;
-
-    if (text.ptr == NULL)
-        return -ENOMEM;
-    int rc = gw_value_read(current->arena, text, &limits, &all, &error);
-    if (rc == 0 && is_guarded) {
-        struct gw_value restored;
-        rc = gw_jq_restore(current->arena, &all, &restored) == -EINVAL ? -EDOM : 0;
-        all = rc == 0 ? restored : all;
+    for (size_t i = 1; i < GW_JQ_HELPERS; i++) {
+        struct gw_jq_helper *helper = &evaluator->helpers[i];
+        if (helper->state == GW_EVALUATOR_IDLE)
+            gw_jq_helper_stop(helper);
+        else
+            is_busy = true;
     }
-    if (rc == 0 && (all.type != GW_JSON_ARRAY || all.count != current->rest_count))
-        rc = -EPROTO;
-    for (uint32_t i = 0; rc == 0 && i < all.count; i++)
-        current->results[current->rest[i]] = all.items[i];
-    return rc;
+    if (is_busy)
+        gw_timer_start(evaluator->loop, timer, RETIRE_NS, on_retire);
 }
 
-static void on_results(struct gw_evaluator *evaluator, struct gw_str body)
+static void on_wait(struct gw_timer *timer)
 {
-    bool is_guarded = evaluator->is_guarded;
-    int rc = evaluator->current == NULL ? 0 : take_results(evaluator->current, body, is_guarded);
-
-    evaluator->deaths = 0;
-    if (rc == -EDOM)
-        fail_current(evaluator, 0,
-                     "it makes something of a number with more digits than jq "
-                     "calculates with");
-    else if (rc == -ENOMEM)
-        fail_current(evaluator, 0, "its results need more memory than there is");
-    else if (rc != 0) /* what libjq does not write to the end is no JSON */
-        fail_current(evaluator, 0, "its results are nested too deep");
-    else {
-        struct gw_evaluation *current = finish_current(evaluator);
-        if (current != NULL)
-            current->done(current, NULL);
-    }
+    gw_evaluator_pump(GW_CONTAINER_OF(timer, struct gw_evaluator, wait));
 }
 
-static void on_error(struct gw_evaluator *evaluator, struct gw_str body)
+void gw_evaluator_pump(struct gw_evaluator *evaluator)
 {
-    uint32_t place = 0;
-    char why[500];
-
-    evaluator->deaths = 0;
-    if (body.len >= sizeof(place))
-        memcpy(&place, body.ptr, sizeof(place));
-    struct gw_str text = gw_str_tail(body, body.len < sizeof(place) ? body.len : sizeof(place));
-    snprintf(why, sizeof(why), "%.*s", GW_STR_ARG(text));
-    gw_jq_restore_text(why);
-    fail_current(evaluator, place, why);
-}
-
-static void send_run(struct gw_evaluator *evaluator);
-
-static void on_loaded(struct gw_evaluator *evaluator, struct gw_str messages)
-{
-    char why[500];
-
-    if (messages.len == 0 && evaluator->current != NULL) {
-        struct gw_jq_slot *slot = &evaluator->slots[evaluator->slot];
-        slot->set = gw_expressions_hold(evaluator->set);
-        slot->is_guarded = evaluator->is_guarded;
-        send_run(evaluator);
-        return;
-    }
-    evaluator->deaths = 0;
-    messages.len = gw_str_find(messages, '\n');
-    snprintf(why, sizeof(why), "libjq does not compile its document: %.*s", GW_STR_ARG(messages));
-    fail_current(evaluator, 0, why);
-}
-
-/* Whether there is an answer for what is under way. */
-static bool is_expected(const struct gw_evaluator *evaluator, uint32_t kind)
-{
-    if (kind == GW_JQ_LOADED)
-        return evaluator->state == GW_EVALUATOR_LOADING;
-    return evaluator->state == GW_EVALUATOR_RUNNING &&
-           (kind == GW_JQ_RESULTS || kind == GW_JQ_ERROR);
-}
-
-void gw_evaluator_on_frame(struct gw_evaluator *evaluator, uint32_t kind, struct gw_str body)
-{
-    char why[80];
-
-    if (kind == GW_JQ_OUT_OF_MEMORY && evaluator->state != GW_EVALUATOR_IDLE) {
-        snprintf(why, sizeof(why), "it needs more memory than %zu MiB",
-                 evaluator->limits.max_memory_bytes >> 20);
-        gw_evaluator_on_death(evaluator, why);
-        return;
-    }
-    if (!is_expected(evaluator, kind)) {
-        gw_evaluator_on_death(evaluator, "the helper answered out of turn");
-        return;
-    }
-    if (kind == GW_JQ_LOADED)
-        on_loaded(evaluator, body);
-    else if (kind == GW_JQ_RESULTS)
-        on_results(evaluator, body);
-    else
-        on_error(evaluator, body);
-    pump(evaluator);
-}
-
-/* --- questions -------------------------------------------------------------------------------- */
-
-static void begin_frame(struct gw_evaluator *evaluator, enum gw_jq_frame_kind kind, size_t len)
-{
-    const struct gw_jq_frame frame = {.kind = kind, .len = (uint32_t)len};
-
-    gw_buf_clear(&evaluator->out);
-    evaluator->sent = 0;
-    gw_buf_append(&evaluator->out, &frame, sizeof(frame));
-}
-
-static void send_frame(struct gw_evaluator *evaluator, uint64_t timeout_ns)
-{
-    gw_timer_start(evaluator->loop, &evaluator->deadline, timeout_ns, on_deadline);
-    if (evaluator->out.has_failed)
-        fail_current(evaluator, 0, "there is no memory to ask the helper");
-    else
-        gw_evaluator_flush(evaluator);
-}
-
-static void send_run(struct gw_evaluator *evaluator)
-{
-    const struct gw_evaluation *current = evaluator->current;
-    const struct gw_jq_run_order order = {.slot = evaluator->slot,
-                                          .count = (uint32_t)current->rest_count,
-                                          .max_output_bytes = evaluator->limits.max_output_bytes};
-
-    evaluator->slots[evaluator->slot].used = ++evaluator->uses;
-    evaluator->state = GW_EVALUATOR_RUNNING;
-    begin_frame(evaluator, GW_JQ_RUN,
-                sizeof(order) + current->rest_count * sizeof(uint32_t) + evaluator->input.len);
-    gw_buf_append(&evaluator->out, &order, sizeof(order));
-    for (size_t i = 0; i < current->rest_count; i++)
-        gw_buf_append(&evaluator->out, &current->indices[current->rest[i]], sizeof(uint32_t));
-    gw_buf_append_str(&evaluator->out, gw_buf_str(&evaluator->input));
-    send_frame(evaluator, evaluator->limits.timeout_ns);
-}
-
-static void send_load(struct gw_evaluator *evaluator)
-{
-    const struct gw_jq_part part = {.set = evaluator->set};
-    const struct gw_jq_load load = {.slot = evaluator->slot};
-    struct gw_buf program;
-
-    gw_buf_init(&program, MAX_PROGRAM_BYTES);
-    gw_jq_write_guard(&program, evaluator->is_guarded);
-    gw_jq_write_part(&program, &part, 0);
-    gw_buf_append_text(&program, "__gw_s0");
-    evaluator->state = GW_EVALUATOR_LOADING;
-    begin_frame(evaluator, GW_JQ_LOAD, sizeof(load) + program.len);
-    gw_buf_append(&evaluator->out, &load, sizeof(load));
-    gw_buf_append_str(&evaluator->out, gw_buf_str(&program));
-    evaluator->out.has_failed |= program.has_failed;
-    gw_buf_finish(&program);
-    send_frame(evaluator, LOAD_TIMEOUT_NS);
-}
-
-/* The slot that has the program, or the one to put it into: a free one, or the one that was not
- * used for the longest time. */
-static bool find_slot(struct gw_evaluator *evaluator)
-{
-    uint32_t oldest = 0;
-
-    for (uint32_t i = 0; i < evaluator->limits.max_programs; i++) {
-        const struct gw_jq_slot *slot = &evaluator->slots[i];
-        if (slot->set != NULL && slot->is_guarded == evaluator->is_guarded &&
-            gw_jq_is_same_set(slot->set, evaluator->set)) {
-            evaluator->slot = i;
-            return true;
-        }
-        if (slot->used < evaluator->slots[oldest].used)
-            oldest = i;
-    }
-    gw_expressions_release(evaluator->slots[oldest].set);
-    evaluator->slots[oldest] = (struct gw_jq_slot){0};
-    evaluator->slot = oldest;
-    return false;
-}
-
-/* The input and the variables as text: NULL, or why it cannot be sent. */
-static const char *write_input(struct gw_evaluator *evaluator,
-                               const struct gw_evaluation *evaluation)
-{
-    struct gw_jq_written written = {0};
-    struct gw_buf *input = &evaluator->input;
-
-    if (input->ptr == NULL)
-        gw_buf_init(input, evaluator->limits.max_input_bytes);
-    gw_buf_clear(input);
-    gw_buf_append_byte(input, '[');
-    gw_jq_write_value(input, &evaluation->input, &written);
-    gw_buf_append_byte(input, ',');
-    gw_jq_write_value(input, &evaluation->variables, &written);
-    gw_buf_append_byte(input, ']');
-    evaluator->is_guarded = written.has_long;
-    if (input->has_failed)
-        return "its input is larger than what is allowed, or nested too deep";
-    return written.has_long && written.has_sign
-               ? "its input has characters from U+10F000 to U+10F00F beside numbers with more "
-                 "digits than jq calculates with"
-               : NULL;
-}
-
-static void start(struct gw_evaluator *evaluator, struct gw_evaluation *evaluation)
-{
-    struct gw_error error;
-
-    evaluator->current = evaluation;
-    evaluator->set = gw_expressions_hold((struct gw_expressions *)(uintptr_t)evaluation->set);
-    const char *why = write_input(evaluator, evaluation);
-    if (why != NULL) {
-        fail_current(evaluator, 0, why);
-        return;
-    }
-    if (gw_evaluator_start_helper(evaluator, &error) != 0) {
-        fail_current(evaluator, 0, error.text);
-        return;
-    }
-    if (evaluator->out.ptr == NULL)
-        gw_buf_init(&evaluator->out, evaluator->limits.max_input_bytes + MAX_PROGRAM_BYTES);
-    if (find_slot(evaluator))
-        send_run(evaluator);
-    else
-        send_load(evaluator);
-}
-
-static void on_pause(struct gw_timer *timer)
-{
-    pump(GW_CONTAINER_OF(timer, struct gw_evaluator, pause));
-}
-
-/* Starts the next one, if none is under way. */
-static void pump(struct gw_evaluator *evaluator)
-{
-    uint64_t now_ns = gw_loop_now_ns(evaluator->loop);
-    struct gw_list *node;
-
-    while (evaluator->state == GW_EVALUATOR_IDLE && !gw_list_is_empty(&evaluator->queue)) {
-        if (evaluator->process.pid == 0 && now_ns < evaluator->not_before_ns) {
-            gw_timer_start(evaluator->loop, &evaluator->pause, evaluator->not_before_ns - now_ns,
-                           on_pause);
+    while (!gw_list_is_empty(&evaluator->queue)) {
+        uint64_t now_ns = gw_loop_now_ns(evaluator->loop), at_ns;
+        struct gw_jq_helper *helper = find_free(evaluator, now_ns, &at_ns);
+        if (helper == NULL) {
+            if (at_ns != 0)
+                gw_timer_start(evaluator->loop, &evaluator->wait, at_ns - now_ns, on_wait);
             return;
         }
-        node = gw_list_take(&evaluator->queue);
+        if (!is_first(helper))
+            gw_timer_start(evaluator->loop, &evaluator->retire, RETIRE_NS, on_retire);
+        struct gw_list *node = gw_list_take(&evaluator->queue);
         evaluator->queued--;
-        start(evaluator, GW_LIST_ITEM(node, struct gw_evaluation, node));
+        gw_jq_helper_begin(helper, GW_LIST_ITEM(node, struct gw_evaluation, node));
     }
 }
 
 void gw_evaluator_enqueue(struct gw_evaluator *evaluator, struct gw_evaluation *evaluation)
 {
     evaluation->evaluator = evaluator;
+    evaluation->queued_ns = gw_loop_now_ns(evaluator->loop);
     gw_list_append(&evaluator->queue, &evaluation->node);
     evaluator->queued++;
-    pump(evaluator);
+    gw_evaluator_pump(evaluator);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
+
+static void default_to(size_t *value, size_t otherwise)
+{
+    if (*value == 0)
+        *value = otherwise;
+}
 
 struct gw_evaluator *gw_evaluator_create(struct gw_loop *loop,
                                          const struct gw_evaluator_limits *limits)
@@ -361,18 +116,19 @@ struct gw_evaluator *gw_evaluator_create(struct gw_loop *loop,
     evaluator->loop = loop;
     if (limits != NULL)
         evaluator->limits = *limits;
-    if (evaluator->limits.max_memory_bytes == 0)
-        evaluator->limits.max_memory_bytes = DEFAULT_MEMORY_BYTES;
+    default_to(&evaluator->limits.max_memory_bytes, DEFAULT_MEMORY_BYTES);
+    default_to(&evaluator->limits.max_input_bytes, DEFAULT_IO_BYTES);
+    default_to(&evaluator->limits.max_output_bytes, DEFAULT_IO_BYTES);
     if (evaluator->limits.timeout_ns == 0)
         evaluator->limits.timeout_ns = DEFAULT_TIMEOUT_NS;
     if (evaluator->limits.max_programs == 0 || evaluator->limits.max_programs > GW_JQ_SLOTS)
         evaluator->limits.max_programs = GW_JQ_SLOTS;
-    if (evaluator->limits.max_input_bytes == 0)
-        evaluator->limits.max_input_bytes = DEFAULT_IO_BYTES;
-    if (evaluator->limits.max_output_bytes == 0)
-        evaluator->limits.max_output_bytes = DEFAULT_IO_BYTES;
     gw_list_init(&evaluator->queue);
-    gw_buf_init(&evaluator->in, evaluator->limits.max_output_bytes + GW_JQ_SPARE_BYTES);
+    for (size_t i = 0; i < GW_JQ_HELPERS; i++) {
+        evaluator->helpers[i].evaluator = evaluator;
+        gw_buf_init(&evaluator->helpers[i].in,
+                    evaluator->limits.max_output_bytes + GW_JQ_SPARE_BYTES);
+    }
     return evaluator;
 }
 
@@ -380,14 +136,20 @@ void gw_evaluator_destroy(struct gw_evaluator *evaluator)
 {
     if (evaluator == NULL)
         return;
-    gw_evaluator_stop_helper(evaluator);
-    gw_timer_stop(&evaluator->deadline);
-    gw_timer_stop(&evaluator->pause);
+    for (size_t i = 0; i < GW_JQ_HELPERS; i++) {
+        struct gw_jq_helper *helper = &evaluator->helpers[i];
+        if (helper->job != NULL)
+            gw_jq_job_abandon(helper->job);
+        gw_jq_helper_stop(helper);
+        gw_timer_stop(&helper->deadline);
+        gw_jq_program_release(helper->program);
+        gw_buf_finish(&helper->input);
+        gw_buf_finish(&helper->out);
+        gw_buf_finish(&helper->in);
+    }
+    gw_timer_stop(&evaluator->wait);
+    gw_timer_stop(&evaluator->retire);
     gw_timer_stop(&evaluator->reaper);
     gw_evaluator_reap(evaluator, 0);
-    gw_expressions_release(evaluator->set);
-    gw_buf_finish(&evaluator->input);
-    gw_buf_finish(&evaluator->out);
-    gw_buf_finish(&evaluator->in);
     free(evaluator);
 }

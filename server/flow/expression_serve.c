@@ -238,8 +238,8 @@ static void limit(size_t max_memory_bytes)
         setrlimit(RLIMIT_NOFILE, &none) != 0)
         _exit(1);
     prctl(PR_SET_DUMPABLE, 0);
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     prctl(PR_SET_NAME, "millgate-jq");
+    (void)gw_jq_confine();
 }
 
 void gw_jq_serve(size_t max_memory_bytes)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "server/core/hash.h"
+#include "server/flow/expression_program.h"
 
 #define MAX_SET_BYTES (64u << 20)
 #define MAX_EXPRESSIONS 5000
@@ -14,6 +14,7 @@
 
 static void destroy(struct gw_expressions *set)
 {
+    gw_jq_program_release(set->program);
     gw_map_finish(&set->by_text);
     gw_map_finish(&set->variables);
     gw_arena_finish(&set->arena);
@@ -54,7 +55,6 @@ struct gw_expressions *gw_expressions_create(struct gw_str definitions)
         destroy(set);
         return NULL;
     }
-    set->hash = gw_hash(gw_hash_process_key(), set->definitions);
     return set;
 }
 
@@ -70,17 +70,13 @@ void gw_expressions_release(struct gw_expressions *set)
         destroy(set);
 }
 
-bool gw_jq_is_same_set(const struct gw_expressions *a, const struct gw_expressions *b)
+bool gw_jq_has_foreign(const struct gw_expressions *set)
 {
-    if (a == b)
-        return true;
-    if (a->hash != b->hash || a->count != b->count || !gw_str_equal(a->definitions, b->definitions))
-        return false;
-    for (size_t i = 0; i < a->count; i++) {
-        if (!gw_str_equal(a->items[i].text, b->items[i].text))
-            return false;
+    for (size_t i = 0; i < set->count; i++) {
+        if (gw_jq_is_foreign(&set->items[i]))
+            return true;
     }
-    return true;
+    return set->definition_tokens.items != NULL;
 }
 
 /* --- variables -------------------------------------------------------------------------------- */
@@ -250,9 +246,9 @@ static int add(struct gw_expressions *set, struct gw_str text, struct gw_error *
                             MAX_EXPRESSIONS);
     if (rc != 0)
         return gw_error_set(error, -ENOMEM, "out of memory");
-    struct gw_hash_key key = {.k0 = set->hash, .k1 = gw_hash_process_key()->k1};
-    set->hash = gw_hash(&key, expression.text);
     set->count++;
+    gw_jq_program_release(set->program); /* it has not this one */
+    set->program = NULL;
     return 0;
 }
 

@@ -80,7 +80,8 @@ static void write_at(struct gw_buf *buf, const struct gw_value *value, unsigned 
     } else if (value->type < GW_JSON_ARRAY) {
         written->has_sign |= value->type == GW_JSON_STRING && gw_jq_has_sign(value->text);
         gw_value_write(buf, value);
-    } else if (depth == GW_VALUE_MAX_DEPTH) {
+    } else if (depth == GW_VALUE_MAX_DEPTH ||
+               (written->must_stop != NULL && atomic_load(written->must_stop))) {
         buf->has_failed = true;
     } else {
         gw_buf_append_byte(buf, is_object ? '{' : '[');

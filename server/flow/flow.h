@@ -17,6 +17,7 @@
 #include "server/flow/expression.h"
 #include "server/json/value.h"
 
+struct gw_arena;
 struct gw_contract;
 struct gw_exchange;
 struct gw_flow;
@@ -37,9 +38,6 @@ struct gw_flow_names {
     /* The backend whose address `url` (absolute; what stands before its first variable) begins
      * with, and where in `url` the path below it begins; ptr NULL: none. */
     struct gw_str (*find_backend)(void *self, struct gw_str url, size_t *out_path_at);
-    /* What a write by that function does there. NULL: what the function says of itself. */
-    enum gw_effect_class (*find_effect)(void *self, struct gw_str backend,
-                                        const struct gw_connector_function *function);
     /* NULL: right; else the rule that is broken, for the diagnostics. */
     const char *(*check_backend)(void *self, struct gw_str backend,
                                  const struct gw_connector_type *type);
@@ -78,8 +76,6 @@ struct gw_expressions *gw_flow_expressions(const struct gw_flow *flow);
 /* Tells of an expression that libjq has refused, with its place in the document. */
 void gw_flow_blame(const struct gw_flow *flow, uint32_t expression, const char *why,
                    struct gw_diagnostics *diagnostics);
-/* The weakest effect among the writes that it may do; GW_EFFECT_KEYED where it does none. */
-enum gw_effect_class gw_flow_effect(const struct gw_flow *flow);
 
 /* --- runs ------------------------------------------------------------------------------------- */
 
@@ -152,6 +148,10 @@ struct gw_flow_start {
     uint64_t deadline_ns;          /* CLOCK_MONOTONIC; never 0 */
     size_t max_arena_bytes;        /* 0: 64 MiB */
     const struct gw_exchange *cause;
+    /* NULL, or where all that the output lies in is moved to before `done`, if it went well; but
+     * for what is literal in the flow, which must be held as long. An arena that has nothing in it.
+     */
+    struct gw_arena *memory;
     /* Once, unless cancelled; perhaps before gw_flow_start() returns. `error` is NULL: `output` is
      * the result. Both go with the run when this returns. */
     void (*done)(void *self, const struct gw_value *output, const struct gw_flow_error *error);

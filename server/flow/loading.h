@@ -245,12 +245,6 @@ void flow_mention_name(struct flow_loading *loading, const struct flow_place *pl
 /* The same of a call that names no backend. */
 void flow_mention_default(struct flow_loading *loading, const struct flow_place *place,
                           const struct gw_connector_type *type);
-/* What the write adds to the effect of the whole. */
-void flow_note_effect(struct flow_loading *loading, enum gw_effect_class effect);
-/* The same of a function at a backend, whose name is empty where only the run will know it, with
- * these arguments (NULL: none that would matter). */
-void flow_note_write(struct flow_loading *loading, const struct gw_connector_function *function,
-                     struct gw_str backend, const struct gw_value *arguments);
 
 /* Durations that are no expressions, in ns; 0 with a finding when wrong, and when not given. */
 uint64_t flow_compile_duration(struct flow_loading *loading, const struct flow_place *place);

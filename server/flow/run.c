@@ -25,6 +25,18 @@ static void destroy(struct gw_flow_run *run)
     free(run);
 }
 
+static void hand_over(struct gw_flow_run *run)
+{
+    struct gw_value output = run->root->output;
+
+    run->root = NULL; /* it lies in the arena, too */
+    if (run->start.memory != NULL) {
+        *run->start.memory = run->arena;
+        gw_arena_init(&run->arena, RUN_BLOCK_BYTES, 0);
+    }
+    run->start.done(run->start.self, &output, NULL);
+}
+
 /* What is under way is cancelled before anybody is told: nothing comes afterwards. */
 static void conclude(struct gw_flow_run *run)
 {
@@ -34,7 +46,8 @@ static void conclude(struct gw_flow_run *run)
     else if (run->has_failed)
         run->start.done(run->start.self, NULL, &run->error);
     else
-        run->start.done(run->start.self, &run->root->output, NULL);
+        hand_over(run);
+    run->root = NULL;
     destroy(run);
 }
 

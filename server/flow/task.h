@@ -194,7 +194,6 @@ struct gw_flow {
     struct flow_mention *expression_mentions, *name_mentions;
     struct flow_file *files;
     uint32_t task_count;
-    enum gw_effect_class effect;
     atomic_int references;
 };
 
@@ -205,10 +204,7 @@ int flow_template_fill(const struct flow_template *template, const struct gw_val
                        const struct gw_value *input, struct gw_arena *arena,
                        struct gw_value *out_value, struct gw_str *out_wrong);
 
-/* "PT1H30M", "P2D", "PT0.5S": ISO 8601 without years and months. 0, -EINVAL, -ERANGE. */
-GW_MUST_CHECK
-int flow_duration_parse(struct gw_str text, uint64_t *out_ns);
-/* Such a text, or an object of days, hours, minutes, seconds, milliseconds. */
+/* A text (core/duration.h), or an object of days, hours, minutes, seconds, milliseconds. */
 GW_MUST_CHECK
 int flow_duration_of(const struct gw_value *value, uint64_t *out_ns);
 /* A whole number of at most 12 digits; -EINVAL otherwise. */

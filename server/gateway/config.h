@@ -22,6 +22,7 @@
 #include "server/core/str.h"
 #include "server/http/client_address.h"
 #include "server/http/tls.h"
+#include "server/iot/lane.h"
 #include "server/json/option.h"
 #include "server/upstream/backend.h"
 #include "server/upstream/credentials.h"
@@ -154,10 +155,37 @@ struct gw_config_floor {
     bool asserts_formats; /* `format` refuses, in all schemas */
 };
 
+/* The event log; see config_events.c. */
+struct gw_config_events {
+    bool is_on;
+    struct gw_str contract; /* file; not given: none */
+    bool accepts_unknown;   /* types that it does not describe */
+    unsigned partitions;
+    uint64_t keep_s, guard_s, max_events, trim_ns;
+    struct gw_str archive; /* folder; not given: none */
+    size_t max_batch, max_subscribers;
+    uint64_t replay_rate; /* events a second */
+    uint64_t redelivery_ms;
+    unsigned max_unacknowledged, max_consumers;
+};
+
 struct gw_config_policy {
     const struct gw_filter_type *type;
     const json_t *options; /* checked, defaults and sections filled in: what create() takes */
     char pointer[64];      /* of its options in the document, for what create() finds */
+};
+
+/* Telemetry: see docs/iot.md. */
+struct gw_config_iot {
+    bool is_on;
+    struct gw_str instance;                  /* empty: kept in the state folder */
+    const struct gw_str *registry, *signals; /* files and folders */
+    size_t registry_count, signal_count;
+    const struct gw_lane_broker *brokers;
+    size_t broker_count;
+    uint64_t checkpoint_ns;
+    size_t max_pending_bytes;
+    struct gw_sparkplug_host_limits host_limits;
 };
 
 struct gw_config {
@@ -181,6 +209,8 @@ struct gw_config {
     size_t backend_count;
     const struct gw_landscape *landscapes; /* see landscape.h */
     size_t landscape_count;
+    struct gw_config_iot iot;
+    struct gw_config_events events;
     struct gw_config_floor floor;
     struct gw_config_policy *policies; /* in the order of the chain */
     size_t policy_count;

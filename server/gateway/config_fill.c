@@ -164,11 +164,10 @@ static int fill_audit(struct gw_config_loader *loader)
 }
 
 /* A list of files and folders. */
-static int fill_paths(struct gw_config_loader *loader, const char *key,
-                      const struct gw_str **out_paths, size_t *out_count)
+int gw_config_fill_paths(struct gw_config_loader *loader, const char *pointer, const json_t *list,
+                         const struct gw_str **out_paths, size_t *out_count)
 {
     struct gw_config *config = loader->config;
-    const json_t *list = json_object_get(config->checked, key);
     struct gw_str *paths =
         gw_arena_calloc(&config->arena, json_array_size(list) + 1, sizeof(*paths));
     size_t index;
@@ -180,19 +179,18 @@ static int fill_paths(struct gw_config_loader *loader, const char *key,
     json_array_foreach(list, index, item)
     {
         struct gw_str path = gw_str_from(json_string_value(item), json_string_length(item));
-        char pointer[64];
+        char at[128];
 
-        snprintf(pointer, sizeof(pointer), "/%s/%zu", key, index);
+        snprintf(at, sizeof(at), "%.100s/%zu", pointer, index);
         if (json_is_string(item) && path.len == 0)
-            gw_config_fail(loader, pointer, "a path must not be empty");
+            gw_config_fail(loader, at, "a path must not be empty");
         if (path.len == 0)
             continue;
         path = gw_config_path(loader, path);
         if (path.ptr == NULL)
             return -ENOMEM;
         if (access(path.ptr, R_OK) != 0)
-            gw_config_fail(loader, pointer, "cannot read %.*s: %s", GW_STR_ARG(path),
-                           strerror(errno));
+            gw_config_fail(loader, at, "cannot read %.*s: %s", GW_STR_ARG(path), strerror(errno));
         paths[(*out_count)++] = path;
     }
     return 0;
@@ -200,13 +198,18 @@ static int fill_paths(struct gw_config_loader *loader, const char *key,
 
 static int fill_contracts(struct gw_config_loader *loader)
 {
-    return fill_paths(loader, "contracts", &loader->config->contracts,
-                      &loader->config->contract_count);
+    const json_t *list = json_object_get(loader->config->checked, "contracts");
+
+    return gw_config_fill_paths(loader, "/contracts", list, &loader->config->contracts,
+                                &loader->config->contract_count);
 }
 
 static int fill_flows(struct gw_config_loader *loader)
 {
-    return fill_paths(loader, "flows", &loader->config->flows, &loader->config->flow_count);
+    const json_t *list = json_object_get(loader->config->checked, "flows");
+
+    return gw_config_fill_paths(loader, "/flows", list, &loader->config->flows,
+                                &loader->config->flow_count);
 }
 
 int gw_config_fill(struct gw_config_loader *loader)
@@ -222,6 +225,8 @@ int gw_config_fill(struct gw_config_loader *loader)
         gw_config_fill_redis,
         gw_config_fill_backends,
         gw_config_fill_landscapes,
+        gw_config_fill_events,
+        gw_config_fill_iot,
     };
     int rc = 0;
 

@@ -52,6 +52,15 @@ int gw_config_fill_floor(struct gw_config_loader *loader);
 GW_MUST_CHECK
 int gw_config_fill_landscapes(struct gw_config_loader *loader);
 GW_MUST_CHECK
+int gw_config_fill_iot(struct gw_config_loader *loader);
+/* A list of paths below `checked`, relative to the configuration's folder; `pointer` is where the
+ * list stands. */
+GW_MUST_CHECK
+int gw_config_fill_paths(struct gw_config_loader *loader, const char *pointer, const json_t *list,
+                         const struct gw_str **out_paths, size_t *out_count);
+GW_MUST_CHECK
+int gw_config_fill_events(struct gw_config_loader *loader);
+GW_MUST_CHECK
 int gw_config_fill_redis(struct gw_config_loader *loader);
 
 /* Of WebSockets and event streams. */

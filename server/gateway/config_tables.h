@@ -18,8 +18,14 @@ extern const struct gw_option gw_config_credentials_options[];
 /* Of each landscape: config_landscapes.c. */
 extern const struct gw_option gw_config_landscape_options[];
 
+/* Telemetry: config_iot.c. */
+extern const struct gw_option gw_config_iot_options[];
+
 /* What may stand under a backend's `effects`. */
 extern const struct gw_option gw_config_effects_options[];
+
+/* The section `events`. */
+extern const struct gw_option gw_config_events_options[];
 
 /* The section `redis`. */
 extern const struct gw_option gw_config_redis_options[];

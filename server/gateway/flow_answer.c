@@ -12,7 +12,6 @@
 #include "server/net/http_parser.h"
 #include "server/upstream/proxy_fields.h"
 
-#define MAX_BODY_BYTES ((size_t)32 * 1024 * 1024)
 #define MAX_PROBLEM_BYTES ((size_t)256 * 1024)
 
 static void free_text(void *self)
@@ -103,10 +102,10 @@ static int add_fields(struct gw_exchange *ex, const struct gw_value *headers)
 /* --- output: the body --- */
 
 /* A text under a media type that is not JSON is written as it is. */
-static int add_body(struct gw_exchange *ex, const struct gw_value *body)
+static int add_body(struct gw_exchange *ex, const struct gw_value *body, struct gw_buf *written)
 {
     const struct gw_str *type = gw_response_field(ex, GW_STR("content-type"));
-    struct gw_buf *text = make_text(ex, MAX_BODY_BYTES);
+    struct gw_buf *text = make_text(ex, GW_FLOW_MAX_BODY_BYTES);
     struct gw_str range;
     bool is_json = type == NULL || (gw_media_parse(*type, &range) && gw_media_is_json(range));
 
@@ -114,10 +113,14 @@ static int add_body(struct gw_exchange *ex, const struct gw_value *body)
         return -ENOMEM;
     if (!is_json && body->type != GW_JSON_STRING)
         return -EINVAL;
-    if (is_json)
+    if (is_json && written != NULL) {
+        *text = *written;
+        *written = (struct gw_buf){0};
+    } else if (is_json) {
         gw_value_write(text, body);
-    else
+    } else {
         gw_buf_append_str(text, body->text);
+    }
     if (text->has_failed)
         return -ENOMEM;
     ex->response.body = gw_buf_str(text);
@@ -151,7 +154,8 @@ static bool is_not_modified(const struct gw_exchange *ex)
     return false;
 }
 
-void gw_flow_answer_set(struct gw_exchange *ex, const struct gw_value *output)
+void gw_flow_answer_set(struct gw_exchange *ex, const struct gw_value *output,
+                        struct gw_buf *written)
 {
     const struct gw_value *body = gw_value_member(output, GW_STR("body"));
     bool has_body = body != NULL && body->type != GW_JSON_NULL;
@@ -170,7 +174,7 @@ void gw_flow_answer_set(struct gw_exchange *ex, const struct gw_value *output)
     if (rc == 0 && is_not_modified(ex))
         ex->response.status = 304;
     else if (rc == 0 && has_body && ex->response.status != 204 && ex->response.status != 304)
-        rc = add_body(ex, body);
+        rc = add_body(ex, body, written);
     if (rc == -ENOMEM)
         gw_problem_set(ex, "overloaded", NULL);
     else if (rc != 0)

@@ -94,6 +94,7 @@ int gw_flow_input_make(struct gw_exchange *ex, struct gw_arena *arena, struct gw
 {
     struct gw_value_builder input = {.arena = arena};
     struct gw_value parameters, body, identity;
+    bool is_repeated = ex->claim != NULL && ex->claim->begun_before > 0;
     int rc = read_body(ex, arena, &body);
 
     if (rc == 0)
@@ -106,6 +107,7 @@ int gw_flow_input_make(struct gw_exchange *ex, struct gw_arena *arena, struct gw
         gw_value_add_member(&input, GW_STR("body"), body) != 0 ||
         gw_value_add_member(&input, GW_STR("identity"), identity) != 0 ||
         gw_value_add_member(&input, GW_STR("key"), text_or_null(ex->record.idempotency_key)) != 0 ||
+        gw_value_add_member(&input, GW_STR("repeated"), gw_value_bool(is_repeated)) != 0 ||
         gw_value_add_member(&input, GW_STR("request_id"), gw_value_string(ex->record.request_id)) !=
             0)
         return -ENOMEM;

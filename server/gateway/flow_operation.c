@@ -12,6 +12,7 @@
 #include "server/gateway/flows.h"
 #include "server/gateway/request.h"
 #include "server/http/inner.h"
+#include "server/upstream/call_ahead.h"
 
 #define MAX_TARGET_BYTES (16 * 1024)
 #define MAX_FIELD_BYTES (16 * 1024)
@@ -22,7 +23,8 @@
 struct calling {
     struct gw_flow_operation_call *call;
     const struct gw_operation *operation;
-    struct gw_exchange *ex; /* NULL: it is over */
+    struct gw_exchange *ex;      /* NULL: it is over */
+    struct gw_call_ahead *ahead; /* its answer, which is being read; NULL: it is not */
     struct gw_str target;
     struct gw_field fields[MAX_FIELDS];
     size_t field_count;
@@ -241,20 +243,29 @@ static int make_request(struct calling *calling)
 
 /* --- the answer --- */
 
-static int read_body(struct gw_arena *arena, const struct gw_exchange *ex,
+static bool is_json(const struct gw_call_answer *answer)
+{
+    const struct gw_str *type =
+        gw_field_find(answer->fields, answer->field_count, GW_STR("content-type"));
+    struct gw_str range;
+
+    return type != NULL && gw_media_parse(*type, &range) && gw_media_is_json(range);
+}
+
+static int read_body(struct gw_arena *arena, const struct gw_call_answer *answer,
                      struct gw_value *out_value)
 {
-    const struct gw_str *type = gw_response_field(ex, GW_STR("content-type"));
-    struct gw_str range, body = ex->response.body;
+    const struct gw_value *ahead = gw_call_take_json(answer, arena);
+    struct gw_str body = answer->body;
     struct gw_json_error error;
 
-    *out_value = gw_value_null();
-    if (body.len == 0)
+    *out_value = ahead != NULL ? *ahead : gw_value_null();
+    if (ahead != NULL || body.len == 0)
         return 0;
     body = gw_arena_copy(arena, body); /* the exchange goes before the value does */
     if (body.ptr == NULL)
         return -ENOMEM;
-    if (type != NULL && gw_media_parse(*type, &range) && gw_media_is_json(range))
+    if (is_json(answer))
         return gw_value_read(arena, body, NULL, out_value, &error);
     if (!gw_utf8_is_valid(body))
         return -EINVAL;
@@ -272,14 +283,14 @@ static struct gw_str copy_lower(struct gw_arena *arena, struct gw_str text)
     return (struct gw_str){copy, text.len};
 }
 
-static int read_headers(struct gw_arena *arena, const struct gw_exchange *ex,
+static int read_headers(struct gw_arena *arena, const struct gw_call_answer *answer,
                         struct gw_value *out_value)
 {
     struct gw_value_builder headers = {.arena = arena};
 
-    for (size_t i = 0; i < ex->response.field_count; i++) {
-        struct gw_str name = copy_lower(arena, ex->response.fields[i].name);
-        struct gw_str value = gw_arena_copy(arena, ex->response.fields[i].value);
+    for (size_t i = 0; i < answer->field_count; i++) {
+        struct gw_str name = copy_lower(arena, answer->fields[i].name);
+        struct gw_str value = gw_arena_copy(arena, answer->fields[i].value);
         if (name.ptr == NULL || value.ptr == NULL ||
             gw_value_add_member(&headers, name, gw_value_string(value)) != 0)
             return -ENOMEM;
@@ -300,17 +311,17 @@ static int describe_request(const struct calling *calling, struct gw_value *out_
     return 0;
 }
 
-static int read_answer(struct calling *calling, const struct gw_exchange *ex)
+static int read_answer(struct calling *calling, const struct gw_call_answer *given)
 {
     struct gw_arena *arena = calling->call->arena;
     struct gw_value_builder answer = {.arena = arena};
     struct gw_value status, headers, body, request;
-    int rc = read_body(arena, ex, &body);
+    int rc = read_body(arena, given, &body);
 
     if (rc != 0)
         return rc;
-    if (gw_value_integer(arena, ex->response.status, &status) != 0 ||
-        read_headers(arena, ex, &headers) != 0 || describe_request(calling, &request) != 0 ||
+    if (gw_value_integer(arena, given->status, &status) != 0 ||
+        read_headers(arena, given, &headers) != 0 || describe_request(calling, &request) != 0 ||
         gw_value_add_member(&answer, GW_STR("status"), status) != 0 ||
         gw_value_add_member(&answer, GW_STR("headers"), headers) != 0 ||
         gw_value_add_member(&answer, GW_STR("body"), body) != 0 ||
@@ -320,18 +331,36 @@ static int read_answer(struct calling *calling, const struct gw_exchange *ex)
     return 0;
 }
 
-static void on_done(void *self, struct gw_exchange *ex)
+static void on_read(void *self, const struct gw_call_answer *answer)
 {
     struct calling *calling = self;
     struct gw_flow_operation_call *call = calling->call;
 
-    calling->ex = NULL;
-    if (is_write(calling) && ex->record.was_sent)
-        gw_flow_service_note_effect(cause_of(calling));
-    int rc = read_answer(calling, ex);
+    calling->ahead = NULL;
+    int rc = read_answer(calling, answer);
     call->done(call, rc == 0         ? NULL
                      : rc == -ENOMEM ? "out of memory"
                                      : "its answer is not what its media type says");
+}
+
+static void on_done(void *self, struct gw_exchange *ex)
+{
+    struct calling *calling = self;
+    const struct gw_call_answer answer = {
+        .status = ex->response.status,
+        .fields = ex->response.fields,
+        .field_count = ex->response.field_count,
+        .body = ex->response.body,
+    };
+
+    calling->ex = NULL;
+    if (is_write(calling) && ex->record.was_sent)
+        gw_flow_service_note_effect(cause_of(calling));
+    if (is_json(&answer))
+        calling->ahead = gw_call_ahead_start(cause_of(calling)->worker->loop, &answer,
+                                             GW_JSON_LIMITS_DEFAULT.max_depth, on_read, calling);
+    if (calling->ahead == NULL)
+        on_read(calling, &answer);
 }
 
 /* --- start and end --- */
@@ -410,6 +439,8 @@ void gw_flow_operation_cancel(void *self, struct gw_flow_operation_call *call)
     struct calling *calling = call->state;
 
     (void)self;
+    if (calling != NULL && calling->ahead != NULL)
+        gw_call_ahead_abandon(calling->ahead);
     if (calling == NULL || calling->ex == NULL)
         return;
     if (is_write(calling)) /* it goes on by itself, and nobody hears of its end */

@@ -8,6 +8,7 @@
 #include "server/gateway/flow_answer.h"
 #include "server/gateway/flow_input.h"
 #include "server/gateway/flow_metrics.h"
+#include "server/gateway/flow_text.h"
 #include "server/gateway/landscape.h"
 #include "server/gateway/landscape_board.h"
 #include "server/gateway/landscape_fan.h"
@@ -25,7 +26,9 @@
 /* A request that a flow serves: the exchange's handler state. */
 struct serving {
     struct gw_exchange *ex;
-    struct gw_flow_run *run; /* NULL: it has ended */
+    struct gw_flow_run *run;   /* NULL: it has ended */
+    struct gw_arena memory;    /* of its output */
+    struct gw_flow_text *text; /* of the answer, which is being written; NULL: it is not */
     bool has_effect;
     bool is_over;
     struct gw_landscape_slot *write; /* counted as under way; NULL: it is none, or over */
@@ -47,6 +50,9 @@ static void leave(void *self)
     if (serving->run != NULL)
         gw_flow_cancel(serving->run);
     serving->run = NULL;
+    if (serving->text != NULL)
+        gw_flow_text_abandon(serving->text);
+    serving->text = NULL;
     gw_landscape_write_end(serving->write);
     serving->write = NULL;
 }
@@ -95,6 +101,15 @@ static void conclude(struct serving *serving)
     gw_chain_response_set(ex);
 }
 
+static void on_written(void *self, const struct gw_value *output, struct gw_buf *text)
+{
+    struct serving *serving = self;
+
+    serving->text = NULL;
+    gw_flow_answer_set(serving->ex, output, text);
+    conclude(serving);
+}
+
 static void on_done(void *self, const struct gw_value *output, const struct gw_flow_error *error)
 {
     struct serving *serving = self;
@@ -102,10 +117,15 @@ static void on_done(void *self, const struct gw_value *output, const struct gw_f
 
     serving->run = NULL;
     count(ex, error);
+    if (error == NULL)
+        serving->text = gw_flow_text_start(ex, &serving->memory, output, on_written, serving);
+    if (serving->text != NULL)
+        return;
     if (error != NULL)
         gw_flow_answer_fail(ex, error);
     else
-        gw_flow_answer_set(ex, output);
+        gw_flow_answer_set(ex, output, NULL);
+    gw_arena_finish(&serving->memory);
     conclude(serving);
 }
 
@@ -202,6 +222,7 @@ static int run(struct serving *serving, struct gw_arena *arena)
         .key = gw_flow_input_key(ex),
         .deadline_ns = deadline_of(ex),
         .cause = ex,
+        .memory = &serving->memory,
         .done = on_done,
         .self = serving,
     };

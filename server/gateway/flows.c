@@ -1,18 +1,16 @@
 #include "server/gateway/flows.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "server/core/scope.h"
 #include "server/flow/flow.h"
 #include "server/gateway/flow_metrics.h"
+#include "server/gateway/folder.h"
 
 #define MAX_FLOWS 10000
 #define MAX_OPERATIONS 200000
-#define MAX_FOLDER_DEPTH 8
 
 struct loading {
     struct gw_snapshot *snapshot;
@@ -94,25 +92,11 @@ static struct gw_str find_backend_of_url(void *self, struct gw_str url, size_t *
     return best;
 }
 
-static enum gw_effect_class find_effect(void *self, struct gw_str backend,
-                                        const struct gw_connector_function *function)
-{
-    const struct gw_snapshot *snapshot = self;
-
-    for (size_t i = 0; function->sends_key && i < snapshot->backend_count; i++) {
-        const struct gw_backend_config *config = &snapshot->backends[i];
-        if (gw_str_equal(config->name, backend) && config->effect.class == GW_EFFECT_KEYED)
-            return GW_EFFECT_KEYED;
-    }
-    return function->effect;
-}
-
 static struct gw_flow_names names_of(const struct gw_snapshot *snapshot)
 {
     return (struct gw_flow_names){.self = (void *)(uintptr_t)snapshot,
                                   .connectors = gw_connectors,
                                   .find_backend = find_backend_of_url,
-                                  .find_effect = find_effect,
                                   .check_backend = check_backend,
                                   .check_operation = check_operation};
 }
@@ -198,8 +182,9 @@ static struct gw_flow *find_unchanged(const struct loading *loading, const char 
 }
 
 /* One that is refused does not end the list: all problems are told at once. */
-static int add_file(struct loading *loading, const char *path)
+static int add_file(void *self, const char *path)
 {
+    struct loading *loading = self;
     struct gw_flow *flow = find_unchanged(loading, path);
     int rc = 0;
 
@@ -218,60 +203,6 @@ static int add_file(struct loading *loading, const char *path)
     rc = keep(loading, flow);
     if (rc != 0)
         gw_flow_release(flow);
-    return rc;
-}
-
-static bool is_flow_file(const char *name)
-{
-    struct gw_str text = gw_str_of(name);
-
-    return gw_str_has_suffix(text, GW_STR(".flow.yaml")) ||
-           gw_str_has_suffix(text, GW_STR(".flow.yml")) ||
-           gw_str_has_suffix(text, GW_STR(".flow.json"));
-}
-
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static int is_visible(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
-static int add_folder(struct loading *loading, const char *folder, unsigned depth);
-
-static int add_entry(struct loading *loading, const char *folder, const char *name, unsigned depth)
-{
-    char path[4096];
-    struct stat status;
-    int len = snprintf(path, sizeof(path), "%s/%s", folder, name);
-
-    if (len < 0 || (size_t)len >= sizeof(path) || stat(path, &status) != 0)
-        return 0;
-    if (S_ISDIR(status.st_mode))
-        return depth < MAX_FOLDER_DEPTH ? add_folder(loading, path, depth + 1) : 0;
-    return S_ISREG(status.st_mode) && is_flow_file(name) ? add_file(loading, path) : 0;
-}
-
-static int add_folder(struct loading *loading, const char *folder, unsigned depth)
-{
-    struct dirent **entries = NULL;
-    int count = scandir(folder, &entries, is_visible, by_name);
-    int rc = 0;
-
-    if (count < 0) {
-        gw_diagnostics_add(loading->diagnostics, GW_SEVERITY_ERROR, folder, 0, 0,
-                           "the folder of flows cannot be read: %s", strerror(errno));
-        return 0;
-    }
-    for (int i = 0; i < count; i++) {
-        if (rc == 0)
-            rc = add_entry(loading, folder, entries[i]->d_name, depth);
-        free(entries[i]);
-    }
-    free(entries);
     return rc;
 }
 
@@ -326,16 +257,7 @@ static void refuse(void *self, size_t set, uint32_t index, const char *why)
     gw_flow_blame(refusing->flows[set], index, why, refusing->diagnostics);
 }
 
-static bool is_shared(const struct gw_snapshot *previous, const struct gw_flow *flow)
-{
-    for (size_t i = 0; previous != NULL && i < previous->flow_count; i++) {
-        if (previous->flows[i].flow == flow)
-            return true;
-    }
-    return false;
-}
-
-/* All that are new, at once: it takes little more than one. */
+/* Those that are shared have their programs; the new ones may join them. */
 static int compile(const struct loading *loading)
 {
     const struct gw_snapshot *snapshot = loading->snapshot;
@@ -343,32 +265,30 @@ static int compile(const struct loading *loading)
     struct gw_flow **flows = calloc(snapshot->flow_count + 1, sizeof(*flows));
     GW_SCOPED(gw_scope_free)
     struct gw_expressions **sets = calloc(snapshot->flow_count + 1, sizeof(*sets));
-    size_t count = 0;
+    size_t count = snapshot->flow_count;
 
     if (flows == NULL || sets == NULL)
         return -ENOMEM;
-    for (size_t i = 0; i < snapshot->flow_count; i++) {
-        struct gw_flow *flow = snapshot->flows[i].flow;
-        if (is_shared(loading->previous, flow))
-            continue;
-        flows[count] = flow;
-        sets[count++] = gw_flow_expressions(flow);
+    for (size_t i = 0; i < count; i++) {
+        flows[i] = snapshot->flows[i].flow;
+        sets[i] = gw_flow_expressions(flows[i]);
     }
-    if (count == 0)
-        return 0;
     struct refusing refusing = {flows, loading->diagnostics};
     int rc = gw_expressions_compile(sets, count, refuse, &refusing);
     if (rc == -EINVAL)
         return 0; /* it was told */
     if (rc != 0)
         gw_diagnostics_add(loading->diagnostics, GW_SEVERITY_ERROR, NULL, 0, 0,
-                           "the expressions of flows cannot be compiled: %s", strerror(-rc));
+                           "the expressions of flows cannot be compiled: %s",
+                           rc == -EAGAIN ? "helpers are ended from outside" : strerror(-rc));
     return rc;
 }
 
 int gw_flows_load(struct gw_snapshot *snapshot, const struct gw_snapshot *previous,
                   struct gw_diagnostics *diagnostics)
 {
+    const struct gw_str endings[] = {GW_STR(".flow.yaml"), GW_STR(".flow.yml"),
+                                     GW_STR(".flow.json")};
     struct loading loading = {
         .snapshot = snapshot, .diagnostics = diagnostics, .names = names_of(snapshot)};
     int rc = 0;
@@ -377,12 +297,10 @@ int gw_flows_load(struct gw_snapshot *snapshot, const struct gw_snapshot *previo
     loading.names.check_operation = NULL;
     if (previous != NULL && has_same_backends(previous, snapshot))
         loading.previous = previous;
-    for (size_t i = 0; rc == 0 && i < snapshot->config->flow_count; i++) {
-        const char *path = snapshot->config->flows[i].ptr;
-        struct stat status;
-        rc = stat(path, &status) == 0 && S_ISDIR(status.st_mode) ? add_folder(&loading, path, 0)
-                                                                 : add_file(&loading, path);
-    }
+    const struct gw_folder_walk walk = {endings,  GW_COUNT_OF(endings), "flows", add_file,
+                                        &loading, diagnostics};
+    for (size_t i = 0; rc == 0 && i < snapshot->config->flow_count; i++)
+        rc = gw_folder_walk(&walk, snapshot->config->flows[i].ptr);
     if (snapshot->flow_count > 1)
         qsort(snapshot->flows, snapshot->flow_count, sizeof(*snapshot->flows), compare);
     tell_twins(snapshot, diagnostics);

@@ -95,7 +95,7 @@ static void answer_page(struct gw_landscape_fan *fan)
         rc = gw_value_add_member(&output, GW_STR("body"), page);
     if (rc == 0) {
         struct gw_value whole = gw_value_built_object(&output);
-        gw_flow_answer_set(fan->ex, &whole);
+        gw_flow_answer_set(fan->ex, &whole, NULL);
         return;
     }
     if (rc == -EMSGSIZE)
@@ -235,6 +235,7 @@ static void start_part(struct fan_part *part, const struct gw_flow_host *host,
     }
     start.flow = part->service->flow->flow;
     start.backend = system->backend;
+    start.memory = NULL;
     start.done = on_done;
     start.self = part;
     struct gw_flow_run *run = NULL;

@@ -17,6 +17,7 @@
 #include "server/gateway/request.h"
 #include "server/gateway/server_metrics.h"
 #include "server/gateway/server_state.h"
+#include "server/gateway/telemetry.h"
 #include "server/http/problem.h"
 #include "server/net/http_client.h"
 #include "server/upstream/upstreams.h"
@@ -174,6 +175,8 @@ static int publish(struct gw_server *server, struct gw_snapshot *snapshot,
     make_current(server, snapshot);
     if (server->admin != NULL) /* the first snapshot comes before it */
         gw_admin_adopt(server->admin);
+    if (server->telemetry != NULL)
+        gw_telemetry_adopt(server->telemetry, snapshot);
     for (size_t i = 0; i < GW_MAX_WORKERS; i++) {
         gw_policy_set_release(&server->sets[i]);
         server->sets[i] = sets[i];
@@ -196,10 +199,11 @@ int gw_server_hand_first(struct gw_server *server, struct gw_worker_thread *work
 
 /* --- loading --- */
 
-/* A shard for each worker, and one for the main thread: a shard of many routes is not small. */
+/* A shard for each worker, one for the main thread and one for telemetry: a shard of many routes is
+ * not small. */
 static int make_metrics(struct gw_server *server, size_t worker_count)
 {
-    server->metrics = gw_metrics_create(worker_count + 1);
+    server->metrics = gw_metrics_create(worker_count + 2);
     if (server->metrics == NULL)
         return -ENOMEM;
     server->main_worker.metrics = gw_metrics_get_shard(server->metrics, worker_count);

@@ -5,6 +5,7 @@
 #include "server/contract/operation.h"
 #include "server/core/clock.h"
 #include "server/core/log.h"
+#include "server/gateway/builtin.h"
 #include "server/gateway/flow_service.h"
 #include "server/http/hop_fields.h"
 #include "server/http/identity_fields.h"
@@ -110,8 +111,9 @@ static void enter(struct gw_exchange *ex, const struct gw_service *service,
     ex->operation = operation;
     ex->api = operation->api;
     ex->service = service;
-    ex->backend = operation->flow.len > 0 ? NULL : &ex->view->snapshot->backends[service->backend];
-    ex->effect = operation->flow.len > 0 ? &service->effect : &ex->backend->effect;
+    if (service->backend != SIZE_MAX)
+        ex->backend = &ex->view->snapshot->backends[service->backend];
+    ex->effect = ex->backend != NULL ? &ex->backend->effect : &service->effect;
     ex->record.route = operation->route;
     ex->request.wants_websocket = ex->request.wants_websocket && operation->is_websocket;
     ex->record.route_number = service->metric;
@@ -279,6 +281,10 @@ void gw_request_forward(struct gw_exchange *ex)
 {
     const struct gw_service *service = ex->service;
 
+    if (service->builtin != NULL) {
+        gw_builtin_start(ex);
+        return;
+    }
     if (service->operation->flow.len > 0) {
         gw_flow_service_start(ex);
         return;

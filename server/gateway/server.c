@@ -20,6 +20,7 @@
 #include "server/gateway/records.h"
 #include "server/gateway/server_metrics.h"
 #include "server/gateway/server_state.h"
+#include "server/gateway/telemetry.h"
 #include "server/net/http_client.h"
 #include "server/observe/audit.h"
 #include "server/store/private_redis.h"
@@ -232,6 +233,20 @@ static int start_observing(struct gw_server *server, struct gw_error *error)
                                 error);
 }
 
+static int start_telemetry(struct gw_server *server, struct gw_error *error)
+{
+    const struct gw_telemetry_setup setup = {
+        .redis = &server->redis_setup,
+        .metrics = gw_metrics_get_shard(server->metrics, server->current->config->workers + 1),
+        .state_dir = server->current->config->state_dir,
+    };
+    int rc = gw_telemetry_create(&setup, &server->telemetry, error);
+
+    if (rc == 0)
+        gw_telemetry_adopt(server->telemetry, server->current);
+    return rc;
+}
+
 static int open_audit(struct gw_server *server, struct gw_error *error)
 {
     const struct gw_config *config = server->current->config;
@@ -276,6 +291,8 @@ static int start(struct gw_server *server, struct gw_error *error)
     if (rc == 0)
         rc = start_workers(server, error);
     if (rc == 0)
+        rc = start_telemetry(server, error);
+    if (rc == 0)
         rc = gw_readiness_create(server, &server->readiness, error);
     if (rc == 0)
         rc = gw_effects_watch_create(&server->main_worker, &server->effects_watch, error);
@@ -291,6 +308,7 @@ static void finish(struct gw_server *server)
     gw_readiness_destroy(server->readiness);
     for (size_t i = 0; i < server->worker_count; i++)
         gw_worker_destroy(server->workers[i]);
+    gw_telemetry_destroy(server->telemetry);
     gw_errands_finish(server);
     gw_access_log_destroy(server->access_log);
     gw_timer_stop(&server->drain_timer);

@@ -29,6 +29,7 @@ struct gw_landscape_watch;
 struct gw_private_redis;
 struct gw_readiness;
 struct gw_records;
+struct gw_telemetry;
 
 enum gw_server_phase { GW_SERVER_STARTING, GW_SERVER_SERVING, GW_SERVER_DRAINING };
 
@@ -84,6 +85,7 @@ struct gw_server {
     struct gw_list effects_pending; /* and of admin_effects.c */
     struct gw_effects_watch *effects_watch;
     struct gw_readiness *readiness;
+    struct gw_telemetry *telemetry;
 };
 
 /* --- reload.c --- */

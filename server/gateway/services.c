@@ -8,6 +8,7 @@
 #include "server/core/scope.h"
 #include "server/core/similar.h"
 #include "server/flow/flow.h"
+#include "server/gateway/builtin.h"
 #include "server/gateway/flow_grants.h"
 #include "server/gateway/flows.h"
 #include "server/gateway/landscape_services.h"
@@ -32,8 +33,9 @@ static size_t find_backend(const struct gw_snapshot *snapshot, struct gw_str nam
     return SIZE_MAX;
 }
 
-void gw_services_report(const struct gw_operation *operation, enum gw_severity severity,
-                        struct gw_diagnostics *diagnostics, const char *text)
+static void report_at(const struct gw_operation *operation, const char *member,
+                      enum gw_severity severity, struct gw_diagnostics *diagnostics,
+                      const char *text)
 {
     const char *file = operation->api->file.ptr;
     struct gw_document *document = NULL;
@@ -46,12 +48,18 @@ void gw_services_report(const struct gw_operation *operation, enum gw_severity s
     gw_buf_append_byte(&pointer, '/');
     for (size_t i = 0; i < method.len; i++)
         gw_buf_append_byte(&pointer, (char)(method.ptr[i] | 0x20));
-    gw_buf_append_text(&pointer, "/x-millgate/flow");
+    gw_buf_append_text(&pointer, member);
     gw_buf_append_byte(&pointer, '\0');
     if (!pointer.has_failed && gw_document_load_file(file, diagnostics, &document) == 0)
         gw_document_report(document, pointer.ptr, severity, diagnostics, "%s", text);
     gw_document_destroy(document);
     gw_buf_finish(&pointer);
+}
+
+void gw_services_report(const struct gw_operation *operation, enum gw_severity severity,
+                        struct gw_diagnostics *diagnostics, const char *text)
+{
+    report_at(operation, "/x-millgate/flow", severity, diagnostics, text);
 }
 
 static void report_flow(const struct gw_snapshot *snapshot, const struct gw_operation *operation,
@@ -76,6 +84,36 @@ static void report_flow(const struct gw_snapshot *snapshot, const struct gw_oper
 const struct gw_effect gw_effect_of_flows = {
     .class = GW_EFFECT_KEYED, .key_field = GW_STR_INIT("Idempotency-Key"), .is_key_bare = true};
 
+/* What the gateway itself does is told apart by its own rules: a second time does no harm. */
+static bool find_builtin(const struct gw_snapshot *snapshot, struct gw_service *service,
+                         struct gw_diagnostics *diagnostics)
+{
+    const struct gw_operation *operation = service->operation;
+    struct gw_similar similar;
+    char text[400];
+
+    service->builtin = gw_builtin_find(operation->builtin);
+    if (service->builtin != NULL && service->builtin->is_write)
+        service->effect = gw_effect_of_flows;
+    if (service->builtin != NULL &&
+        gw_config_section(snapshot->config, service->builtin->section) != NULL)
+        return true;
+    if (service->builtin != NULL) {
+        snprintf(text, sizeof(text), "\"%s\" needs the section `%s` of the configuration",
+                 service->builtin->name, service->builtin->section);
+    } else {
+        gw_similar_init(&similar, operation->builtin);
+        for (size_t i = 0; gw_builtins[i] != NULL; i++)
+            gw_similar_offer(&similar, gw_str_of(gw_builtins[i]->name));
+        snprintf(text, sizeof(text), "there is no builtin \"%.*s\"%s%.*s%s",
+                 GW_STR_ARG(operation->builtin),
+                 similar.best.ptr != NULL ? "; did you mean \"" : "", GW_STR_ARG(similar.best),
+                 similar.best.ptr != NULL ? "\"?" : "");
+    }
+    report_at(operation, "/x-millgate/builtin", GW_SEVERITY_ERROR, diagnostics, text);
+    return false;
+}
+
 /* False: what fulfils the operation is not there, and it was told. */
 static bool find_fulfilment(struct gw_snapshot *snapshot, struct gw_service *service,
                             struct gw_diagnostics *diagnostics)
@@ -83,6 +121,8 @@ static bool find_fulfilment(struct gw_snapshot *snapshot, struct gw_service *ser
     const struct gw_operation *operation = service->operation;
 
     service->backend = SIZE_MAX;
+    if (operation->builtin.len > 0)
+        return find_builtin(snapshot, service, diagnostics);
     if (operation->landscape.len > 0)
         return gw_landscape_service_make(snapshot, service, diagnostics) == 0;
     if (operation->flow.len > 0) {

@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 
 #include "server/connector/connector.h"
+#include "server/contract/event_types.h"
 #include "server/gateway/flows.h"
+#include "server/gateway/iot_load.h"
 #include "server/gateway/policy.h"
 #include "server/gateway/rules.h"
 #include "server/gateway/security.h"
@@ -193,6 +195,21 @@ static void check_connectors(struct loading *loading)
     }
 }
 
+/* --- events --- */
+
+/* What is wrong with the document is told, and the load goes on. */
+static int load_event_types(struct loading *loading)
+{
+    struct gw_snapshot *snapshot = loading->snapshot;
+    const struct gw_config_events *events = &snapshot->config->events;
+
+    if (events->contract.ptr == NULL)
+        return 0;
+    int rc =
+        gw_event_types_load(events->contract.ptr, loading->diagnostics, &snapshot->event_types);
+    return rc == -ENOMEM ? rc : 0;
+}
+
 /* --- life --- */
 
 static int load(struct loading *loading, const char *path,
@@ -207,11 +224,15 @@ static int load(struct loading *loading, const char *path,
     size_t errors_before = loading->diagnostics->error_count;
     rc = gw_gateway_rules(snapshot->config, &snapshot->arena, &loading->rules);
     if (rc == 0)
+        rc = load_event_types(loading);
+    if (rc == 0)
         rc = make_backends(snapshot);
     if (rc == 0)
         check_connectors(loading);
     if (rc == 0)
         rc = gw_flows_load(snapshot, loading->previous, loading->diagnostics);
+    if (rc == 0)
+        rc = gw_iot_load(snapshot, loading->previous, loading->diagnostics);
     size_t errors_before_contracts = loading->diagnostics->error_count;
     if (rc == 0)
         rc = load_contracts(loading);
@@ -318,6 +339,8 @@ void gw_snapshot_destroy(struct gw_snapshot *snapshot)
     gw_router_destroy(snapshot->router);
     gw_trust_finish(snapshot);
     gw_flows_release(snapshot);
+    gw_iot_release(snapshot);
+    gw_event_types_destroy(snapshot->event_types);
     gw_map_finish(&snapshot->operations);
     for (size_t i = 0; i < snapshot->contract_count; i++)
         gw_contract_release(snapshot->contracts[i]);

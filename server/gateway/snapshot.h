@@ -11,24 +11,30 @@
 #include "server/contract/load.h"
 #include "server/core/diagnostic.h"
 #include "server/core/map.h"
+#include "server/crypto/digest.h"
 #include "server/gateway/config.h"
 #include "server/http/listener.h"
 #include "server/http/router.h"
 #include "server/upstream/backend.h"
 
 struct gw_backend_metrics;
+struct gw_builtin;
+struct gw_event_types;
 struct gw_flow;
 struct gw_flow_metrics;
 struct gw_landscape;
 struct gw_metric;
 struct gw_landscape_system;
+struct gw_registry;
+struct gw_signals;
 
 /* How one operation is served. What the router's matches point at. */
 struct gw_service {
     const struct gw_operation *operation;
-    size_t backend; /* index in the snapshot's and the view's backends; SIZE_MAX: flow */
+    size_t backend; /* index in the snapshot's and the view's backends; SIZE_MAX: none */
     struct gw_snapshot_flow *flow; /* that fulfils it; NULL: the backend does, as a plain proxy */
-    struct gw_effect effect;       /* of a flow */
+    const struct gw_builtin *builtin; /* that fulfils it; NULL: none does */
+    struct gw_effect effect;          /* of a flow or a builtin */
     size_t metric; /* its number in the metrics; set when the snapshot is published */
     const struct gw_landscape_operation *landscape; /* whose systems fulfil it; NULL: none */
     const struct gw_landscape_system *system;       /* of a service below such an operation */
@@ -56,7 +62,8 @@ struct gw_snapshot {
     size_t contract_count;
     struct gw_snapshot_flow *flows; /* sorted by name */
     size_t flow_count;
-    struct gw_map operations; /* by operationId: see gw_flows_find_operation() */
+    struct gw_event_types *event_types; /* NULL: none are described */
+    struct gw_map operations;           /* by operationId: see gw_flows_find_operation() */
     struct gw_service *services;
     size_t service_count;
     struct gw_router *router;
@@ -65,6 +72,9 @@ struct gw_snapshot {
     size_t backend_count;
     struct gw_listener_trust *trust; /* of each listener of the configuration */
     struct gw_listener_trust admin_trust;
+    struct gw_registry *registry; /* of telemetry; NULL: there is none */
+    struct gw_signals *signals;
+    uint8_t iot_digest[GW_SHA256_BYTES]; /* of the section and of all its files */
     struct gw_arena arena;
 };
 

@@ -13,6 +13,7 @@
 #include "server/filter/worker.h"
 #include "server/gateway/backend_metrics.h"
 #include "server/gateway/errand.h"
+#include "server/gateway/events.h"
 #include "server/gateway/flow_host.h"
 #include "server/gateway/redis_metrics.h"
 #include "server/gateway/redis_setup.h"
@@ -191,6 +192,7 @@ static void on_tick(struct gw_timer *timer)
     gw_timer_start(worker->loop, timer, TICK_NS, on_tick);
     publish_state(worker);
     publish_backends(worker);
+    gw_event_service_publish_state(&worker->requests);
     sweep_retired(worker);
     check_empty(worker);
 }
@@ -220,6 +222,7 @@ static void on_wake(void *self)
     if (atomic_load_explicit(&worker->must_drain, memory_order_relaxed)) {
         for (size_t i = 0; i < worker->listener_count; i++)
             gw_listener_drain(worker->listeners[i]);
+        gw_event_service_drain(&worker->requests);
     }
     if (atomic_load_explicit(&worker->must_stop, memory_order_relaxed))
         gw_loop_stop(worker->loop);
@@ -237,6 +240,7 @@ static void finish(struct gw_worker_thread *worker)
     worker->requests.view = NULL;
     gw_worker_send_off(&worker->requests.worker);
     gw_flow_host_finish(&worker->requests);
+    gw_event_service_finish(&worker->requests);
     gw_upstreams_finish(&worker->upstreams);
     gw_timer_stop(&worker->tick);
     gw_check_destroy(worker->check);
@@ -391,6 +395,7 @@ static int set_up(struct gw_worker_thread *worker, const struct gw_worker_setup 
     public->loop = worker->loop;
     gw_list_init(&public->tenants);
     worker->requests.landscape_board = setup->landscape_board;
+    worker->requests.redis_setup = setup->redis;
     public->index = setup->index;
     public->count = setup->count;
     public->metrics = gw_metrics_get_shard(setup->metrics, setup->index);

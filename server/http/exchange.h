@@ -23,6 +23,7 @@ struct gw_backend_config;
 struct gw_chain_run;
 struct gw_effect;
 struct gw_exchange;
+struct gw_keyed_claim;
 struct gw_operation;
 struct gw_service;
 struct gw_view;
@@ -220,8 +221,9 @@ struct gw_exchange {
     uint32_t depth;        /* 0: it came over the network; 1: it serves such a one; ... */
     bool is_keyed;       /* its effect has a key: a backend that deduplicates may be asked again */
     uint64_t key_ttl_ns; /* for how long the caller's key is remembered; 0: there is none */
-    bool must_finish;    /* see gw_exchange_must_finish() */
-    bool must_close;     /* the connection must not be used again after the response */
+    struct gw_keyed_claim *claim; /* on that key (store/keyed_record.h); NULL: there is none */
+    bool must_finish;             /* see gw_exchange_must_finish() */
+    bool must_close;              /* the connection must not be used again after the response */
 
     /* --- the engine's part: read and written by exchange.c, filter/chain.c and the transport ---
      */

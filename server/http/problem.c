@@ -27,6 +27,8 @@ static const struct gw_problem_type problem_types[] = {
     {"gone", 410, "The resource is no longer there"},
     {"refused", 422, "The rules of the system behind forbid this"},
     {"idempotency-key-reused", 422, "The key was used for another request"},
+    {"invalid-event", 422, "The event is none, or does not fit its schema"},
+    {"unknown-event-type", 422, "No event of that type is known"},
     {"invalid-configuration", 422, "The configuration has problems"},
     {"request-timeout", 408, "The request did not arrive in time"},
     {"body-too-large", 413, "The body is larger than allowed"},

@@ -111,6 +111,9 @@ int gw_value_read(struct gw_arena *arena, struct gw_str text, const struct gw_js
 /* Appends compact JSON; failure (of memory, or of depth) is the buffer's (see core/buf.h). */
 void gw_value_write(struct gw_buf *buf, const struct gw_value *value);
 
+/* Whether there is more to it than about so many bytes of text. Stops looking there. */
+bool gw_value_is_longer(const struct gw_value *value, size_t bytes);
+
 /* --- looking ---------------------------------------------------------------------------------- */
 
 /* The member of that name; NULL: there is none, or `value` is NULL or no object. */

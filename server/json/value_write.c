@@ -52,6 +52,38 @@ void gw_value_write(struct gw_buf *buf, const struct gw_value *value)
     write_at(buf, value, 0);
 }
 
+/* --- size ------------------------------------------------------------------------------------- */
+
+#define SCALAR_BYTES 4 /* of one, with what stands around it */
+
+/* What is left of `bytes`; 0: it is longer. What is too deep to be written is not looked at. */
+static size_t left_of(const struct gw_value *value, size_t bytes, unsigned depth)
+{
+    bool is_object = value->type == GW_JSON_OBJECT;
+    size_t own = SCALAR_BYTES;
+
+    if (value->type == GW_JSON_STRING || value->type == GW_JSON_NUMBER)
+        own += value->text.len;
+    if (own >= bytes)
+        return 0;
+    bytes -= own;
+    if (value->type < GW_JSON_ARRAY || depth >= GW_VALUE_MAX_DEPTH)
+        return bytes;
+    for (uint32_t i = 0; i < value->count && bytes > 0; i++) {
+        size_t name = is_object ? value->members[i].name.len : 0;
+        bytes = name >= bytes ? 0 : bytes - name;
+        if (bytes > 0)
+            bytes =
+                left_of(is_object ? &value->members[i].value : &value->items[i], bytes, depth + 1);
+    }
+    return bytes;
+}
+
+bool gw_value_is_longer(const struct gw_value *value, size_t bytes)
+{
+    return left_of(value, bytes, 0) == 0;
+}
+
 /* --- copies ----------------------------------------------------------------------------------- */
 
 static int copy_at(struct gw_arena *arena, const struct gw_value *value, unsigned depth,

@@ -17,7 +17,8 @@ const struct gw_script gw_keyed_begin_script = {
     .name = "keyed_begin",
     .source = GW_STR_INIT(
         NOW
-        "local had = redis.call('HMGET', KEYS[1], 'state', 'print', 'until', 'fence', 'answer')\n"
+        "local had = redis.call('HMGET', KEYS[1], 'state', 'print', 'until', 'fence', 'answer',\n"
+        "  'begun')\n"
         "local fence = 1\n"
         "if had[1] then\n"
         "  if had[2] ~= ARGV[1] then return {2} end\n"
@@ -34,7 +35,17 @@ const struct gw_script gw_keyed_begin_script = {
         "  'sent', string.format('%.0f', now), 'consumer', ARGV[6], 'operation', ARGV[7],\n"
         "  'key', ARGV[8], 'backend', ARGV[9])\n"
         "redis.call('PEXPIRE', KEYS[1], ARGV[4])\n"
-        "return {0, fence}\n"),
+        "return {0, fence, tonumber(had[6] or 0)}\n"),
+};
+
+const struct gw_script gw_keyed_note_script = {
+    .name = "keyed_note",
+    .source = GW_STR_INIT("local had = redis.call('HMGET', KEYS[1], 'owner', 'fence', 'state')\n"
+                          "if had[1] ~= ARGV[1] or had[2] ~= ARGV[2] or had[3] ~= 'sent' then\n"
+                          "  return 0\n"
+                          "end\n"
+                          "redis.call('HINCRBY', KEYS[1], 'begun', 1)\n"
+                          "return 1\n"),
 };
 
 const struct gw_script gw_keyed_end_script = {

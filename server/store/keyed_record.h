@@ -8,6 +8,7 @@
  *   print     the request's fingerprint
  *   owner     the request id of the exchange that has the claim
  *   fence     1, and one more for each that took the claim over
+ *   begun     under how many claims a write that the request is fulfilled by may have left
  *   until, sent   milliseconds since 1970, on Redis' clock
  *   consumer, operation, key, backend   for operators
  *
@@ -15,6 +16,9 @@
  * and a request that left no byte takes its record back. One script per transition; all are to be
  * run by a record writer (store/record.h). */
 #pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "server/core/attr.h"
 #include "server/core/str.h"
@@ -44,13 +48,27 @@ void gw_keyed_name(const uint8_t digest[GW_KEYED_DIGEST_BYTES], char out[GW_KEYE
 extern const struct gw_script gw_keyed_begin_script;
 #define GW_KEYED_BEGIN_ARGS 9
 enum gw_keyed_begin {
-    GW_KEYED_GO,       /* claimed; the fence */
+    GW_KEYED_GO,       /* claimed; the fence, and under how many earlier claims it has `begun` */
     GW_KEYED_BUSY,     /* claimed by another for so many ms */
     GW_KEYED_OTHER,    /* the fingerprint is another */
     GW_KEYED_ANSWERED, /* the answer */
     GW_KEYED_UNKNOWN,  /* sent, and perhaps executed */
     GW_KEYED_EXECUTED,
 };
+
+/* A request's claim, for whoever fulfils it: see gw_exchange.claim. */
+struct gw_keyed_claim {
+    struct gw_str name, owner, fence; /* of the record */
+    int64_t begun_before;             /* under how many earlier claims it has `begun` */
+    bool has_begun;                   /* under this one, and that is recorded */
+    bool may_have_left; /* whatever its outcome says: a backend that knows our keys may be asked
+                           again, so that it counts as not sent */
+};
+
+/* ARGV: owner, fence. The record has `begun` once more. Returns 1: it is so now; 0: the claim is
+ * another's, or over: nothing may be sent. */
+extern const struct gw_script gw_keyed_note_script;
+#define GW_KEYED_NOTE_ARGS 2
 
 /* ARGV: owner, fence (empty: any), the word of a gw_keyed_end, ttl (ms), the answer. Returns 1: it
  * is so now; 2: it was so before; 0: the claim is another's, or there is none. "released" deletes a

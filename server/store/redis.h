@@ -143,6 +143,11 @@ const char *gw_redis_get_reason(const struct gw_redis *redis);
 size_t gw_redis_count_nodes(const struct gw_redis *redis);
 struct gw_redis *gw_redis_get_node(struct gw_redis *redis, size_t index);
 
+/* The one that keeps the key, for commands that block it: those go to a client of their own, node by
+ * node. NULL: nobody is known to; as long as a command of this client is under way there, it stays.
+ */
+struct gw_redis *gw_redis_find_node(struct gw_redis *redis, struct gw_str key);
+
 /* Within a callback with a reply: the client of the server that answered, for what must be said to
  * the same one (WAIT). It is there as long as a command is under way on it. */
 struct gw_redis *gw_redis_get_answering(struct gw_redis *redis);

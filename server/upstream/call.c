@@ -9,6 +9,7 @@
 #include "server/http/problem.h"
 #include "server/observe/trace.h"
 #include "server/upstream/balance.h"
+#include "server/upstream/call_ahead.h"
 #include "server/upstream/proxy.h"
 #include "server/upstream/retry_after.h"
 #include "server/upstream/upstreams.h"
@@ -16,7 +17,9 @@
 #define MAX_ANSWER_BYTES ((size_t)16 * 1024 * 1024)
 
 struct gw_call {
-    struct gw_exchange *ex;
+    struct gw_exchange *ex;      /* gone once the answer is read ahead */
+    struct gw_call_ahead *ahead; /* NULL: it is not */
+    uint32_t max_json_depth;
     const struct gw_backend *backend;
     enum gw_resend resend;
     gw_call_done_fn *done;
@@ -117,8 +120,14 @@ static uint64_t retry_ns_of(const struct gw_exchange *ex)
     return wait_s * GW_NS_PER_SECOND;
 }
 
+static void on_read(void *self, const struct gw_call_answer *whole)
+{
+    answer(self, whole);
+}
+
 static void on_done(void *self, struct gw_exchange *ex)
 {
+    struct gw_call *call = self;
     const struct gw_call_answer whole = {
         .status = ex->response.status,
         .problem = ex->record.problem,
@@ -130,7 +139,13 @@ static void on_done(void *self, struct gw_exchange *ex)
         .body = ex->response.body,
     };
 
-    answer(self, &whole);
+    if (call->max_json_depth > 0 && whole.problem == NULL)
+        call->ahead = gw_call_ahead_start(call->backend->upstreams->loop, &whole,
+                                          call->max_json_depth, on_read, call);
+    if (call->ahead == NULL)
+        answer(call, &whole);
+    else
+        gw_timer_stop(&call->deadline); /* what was waited for is there */
 }
 
 /* The tries keep the deadline themselves; who waits for credentials or a turn does not. */
@@ -186,6 +201,7 @@ struct gw_call *gw_call_start(const struct gw_call_request *request, gw_call_don
         return NULL;
     *call = (struct gw_call){
         .backend = request->backend,
+        .max_json_depth = request->max_json_depth,
         .resend = request->is_repeatable ? GW_RESEND_YES : GW_RESEND_NO,
         .done = done,
         .self = self,
@@ -211,6 +227,9 @@ void gw_call_cancel(struct gw_call *call)
     if (call == NULL || call->is_ending)
         return;
     gw_timer_stop(&call->deadline);
-    gw_inner_cancel(call->ex);
+    if (call->ahead != NULL)
+        gw_call_ahead_abandon(call->ahead);
+    else
+        gw_inner_cancel(call->ex);
     free(call);
 }

@@ -13,7 +13,10 @@
 #include "server/core/str.h"
 #include "server/http/exchange.h"
 
+struct gw_arena;
 struct gw_backend;
+struct gw_call_ahead;
+struct gw_value;
 
 struct gw_call_request {
     const struct gw_backend *backend; /* outlives the call, with its view */
@@ -25,6 +28,9 @@ struct gw_call_request {
     bool has_body;
     uint64_t deadline_ns;    /* CLOCK_MONOTONIC; 0: the backend's own bounds alone */
     size_t max_answer_bytes; /* 0: 16 MiB */
+    /* Of a large answer that is JSON: it is read off the loop's thread before `done` is called (see
+     * gw_call_take_json). 0: it is not. */
+    uint32_t max_json_depth;
     bool is_repeatable; /* sending it twice is one effect: it may be tried again once it was sent */
     const struct gw_exchange *cause; /* whose trace it belongs to; NULL: nobody's */
 };
@@ -39,6 +45,7 @@ struct gw_call_answer {
     const struct gw_field *fields;
     size_t field_count;
     struct gw_str body;
+    struct gw_call_ahead *ahead; /* for gw_call_take_json() */
 };
 
 struct gw_call;
@@ -55,3 +62,9 @@ struct gw_call *gw_call_start(const struct gw_call_request *request, gw_call_don
 
 /* `done` is not called any more. What was sent has been sent. */
 void gw_call_cancel(struct gw_call *call);
+
+/* The body's value, if it was read already: it and the body's text are in `arena` from then on.
+ * NULL: it was not (it is small, no JSON, too deep, or there is no room in the arena), and the
+ * body is the caller's to read. */
+const struct gw_value *gw_call_take_json(const struct gw_call_answer *answer,
+                                         struct gw_arena *arena);

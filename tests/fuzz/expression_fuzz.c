@@ -5,7 +5,9 @@
 #include <stdlib.h>
 
 #include "server/core/buf.h"
+#include "server/flow/expression_group.h"
 #include "server/flow/expression_guard.h"
+#include "server/flow/expression_program.h"
 #include "server/flow/expression_set.h"
 
 #define MAX_BYTES 2000
@@ -56,7 +58,6 @@ static void compare(enum gw_jq_outcome outcome, const struct gw_value *own, jv t
 static void check_theirs(struct gw_expressions *set, const struct gw_value *input,
                          enum gw_jq_outcome outcome, const struct gw_value *own)
 {
-    const struct gw_jq_part part = {.set = set};
     struct gw_jq_written written = {0};
     struct gw_buf program, call;
     jq_state *state = jq_init();
@@ -64,8 +65,9 @@ static void check_theirs(struct gw_expressions *set, const struct gw_value *inpu
     gw_buf_init(&program, 1u << 20);
     gw_buf_init(&call, 1u << 20);
     set->items[0].own = NULL;
-    gw_jq_write_part(&program, &part, 0);
-    gw_buf_append_text(&program, "__gw_s0");
+    if (gw_jq_make_program(set) != 0)
+        abort();
+    gw_jq_program_write(&program, set->program, NULL);
     gw_buf_append_byte(&program, '\0');
     gw_buf_append_byte(&call, '[');
     gw_jq_write_value(&call, input, &written);

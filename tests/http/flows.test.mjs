@@ -252,13 +252,14 @@ describe('flows', () => {
     const answer = await gw.post(`${ROOT}/input/7?text=12&list=1&list=2&flag=true`, { a: [1, null] },
       { headers: { 'x-line': '0042', 'idempotency-key': '"k-1"' } });
     assert.equal(answer.status, 200, answer.text);
-    const { parameters, body, identity, key, request_id: id } = answer.json;
+    const { parameters, body, identity, key, repeated, request_id: id } = answer.json;
     assert.deepEqual(parameters, { n: 7, text: '12', list: [1, 2], flag: true, 'X-Line': '0042' });
     assert.deepEqual(body, { a: [1, null] });
     assert.equal(identity.issuer, 'dev');
     assert.ok(identity.scopes.includes('peer:use'));
     assert.equal(identity.claims.sub, identity.subject);
     assert.equal(key, 'k-1');
+    assert.equal(repeated, false);
     assert.equal(id, answer.headers['x-request-id']);
   });
 
@@ -429,7 +430,7 @@ describe('flows', () => {
     assert.equal((await gw.get(`${ROOT}/levels/bolt`)).json.version, 2);
 
     writeFlows(folder, { 'read-level': 'document: {dsl: 1.0.0' });
-    assert.equal((await gw.reload()).status, 422);
+    await eventually(async () => (await gw.reload()).status === 422, 'it is refused');
     assert.equal((await gw.get(`${ROOT}/levels/bolt`)).json.version, 2);
   });
 

@@ -105,8 +105,10 @@ describe('erp-costing and erp-assets, Tryton', () => {
     const [first, second] = [await post({ costCenter: 'C' }, how), await post({ costCenter: 'C' }, how)];
     assert.deepEqual([first.status, second.json], [201, first.json], first.text);
     const dead = { key: randomUUID() };
-    const pending = post({ costCenter: 'DIED' }, dead).catch(() => undefined);
-    await eventually(async () => (await moves()).length === before + 2, 'Tryton has the move');
+    const back = { key: randomUUID(), etag: first.headers.etag };
+    const takeBack = () => apis.post('erp-costing', '1010', `/cost-postings/${first.json.id}/reverse`, { reason: 'Wrong' }, back);
+    const pending = Promise.all([post({ costCenter: 'DIED' }, dead), takeBack()].map((sent) => sent.catch(() => undefined)));
+    await eventually(async () => (await moves()).length === before + 3, 'Tryton has the moves');
     await apis.gw.kill();
     await pending;
     Object.assign(apis.gw, { wasKilled: false, stderr: '', ports: [], tlsPorts: [] });
@@ -118,6 +120,24 @@ describe('erp-costing and erp-assets, Tryton', () => {
     }, 'it is told', 25_000);
     const found = await moves([['description', 'like', 'costCenter:DIED %']]);
     assert.deepEqual(found.map(({ number, state }) => [number, state]), [[again.json.id, 'posted']]);
+    await eventually(async () => {
+      again = await takeBack();
+      return again.status === 200;
+    }, 'it is told', 25_000);
+    assert.equal(again.json.status, 'reversed');
+    const reversals = await moves([['description', 'like', `% reverses:${first.json.id} %`]]);
+    assert.deepEqual(reversals.map(({ number, state }) => [number, state]), [[again.json.reversedBy, 'posted']]);
+  });
+
+  test('a cost element is called by its code, where the chart has one', async () => {
+    const [energy] = await erp.search('account.account', [['code', '=', '470000']], ['name']);
+    const made = await post({ costCenter: 'HALL-2', costElement: '470000' });
+    assert.deepEqual([made.status, made.json?.costElement], [201, '470000'], made.text);
+    assert.ok((await moveOf(made.json.id))['lines.'].some(({ account }) => account === energy.id));
+    assert.deepEqual((await costs('?costElement=470000')).json.items.map(({ id }) => id), [made.json.id]);
+    assert.deepEqual((await costs(`?costElement=${energy.id}`)).json.items, []);
+    assert.equal((await reverse(made.json.id, { reason: 'Wrong hall' })).status, 200);
+    assertProblem(await post({ costCenter: 'HALL-2', costElement: String(energy.id) }), 422);
   });
 
   test('assets, locations and work centres are listed and read', async () => {
@@ -125,14 +145,14 @@ describe('erp-costing and erp-assets, Tryton', () => {
     const assets = await apis.all('erp-assets', '1010', '/physical-assets', 2);
     assert.deepEqual(assets.map(({ id, material, acquisitionValue }) => [id, material, acquisitionValue.amount]),
       rows.sort((one, other) => one.id - other.id).map((row) => [String(row.id), row['product.'].code, text(row.value)]));
-    assert.equal((await apis.all('erp-assets', '1010', '/physical-assets?sort=-acquiredOn&status=planned', 2)).length, rows.length);
+    assert.equal((await apis.all('erp-assets', '1010', '/physical-assets?sort=-acquiredOn&status=active', 2)).length, rows.length - 1);
     assert.deepEqual((await get('erp-assets', '/physical-assets?status=disposed')).json.items, []);
     const one = await get('erp-assets', '/physical-assets/1');
     assert.deepEqual(one.json, assets[0]);
-    assert.deepEqual([one.json.status, one.json.bookValue], ['planned', one.json.acquisitionValue]);
-    await erp.button('account.asset', [1], 'create_lines');
-    await erp.button('account.asset', [1], 'run');
-    assert.equal((await get('erp-assets', '/physical-assets/1')).json.status, 'active');
+    assert.deepEqual([one.json.status, one.json.bookValue], ['active', one.json.acquisitionValue]);
+    const [planned] = (await get('erp-assets', '/physical-assets?status=planned')).json.items;
+    await erp.button('account.asset', [Number(planned.id)], 'create_lines', 'run');
+    assert.equal((await get('erp-assets', `/physical-assets/${planned.id}`)).json.status, 'active');
 
     const places = await apis.all('erp-assets', '1010', '/equipment', 4);
     const centers = await erp.search('production.work.center', [['parent', '!=', null]], ['name']);

@@ -173,6 +173,57 @@ describe('erp-production', () => {
       assert.deepEqual([ended.json?.status, ended.json?.confirmed.value], ['completed', '0'], ended.text);
     });
 
+    test('Tryton: a confirmation says in which lot it is and what was used', async () => {
+      const used = (material, value, storageLocation, lot, unit = 'H87') => ({ material, quantity: { value, unit }, storageLocation, lot });
+      const sheet = used('SHEET-1.5MM', '4', '101A', 'LOT-0202');
+      assert.match(assertProblem(await confirm('1010', '9', { yield: pieces('5'), consumed: [used('SHEET-1.5MM', '4', '101A', 'NONE')] }), 422).type, /not-found$/);
+      assert.match(assertProblem(await confirm('1010', '9', { yield: pieces('5'), consumed: [used('SHEET-1.5MM', '9000', '101A', 'LOT-0202')] }), 422).type, /refused$/);
+      const first = await confirm('1010', '9', { yield: pieces('5'), lot: 'GUARD-77', consumed: [sheet] });
+      assert.deepEqual([first.status, first.json?.lot], [201, 'GUARD-77'], first.text);
+      const [there] = await plants.erp.read('stock.move', Number(first.json.id), ['lot.number', 'lot.product.code', 'quantity']);
+      assert.deepEqual([there['lot.'].number, there.quantity], ['GUARD-77', 5]);
+      const inputs = async () => (await plants.erp.search('stock.move', [['production_input.number', '=', '9'], ['state', '=', 'done']], ['product.code', 'quantity', 'lot.number', 'from_location.code']))
+        .map((row) => [row['product.'].code, row.quantity, row['lot.']?.number, row['from_location.'].code]).toSorted();
+      const [, taken] = await inputs();
+      assert.deepEqual(taken, ['SHEET-1.5MM', 4, 'LOT-0202', '101A']); // in place of what the bill says, which has no lot
+      assert.match(assertProblem(await confirm('1010', '9', { yield: pieces('5'), consumed: [sheet] }), 422).type, /not-offered$/);
+      const second = await confirm('1010', '9', { yield: pieces('5'), lot: 'GUARD-77', consumed: [used('BOLT-M8', '12', '101B')] });
+      assert.equal(second.status, 201, second.text);
+      assert.deepEqual((await inputs())[0], ['BOLT-M8', 12, undefined, '101B']);
+      assert.equal((await plants.erp.search('stock.lot', [['number', '=', 'GUARD-77']], ['number'])).length, 1);
+    });
+
+    test('Tryton: a confirmation is taken back while its order is started, and the order is open for it again', async () => {
+      const back = async (id, how) => post('1010', `/production-confirmations/${id}/reverse`, { reason: 'Counted twice' },
+        { etag: await tagOf('1010', `/production-confirmations/${id}`), ...how });
+      assert.equal((await move('1010', '11', 'start')).json.status, 'started');
+      const first = await confirm('1010', '11', { yield: pieces('30') });
+      const wrong = await confirm('1010', '11', { yield: pieces('50') });
+      assert.deepEqual([first.status, wrong.status], [201, 201], wrong.text);
+      assert.equal((await get('1010', '/production-orders/11')).json.confirmed.value, '80');
+      assertProblem(await back(wrong.json.id, { etag: '"old"' }), 412);
+      const key = randomUUID();
+      const { etag } = wrong.headers;
+      const reversed = await back(wrong.json.id, { key, etag });
+      assert.deepEqual([reversed.status, reversed.json?.status], [200, 'reversed'], reversed.text);
+      assert.deepEqual((await back(wrong.json.id, { key, etag })).json, reversed.json);
+      assert.equal(broken(await back(wrong.json.id)), 'confirmation-posted');
+      const [there] = await plants.erp.read('stock.move', Number(reversed.json.reversedBy), ['state', 'quantity', 'origin', 'from_location.code', 'production_input.number']);
+      assert.deepEqual([there.state, there.quantity, there.origin, there['from_location.'].code, there['production_input.'].number],
+        ['done', 50, `stock.move,${wrong.json.id}`, '101C', '11']);
+      const order = (await get('1010', '/production-orders/11')).json;
+      assert.deepEqual([order.confirmed.value, order.components.some(({ material }) => material === order.material)], ['30', false]);
+      const { outputs } = await tryton('11', 'outputs');
+      const open = (await plants.erp.read('stock.move', outputs, ['state', 'quantity'])).filter(({ state }) => state === 'draft');
+      assert.deepEqual(open.map(({ quantity }) => quantity), [50]);
+      assert.equal(broken(await confirm('1010', '11', { yield: pieces('51') })), 'confirmation-within-open-quantity');
+      const last = await confirm('1010', '11', { yield: pieces('50'), isFinal: true });
+      assert.equal(last.status, 201, last.text);
+      assert.match(assertProblem(await back(last.json.id), 422).type, /not-offered$/);
+      assert.deepEqual((await get('1010', '/production-confirmations?productionOrder=11')).json.items.map(({ status }) => status).toSorted(),
+        ['posted', 'posted', 'reversed']);
+    });
+
     test('OData: an order is created, released, confirmed and completed', async () => {
       const made = await post('1020', '/production-orders', { ...wanted('PUMP-NW25'), quantity: pieces('10.5') });
       assert.equal(made.status, 201, made.text);

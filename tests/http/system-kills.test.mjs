@@ -31,10 +31,11 @@ describe('a gateway dies between its writes and their answers', () => {
 
   /** Sends it; comes back when the ERP has done its first write, of whose answer nobody hears. */
   async function sendAndHold(row) {
-    const trace = box.trace(({ isWrite }) => (isWrite ? { kind: 'hold-after' } : undefined));
+    const hold = { kind: 'hold-after' };
+    const trace = box.trace(({ isWrite }) => (isWrite ? hold : undefined));
     const headers = { 'x-request-timeout': String(CALL_MS) };
     const lost = box.send(gw, { ...row.request, key: row.key, trace: trace.id, headers }).catch(() => undefined);
-    await Promise.race([eventually(() => trace.held > 0, `${row.title} is in the ERP`, 20_000),
+    await Promise.race([eventually(() => hold.isDone, `${row.title} is in the ERP`, 20_000),
       lost.then((answer) => assert.fail(`${row.title} was answered: ${answer?.status} ${answer?.text}`))]);
     return { lost };
   }

@@ -20,7 +20,7 @@ describe('logistics and field-service', () => {
   const suite = suiteScope();
   let cloud;
   before(async () => {
-    cloud = await startCloud(suite, { apis: ['logistics', 'field-service'] });
+    cloud = await startCloud(suite, { apis: ['logistics', 'field-service', 'erp-inventory'] });
   });
   const logistics = callsOf('logistics')(() => cloud);
   const service = callsOf('field-service')(() => cloud);

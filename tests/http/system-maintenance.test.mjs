@@ -17,7 +17,7 @@ describe('maintenance', () => {
   const suite = suiteScope();
   let cloud;
   before(async () => {
-    cloud = await startCloud(suite, { apis: [API] });
+    cloud = await startCloud(suite, { apis: [API, 'erp-assets'] });
   });
 
   const get = (rest, headers) => cloud.get(API, '1020', rest, headers);

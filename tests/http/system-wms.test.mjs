@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { before, describe, test } from 'node:test';
 
+import { date } from '../rigs/tryton/rpc.mjs';
 import { assertProblem, suiteScope } from './support/harness.mjs';
 import { skipUnlessInstalled, startPlants } from './support/plants.mjs';
 
@@ -35,7 +36,20 @@ describe('wms', () => {
     assert.deepEqual(one.json, ours.find(({ id }) => id === '101B'));
     assert.equal((await get('/storage-locations/101B', { 'if-none-match': one.headers.etag })).status, 304);
     assertProblem(await get('/storage-locations/NOWHERE'), 404);
-    assertProblem(await plants.get('/system/wms/v1/plants/1020/storage-locations'), 501);
+  });
+
+  test('what lies where, of one plant and of both', async () => {
+    const [place] = await plants.erp.search('stock.location', [['code', '=', '101B']], ['code']);
+    const rows = await plants.erp.search('product.product', [['code', '!=', null], ['template.lot_required', '=', null], ['quantity', '!=', 0]], ['code', 'quantity'],
+      { context: { locations: [place.id], with_childs: false, stock_date_end: date() } });
+    const ours = (await plants.all(at('/stock?storageLocation=101B'), 20)).filter(({ lot }) => lot === undefined);
+    assert.deepEqual(ours.map((row) => [row.material, Number(row.onHand.value)]).toSorted(), rows.map((row) => [row.code, row.quantity]).toSorted());
+    const cloud = (await plants.odata("A_MaterialStock?$filter=Plant eq '1020' and StorageLocation eq '102A'")).value;
+    const theirs = await plants.all('/system/wms/v1/plants/1020/stock?storageLocation=102A', 20);
+    assert.deepEqual(theirs.map((row) => [row.material, Number(row.onHand.value)]).toSorted(), cloud.map((row) => [row.Material, row.Quantity]).toSorted());
+    const both = await plants.all('/system/wms/v1/plants/-/storage-locations', 5);
+    assert.deepEqual([...new Set(both.map(({ plant }) => plant))].toSorted(), ['1010', '1020']);
+    assertProblem(await get('/stock?cursor=rubbish'), 400);
   });
 
   test('a transfer: created, assigned, completed, each once, and Tryton has it', async () => {

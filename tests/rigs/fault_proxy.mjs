@@ -18,15 +18,16 @@
 //   endless     answered with status 200 and a body of JSON that never ends, without the server
 //   gone        the request goes on; when it is answered nobody listens any more, until `back()`
 //
-// `times`: so many requests, then none; `match`: only those whose body it is found in; several stand in
-// an array, of which the first that matches counts. Each connection carries one request: the answer says
+// `times`: so many requests, then none; `match`: only those in whose line (`POST /path`) or body it is
+// found; several stand in an array, of which the first that matches counts. A fault has how many requests it was for
+// (`hits`), and whether the server has done one of them (`isDone`). Each connection carries one request: the answer says
 // close. `seen` counts by kind, and what went through as `passed`; of hold-after when the server has done it.
 //
 // Requests that belong to one trace can have a fate of their own, so that many go wrong at once, each in its way:
 //
 //   proxy.traces.set(traceId, { decide: (request) => fault, log: [], memory });
 //
-// `log` gets each request as {method, url, text, isWrite, key}; `held` counts those of hold-after that the server has done. With a `memory` (a Map), what the server answers to
+// `log` gets each request as {method, url, text, isWrite, key}. With a `memory` (a Map), what the server answers to
 // reads is kept there, and answers the same read again without the server.
 
 import { once } from 'node:events';
@@ -85,8 +86,9 @@ class FaultProxy {
       return trace.decide(asked) ?? { kind: 'passed' };
     }
     const faults = [this.fault ?? []].flat();
-    const fault = faults.find(({ match, times }) => times !== 0 && (!match || match.test(asked.text)));
+    const fault = faults.find(({ match, times }) => times !== 0 && (!match || match.test(`${asked.method} ${asked.url}\n${asked.text}`)));
     if (fault?.times !== undefined) fault.times--;
+    if (fault) fault.hits = (fault.hits ?? 0) + 1;
     return fault ?? { kind: 'passed' };
   }
 
@@ -150,10 +152,8 @@ class FaultProxy {
     if (['status', 'rubbish', 'answer', 'short', 'endless'].includes(fault.kind)) return this.#invent(fault, response);
     if (fault.kind === 'slow') await sleep(fault.ms ?? 1000);
     const { status, fields, bytes } = await this.#answer(request, body, asked, trace?.memory);
-    if (fault.kind === 'hold-after') {
-      if (trace) trace.held = (trace.held ?? 0) + 1;
-      return count();
-    }
+    fault.isDone = true;
+    if (fault.kind === 'hold-after') return count();
     if (fault.kind === 'cut-after') return response.destroy();
     if (fault.kind === 'gone') this.server.close();
     response.writeHead(status, { ...fields, 'content-length': bytes.length, connection: 'close' });

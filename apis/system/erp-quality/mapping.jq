@@ -63,6 +63,14 @@ def with_results($request):
        if $more.line != .InspectionCharacteristic then .
        else .Results += ($more.results // []) | .Valuation = (($more.valuation | in_theirs(valuations)) // .Valuation) end)];
 
+# Whether the lot has what was recorded as its last results.
+def has_results($request):
+  [.to_InspectionCharacteristic[] | characteristic] as $had
+  | all($request.characteristics[]; . as $more
+      | ($more.results // [] | map(tonumber)) as $results
+      | any($had[]; .line == $more.line and ($more.valuation == null or .valuation == $more.valuation)
+          and ($results == [] or (.results // [] | map(tonumber))[-($results | length):] == $results)));
+
 # --- nonconformances ---
 
 def nonconformance($system):

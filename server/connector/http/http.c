@@ -115,6 +115,7 @@ static void send(struct gw_connector_call *call, struct http_call *state,
         .body = request->body,
         .has_body = request->has_body,
         .deadline_ns = call->deadline_ns,
+        .max_json_depth = state->output == HTTP_RAW ? 0 : HTTP_MAX_DEPTH,
         .is_repeatable = is_keyed || is_idempotent(request->method),
         .cause = call->cause,
     };

@@ -8,8 +8,6 @@
 #include "server/crypto/base64.h"
 #include "server/json/reader.h"
 
-#define MAX_DEPTH 100
-
 static int copy_text(struct gw_arena *arena, struct gw_str text, struct gw_value *out_value)
 {
     struct gw_str copy = gw_arena_copy(arena, text);
@@ -20,11 +18,19 @@ static int copy_text(struct gw_arena *arena, struct gw_str text, struct gw_value
     return 0;
 }
 
-static int read_json(struct gw_arena *arena, struct gw_str body, struct gw_value *out_value)
+static int read_json(struct gw_arena *arena, const struct gw_call_answer *answer,
+                     struct gw_value *out_value)
 {
-    const struct gw_json_limits limits = {.max_bytes = body.len + 1, .max_depth = MAX_DEPTH};
-    struct gw_str copy = gw_arena_copy(arena, body); /* the value points into it */
+    const struct gw_value *ahead = gw_call_take_json(answer, arena);
+    const struct gw_json_limits limits = {.max_bytes = answer->body.len + 1,
+                                          .max_depth = HTTP_MAX_DEPTH};
     struct gw_json_error error;
+
+    if (ahead != NULL) {
+        *out_value = *ahead;
+        return 0;
+    }
+    struct gw_str copy = gw_arena_copy(arena, answer->body); /* the value points into it */
 
     if (copy.ptr == NULL)
         return -ENOMEM;
@@ -49,7 +55,7 @@ static int read_content(struct gw_arena *arena, const struct gw_call_answer *ans
         return 0;
     }
     if (is_json(answer))
-        return read_json(arena, answer->body, out_value);
+        return read_json(arena, answer, out_value);
     if (!gw_utf8_is_valid(answer->body))
         return -EINVAL;
     return copy_text(arena, answer->body, out_value);
@@ -131,7 +137,7 @@ struct gw_str http_result_code(struct gw_arena *arena, const struct gw_call_answ
 {
     struct gw_value body;
 
-    if (!is_json(answer) || read_json(arena, answer->body, &body) != 0)
+    if (!is_json(answer) || read_json(arena, answer, &body) != 0)
         return GW_STR("");
     const struct gw_value *inner = gw_value_member(&body, GW_STR("error"));
     struct gw_str code = gw_value_member_text(inner, GW_STR("code"));

@@ -6,6 +6,8 @@
 #include "server/json/value.h"
 #include "server/upstream/call.h"
 
+#define HTTP_MAX_DEPTH 100 /* of JSON */
+
 enum http_output { HTTP_CONTENT, HTTP_RAW, HTTP_RESPONSE };
 
 /* 0, -EINVAL (the body is not what its media type says) or -ENOMEM. */

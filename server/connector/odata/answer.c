@@ -292,6 +292,16 @@ static bool is_foreign(const struct odata_settings *settings, const struct odata
            either(value, "@odata.etag", "@etag") == NULL;
 }
 
+int odata_answer_of(struct gw_arena *arena, const struct odata_settings *settings,
+                    const struct odata_request *request, struct gw_str name,
+                    const struct gw_value *value, struct odata_answer *out_answer,
+                    struct gw_error *error)
+{
+    if (is_foreign(settings, request, value))
+        return gw_error_set(error, -EBADMSG, "the answer is not an OData entity");
+    return odata_answer_take(arena, settings, request, name, value, out_answer, error);
+}
+
 int odata_answer_read(struct gw_arena *arena, const struct odata_settings *settings,
                       const struct odata_request *request, struct gw_str name, struct gw_str text,
                       struct odata_answer *out_answer, struct gw_error *error)
@@ -314,9 +324,7 @@ int odata_answer_read(struct gw_arena *arena, const struct odata_settings *setti
         return gw_error_set(error, -EBADMSG,
                             "the answer is no JSON that can be read: %s (byte %zu)", flaw.text,
                             flaw.byte);
-    if (is_foreign(settings, request, &value))
-        return gw_error_set(error, -EBADMSG, "the answer is not an OData entity");
-    return odata_answer_take(arena, settings, request, name, &value, out_answer, error);
+    return odata_answer_of(arena, settings, request, name, &value, out_answer, error);
 }
 
 /* --- results ---------------------------------------------------------------------------------- */

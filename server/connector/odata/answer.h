@@ -26,6 +26,13 @@ int odata_answer_read(struct gw_arena *arena, const struct odata_settings *setti
                       const struct odata_request *request, struct gw_str name, struct gw_str text,
                       struct odata_answer *out_answer, struct gw_error *error);
 
+/* The same of a body that was read before. */
+GW_MUST_CHECK
+int odata_answer_of(struct gw_arena *arena, const struct odata_settings *settings,
+                    const struct odata_request *request, struct gw_str name,
+                    const struct gw_value *value, struct odata_answer *out_answer,
+                    struct gw_error *error);
+
 /* The same of a value that was read before: a member of a batch's answer. */
 GW_MUST_CHECK
 int odata_answer_take(struct gw_arena *arena, const struct odata_settings *settings,

@@ -128,8 +128,7 @@ static void on_found(struct odata_run *run, const struct odata_reply *reply)
         odata_run_refuse(run, reply);
         return;
     }
-    int rc = odata_answer_read(run->call->arena, &run->odata->settings, &create->search,
-                               gw_str_from(NULL, 0), reply->body, &answer, &error);
+    int rc = odata_run_read(run, &create->search, gw_str_from(NULL, 0), reply, &answer, &error);
     if (rc == -ENOMEM)
         odata_run_fail_memory(run);
     else if (rc != 0)

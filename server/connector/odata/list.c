@@ -103,8 +103,7 @@ static void on_page(struct odata_run *run, const struct odata_reply *reply)
         odata_run_refuse(run, reply);
         return;
     }
-    int rc = odata_answer_read(run->call->arena, &run->odata->settings, &list->request,
-                               gw_str_from(NULL, 0), reply->body, &page, &error);
+    int rc = odata_run_read(run, &list->request, gw_str_from(NULL, 0), reply, &page, &error);
     if (rc == -ENOMEM)
         odata_run_fail_memory(run);
     else if (rc != 0)

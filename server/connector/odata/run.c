@@ -167,8 +167,21 @@ static int take(const struct odata_run *run, const struct gw_call_answer *answer
         if (gw_str_equal_nocase(answer->fields[i].name, GW_STR("content-type")))
             reply->content_type = gw_arena_copy(arena, answer->fields[i].value);
     }
-    reply->body = gw_arena_copy(arena, answer->body);
+    reply->value = gw_call_take_json(answer, arena);
+    reply->body = reply->value != NULL ? answer->body : gw_arena_copy(arena, answer->body);
     return reply->body.ptr != NULL ? classify(run, reply) : -ENOMEM;
+}
+
+int odata_run_read(const struct odata_run *run, const struct odata_request *request,
+                   struct gw_str name, const struct odata_reply *reply,
+                   struct odata_answer *out_answer, struct gw_error *error)
+{
+    const struct odata_settings *settings = &run->odata->settings;
+
+    return reply->value != NULL ? odata_answer_of(run->call->arena, settings, request, name,
+                                                  reply->value, out_answer, error)
+                                : odata_answer_read(run->call->arena, settings, request, name,
+                                                    reply->body, out_answer, error);
 }
 
 static void finish_fetch(struct odata_run *run, const struct gw_call_answer *answer,
@@ -256,6 +269,7 @@ static void send_now(struct odata_run *run)
         .has_body = !run->is_fetching && run->request->body.ptr != NULL,
         .deadline_ns = run->call->deadline_ns,
         .max_answer_bytes = odata->settings.max_answer_bytes,
+        .max_json_depth = ODATA_MAX_DEPTH,
         .is_repeatable = ask_of(run) != ODATA_WRITING,
         .cause = run->call->cause,
     };

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "server/connector/connector.h"
+#include "server/connector/odata/answer.h"
 #include "server/connector/odata/refusal.h"
 #include "server/connector/odata/request.h"
 #include "server/http/exchange.h"
@@ -30,6 +31,7 @@ struct odata_reply {
     enum gw_connector_error error; /* GW_CONNECTOR_OK: the status is a success */
     int status;                    /* 0: none came */
     struct gw_str body;
+    const struct gw_value *value; /* of the body, where it was read already; else NULL */
     struct gw_str content_type;
     struct gw_str etag;
     uint64_t retry_ns;
@@ -76,6 +78,11 @@ void odata_run_fail(struct odata_run *run, enum gw_connector_error error, int st
 /* The answer cannot be used: of a write that nobody may send again nothing is known then. */
 void odata_run_fail_rubbish(struct odata_run *run, int status, const char *reason);
 void odata_run_fail_memory(struct odata_run *run);
+/* A success: as odata_answer_read(). */
+GW_MUST_CHECK
+int odata_run_read(const struct odata_run *run, const struct odata_request *request,
+                   struct gw_str name, const struct odata_reply *reply,
+                   struct odata_answer *out_answer, struct gw_error *error);
 
 /* --- csrf.c ----------------------------------------------------------------------------------- */
 

@@ -26,8 +26,7 @@ void odata_single_finish(struct odata_run *run, const struct odata_reply *reply)
         odata_run_fail_rubbish(run, reply->status, "the answer has no body");
         return;
     }
-    int rc = odata_answer_read(run->call->arena, &run->odata->settings, run->request, name,
-                               reply->body, &answer, &error);
+    int rc = odata_run_read(run, run->request, name, reply, &answer, &error);
     if (rc == 0 && answer.value.type == GW_JSON_NULL && run->request->shape == ODATA_ENTITY)
         answer.value = gw_value_object(NULL, 0);
     if (rc == 0)

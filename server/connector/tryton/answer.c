@@ -128,17 +128,30 @@ static enum gw_connector_error read_error(struct gw_arena *arena, const struct g
 
 /* --- the body --------------------------------------------------------------------------------- */
 
-static enum gw_connector_error read_body(struct gw_arena *arena, struct gw_str body, bool is_write,
+static int read_json(struct gw_arena *arena, const struct gw_call_answer *answer,
+                     struct gw_value *out_value)
+{
+    const struct gw_value *ahead = gw_call_take_json(answer, arena);
+    struct gw_json_error error;
+
+    if (ahead != NULL) {
+        *out_value = *ahead;
+        return 0;
+    }
+    struct gw_str text = gw_arena_copy(arena, answer->body);
+    return text.ptr == NULL
+               ? -ENOMEM
+               : gw_value_read(arena, text, &GW_JSON_LIMITS_DEFAULT, out_value, &error);
+}
+
+static enum gw_connector_error read_body(struct gw_arena *arena,
+                                         const struct gw_call_answer *answer, bool is_write,
                                          struct gw_value *out_result,
                                          struct gw_connector_failure *out_failure)
 {
-    struct gw_str text = gw_arena_copy(arena, body);
-    struct gw_json_error json_error;
     struct gw_value whole;
+    int rc = read_json(arena, answer, &whole);
 
-    if (text.ptr == NULL)
-        return fail_memory(out_failure, is_write);
-    int rc = gw_value_read(arena, text, NULL, &whole, &json_error);
     if (rc == -ENOMEM)
         return fail_memory(out_failure, is_write);
     if (rc != 0)
@@ -188,5 +201,5 @@ enum gw_connector_error tryton_answer_read(struct gw_arena *arena,
         out_failure->reason = reason.ptr == NULL ? GW_STR("") : reason;
         return error;
     }
-    return read_body(arena, answer->body, is_write, out_result, out_failure);
+    return read_body(arena, answer, is_write, out_result, out_failure);
 }

@@ -127,6 +127,7 @@ static struct gw_call *start_call(struct tryton_task *task, struct gw_str target
         .body = body,
         .has_body = true,
         .deadline_ns = task->call->deadline_ns,
+        .max_json_depth = GW_JSON_LIMITS_DEFAULT.max_depth,
         .is_repeatable = task->step.is_repeatable,
         .cause = task->call->cause,
     };

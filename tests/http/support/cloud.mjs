@@ -100,9 +100,9 @@ class Cloud extends Apis {
     return (await this.read(service, path)).length;
   }
 
-  /** Sends a write whose answer the server holds back; when `isDone`, kills the gateway, and starts it again. */
-  async dieBehind(match, send, isDone) {
-    await this.erp.spoil('held', match, { method: 'POST' });
+  /** Sends writes (`times` of them) whose answers the server holds back; when `isDone`, kills the gateway, and starts it again. */
+  async dieBehind(match, send, isDone, times = 1) {
+    await this.erp.spoil('held', match, { method: 'POST', times });
     const pending = send().catch(() => undefined);
     await eventually(isDone, 'the server has done it');
     await this.gw.kill();

@@ -1,5 +1,6 @@
 // Both real ERPs behind one gateway, as a factory has them: Tryton keeps plant 1010, the OData server plant 1020, and the
-// landscape `erp` says so. Between the gateway and each ERP stands a proxy that fails when it is told to.
+// landscape `erp` says so; the OData server's other services are for both. Between the gateway and each ERP stands a
+// proxy that fails when it is told to.
 //
 //   const plants = await startPlants(suite, { apis: ['system-mes'] });   plants.erp (Tryton's own client)   await plants.odata('A_Material')
 //   await plants.get('/system/mes/v1/plants/1010/operations');           plants.proxies.cloud.fault = { kind: 'hang' }
@@ -16,7 +17,8 @@ import { makeFolder, startGateway } from './harness.mjs';
 import { Issuer } from './tokens.mjs';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const AUTHORIZATION = `Basic ${Buffer.from('erpclient:pw1').toString('base64')}`;
+const basic = (user, password) => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+const AUTHORIZATION = basic('erpclient', 'pw1');
 
 export function skipUnlessInstalled() {
   if (odataIsInstalled() && isInstalled()) return;
@@ -24,11 +26,17 @@ export function skipUnlessInstalled() {
   process.exit(77);
 }
 
+const SERVICES = ['quality', 'maintenance', 'logistics', 'field-service']; // of the OData server, beside its erp
+// Who keeps the record of which plant: as the sandbox has it.
 const LANDSCAPES = {
   erp: {
-    systems: { 'plant1-erp': { backend: 'plant1-erp', flows: 'tryton' }, 'cloud-erp': { backend: 'cloud-erp', flows: 'odata' } },
-    keys: { 1010: 'plant1-erp', 1020: 'cloud-erp' },
+    key: 'plant',
+    systems: { plant1: { backend: 'plant1-erp', flows: 'tryton' }, cloud: { backend: 'cloud-erp', flows: 'odata' } },
+    keys: { 1010: 'plant1', 1020: 'cloud' },
   },
+  ...Object.fromEntries(SERVICES.map((name) => [name, {
+    systems: { cloud: { backend: `cloud-${name}`, flows: 'odata' } }, keys: { 1010: 'cloud', 1020: 'cloud' },
+  }])),
 };
 // Claims end soon: what a killed gateway has left is not waited for.
 const POLICIES = [
@@ -36,9 +44,9 @@ const POLICIES = [
   { schema: { responses: 'enforce' } }, { idempotency: { redis_timeout: '5s', claim: '5s' } },
 ];
 
-class Plants {
+export class Plants {
   token(claims) {
-    const scope = this.apis.flatMap((api) => [`${api}:read`, `${api}:write`]).join(' ');
+    const scope = ['plants:all', ...this.apis.flatMap((api) => [`${api}:read`, `${api}:write`])].join(' ');
     return { authorization: `Bearer ${this.gw.token({ scope, plant: ['1010', '1020', '-'], ...claims })}` };
   }
 
@@ -51,16 +59,21 @@ class Plants {
     return this.gw.get(path, { headers: { ...this.bearer, ...headers } });
   }
 
-  post(path, body, { key = randomUUID(), etag, timeoutMs } = {}) {
+  post(path, body, { key = randomUUID(), etag, timeoutMs, method = 'POST' } = {}) {
     const headers = { ...this.bearer, 'idempotency-key': `"${key}"`, ...(etag ? { 'if-match': etag } : {}), ...(timeoutMs ? { 'x-request-timeout': String(timeoutMs) } : {}) };
-    return this.gw.post(path, body, { headers });
+    return this.gw.post(path, body, { headers, method });
+  }
+
+  /** One page of a list. */
+  page(path) {
+    return this.get(path);
   }
 
   /** All pages of a list. */
   async all(path, limit = 50) {
     const items = [];
     for (let cursor = ''; cursor !== undefined; ) {
-      const answer = await this.get(`${path}${path.includes('?') ? '&' : '?'}limit=${limit}${cursor}`);
+      const answer = await this.page(`${path}${path.includes('?') ? '&' : '?'}limit=${limit}${cursor}`);
       if (answer.status !== 200) throw new Error(`${path}: ${answer.status} ${answer.text}`);
       items.push(...answer.json.items);
       cursor = answer.json.next && `&cursor=${answer.json.next}`;
@@ -68,12 +81,15 @@ class Plants {
     return items;
   }
 
-  /** Asks the OData server itself. */
-  async odata(path) {
-    const answer = await fetch(`${this.odataUrl}/odata/v4/erp/${path.replaceAll(' ', '%20')}`, { headers: { authorization: AUTHORIZATION } });
+  /** Asks the OData server itself; a body makes it a POST. */
+  async odata(path, { service = 'erp', body, method = body ? 'POST' : 'GET', admin = false, headers = {} } = {}) {
+    const authorization = admin ? basic('erpadmin', 'pw2') : AUTHORIZATION;
+    const answer = await fetch(`${this.odataUrl}/odata/v4/${service}/${path.replaceAll(' ', '%20')}`, {
+      method, headers: { authorization, 'content-type': 'application/json', ...headers }, body: body && JSON.stringify(body),
+    });
     const text = await answer.text();
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${text}`);
-    return JSON.parse(text);
+    return text ? JSON.parse(text) : undefined;
   }
 
   /** Kills the gateway while `send` is under way and `isThere`; then there is a new one. */
@@ -83,8 +99,12 @@ class Plants {
     await this.gw.kill();
     await lost;
     for (const proxy of Object.values(this.proxies)) proxy.fault = null;
+    await this.startAgain();
+  }
+
+  startAgain() {
     Object.assign(this.gw, { stderr: '', ports: [], wasKilled: false });
-    await this.gw.start();
+    return this.gw.start();
   }
 }
 
@@ -93,8 +113,7 @@ function issuersOf(issuer) {
   return { dev: one, factory: one };
 }
 
-/** `apis` as their contracts are called: system-erp-production, experience-plant. */
-export async function startPlants(scope, { apis }) {
+async function startRigs(scope) {
   const [odataUrl, tryton, redis] = await Promise.all([
     startOdata(scope), startTryton({ dir: join(makeFolder(), 'tryton') }), startRedis({ dir: join(makeFolder(), 'redis') }),
   ]);
@@ -102,19 +121,29 @@ export async function startPlants(scope, { apis }) {
   scope.after(() => redis.stop('SIGKILL'));
   const proxies = { plant1: await startFaultProxy({ target: tryton.url }), cloud: await startFaultProxy({ target: odataUrl }) };
   for (const proxy of Object.values(proxies)) scope.after(() => proxy.stop());
+  return { odataUrl, tryton, redis, proxies, erp: await tryton.client().login() };
+}
+
+function backendsOf({ tryton, proxies }, totalTimeout) {
+  const common = { grants: ['/system/*'], first_byte_timeout: totalTimeout, total_timeout: totalTimeout };
+  const { database, user, password } = tryton;
+  const service = (name) => ({ ...common, url: `${proxies.cloud.url}/odata/v4/${name}`, headers: { authorization: AUTHORIZATION }, odata: { version: 'v4' } });
+  return {
+    'plant1-erp': { ...common, effects: { class: 'C', settle: '1s' }, url: proxies.plant1.url, tryton: { database, user, password } },
+    ...Object.fromEntries(['erp', ...SERVICES].map((name) => [`cloud-${name}`, service(name)])),
+  };
+}
+
+/** `apis` as their contracts are called: system-erp-production, experience-plant. `plants` is what the rigs are told to. */
+export async function startPlants(scope, { apis, plants = new Plants(), totalTimeout = '4s' }) {
+  const rigs = await startRigs(scope);
   const issuer = new Issuer();
-  const plants = Object.assign(new Plants(), { apis: apis.map((api) => api.replace(/^(system|experience)-/, '')), odataUrl, tryton, proxies });
-  plants.erp = await tryton.client().login();
-  const grants = ['/system/*'];
-  const common = { grants, total_timeout: '4s', effects: { settle: '1s' } };
+  Object.assign(plants, rigs, { apis: apis.map((api) => api.replace(/^(system|experience)-/, '')) });
   plants.gw = await startGateway(scope, {
     issuer, peer: null, contracts: {},
     config: {
-      redis: redis.url,
-      backends: {
-        'plant1-erp': { ...common, url: proxies.plant1.url, tryton: { database: tryton.database, user: tryton.user, password: tryton.password } },
-        'cloud-erp': { ...common, url: `${proxies.cloud.url}/odata/v4/erp`, headers: { authorization: AUTHORIZATION }, odata: { version: 'v4' } },
-      },
+      redis: rigs.redis.url,
+      backends: backendsOf(rigs, totalTimeout),
       plans: { standard: { limit: 1_000_000, window: '60s', burst: 100_000, grants: ['/system/*', '/experience/*'] } },
       issuers: issuersOf(issuer),
       policies: POLICIES,

@@ -88,6 +88,27 @@ const stocks = () => MATERIALS.map(({ Material, BaseUnit }, i) => ({
   Quantity: ((i * 37) % 400) + 25 + (BaseUnit === 'PC' ? 0 : 0.125),
 }));
 
+const LOCATIONS = [
+  ['102A', 'Hall A'], ['102B', 'Hall B'], ['102L', 'Beside the lines'], ['102Q', 'Quarantine'],
+  ['A-01', 'Hall A, rack 1', '102A'], ['A-02', 'Hall A, rack 2', '102A'],
+].map(([StorageLocation, StorageLocationName, ParentStorageLocation]) => ({
+  Plant: PLANT, StorageLocation, StorageLocationName, ParentStorageLocation, StorageLocationType: ParentStorageLocation ? 'UNIT' : 'ZONE',
+}));
+
+const CENTERS = [
+  ['ASSY-1', 'Assembly, line 1', 'HALL-2', 48.5], ['ASSY-2', 'Assembly, line 2', 'HALL-2', 48.5], ['BAL-1', 'Balancing', 'HALL-1', 55],
+  ['GRIND-1', 'Grinding', 'HALL-1', 61.25], ['MILL-1', 'Milling', 'HALL-1', 72], ['PAINT-1', 'Painting', 'HALL-3', 39.75],
+  ['TEST-1', 'Pressure test', 'HALL-2', 58], ['TURN-1', 'Turning', 'HALL-1', 64], ['WASH-1', 'Washing', 'HALL-3', 28, 'DOWN'],
+].map(([WorkCenter, WorkCenterText, WorkCenterGroup, PricePerHour, WorkCenterStatus = 'AVLB']) => ({
+  Plant: PLANT, WorkCenter, WorkCenterText, WorkCenterGroup, PricePerHour, Currency: 'EUR', WorkCenterStatus,
+}));
+
+// Stock that nothing else is done with: of the labels, which nobody counts.
+const transfers = () => [1, 2, 3].map((i) => ({
+  TransferOrder: String(3400000000 + i), Plant: PLANT, IssuingStorageLocation: '102B', ReceivingStorageLocation: '102L', PlannedDate: day(i), ReferenceNumber: `KANBAN-${i}`,
+  to_TransferOrderItem: [{ Material: 'LABEL-L', Batch: lotOf(MATERIALS.findIndex(({ Material }) => Material === 'LABEL-L')), Quantity: i, QuantityUnit: 'PC' }],
+}));
+
 const OPERATIONS = [
   ['0010', 'MILL-1', 'Machine housing', 18.5], ['0020', 'ASSY-1', 'Assemble', 24], ['0030', 'TEST-1', 'Pressure test', 9.25], ['0040', 'PAINT-1', 'Paint and label', 12],
 ];
@@ -134,6 +155,12 @@ const equipment = () => MACHINES.map(([Equipment, EquipmentName, WorkCenter], i)
   AssetManufacturerName: ['Keller', 'Brandt', 'Omeca', 'Lindholm'][i % 4], ManufacturerSerialNumber: `SN${70000 + i * 13}`,
   FixedAsset: pad(300000 + i, 12), AcquisitionDate: day(-2000 + i * 90),
 }));
+
+// The machines of plant 1010 under the numbers that they have there as assets.
+const elsewhere = () => [['Press 4, 160 t', 'PRESS-4'], ['Press brake 2', 'BEND-2'], ['Machining centre CNC 1', 'CNC-1'], ['Lathe 3', 'LATHE-3']]
+  .map(([EquipmentName, WorkCenter], i) => ({
+    Equipment: String(i + 1), EquipmentName, MaintenancePlant: '1010', WorkCenter, FunctionalLocation: `P1-H1-${WorkCenter}`, FixedAsset: String(i + 1),
+  }));
 
 const notifications = () => MACHINES.slice(0, 8).map(([Equipment], i) => ({
   NotificationText: ['Spindle noise above limit', 'Oil leak at gear box', 'Pressure drops after start', 'Door interlock sticks'][i % 4],
@@ -183,8 +210,11 @@ const PLAN = [
   ['erp', 'A_Supplier', () => SUPPLIERS.map(([Supplier, SupplierName, Country, City], i) =>
     ({ Supplier, SupplierName, Country, City, EmailAddress: `orders${i + 1}@supplier.test`, IsBlocked: i === 11 }))],
   ['erp', 'A_BillOfMaterialItem', () => MADE.flatMap(billOf)],
+  ['erp', 'A_StorageLocation', () => LOCATIONS],
+  ['erp', 'A_WorkCenter', () => CENTERS],
   ['erp', 'A_Batch', batches],
   ['erp', 'A_MaterialStock', stocks],
+  ['erp', 'A_TransferOrder', transfers],
   ['erp', 'A_ProductionOrder', productionOrders],
   ['erp', (order) => `A_ProductionOrder('${order}')/ErpService.Release`, () => RELEASED],
   ['erp', 'A_ProductionConfirmation', confirmations],
@@ -192,7 +222,7 @@ const PLAN = [
   ['erp', 'A_PurchaseOrderConfirmation', () => purchaseConfirmations().slice(0, 11)],
   ['erp', 'A_InboundDelivery', deliveries],
   ['erp', 'A_CostPosting', costs],
-  ['maintenance', 'A_Equipment', equipment],
+  ['maintenance', 'A_Equipment', () => [...equipment(), ...elsewhere()]],
   ['maintenance', 'A_MaintenanceNotification', notifications],
   ['maintenance', 'A_MaintenanceOrder', maintenanceOrders],
   ['maintenance', (order) => `A_MaintenanceOrder('${order}')/MaintenanceService.Release`, () => ['4100001', '4100002', '4100003', '4100004']],

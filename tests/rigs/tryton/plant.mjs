@@ -3,15 +3,19 @@
 
 export const COMPANY = 'Millgate Works 1010';
 export const PLANT = '1010';
-export const STORES = { '101A': 'Raw material', '101B': 'Small parts', '101C': 'Made parts', '101D': 'Consumables' };
+export const STORES = { '101A': 'Raw material', '101B': 'Small parts', '101C': 'Made parts', '101D': 'Consumables', QUAR: 'Quarantine' };
+/** Of these the first lot lies in quarantine, all of it. */
+export const BLOCKED = ['CAST-HOUSING-12'];
 
 export const SUPPLIERS = [
-  { code: '17300001', name: 'Nordstahl Handel GmbH', country: 'DE', city: 'Hamburg' },
-  { code: '17300002', name: 'Visserie du Rhone SA', country: 'FR', city: 'Lyon' },
-  { code: '17300003', name: 'Lubritec S.r.l.', country: 'IT', city: 'Modena' },
-  { code: '17300004', name: 'Valimo Castings Oy', country: 'FI', city: 'Tampere' },
+  { code: '17300001', name: 'Nordstahl Handel GmbH', country: 'DE', city: 'Hamburg', street: 'Billwerder Ring 14', postalCode: '21035',
+    email: 'auftrag@nordstahl.example', phone: '+49 40 5550114' },
+  { code: '17300002', name: 'Visserie du Rhone SA', country: 'FR', city: 'Lyon', street: '27 rue de Gerland', postalCode: '69007',
+    email: 'commandes@visserie-rhone.example', phone: '+33 4 99 55 01 27' },
+  { code: '17300003', name: 'Lubritec S.r.l.', country: 'IT', city: 'Modena', street: 'Via Emilia Ovest 310', postalCode: '41123', email: 'ordini@lubritec.example' },
+  { code: '17300004', name: 'Valimo Castings Oy', country: 'FI', city: 'Tampere', street: 'Valimotie 6', postalCode: '33900', phone: '+358 3 555 0106' },
   { code: '17300005', name: 'Rodamientos Vega SL', country: 'ES', city: 'Zaragoza' },
-  { code: '17300006', name: 'Elektromotory Brno s.r.o.', country: 'CZ', city: 'Brno' },
+  { code: '17300006', name: 'Elektromotory Brno s.r.o.', country: 'CZ', city: 'Brno', street: 'Tuřanka 88', postalCode: '627 00', email: 'odbyt@elektromotory.example' },
   { code: '17300007', name: 'Dichtungswerk Alb AG', country: 'DE', city: 'Reutlingen' },
   { code: '17300008', name: 'Trefilerie de la Meuse', country: 'FR', city: 'Bar-le-Duc' },
 ];
@@ -136,7 +140,15 @@ export const PRODUCTIONS = [
   ['1000012', 'PUMP-12', 6, 'draft'],
 ];
 
+// [code, name]: where costs are posted. The chart itself has one expense account, without a code.
+export const COST_ELEMENTS = [
+  ['400000', 'Raw material consumed'], ['420000', 'Direct labour'], ['430000', 'Machine hours'],
+  ['451000', 'Maintenance and repair'], ['470000', 'Energy'], ['490000', 'Other production costs'],
+];
+
+// All but the last are in use.
 export const ASSETS = [
   { name: 'Press 4, 160 t', value: '184000.00', years: 10 }, { name: 'Press brake 2', value: '96500.00', years: 8 },
   { name: 'Machining centre CNC 1', value: '241000.00', years: 8 }, { name: 'Lathe 3', value: '118000.00', years: 8 },
+  { name: 'Coordinate measuring machine', value: '87400.00', years: 10 },
 ];

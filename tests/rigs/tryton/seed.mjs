@@ -1,7 +1,7 @@
 // Writes plant "1010" through Tryton's own JSON-RPC: company, accounts, stores, materials, how they are made.
 // What then happens in it is seed_orders.mjs.
 
-import { COMPANY, COUNTRIES, MATERIALS, OPERATIONS, PLANT, ROUTINGS, STORES, SUPPLIERS, WORK_CENTERS } from './plant.mjs';
+import { COMPANY, COST_ELEMENTS, COUNTRIES, MATERIALS, OPERATIONS, PLANT, ROUTINGS, STORES, SUPPLIERS, WORK_CENTERS } from './plant.mjs';
 import { date, decimal, seconds } from './rpc.mjs';
 import { seedOrders } from './seed_orders.mjs';
 
@@ -26,6 +26,8 @@ async function seedAccounts(erp, { company }) {
     const [found] = await erp.search('account.account', [[`type.${kind}`, '=', true]], ['name']);
     accounts[kind] = found.id;
   }
+  const [main] = await erp.read('account.account', accounts.expense, ['type', 'parent']);
+  await erp.create('account.account', COST_ELEMENTS.map(([code, name]) => ({ company, code, name, type: main.type, parent: main.parent })));
   await erp.create('account.configuration', { default_account_receivable: accounts.receivable, default_account_payable: accounts.payable });
   return accounts;
 }
@@ -54,8 +56,9 @@ async function seedSuppliers(erp) {
   const countries = Object.entries(COUNTRIES).map(([code, name]) => ({ code, name }));
   const countryIds = await erp.create('country.country', countries);
   const countryOf = Object.fromEntries(countries.map(({ code }, i) => [code, countryIds[i]]));
-  const ids = await erp.create('party.party', SUPPLIERS.map(({ code, name, country, city }) => ({
-    code, name, addresses: [['create', [{ city, country: countryOf[country] }]]] })));
+  const ids = await erp.create('party.party', SUPPLIERS.map(({ code, name, country, city, street, postalCode, email, phone }) => ({
+    code, name, addresses: [['create', [{ street, postal_code: postalCode, city, country: countryOf[country] }]]],
+    contact_mechanisms: [['create', Object.entries({ email, phone }).filter(([, value]) => value).map(([type, value]) => ({ type, value }))]] })));
   return Object.fromEntries(SUPPLIERS.map(({ code }, i) => [code, ids[i]]));
 }
 

@@ -1,11 +1,12 @@
 // What happens in plant "1010": stock, purchases, deliveries, productions, machine time, assets.
 
-import { ASSETS, MATERIALS, PRODUCTIONS, PURCHASES } from './plant.mjs';
+import { ASSETS, BLOCKED, MATERIALS, PRODUCTIONS, PURCHASES } from './plant.mjs';
 import { date, decimal, seconds } from './rpc.mjs';
 
 const FAR = ['draft', 'waiting', 'assigned', 'running', 'done'];
 
-// Two lots of each lotted material: the first with a third, the second with the rest.
+// Two lots of each lotted material: the first with a third, the second with the rest. They lie in the material's store,
+// or the first of them in quarantine.
 async function seedStock(erp, { materials, stores, company }) {
   const lotted = MATERIALS.filter(({ isLotted }) => isLotted);
   const rows = lotted.flatMap(({ code }, i) => [0, 1].map((j) => ({
@@ -13,15 +14,17 @@ async function seedStock(erp, { materials, stores, company }) {
   const lotIds = await erp.create('stock.lot', rows);
   const lots = Object.fromEntries(lotted.map(({ code }, i) => [code, lotIds.slice(i * 2, i * 2 + 2)]));
 
+  const lines = MATERIALS.flatMap((material) => {
+    const { code, store, stock } = material;
+    const product = materials.ids[code];
+    if (!material.isLotted) return [{ store, product, quantity: stock }];
+    const first = Math.floor(stock / 3);
+    const [one, two] = lots[code];
+    return [{ store: BLOCKED.includes(code) ? 'QUAR' : store, product, lot: one, quantity: first }, { store, product, lot: two, quantity: stock - first }];
+  });
   for (const [code, location] of Object.entries(stores)) {
-    const lines = MATERIALS.filter(({ store }) => store === code).flatMap((material) => {
-      const product = materials.ids[material.code];
-      if (!material.isLotted) return [{ product, quantity: material.stock }];
-      const first = Math.floor(material.stock / 3);
-      const [one, two] = lots[material.code];
-      return [{ product, lot: one, quantity: first }, { product, lot: two, quantity: material.stock - first }];
-    });
-    const [id] = await erp.create('stock.inventory', { company, location, date: date(-20), empty_quantity: 'keep', lines: [['create', lines]] });
+    const there = lines.filter(({ store }) => store === code).map(({ store, ...line }) => line);
+    const [id] = await erp.create('stock.inventory', { company, location, date: date(-20), empty_quantity: 'keep', lines: [['create', there]] });
     await erp.button('stock.inventory', id, 'confirm');
   }
   return lots;
@@ -116,10 +119,11 @@ async function seedAssets(erp, { company, accounts }) {
   const [journal] = await erp.search('account.journal', [['type', '=', 'asset']], ['name']);
   const year = new Date().getUTCFullYear();
   const first = { __class__: 'date', year, month: 1, day: 1 };
-  await erp.create('account.asset', products.map(({ id }, i) => ({
+  const ids = await erp.create('account.asset', products.map(({ id }, i) => ({
     company, product: id, unit: units.Unit, quantity: 1, account_journal: journal.id, value: decimal(ASSETS[i].value), residual_value: decimal('0'),
     depreciated_amount: decimal('0'), purchase_date: first, start_date: first, end_date: { ...first, year: year + ASSETS[i].years },
     frequency: 'yearly', depreciation_method: 'linear' })));
+  await erp.button('account.asset', ids.slice(0, -1), 'create_lines', 'run');
 }
 
 export async function seedOrders(erp, world) {

@@ -9,6 +9,8 @@
 
 #include "server/core/buf.h"
 #include "server/core/clock.h"
+#include "server/flow/expression_group.h"
+#include "server/flow/expression_set.h"
 #include "server/net/loop.h"
 
 #define WAIT_NS (60 * GW_NS_PER_SECOND)
@@ -77,6 +79,8 @@ static struct gw_value read_text(struct gw_arena *arena, const char *text)
 void expression_rig_start(struct expression_rig *rig, struct expression_run *run,
                           struct gw_expressions *set, const char *document)
 {
+    if (set->program == NULL)
+        assert_int_equal(gw_jq_make_program(set), 0);
     *run = (struct expression_run){0};
     gw_arena_init(&run->arena, 16384, 256u << 20);
     run->evaluation = (struct gw_evaluation){.set = set,

@@ -158,16 +158,6 @@ static const struct gw_connector_function desk_functions[] = {
      .is_write = true,
      .effect = GW_EFFECT_KEYED,
      .begin = begin_write},
-    {.name = "move",
-     .parameters = write_parameters,
-     .is_write = true,
-     .effect = GW_EFFECT_TRANSITION,
-     .begin = begin_write},
-    {.name = "guess",
-     .parameters = write_parameters,
-     .is_write = true,
-     .effect = GW_EFFECT_UNKNOWN,
-     .begin = begin_write},
     {0},
 };
 

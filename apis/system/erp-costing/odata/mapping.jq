@@ -73,5 +73,5 @@ def reversal($request):
 
 # --- receivers, as the rules ask for them ---
 
-def production_fact: {id: .ManufacturingOrder, status: (if .OrderStatus == "TECO" then "completed" else "released" end)};
+def production_fact: {id: .ManufacturingOrder, status: ({TECO: "completed", CANC: "cancelled"}[.OrderStatus] // "released")};
 def maintenance_fact: {id: .MaintenanceOrder, status: (if .OrderStatus == "CANC" then "cancelled" else "released" end)};

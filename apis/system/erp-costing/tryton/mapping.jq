@@ -22,7 +22,13 @@ def told:
 
 def cost_fields:
   ["number", "date", "description", "period.name", "company.currency.code", "journal", "company",
-   "lines.account", "lines.debit", "lines.credit", "_timestamp"];
+   "lines.account.code", "lines.debit", "lines.credit", "_timestamp"];
+
+# An account is called by its code, and one that has none by its id.
+def cost_element: .code // "\(.id)";
+def account_id: if test("^[0-9]{1,9}$") then tonumber else -1 end;
+def account_domain: [["OR", ["code", "=", .], [["code", "=", null], ["id", "=", account_id]]]];
+def line_domain: [["lines", "where", [["OR", ["account.code", "=", .], [["account.code", "=", null], ["account", "=", account_id]]]]]];
 
 def signed: if .debit | tonumber != 0 then .debit else (if .credit | tonumber == 0 then .credit else "-\(.credit)" end) end;
 
@@ -33,7 +39,7 @@ def cost_posting($plant; $reversal; $system):
       id: .number,
       plant: $plant,
       amount: {amount: ($line | signed), currency: .company.currency.code},
-      costElement: "\($line.account)",
+      costElement: ($line.account | cost_element),
       ($told.kind): $told.id,
       text: ($told.text | text_or_null),
       reference: ($told.reference | text_or_null),
@@ -55,7 +61,6 @@ def literal: gsub("(?<sign>[%_\\\\])"; "\\" + .sign);
 def day: if . == null then null else {"$date": .} end;
 def is_cost: [["state", "=", "posted"], ["OR"] + [receivers[] | [["description", "like", "\(.):%"]]]];
 def reverses_domain($numbers): ["OR"] + [$numbers[] | [["description", "like", "% reverses:\(. | literal) %"]]];
-def account_id: if test("^[0-9]{1,9}$") then tonumber else -1 end;
 
 def cost_field: {id: "id", postedOn: "date"}[sort_name];
 def cost_mark: if type == "string" then day else . end;
@@ -63,7 +68,7 @@ def cost_domain:
   .parameters as $asked
   | is_cost
   + [receivers[] | select($asked[.] != null) | ["description", "like", "\(.):\($asked[.] | literal) %"]]
-  + (if $asked.costElement == null then [] else [["lines.account", "=", ($asked.costElement | account_id)]] end)
+  + (if $asked.costElement == null then [] else ($asked.costElement | line_domain) end)
   + (if $asked.reference == null then [] else [["description", "like", "% ~\($asked.reference | literal) ~%"]] end)
   + (if $asked.from == null then [] else [["date", ">=", ($asked.from | day)]] end)
   + (if $asked.to == null then [] else [["date", "<=", ($asked.to | day)]] end)

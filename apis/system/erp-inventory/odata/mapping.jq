@@ -103,11 +103,27 @@ def level_query($plant):
 
 # --- movements ---
 
-def movement_type: {"101": "receipt", "501": "receipt", "561": "receipt", "261": "issue", "551": "scrap"}[.]
-  // error("movement type \(.) is not known");
+# What takes another back is called by what it does: 262 and 552 bring in, 502 takes out.
+def movement_types:
+  {
+    receipt: ["101", "131", "501", "561", "123", "202", "262", "552"],
+    issue: ["201", "261", "132", "502", "562"],
+    transfer: ["311", "312"],
+    scrap: ["551"],
+    return: ["122", "102"],
+    "count-gain": ["701"],
+    "count-loss": ["702"]
+  };
+
+def movement_type: . as $code | first(movement_types | to_entries[] | select(.value | any(. == $code)) | .key) // error("movement type \($code) is not known");
+
+def for_production: ["131", "132", "261", "262"];
+def for_purchase: ["101", "102", "122", "123"];
+def is_of($codes): .GoodsMovementType as $code | any($codes[]; . == $code);
 
 def movement:
   (.GoodsMovementType | movement_type) as $type
+  | ($type | IN("receipt", "count-gain")) as $comes
   | {
       id: .MaterialDocument,
       plant: .Plant,
@@ -115,79 +131,122 @@ def movement:
       material: .Material,
       lot: (.Batch | text_or_null),
       quantity: quantity(.Quantity; .EntryUnit | unit),
-      from: (if $type == "receipt" then null else .StorageLocation end),
-      to: (if $type == "receipt" then .StorageLocation else null end),
-      productionOrder: (if .GoodsMovementType == "261" then .ReferenceDocument | text_or_null else null end),
-      purchaseOrder: (if .GoodsMovementType == "101" then .ReferenceDocument | text_or_null else null end),
-      reference: (if .GoodsMovementType | IN("101", "261") then null else .ReferenceDocument | text_or_null end),
-      status: "posted",
+      from: (if $comes then null else .StorageLocation end),
+      to: (if $comes then .StorageLocation elif $type == "transfer" then .IssuingOrReceivingStorageLoc else null end),
+      productionOrder: (if is_of(for_production) then .ReferenceDocument | text_or_null else null end),
+      purchaseOrder: (if is_of(for_purchase) then .ReferenceDocument | text_or_null else null end),
+      purchaseOrderLine: (.PurchaseOrderItem | text_or_null | if . then sub("^0+"; "") else null end),
+      costCenter: (.CostCenter | text_or_null),
+      reason: (.MaterialDocumentItemText | text_or_null),
+      reference: (.ReferenceNumber | text_or_null),
+      status: (if .ReversingMaterialDocument | text_or_null then "reversed" else "posted" end),
+      reverses: (.ReversedMaterialDocument | text_or_null),
+      reversedBy: (.ReversingMaterialDocument | text_or_null),
       postedOn: .PostingDate,
       record: {system: "cloud-erp", id: "A_MaterialDocument('\(.MaterialDocument)')"}
     }
   | present;
 
+# A document never changes but once: when it is taken back.
+def movement_version: .MaterialDocument + (if .ReversingMaterialDocument | text_or_null then "-\(.ReversingMaterialDocument)" else "" end);
+def movement_answer: movement_version as $version | movement | answer($version);
+
 def movement_field: {id: "MaterialDocument", postedOn: "PostingDate"}[sort_name];
 def movement_query($plant):
   .parameters as $p
-  | ({Plant: $plant, Material: $p.material, Batch: $p.lot} | present) as $plain
-  | (if $p.type == null then {} else {GoodsMovementType: {in: ({receipt: ["101", "501", "561"], issue: ["261"], scrap: ["551"]}[$p.type] // [""])}} end) as $type
-  | (if $p.productionOrder then {GoodsMovementType: "261", ReferenceDocument: $p.productionOrder} else {} end) as $production
-  | (if $p.purchaseOrder then {GoodsMovementType: "101", ReferenceDocument: $p.purchaseOrder} else {} end) as $purchase
-  | (if $p.reference then {GoodsMovementType: {in: ["501", "551", "561"]}, ReferenceDocument: $p.reference} else {} end) as $reference
-  | odata_query([$plain, $type, $production, $purchase, $reference, day_range("PostingDate")] | all_of; movement_field; "MaterialDocument");
+  | ({Plant: $plant, Material: $p.material, Batch: $p.lot, ReferenceNumber: $p.reference} | present) as $plain
+  | (if $p.type == null then {} else {GoodsMovementType: {in: movement_types[$p.type]}} end) as $type
+  | (if $p.productionOrder then {GoodsMovementType: {in: for_production}, ReferenceDocument: $p.productionOrder} else {} end) as $production
+  | (if $p.purchaseOrder then {GoodsMovementType: {in: for_purchase}, ReferenceDocument: $p.purchaseOrder} else {} end) as $purchase
+  | odata_query([$plain, $type, $production, $purchase, day_range("PostingDate")] | all_of; movement_field; "MaterialDocument");
 
 # --- reservations ---
 
+def reservation_states: {open: "OPEN", fulfilled: "CLSD", cancelled: "CANC"};
+
 def reservation:
-  {
-    id: .Reservation,
-    plant: .Plant,
-    material: .Material,
-    lot: (.Batch | text_or_null),
-    storageLocation: .StorageLocation,
-    quantity: quantity(.Quantity; .BaseUnit | unit),
-    productionOrder: (.ManufacturingOrder | text_or_null),
-    status: ({OPEN: "open", CLSD: "fulfilled", CANC: "cancelled"}[.ReservationStatus]),
-    changedAt: .LastChangeDateTime,
-    record: {system: "cloud-erp", id: "A_Reservation('\(.Reservation)')"}
-  }
+  .ReservationStatus as $state
+  | {
+      id: .Reservation,
+      plant: .Plant,
+      material: .Material,
+      lot: (.Batch | text_or_null),
+      storageLocation: .StorageLocation,
+      quantity: quantity(.Quantity; .BaseUnit | unit),
+      requiredOn: .RequirementDate,
+      productionOrder: (.ManufacturingOrder | text_or_null),
+      costCenter: (.CostCenter | text_or_null),
+      status: (reservation_states | to_entries | map(select(.value == $state)) | first | .key),
+      reference: (.ReferenceNumber | text_or_null),
+      changedAt: .LastChangeDateTime,
+      record: {system: "cloud-erp", id: "A_Reservation('\(.Reservation)')"}
+    }
   | present;
 
+# The server's own tag: what the caller names it is held to by the server, too.
+def reservation_version: .["@etag"] | strong | ltrimstr("\"") | rtrimstr("\"");
+def reservation_answer: reservation_version as $version | reservation | answer($version);
+
+def reservation_field: {id: "Reservation", requiredOn: "RequirementDate"}[sort_name];
 def reservation_query($plant):
   .parameters as $p
-  | ({Plant: $plant, Material: $p.material, ManufacturingOrder: $p.productionOrder,
-      ReservationStatus: (if $p.status then {open: "OPEN", fulfilled: "CLSD", cancelled: "CANC"}[$p.status] else null end)} | present) as $plain
-  | (if $p.reference or $p.costCenter then {Reservation: ""} else {} end) as $none # neither is kept there
-  | odata_query([$plain, $none] | all_of; "Reservation"; "Reservation");
+  | odata_query(
+      {Plant: $plant, Material: $p.material, ManufacturingOrder: $p.productionOrder, CostCenter: $p.costCenter, ReferenceNumber: $p.reference,
+        ReservationStatus: (if $p.status then reservation_states[$p.status] else null end)} | present;
+      reservation_field; "Reservation");
 
 # --- writes ---
 
+# Which type it is there, by what it is for: null where that would be lost.
 def movement_code:
-  if .type == "receipt" then (if .purchaseOrder then "101" else "501" end)
-  elif .type == "issue" and .productionOrder then "261"
-  elif .type == "scrap" then "551"
-  else null end;
+  (["productionOrder", "purchaseOrder", "costCenter"] - (["productionOrder", "purchaseOrder", "costCenter"] - keys) | join(" ")) as $for
+  | {
+      receipt: {"": "501", purchaseOrder: "101", productionOrder: "131"},
+      issue: {productionOrder: "261", costCenter: "201"},
+      transfer: {"": "311"},
+      scrap: {"": "551", costCenter: "551"},
+      return: {"": "122", purchaseOrder: "122"},
+      "count-gain": {"": "701"},
+      "count-loss": {"": "702"}
+    }[.type][$for];
 
-# The server posts as of today, of stock that has a row: material, place and batch.
+# The numbers of the server are short: one that is longer would be cut.
+def fits($most): . == null or length <= $most;
 def movement_is_offered:
-  movement_code != null and .purchaseOrderLine == null and .costCenter == null and .lot != null
-  and (.postedOn == null or .postedOn == (now | todate | .[:10]))
-  and ((.productionOrder // .purchaseOrder // .reference // "") | length <= 16);
+  movement_code != null and (.lot | fits(10)) and (.costCenter | fits(10)) and (.purchaseOrder | fits(16)) and (.purchaseOrderLine | fits(5));
 
 def new_movement($plant):
   {
     Material: .material,
     Plant: $plant,
     StorageLocation: (.from // .to),
+    IssuingOrReceivingStorageLoc: (if .type == "transfer" then .to else null end),
     Batch: .lot,
     GoodsMovementType: movement_code,
     Quantity: {"$decimal": .quantity.value},
-    ReferenceDocument: (.productionOrder // .purchaseOrder // .reference)
+    PostingDate: (if .postedOn then {"$date": .postedOn} else null end),
+    ReferenceDocument: (.productionOrder // .purchaseOrder),
+    PurchaseOrderItem: (.purchaseOrderLine | if . then ("0000" + .)[-5:] else null end),
+    CostCenter: .costCenter,
+    ReferenceNumber: .reference,
+    MaterialDocumentItemText: .reason
+  }
+  | present;
+
+# Of the document that is taken back the server takes all else.
+def new_reversal($id; $key):
+  {
+    ReversedMaterialDocument: $id,
+    PostingDate: (if .postedOn then {"$date": .postedOn} else null end),
+    ReferenceNumber: .reference,
+    MaterialDocumentItemText: .reason,
+    ExternalReference: $key
   }
   | present;
 
 def production_status:
-  if . == null then null else {id: .ManufacturingOrder, status: ({CRTD: "planned", REL: "released", CNF: "started", TECO: "completed"}[.OrderStatus])} end;
+  if . == null then null
+  else {id: .ManufacturingOrder, status: ({CRTD: "planned", REL: "released", INPR: "started", CNF: "started", TECO: "completed", CANC: "cancelled"}[.OrderStatus])} end;
 
 def new_reservation($plant):
   {
@@ -197,6 +256,9 @@ def new_reservation($plant):
     Batch: .lot,
     Quantity: {"$decimal": .quantity.value},
     BaseUnit: (.quantity.unit | unit_code),
-    ManufacturingOrder: .productionOrder
+    RequirementDate: (if .requiredOn then {"$date": .requiredOn} else null end),
+    ManufacturingOrder: .productionOrder,
+    CostCenter: .costCenter,
+    ReferenceNumber: .reference
   }
   | present;

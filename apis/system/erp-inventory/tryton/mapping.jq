@@ -81,6 +81,9 @@ def lot($plant; $blocked):
     }
   | present;
 
+# Neither what is left of a lot nor where it lies changes its own record.
+def lot_version($blocked): .id as $id | "\(._timestamp)-\(.quantity // 0)-\(if $blocked | index($id) then "b" else "r" end)";
+
 def lot_domain($blocked):
   .parameters as $p
   | equal_domain("product.code"; $p.material)
@@ -238,9 +241,13 @@ def named_product_domain: .body as $b | [["code", "=", $b.material]] + (if $b.lo
 def place_id($places; $code): [$places[] | select(.code == $code and .type == "storage") | .id] | first;
 def place_of_type($places; $type): [$places[] | select(.type == $type) | .id] | first;
 
-# Issues are to an order; receipts for a purchase order are deliveries. Text is not kept, a day but today neither.
+def is_count: .type | IN("count-gain", "count-loss");
+
+# Issues are to an order; receipts for a purchase order are deliveries, and nothing is returned. Text is not kept, a day but
+# today neither, nor the reference of a count.
 def movement_is_offered:
-  (.type | IN("receipt", "transfer", "scrap") or (. == "issue")) and (.type != "issue" or .productionOrder != null)
+  (.type | IN("receipt", "transfer", "scrap", "count-gain", "count-loss") or (. == "issue")) and (.type != "issue" or .productionOrder != null)
+  and (is_count and .reference != null | not)
   and .purchaseOrder == null and .costCenter == null and (.type == "issue" or .productionOrder == null)
   and (.type != "issue" or .reference == null) and (.postedOn == null or .postedOn == today);
 
@@ -262,6 +269,14 @@ def movement_values($context; $key):
   place_of_type($context.places; "lost_found") as $lost
   | shipment_values($context; $key;
       (if .from then place_id($context.places; .from) else $lost end); (if .to then place_id($context.places; .to) else $lost end); today);
+
+# What lies there after the count.
+def count_values($context):
+  {
+    location: $context.there.id, date: {"$date": today}, empty_quantity: "keep",
+    lines: [["create", [{product: $context.product.id, lot: $context.lot.id,
+      quantity: ($context.there.quantity + (.quantity.value | tonumber) * (if .type == "count-gain" then 1 else -1 end) | . * 1000000 | round / 1000000)}]]]
+  };
 
 def input_values($context):
   move_values($context; place_id($context.places; .from); place_of_type($context.places; "production"))

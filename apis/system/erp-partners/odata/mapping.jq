@@ -18,6 +18,9 @@ def supplier($plant):
   }
   | present;
 
+# Whether a supplier has these already.
+def has_contact($new): ({address, email, phone} | present) == ($new | {address, email, phone} | present);
+
 def supplier_field: {id: "Supplier", name: "SupplierName"}[sort_name];
 def supplier_query:
   .parameters as $p

@@ -28,6 +28,9 @@ def supplier($plant):
 # Its parts change without it.
 def supplier_version: [._timestamp, ([(.addresses // [])[], (.contact_mechanisms // [])[] | ._timestamp] | max), (.contact_mechanisms // [] | length)] | map(tostring) | join("-");
 
+# Whether a supplier has these already.
+def has_contact($new): ({address, email, phone} | present) == ($new | {address, email, phone} | present);
+
 def supplier_field: {id: "code", name: "name"}[sort_name];
 def supplier_domain($plant):
   .parameters as $p

@@ -21,13 +21,21 @@ def quoted: "'" + gsub("'"; "''") + "'";
 
 # --- orders ---
 
+def priorities: {"1": "urgent", "2": "high", "3": "normal", "4": "low"};
+def own_priority: . as $ours | first(priorities | to_entries[] | select(.value == $ours) | .key);
+
 def is_begun: [.to_ProductionOrderOperation[]? | .OperationStatus // "OPEN"] | any(. != "OPEN");
+
+# Who starts no order has the moment at which its first operation began.
+def begun_at: .ActualStartDateTime // ([.to_ProductionOrderOperation[]? | .ActualStartDateTime // empty] | min);
 
 def order_status:
   if .OrderStatus == "REL" and is_begun then "started"
-  else {CRTD: "planned", REL: "released", CNF: "started", TECO: "completed", CANC: "cancelled"}[.OrderStatus] end;
+  else {CRTD: "planned", REL: "released", INPR: "started", CNF: "started", TECO: "completed", CANC: "cancelled"}[.OrderStatus] end;
 
-def operation_status($order): if $order.OrderStatus == "CRTD" then "planned" else {OPEN: "released", PCNF: "started", CNF: "completed"}[.OperationStatus // "OPEN"] end;
+def operation_status($order):
+  {CRTD: "planned", CANC: "cancelled"}[$order.OrderStatus]
+  // {OPEN: "released", STRT: "started", PCNF: "started", CNF: "completed"}[.OperationStatus // "OPEN"];
 
 def operation($order):
   {
@@ -38,33 +46,41 @@ def operation($order):
     plannedDuration: (if .StandardTimeMinutes == null then null else {value: times(.StandardTimeMinutes; $order.TotalQuantity), unit: "MIN"} end),
     confirmed: amount(.ConfirmedYieldQuantity; $order.ProductionUnit),
     scrapped: amount(.ConfirmedScrapQuantity; $order.ProductionUnit),
+    actualDuration: (if (.ConfirmedDuration // 0 | tonumber) == 0 then null else quantity(.ConfirmedDuration; "MIN") end),
+    startedAt: .ActualStartDateTime,
+    completedAt: .ActualEndDateTime,
+    changedAt: .LastChangeDateTime,
     record: {system: "cloud-erp", id: "A_ProductionOrderOperation(ManufacturingOrder='\(.ManufacturingOrder)',ManufacturingOrderOperation='\(.ManufacturingOrderOperation)')"}
   }
   | present;
 
 def order_head($plant):
-  {
+  order_status as $status
+  | {
     id: .ManufacturingOrder,
     plant: $plant,
     material: .Material,
+    description: (.OrderText | text_or_null),
+    priority: (.OrderPriority | if . == null then null else priorities[.] end),
     quantity: amount(.TotalQuantity; .ProductionUnit),
     confirmed: amount(.ConfirmedQuantity; .ProductionUnit),
     scrapped: amount(.ScrapQuantity; .ProductionUnit),
-    overdeliveryTolerance: "10",
-    status: order_status,
+    overdeliveryTolerance: (.OverdeliveryTolerance // 10 | decimal_text),
+    status: $status,
     plannedStart: .PlannedStartDate,
     plannedEnd: .PlannedEndDate,
-    startedOn: (if .OrderStatus == "CRTD" then null else .ActualStartDateTime | if . then .[:10] else null end end),
+    startedOn: (if $status | IN("started", "completed") then begun_at | if . then .[:10] else null end else null end),
     completedOn: (if .OrderStatus | IN("TECO", "CNF") then .ActualEndDateTime | if . then .[:10] else null end else null end),
+    storageLocation: (.StorageLocation | text_or_null),
+    reference: (.ReferenceNumber | text_or_null),
     changedAt: .LastChangeDateTime,
     record: {system: "cloud-erp", id: "A_ProductionOrder('\(.ManufacturingOrder)')"}
   }
   | present;
 
-# The server's tag of an order stays as it is when one of its operations is confirmed.
-def version:
-  (.["@etag"] | strong | ltrimstr("\"") | rtrimstr("\""))
-  + "-" + ([.to_ProductionOrderOperation[] | .ConfirmedYieldQuantity, .ConfirmedScrapQuantity | . // 0 | tonumber] | add // 0 | exact);
+# The server's tag of an order stays as it is when one of its operations is started or confirmed.
+def bare_tag: .["@etag"] | strong | ltrimstr("\"") | rtrimstr("\"");
+def version: bare_tag + "-" + ([.to_ProductionOrderOperation[].LastChangeDateTime // ""] | max // "");
 
 def order_with_operations($plant):
   . as $order
@@ -97,9 +113,10 @@ def order_filter($plant):
       "ProductionPlant eq \($plant | quoted)",
       (if $asked.material then "Material eq \($asked.material | quoted)" else empty end),
       ({planned: "OrderStatus eq 'CRTD'", released: "OrderStatus eq 'REL' and not \($begun)",
-        started: "(OrderStatus eq 'CNF' or OrderStatus eq 'REL' and \($begun))", completed: "OrderStatus eq 'TECO'",
+        started: "(OrderStatus eq 'CNF' or OrderStatus eq 'INPR' or OrderStatus eq 'REL' and \($begun))", completed: "OrderStatus eq 'TECO'",
         closed: "false", cancelled: "OrderStatus eq 'CANC'"}[$asked.status // ""] // empty),
-      (if $asked.priority or $asked.reference then "false" else empty end),
+      (if $asked.priority then "OrderPriority eq \($asked.priority | own_priority | quoted)" else empty end),
+      (if $asked.reference then "ReferenceNumber eq \($asked.reference | quoted)" else empty end),
       (if $asked.from then "PlannedStartDate ge \($asked.from)" else empty end),
       (if $asked.to then "PlannedStartDate le \($asked.to)" else empty end),
       (if $asked.changedSince then "LastChangeDateTime ge \($asked.changedSince)" else empty end),
@@ -112,24 +129,39 @@ def order_place($field): {v: .[$field], k: .ManufacturingOrder};
 
 # --- confirmations ---
 
+# What was used, and the one movement that puts into stock what was made.
+def used: [.to_ConfirmationMovement[]? | select(.GoodsMovementType == "261")];
+def put_away: first(.to_ConfirmationMovement[]? | select(.GoodsMovementType == "131")) // {};
+
 def confirmation($plant):
-  {
-    id: .ConfirmationNumber,
-    plant: $plant,
-    productionOrder: .ManufacturingOrder,
-    operation: .ManufacturingOrderOperation,
-    workCenter: (.WorkCenter | text_or_null),
-    yield: amount(.ConfirmationYieldQuantity; .ConfirmationUnit),
-    scrap: amount(.ConfirmationScrapQuantity; .ConfirmationUnit),
-    isFinal: (.IsFinalConfirmation | truth),
-    status: "posted",
-    postedAt: .ConfirmationDateTime,
-    record: {system: "cloud-erp", id: "A_ProductionConfirmation('\(.ConfirmationNumber)')"}
-  }
+  put_away as $made
+  | {
+      id: .ConfirmationNumber,
+      plant: $plant,
+      productionOrder: .ManufacturingOrder,
+      operation: .ManufacturingOrderOperation,
+      workCenter: (.WorkCenter | text_or_null),
+      yield: amount(.ConfirmationYieldQuantity; .ConfirmationUnit),
+      scrap: amount(.ConfirmationScrapQuantity; .ConfirmationUnit),
+      lot: $made.Batch,
+      storageLocation: $made.StorageLocation,
+      consumed: (used | if . == [] then null
+        else map({material: .Material, lot: .Batch, quantity: amount(.Quantity; .EntryUnit), storageLocation: .StorageLocation} | present) end),
+      duration: (if .ConfirmedDuration == null then null else amount(.ConfirmedDuration; .ConfirmedDurationUnit) end),
+      isFinal: (.IsFinalConfirmation | truth),
+      startedAt: .ConfirmationStartDateTime,
+      reference: (.ReferenceNumber | text_or_null),
+      text: (.ConfirmationText | text_or_null),
+      status: (if .IsReversed | truth then "reversed" else "posted" end),
+      postedAt: .ConfirmationDateTime,
+      record: {system: "cloud-erp", id: "A_ProductionConfirmation('\(.ConfirmationNumber)')"}
+    }
   | present;
 
+def confirmation_version: .LastChangeDateTime;
+
 def confirmation_answer($plant):
-  .LastChangeDateTime as $version
+  confirmation_version as $version
   | confirmation($plant) | answer($version)
   | .status = 201 | .headers.location = "../../production-confirmations/\(.body.id)";
 
@@ -141,7 +173,7 @@ def confirmation_filter($plant):
   | {Plant: $plant}
     + (if $asked.productionOrder then {ManufacturingOrder: $asked.productionOrder} else {} end)
     + (if $asked.workCenter then {WorkCenter: $asked.workCenter} else {} end)
-    + (if $asked.reference then {ConfirmationNumber: {in: [""]}} else {} end)
+    + (if $asked.reference then {ReferenceNumber: $asked.reference} else {} end)
     + ([(if $asked.from then {ge: {"$datetime": "\($asked.from)T00:00:00Z"}} else empty end),
         (if $asked.to then {le: {"$datetime": "\($asked.to)T23:59:59.999Z"}} else empty end)]
        | if . == [] then {} else {ConfirmationDateTime: add} end)
@@ -162,11 +194,34 @@ def new_order($request; $plant):
     ProductionPlant: $plant,
     TotalQuantity: {"$decimal": $request.quantity.value},
     ProductionUnit: ($request.quantity.unit | own_unit),
+    OrderText: $request.description,
+    OrderPriority: ($request.priority | if . then own_priority else null end),
+    OverdeliveryTolerance: (if $request.overdeliveryTolerance then {"$decimal": $request.overdeliveryTolerance} else null end),
+    StorageLocation: $request.storageLocation,
+    ReferenceNumber: $request.reference,
     PlannedStartDate: {"$date": $request.plannedStart},
     PlannedEndDate: {"$date": $request.plannedEnd},
     to_ProductionOrderOperation: [(.items[0].to_ProductionOrderOperation // [])[]
       | {ManufacturingOrderOperation, WorkCenter, OperationText, StandardTimeMinutes: {"$decimal": (.StandardTimeMinutes // 0 | tostring)}}]
-  };
+  }
+  | present;
+
+# What the server keeps by lot has one, where it is taken from and where it is put; and it counts time in minutes or hours.
+def place_for($order): .storageLocation // ($order.StorageLocation | text_or_null);
+def confirmation_is_offered($order):
+  all(.consumed[]?; .lot != null) and (if .lot then place_for($order) else .storageLocation == null end) and (.lot == null or (.lot | length <= 10))
+  and (.duration == null or (.duration.unit | IN("MIN", "HUR")));
+
+def lots_of($plant): {Plant: $plant, Material: {in: ([.consumed[]?.material] + [""])}, Batch: {in: ([.consumed[]?.lot] + [""])}};
+def lot_fact: {id: .Batch, material: .Material, status: {FREE: "released", QINS: "in-inspection", BLKD: "blocked"}[.BatchStatus]};
+def named_lots($rows): [.consumed[]? | . as $used | first($rows[] | select(.Material == $used.material and .Batch == $used.lot) | lot_fact) // null];
+
+def confirmation_movements($order):
+  [(.consumed[]? | {GoodsMovementType: "261", Material: .material, Batch: .lot, StorageLocation: .storageLocation,
+      Quantity: {"$decimal": .quantity.value}, EntryUnit: (.quantity.unit | own_unit)}),
+   (if .lot and (.yield.value | tonumber) > 0 then {GoodsMovementType: "131", Material: $order.Material, Batch: .lot, StorageLocation: place_for($order),
+      Quantity: {"$decimal": .yield.value}, EntryUnit: $order.ProductionUnit} else empty end)]
+  | if . == [] then null else . end;
 
 # `$reference` is ours, and the same on every attempt: what an earlier one has left is found by it.
 def new_confirmation($request; $order; $reference):
@@ -175,9 +230,15 @@ def new_confirmation($request; $order; $reference):
     ManufacturingOrder: $order.ManufacturingOrder,
     ManufacturingOrderOperation: ($request.operation // ([$order.to_ProductionOrderOperation[].ManufacturingOrderOperation] | max)),
     WorkCenter: $request.workCenter,
-    ConfirmationYieldQuantity: {"$decimal": $request.yield.value},
+    ConfirmationYieldQuantity: {"$decimal": ($request.yield.value // "0")},
     ConfirmationScrapQuantity: (if $request.scrap then {"$decimal": $request.scrap.value} else null end),
+    ConfirmationStartDateTime: (if $request.startedAt then {"$datetime": $request.startedAt} else null end),
     ConfirmationDateTime: (if $request.endedAt then {"$datetime": $request.endedAt} else null end),
-    IsFinalConfirmation: ($request.isFinal // false)
+    ConfirmedDuration: (if $request.duration then {"$decimal": $request.duration.value} else null end),
+    ConfirmedDurationUnit: ($request.duration.unit | if . then own_unit else null end),
+    ConfirmationText: $request.text,
+    ReferenceNumber: $request.reference,
+    IsFinalConfirmation: ($request.isFinal // false),
+    to_ConfirmationMovement: ($request | confirmation_movements($order))
   }
   | present;

@@ -33,13 +33,14 @@ def changed_since: ["OR", [["write_date", ">=", {"$datetime": .}]], [["write_dat
 
 def head_fields: ["number", "reference", "state", "product.code", "quantity", "uom.symbol", "uom.digits", "planned_start_date",
   "planned_date", "effective_start_date", "effective_date", "create_date", "write_date", "_timestamp",
-  "outputs.state", "outputs.quantity", "outputs.to_location.code", "outputs._timestamp"];
+  "outputs.state", "outputs.quantity", "outputs.to_location.code", "outputs._timestamp",
+  "inputs.state", "inputs.quantity", "inputs.origin", "inputs._timestamp"];
 
 def operation_fields: ["sequence", "state", "operation.name", "work_center.name", "create_date", "write_date", "_timestamp",
   "cycles.state", "cycles.duration", "cycles.create_date", "cycles.write_date", "cycles._timestamp"];
 
-def order_fields: head_fields + ["company", "inputs.product.code", "inputs.quantity", "inputs.uom.symbol", "inputs.uom.digits",
-  "inputs.state", "inputs.lot.number", "inputs.from_location.code", "inputs._timestamp"]
+def order_fields: head_fields + ["company", "location", "inputs.product.code", "inputs.uom.symbol", "inputs.uom.digits",
+  "inputs.lot.number", "inputs.from_location.code"]
   + (operation_fields | map("works." + .));
 
 def states: {
@@ -48,6 +49,13 @@ def states: {
 def status_of($states): . as $state | $states | to_entries | map(select(.value | index($state))) | first.key;
 
 def is_open: .state | IN("done", "cancelled") | not;
+
+# What was confirmed and taken back is an input again, with the output as its origin.
+def takes_back: .origin // "" | startswith("stock.move,");
+def confirmed_sum:
+  ([.outputs[] | select(.state == "done") | .quantity] | add // 0)
+  - ([.inputs[] | select(.state == "done" and takes_back) | .quantity] | add // 0)
+  | . * 1000000 | round / 1000000;
 
 # What has parts changes with each of them; `_timestamp` counts seconds, so the state stands beside it.
 def version:
@@ -89,7 +97,7 @@ def order_head($plant):
       plant: $plant,
       material: .product.code,
       quantity: amount(.quantity),
-      confirmed: amount_of([.outputs[] | select(.state == "done") | .quantity] | add // 0; $uom),
+      confirmed: amount_of(confirmed_sum; $uom),
       status: (.state | status_of(states)),
       plannedStart: .planned_start_date,
       plannedEnd: .planned_date,
@@ -105,7 +113,7 @@ def order_head($plant):
 def order($plant):
   order_head($plant) + {
     operations: [.works | sort_by(.sequence)[] | operation],
-    components: [.inputs | map(select(.state != "cancelled")) | sort_by(.id) | to_entries[] | .key as $at | .value | component($at + 1)]
+    components: [.inputs | map(select(.state != "cancelled" and (takes_back | not))) | sort_by(.id) | to_entries[] | .key as $at | .value | component($at + 1)]
   };
 
 def order_sort_field: {id: "number", plannedStart: "planned_start_date", plannedEnd: "planned_date", changedAt: "write_date"}[sort_name];
@@ -131,10 +139,18 @@ def order_place($field): {v: .[$field], k: .id};
 # --- confirmations: moves of an order's output that are done ---
 
 def confirmation_fields: ["quantity", "uom.symbol", "uom.digits", "lot.number", "to_location.code", "write_date", "create_date", "_timestamp",
-  "production_output.number", "production_output.state"];
+  "production_output.number", "production_output.state", "production_output.inputs.origin", "production_output.inputs.state"];
+
+# The input that took a confirmation back, if one did.
+def reversal:
+  "stock.move,\(.id)" as $origin
+  | [.production_output.inputs[]? | select(.origin == $origin and .state == "done") | .id] | first;
+
+def confirmation_version: "\(._timestamp)-\(reversal // 0)";
 
 def confirmation($plant):
-  {
+  reversal as $reversal
+  | {
     id: (.id | tostring),
     plant: $plant,
     productionOrder: .production_output.number,
@@ -142,7 +158,8 @@ def confirmation($plant):
     lot: .lot.number,
     storageLocation: (.to_location.code | text_or_null),
     isFinal: (.production_output.state == "done"),
-    status: "posted",
+    status: (if $reversal == null then "posted" else "reversed" end),
+    reversedBy: (if $reversal == null then null else $reversal | tostring end),
     postedAt: changed,
     record: {system: "plant1-erp", id: "stock.move,\(.id)"}
   }
@@ -164,7 +181,7 @@ def confirmation_domain:
     + beyond_domain(confirmation_sort_field; if $sort == "id" or . == null then . else {"$datetime": .} end);
 
 # What is confirmed becomes an output of its own; the open one is lowered by it, or dropped.
-def split_output($request; $open; $place):
+def split_output($request; $open; $place; $lot):
   ($request.yield.value | tonumber) as $yield
   | ($open.quantity - $yield | . * 1000000 | round / 1000000) as $rest
   | {outputs: ([if $rest > 0 then ["write", [$open.id], {quantity: $rest}] else ["delete", [$open.id]] end]
@@ -172,8 +189,63 @@ def split_output($request; $open; $place):
           product: $open.product, uom: $open.uom, quantity: $yield, company: $open.company, currency: $open.currency,
           from_location: $open.from_location, to_location: ($place // $open.to_location),
           unit_price: (if $open.unit_price == null then null else {"$decimal": $open.unit_price} end),
-          planned_date: (if $open.planned_date then {"$date": $open.planned_date} else null end)
+          planned_date: (if $open.planned_date then {"$date": $open.planned_date} else null end), lot: $lot
         }]]])};
+
+# --- what a confirmation used: inputs, in place of those that the order has of the same materials ---
+
+def is_used: .consumed // [] | length > 0;
+
+# Whether the order has taken one of these materials from stock already.
+def has_taken($used):
+  [.inputs[] | select(.state == "done" and (takes_back | not)) | .product.code] as $taken | any($used[]?; .material | IN($taken[]));
+
+# Of the context: what is there of what is named. `lot` is false where one is named that is not there.
+def used_rows($used):
+  . as {$products, $places, $lots}
+  | [$used[] | . as $one
+      | ([$products[] | select(.code == $one.material)] | first) as $product
+      | {
+          product: $product.id,
+          uom: (if $product and ($product.default_uom.symbol | unit) == $one.quantity.unit then $product.default_uom.id else null end),
+          quantity: ($one.quantity.value | tonumber),
+          from_location: ([$places[] | select(.code == $one.storageLocation) | .id] | first),
+          lot: (if $one.lot == null then null
+            else [$lots[] | select(.number == $one.lot and .product.code == $one.material) | .id] | first // false end)
+        }];
+def used_lots($blocked):
+  [.lots[] | .id as $id | {id: .number, material: .product.code, status: (if $id | IN($blocked[]) then "blocked" else "released" end)}];
+
+def using($used):
+  .company as $company | .location as $hall
+  | [$used[].product] as $products
+  | [.inputs[] | select(is_open and (.product.id | IN($products[]))) | .id] as $planned
+  | {inputs: ((if $planned == [] then [] else [["delete", $planned]] end)
+      + [["create", [$used[] | . + {company: $company, to_location: $hall}]]])};
+
+# --- a confirmation that is taken back ---
+
+def taken_fields: confirmation_fields + ["product", "uom", "lot", "from_location", "to_location", "company", "currency", "unit_price",
+  "production_output.quantity", "production_output.outputs.state", "production_output.outputs.quantity",
+  "production_output.outputs._timestamp", "production_output.inputs.quantity"];
+
+def price: if .unit_price == null then null else {"$decimal": .unit_price} end;
+
+# The order's open output as it is to be once the confirmation is taken back: what is left of the order. It does not
+# matter how often that is written.
+def left_open: .quantity as $back | .production_output | .quantity - (confirmed_sum - $back) | . * 1000000 | round / 1000000;
+
+def taking_back:
+  {
+    product, uom: .uom.id, quantity, lot: .lot.id, company, currency, unit_price: price,
+    from_location: .to_location.id, to_location: .from_location, origin: "stock.move,\(.id)",
+    production_input: .production_output.id
+  };
+def open_again:
+  {
+    product, uom: .uom.id, quantity: left_open, company, currency, unit_price: price,
+    from_location, to_location: .to_location.id, production_output: .production_output.id
+  };
 
 # --- materials, as far as the rules ask for them ---
 

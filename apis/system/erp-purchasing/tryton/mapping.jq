@@ -86,6 +86,20 @@ def confirmations($plant):
         }
       | present];
 
+# Whether the order's line has this as what was last said of it.
+def has_said($input):
+  $input.body as $new
+  | [confirmations("-")[] | select(.line == $input.parameters.line)] | first
+  | . != null and .answer == $new.answer and .reference == $new.reference
+    and ($new.answer == "rejected"
+      or .deliverOn == $new.deliverOn and (.quantity.value // "0" | tonumber) == ($new.quantity.value | tonumber));
+
+# Whether the line's open move is as it was promised.
+def has_promise($input):
+  $input.body as $new
+  | [.lines[$input.parameters.line | tonumber - 1].moves[]? | select(.state == "draft")] | first
+  | . != null and .quantity == ($new.quantity.value // "-1" | tonumber) and .planned_date == $new.deliverOn;
+
 # --- deliveries ---
 
 def delivery_fields: ["number", "supplier.code", "state", "reference", "planned_date", "effective_date", "incoming_moves.origin",
@@ -165,24 +179,50 @@ def order_values($context; $key):
 
 def said_values($said): {note: ((.note // "" | if . == "" then "" else . + "\n" end) + "\($said.answer) \($said.reference)")};
 
-# Of the open moves: the one of each line that is announced, where it is for the whole of it.
+# What is announced of each line: {of, rest, others, parts: [{quantity, lot}]}; `of` is its open move, null where there is
+# none. A delivery that was cancelled leaves several: the others are taken into one.
 def announced_parts($new; $orders):
   . as $moves
   | [$new.lines[] | . as $line
       | ([$orders[] | select(.number == $line.purchaseOrder) | .lines[$line.purchaseOrderLine | tonumber - 1].id] | first) as $of
-      | ([$moves[] | select(.origin == "purchase.line,\($of)" and .quantity == ($line.quantity.value | tonumber))] | first) as $move
-      | {lot: $line.lot, product: $move.product, move: $move.id}];
+      | {open: [$moves[] | select(.origin == "purchase.line,\($of)")], quantity: ($line.quantity.value | tonumber), lot}]
+  | group_by(.open[0].id)
+  | map(.[0].open as $open | {
+      of: $open[0], others: [$open[1:][].id], parts: map(del(.open)),
+      rest: (([$open[].quantity] | add // 0) - (map(.quantity) | add) | . * 1000000 | round / 1000000)});
+
+def part_move: {quantity} + (if .lotId then {lot: .lotId} else {} end);
+
+# A part of an open move becomes a move of its own, and the open one is lowered; what takes all that is left is the open one itself.
+def announced_moves:
+  .of as $open
+  | (if .rest == 0 then .parts[:-1] else .parts end) as $new
+  | [($new | if . == [] then empty else ["create", [.[] | part_move + {
+        product: $open.product, uom: $open.uom, from_location: $open.from_location, to_location: $open.to_location, company: $open.company,
+        currency: $open.currency, unit_price: (if $open.unit_price then {"$decimal": $open.unit_price} else null end),
+        planned_date: (if $open.planned_date then {"$date": $open.planned_date} else null end), origin: $open.origin}]] end)]
+    + (if .rest == 0 then [["add", [$open.id]], ["write", [$open.id], (.parts[-1] | part_move)]]
+       else [["write", [$open.id], {quantity: .rest}]] end)
+    + (if .others == [] then [] else [["delete", .others]] end);
 
 def delivery_values($context; $key):
-  {
-    supplier: $context.supplier.id,
-    warehouse: $context.warehouse.id,
-    reference: keyed_reference(.reference; $key),
-    planned_date: {"$date": .expectedOn},
-    incoming_moves: ([["add", [$context.parts[].move]]] + [$context.lots[]? | ["write", [.move], {lot}]])
-  };
+  ($context.lots // []) as $lots
+  | {
+      supplier: $context.supplier.id,
+      warehouse: $context.warehouse.id,
+      reference: keyed_reference(.reference; $key),
+      planned_date: {"$date": .expectedOn},
+      incoming_moves: [$context.parts[] | .of as $of
+        | .parts |= map(.lot as $lot | . + {lotId: ([$lots[] | select(.number == $lot and .product == $of.product) | .lot] | first)})
+        | announced_moves[]]
+    };
 
-# Received is all that was announced, today, by way of the input zone.
-def receipt_is_whole($lines):
-  .storageLocation == null and (.receivedOn == null or .receivedOn == today)
-  and all(.lines[]?; . as $got | any($lines[]; .line == $got.line and (.quantity.value | tonumber) == ($got.quantity.value | tonumber)));
+# Received is what was announced or less, today, by way of the input zone; what is less stays open at the order.
+def receipt_is_offered: .storageLocation == null and (.receivedOn == null or .receivedOn == today);
+def received_moves($got; $lots):
+  [delivery_lines[] | . as $line | ($got[]? | select(.line == $line.line)) as $part
+    | ([$lots[]? | select(.move == $line.id) | .lot] | first) as $lot
+    | (if ($part.quantity.value | tonumber) == $line.quantity then {} else {quantity: ($part.quantity.value | tonumber)} end)
+      + (if $lot then {lot: $lot} else {} end)
+    | select(. != {})
+    | ["write", [$line.id], .]];

@@ -73,6 +73,20 @@ def dispatch:
   }
   | present;
 
+# A moment in seconds, wherever its clock stands.
+def instant:
+  if . == null then null
+  else capture("^(?<at>.{19})(\\.[0-9]+)?((?<sign>[+-])(?<hours>[0-9]{2}):(?<minutes>[0-9]{2})|[Zz])$")
+    | (.at | ascii_upcase + "Z" | fromdate)
+      - (if .sign == null then 0 else (.sign + "1" | ltrimstr("+") | tonumber) * ((.hours | tonumber) * 3600 + (.minutes | tonumber) * 60) end)
+  end;
+
+# Whether it is the one who was sent, for the time that was said.
+def is_dispatched($request):
+  .ServiceOrderStatus == "DISP" and .Technician == $request.technician
+  and (.ScheduledDateTime | instant) == ($request.appointment.start | instant)
+  and (.ScheduledEndDateTime | instant) == ($request.appointment.end | instant);
+
 def used_parts: [.parts[]? | {Material: .material, Quantity: (.quantity.value | decimal), QuantityUnit: (.quantity.unit | in_theirs(units))}];
 def finish:
   {

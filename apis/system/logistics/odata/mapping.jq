@@ -2,7 +2,6 @@
 
 def shipment_states: {PLND: "planned", DISP: "dispatched", DLVD: "delivered", CANC: "cancelled"};
 def event_codes: {PASS: "passed", DLAY: "delayed", DMGD: "damaged"};
-def batch_states: {FREE: "released", QINS: "in-inspection", BLKD: "blocked"};
 
 def line:
   {line: .ShipmentItem, material: .Material, quantity: measure(.Quantity; .QuantityUnit), lot: .Batch} | present;
@@ -84,12 +83,6 @@ def new_event($shipment):
   }
   | present;
 
-# --- of the service `erp`: what the rules ask ---
+# --- what the rules ask the plant's own system for ---
 
-def either($rows): if $rows | length == 1 then $rows[0] else {"$or": $rows} end;
-def materials_rows: {Material: {in: ([.lines[].material] | unique)}};
-def material_fact: {id: .Material, status: (if .IsMarkedForDeletion then "discontinued" else "active" end)};
-def lots_rows($plant):
-  {Plant: $plant} + either([.lines[] | select(.lot != null) | {Material: .material, Batch: .lot}] | unique);
-def lot_fact: {id: .Batch, material: .Material, status: (.BatchStatus | in_ours(batch_states))};
 def lots_named: [.lines[] | select(.lot != null) | [.material, .lot]] | unique;

@@ -5,14 +5,8 @@ def order_types: {PM01: "corrective", PM02: "preventive", PM03: "predictive", PM
 def order_states: {CRTD: "planned", REL: "released", INPR: "started", CNF: "completed", CANC: "cancelled"};
 def notification_types: {M1: "malfunction", M2: "request", M3: "activity"};
 def notification_states: {OPEN: "open", ORDR: "in-process", CLSD: "completed"};
-def asset_states: {AVLB: "active", DOWN: "active", SCRP: "disposed"};
 
 # --- what it is for: a thing of the service's own register, and the place where it stands ---
-
-def asset_fact: if . == null then null else {id: .Equipment, status: (.EquipmentStatus | in_ours(asset_states))} end;
-def equipment_fact($things):
-  if . == null then null
-  else {id: ., status: (if all($things[]; .EquipmentStatus == "DOWN") then "down" else "available" end)} end;
 
 # Which things of the register a request is about.
 def things_meant($plant; $notification):

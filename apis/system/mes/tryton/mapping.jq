@@ -51,3 +51,8 @@ def center_domain:
 # --- what is written ---
 
 def seconds: (.value | tonumber) * ({MIN: 60, HUR: 3600, SEC: 1}[.unit] // error("the unit \(.unit) is none of time"));
+
+# Whether a running operation has that duration already.
+def has_duration($request):
+  .state == "running" and $request.duration != null
+  and ([.cycles[] | select(.state == "running")] | first | .duration) == ($request.duration | seconds);

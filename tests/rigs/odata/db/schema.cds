@@ -57,6 +57,15 @@ entity Stocks : changed {
       BaseUnit         : String(3);
 }
 
+entity StorageLocations : changed {
+  key Plant                 : String(4);
+  key StorageLocation       : String(4);
+      StorageLocationName   : String(60);
+      StorageLocationType   : String(4) default 'ZONE'; // ZONE, UNIT
+      ParentStorageLocation : String(4);
+      IsBlocked             : Boolean default false;
+}
+
 entity Reservations : changed, referenced {
   key Reservation       : String(10);
       Material          : String(18);
@@ -65,8 +74,11 @@ entity Reservations : changed, referenced {
       Batch             : String(10);
       Quantity          : Decimal(13, 3);
       BaseUnit          : String(3);
+      RequirementDate   : Date;
       ManufacturingOrder : String(12);
-      ReservationStatus : String(4) default 'OPEN';
+      CostCenter        : String(10);
+      ReferenceNumber   : String(70);
+      ReservationStatus : String(4) default 'OPEN'; // OPEN, CANC
 }
 
 entity MaterialDocuments : referenced {
@@ -75,11 +87,56 @@ entity MaterialDocuments : referenced {
       Material          : String(18);
       Plant             : String(4);
       StorageLocation   : String(4);
+      IssuingOrReceivingStorageLoc : String(4); // of 311 and 312: where it goes
       Batch             : String(10);
       GoodsMovementType : String(3);
       Quantity          : Decimal(13, 3);
       EntryUnit         : String(3);
-      ReferenceDocument : String(16);
+      ReferenceDocument : String(16); // the order
+      PurchaseOrderItem : String(5);
+      CostCenter        : String(10);
+      ReferenceNumber   : String(70);
+      MaterialDocumentItemText  : String(200);
+      ReversedMaterialDocument  : String(10); // of what takes another back, and of the other
+      ReversingMaterialDocument : String(10);
+}
+
+entity TransferOrders : changed, referenced {
+  key TransferOrder            : String(10);
+      Plant                    : String(4);
+      IssuingStorageLocation   : String(4);
+      ReceivingStorageLocation : String(4);
+      TransferOrderStatus      : String(4) default 'CRTD'; // CRTD, ASGN, CMPL, CANC
+      PlannedDate              : Date;
+      CompletionDate           : Date;
+      ReferenceNumber          : String(70);
+      to_TransferOrderItem     : Composition of many TransferOrderItems
+                                   on to_TransferOrderItem.TransferOrder = $self.TransferOrder;
+}
+
+entity TransferOrderItems {
+  key TransferOrder     : String(10);
+  key TransferOrderItem : String(4);
+      Material          : String(18);
+      Batch             : String(10);
+      Quantity          : Decimal(13, 3);
+      QuantityUnit      : String(3);
+}
+
+entity PhysicalInventoryCounts : changed, referenced {
+  key PhysicalInventoryCount : String(10);
+      Plant              : String(4);
+      StorageLocation    : String(4);
+      Material           : String(18);
+      Batch              : String(10);
+      CountedQuantity    : Decimal(13, 3);
+      BookQuantity       : Decimal(13, 3);
+      DifferenceQuantity : Decimal(13, 3);
+      QuantityUnit       : String(3);
+      CountDate          : Date;
+      CountedByUser      : String(200);
+      ReferenceNumber    : String(70);
+      MaterialDocument   : String(10); // of the difference
 }
 
 // --- production ---
@@ -92,9 +149,15 @@ entity ProductionOrders : changed {
       ConfirmedQuantity      : Decimal(13, 3) default 0;
       ScrapQuantity          : Decimal(13, 3) default 0;
       ProductionUnit         : String(3);
-      OrderStatus            : String(4) default 'CRTD'; // CRTD, REL, CNF, TECO
+      OrderStatus            : String(4) default 'CRTD'; // CRTD, REL, INPR, CNF, TECO, CANC
+      OrderText              : String(200);
+      OrderPriority          : String(1);
+      OverdeliveryTolerance  : Decimal(5, 2) default 10; // per cent
+      StorageLocation        : String(4); // where what is made goes
+      ReferenceNumber        : String(70);
       PlannedStartDate       : Date;
       PlannedEndDate         : Date;
+      ActualReleaseDateTime  : Timestamp;
       ActualStartDateTime    : Timestamp;
       ActualEndDateTime      : Timestamp;
       to_ProductionOrderOperation : Composition of many ProductionOperations
@@ -103,7 +166,7 @@ entity ProductionOrders : changed {
                                       on to_ProductionConfirmation.ManufacturingOrder = $self.ManufacturingOrder;
 }
 
-entity ProductionOperations {
+entity ProductionOperations : changed {
   key ManufacturingOrder          : String(12);
   key ManufacturingOrderOperation : String(4);
       WorkCenter                  : String(8);
@@ -111,7 +174,22 @@ entity ProductionOperations {
       StandardTimeMinutes         : Decimal(9, 2);
       ConfirmedYieldQuantity      : Decimal(13, 3) default 0;
       ConfirmedScrapQuantity      : Decimal(13, 3) default 0;
-      OperationStatus             : String(4) default 'OPEN'; // OPEN, PCNF, CNF
+      ConfirmedDuration           : Decimal(9, 2); // minutes
+      OperationStatus             : String(4) default 'OPEN'; // OPEN, STRT, PCNF, CNF
+      ActualStartDateTime         : Timestamp;
+      ActualEndDateTime           : Timestamp;
+      to_ProductionOrder          : Association to ProductionOrders
+                                      on to_ProductionOrder.ManufacturingOrder = $self.ManufacturingOrder;
+}
+
+entity WorkCenters : changed {
+  key Plant            : String(4);
+  key WorkCenter       : String(8);
+      WorkCenterText   : String(60);
+      WorkCenterGroup  : String(8);
+      WorkCenterStatus : String(4) default 'AVLB'; // AVLB, DOWN, INAC
+      PricePerHour     : Decimal(13, 2);
+      Currency         : String(3);
 }
 
 entity ProductionConfirmations : changed, referenced {
@@ -124,8 +202,30 @@ entity ProductionConfirmations : changed, referenced {
       ConfirmationScrapQuantity   : Decimal(13, 3) default 0;
       ConfirmationUnit            : String(3);
       ConfirmationDateTime        : Timestamp;
+      ConfirmationStartDateTime   : Timestamp;
+      ConfirmedDuration           : Decimal(9, 2);
+      ConfirmedDurationUnit       : String(3);
+      ConfirmationText            : String(4000);
+      ReferenceNumber             : String(70);
       IsFinalConfirmation         : Boolean default false;
+      IsReversed                  : Boolean default false;
+      ReversalReason              : String(200);
       PersonnelNumber             : String(8);
+      to_ConfirmationMovement     : Composition of many ConfirmationMovements
+                                      on to_ConfirmationMovement.ConfirmationNumber = $self.ConfirmationNumber;
+}
+
+// What was used, and what was put into stock: posted with the confirmation, taken back with it.
+entity ConfirmationMovements {
+  key ConfirmationNumber   : String(10);
+  key ConfirmationMovement : String(4);
+      GoodsMovementType    : String(3); // 261, 131
+      Material             : String(18);
+      Batch                : String(10);
+      StorageLocation      : String(4);
+      Quantity             : Decimal(13, 3);
+      EntryUnit            : String(3);
+      MaterialDocument     : String(10);
 }
 
 // --- purchasing and partners ---

@@ -11,8 +11,21 @@ service ErpService {
   };
   entity A_MaterialStock      as projection on factory.Stocks;
   entity A_Supplier           as projection on factory.Suppliers;
+  entity A_StorageLocation    as projection on factory.StorageLocations;
   entity A_MaterialDocument as projection on factory.MaterialDocuments;
-  entity A_Reservation        as projection on factory.Reservations;
+  entity A_Reservation        as projection on factory.Reservations actions {
+    action Cancel() returns A_Reservation;
+  };
+  entity A_TransferOrder      as projection on factory.TransferOrders {
+    *,
+    to_TransferOrderItem : redirected to A_TransferOrderItem
+  } actions {
+    action Assign() returns A_TransferOrder;
+    action Complete() returns A_TransferOrder;
+    action Cancel() returns A_TransferOrder;
+  };
+  entity A_TransferOrderItem  as projection on factory.TransferOrderItems;
+  entity A_PhysicalInventoryCount as projection on factory.PhysicalInventoryCounts;
 
   entity A_ProductionOrder    as projection on factory.ProductionOrders {
     *,
@@ -20,10 +33,24 @@ service ErpService {
     to_ProductionConfirmation : redirected to A_ProductionConfirmation
   } actions {
     action Release() returns A_ProductionOrder;
+    action Start(ActualStartDateTime : Timestamp) returns A_ProductionOrder;
     action TechnicallyComplete() returns A_ProductionOrder;
+    action Cancel() returns A_ProductionOrder;
   };
-  entity A_ProductionOrderOperation as projection on factory.ProductionOperations;
-  entity A_ProductionConfirmation   as projection on factory.ProductionConfirmations;
+  entity A_ProductionOrderOperation as projection on factory.ProductionOperations {
+    *,
+    to_ProductionOrder : redirected to A_ProductionOrder
+  } actions {
+    action Start(ActualStartDateTime : Timestamp) returns A_ProductionOrderOperation;
+  };
+  entity A_WorkCenter               as projection on factory.WorkCenters;
+  entity A_ProductionConfirmation   as projection on factory.ProductionConfirmations {
+    *,
+    to_ConfirmationMovement : redirected to A_ConfirmationMovement
+  } actions {
+    action Reverse(ReversalReason : String(200)) returns A_ProductionConfirmation;
+  };
+  entity A_ConfirmationMovement     as projection on factory.ConfirmationMovements;
 
   entity A_PurchaseOrder      as projection on factory.PurchaseOrders {
     *,
@@ -62,6 +89,9 @@ service ErpService {
 annotate ErpService.A_Material with @restrict : [{grant : 'READ'}, {grant : '*', to : 'erp-admin'}];
 annotate ErpService.A_BillOfMaterialItem with @restrict : [{grant : 'READ'}, {grant : '*', to : 'erp-admin'}];
 annotate ErpService.A_MaterialStock with @restrict : [{grant : 'READ'}, {grant : '*', to : 'erp-admin'}];
+annotate ErpService.A_StorageLocation with @restrict : [{grant : 'READ'}, {grant : '*', to : 'erp-admin'}];
+annotate ErpService.A_WorkCenter with @restrict : [{grant : 'READ'}, {grant : '*', to : 'erp-admin'}];
+annotate ErpService.A_PhysicalInventoryCount with @restrict : [{grant : ['READ', 'CREATE']}];
 annotate ErpService.A_Supplier with @restrict : [{grant : ['READ', 'UPDATE']}, {grant : '*', to : 'erp-admin'}];
 annotate ErpService.A_MaterialDocument with @restrict : [{grant : ['READ', 'CREATE']}];
 annotate ErpService.A_Batch with @restrict : [{grant : ['READ', 'UPDATE', 'Block', 'Unblock']}, {grant : '*', to : 'erp-admin'}];
@@ -69,6 +99,9 @@ annotate ErpService.A_Batch with @restrict : [{grant : ['READ', 'UPDATE', 'Block
 annotate ErpService.A_Batch            with { LastChangeDateTime @odata.etag };
 annotate ErpService.A_Supplier         with { LastChangeDateTime @odata.etag };
 annotate ErpService.A_ProductionOrder  with { LastChangeDateTime @odata.etag };
+annotate ErpService.A_ProductionOrderOperation with { LastChangeDateTime @odata.etag };
+annotate ErpService.A_ProductionConfirmation with { LastChangeDateTime @odata.etag };
+annotate ErpService.A_TransferOrder    with { LastChangeDateTime @odata.etag };
 annotate ErpService.A_PurchaseOrder    with { LastChangeDateTime @odata.etag };
 annotate ErpService.A_InboundDelivery  with { LastChangeDateTime @odata.etag };
 annotate ErpService.A_Reservation      with { LastChangeDateTime @odata.etag };

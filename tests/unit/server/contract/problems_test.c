@@ -53,7 +53,7 @@ static const struct problem problems[] = {
     {"  backend:", "  backend: https://evil.example",
      ":10:12: there is no backend \"https://evil.example\" in the configuration\n"},
     {"  backend:", "  plan: gold",
-     ": neither a flow nor a backend, here or in the root's x-millgate\n"},
+     ": neither a flow, nor a builtin, nor a backend, here or in the root's x-millgate\n"},
     {"  contact:", "  plan: bulk", ":7:9: the plan \"bulk\" is not granted to /system/erp\n"},
     {"  service_level:", "  service_level: {availability: 99.5}",
      ":11:33: availability is above 0 and at most 1\n"},

@@ -133,6 +133,42 @@ static void texts_end_in_nul(void **state)
     gw_arena_finish(&arena);
 }
 
+static void another_arena_is_adopted(void **state)
+{
+    (void)state;
+    struct gw_arena arena, other, small;
+    char *names[] = {"a", "b"};
+
+    memset(order, 0, sizeof(order));
+    gw_arena_init(&arena, 64, 4096);
+    gw_arena_init(&other, 64, 4096);
+    gw_arena_init(&small, 64, 1024);
+    struct gw_str first = gw_arena_copy(&arena, GW_STR("first"));
+    assert_int_equal(gw_arena_defer(&arena, note, names[0]), 0);
+    struct gw_str text = gw_arena_copy(&other, GW_STR("moved"));
+    assert_non_null(gw_arena_alloc(&other, 2000));
+    assert_int_equal(gw_arena_defer(&other, note, names[1]), 0);
+    size_t used = arena.used_bytes + other.used_bytes;
+    assert_int_equal(gw_arena_adopt(&small, &other), -ENOMEM);
+    assert_int_equal(gw_arena_adopt(&arena, &other), 0);
+    assert_int_equal(arena.used_bytes, used);
+    assert_int_equal(other.used_bytes, 0);
+    gw_arena_finish(&other);
+    assert_string_equal(text.ptr, "moved");
+    assert_string_equal(first.ptr, "first");
+    assert_string_equal(order, "");
+    assert_null(gw_arena_alloc(&arena, 2000)); /* the ceiling counts what was adopted */
+    assert_int_equal(gw_arena_adopt(&small, &arena), -ENOMEM);
+    gw_arena_finish(&arena);
+    assert_string_equal(order, "ba");
+    gw_arena_init(&other, 64, 4096);
+    text = gw_arena_copy(&other, GW_STR("into an empty one"));
+    assert_int_equal(gw_arena_adopt(&small, &other), 0);
+    assert_non_null(gw_arena_alloc(&small, 8));
+    assert_string_equal(text.ptr, "into an empty one");
+    gw_arena_finish(&small);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +178,7 @@ int main(void)
         cmocka_unit_test(an_ordinary_block_survives_resets),
         cmocka_unit_test(defers_run_newest_first_and_once),
         cmocka_unit_test(texts_end_in_nul),
+        cmocka_unit_test(another_arena_is_adopted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

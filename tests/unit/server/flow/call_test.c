@@ -203,32 +203,6 @@ static void long_keys_are_digests(void **state)
     assert_string_not_equal(rig.keys[0], rig.keys[1]);
 }
 
-static void the_weakest_write_counts(void **state)
-{
-    static const struct {
-        const char *calls;
-        enum gw_effect_class effect;
-    } cases[] = {
-        {"desk.echo, with: {backend: desk}", GW_EFFECT_KEYED},
-        {"desk.write, with: {backend: desk, what: x}", GW_EFFECT_KEYED},
-        {"desk.move, with: {backend: desk, what: x}", GW_EFFECT_TRANSITION},
-        {"desk.guess, with: {backend: desk, what: x}", GW_EFFECT_UNKNOWN},
-        {"openapi, with: {operationId: getOrder}", GW_EFFECT_KEYED},
-        {"http, with: {backend: desk, method: GET, endpoint: /x}", GW_EFFECT_KEYED},
-        {"http, with: {backend: desk, method: PUT, endpoint: /x}", GW_EFFECT_UNKNOWN},
-    };
-    char body[400];
-
-    (void)state;
-    for (size_t i = 0; i < GW_COUNT_OF(cases); i++) {
-        snprintf(body, sizeof(body),
-                 "do: [{a: {call: %s}}, {b: {call: desk.write, with: {backend: desk, what: y}}}]",
-                 cases[i].calls);
-        flow_rig_load_body(&rig, body);
-        assert_int_equal(gw_flow_effect(rig.flow), cases[i].effect);
-    }
-}
-
 static void loops_without_end_are_ended(void **state)
 {
     (void)state;
@@ -291,7 +265,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(functions_are_called, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(keys_tell_rounds_apart, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(long_keys_are_digests, open_rig, close_rig),
-        cmocka_unit_test_setup_teardown(the_weakest_write_counts, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(loops_without_end_are_ended, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(a_run_can_be_given_up_at_any_time, open_rig, close_rig),
         cmocka_unit_test_setup_teardown(the_deadline_names_who_waits, open_rig, close_rig),

@@ -15,11 +15,12 @@
 
 #include <cmocka.h>
 
+#include "server/flow/expression_program.h"
 #include "server/flow/expression_set.h"
 #include "tests/unit/support/expression_rig.h"
 
 #define MANY 300
-#define KILLS 2
+#define KILLS 3
 
 struct refusal {
     size_t set;
@@ -249,6 +250,104 @@ static void one_wrong_among_many_is_found(void **state)
         gw_expressions_release(sets[i]);
 }
 
+/* --- programs --- */
+
+static void sets_with_the_same_definitions_share_a_program(void **state)
+{
+    struct gw_expressions *sets[5];
+
+    (void)state;
+    sets[0] = expression_rig_set("def twice: . + .;", "twice");
+    sets[1] = expression_rig_set("def twice: . + .;", "[.[] | twice]");
+    sets[2] = expression_rig_set("def twice: 2 * .;", "twice");
+    sets[3] = expression_rig_set("def twice: . + .;", "twice");
+    sets[4] = expression_rig_set("", ".a");
+    add_to(sets[3], "twice | keys");
+    assert_int_equal(compile(sets, 5), 0);
+    assert_ptr_equal(sets[0]->program, sets[1]->program);
+    assert_ptr_equal(sets[0]->program, sets[3]->program);
+    assert_ptr_not_equal(sets[0]->program, sets[2]->program);
+    assert_null(sets[4]->program); /* libjq has nothing to do with it */
+    assert_int_equal(sets[0]->program->count, 3);
+    assert_int_equal(sets[3]->cases[0], sets[0]->cases[0]);
+    for (size_t i = 0; i < 5; i++)
+        gw_expressions_release(sets[i]);
+}
+
+/* As with a reload: what has a program keeps it, and what is new joins where nothing is missing. */
+static void programs_are_kept_and_joined(void **state)
+{
+    struct gw_expressions *sets[3];
+
+    (void)state;
+    sets[0] = expression_rig_set("", "keys");
+    add_to(sets[0], "keys | sort");
+    assert_int_equal(compile(sets, 1), 0);
+    const struct gw_jq_program *program = sets[0]->program;
+    sets[1] = expression_rig_set("", "keys | sort");
+    sets[2] = expression_rig_set("", "keys | reverse");
+    assert_int_equal(compile(sets, 3), 0);
+    assert_ptr_equal(sets[0]->program, program);
+    assert_ptr_equal(sets[1]->program, program);
+    assert_ptr_not_equal(sets[2]->program, program);
+    assert_int_equal(program->count, 2);
+    for (size_t i = 0; i < 3; i++)
+        gw_expressions_release(sets[i]);
+}
+
+/* Each of its own document and place; who shares the program is not refused, and can be compiled
+ * without the other. */
+static void a_shared_program_names_the_document_that_is_wrong(void **state)
+{
+    static const char definitions[] = "def unit: {kg: \"KGM\"}[.];\n# and\n";
+    struct gw_expressions *sets[3];
+    struct expression_rig rig;
+    char out[100];
+
+    (void)state;
+    sets[0] = expression_rig_set(definitions, "unit | keys");
+    sets[1] = expression_rig_set(definitions, "unit");
+    add_to(sets[1], ".a |\n unti");
+    sets[2] = expression_rig_set(definitions, "unit | ascii_downcase");
+    add_to(sets[2], "1 +");
+    assert_int_equal(compile(sets, 3), -EINVAL);
+    assert_int_equal(refusal_count, 2);
+    expect_refusal(1, 1, "unti/0 is not defined");
+    expect_refusal(2, 1, "it ends early");
+    assert_int_equal(compile(sets, 1), 0);
+    expression_rig_init(&rig, NULL);
+    assert_int_not_equal(expression_rig_run(&rig, sets[0], "\"kg\"", out, sizeof(out)), 0);
+    assert_non_null(strstr(out, "KGM"));
+    expression_rig_finish(&rig);
+    for (size_t i = 0; i < 3; i++)
+        gw_expressions_release(sets[i]);
+}
+
+static void a_full_program_is_followed_by_another(void **state)
+{
+    static struct gw_expressions *sets[MANY];
+    char text[64], expected[64], out[100];
+    struct expression_rig rig;
+
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        snprintf(text, sizeof(text), "[range(%d)] | length", i);
+        sets[i] = expression_rig_set("", text);
+    }
+    assert_int_equal(compile(sets, MANY), 0);
+    expression_rig_init(&rig, NULL);
+    for (int i = 0; i < MANY; i++) {
+        assert_in_range(sets[i]->program->count, 1, GW_JQ_PROGRAM_CASES);
+        snprintf(expected, sizeof(expected), "%d", i);
+        assert_int_equal(expression_rig_run(&rig, sets[i], "null", out, sizeof(out)), 0);
+        assert_string_equal(out, expected);
+    }
+    assert_ptr_not_equal(sets[0]->program, sets[MANY - 1]->program);
+    expression_rig_finish(&rig);
+    for (int i = 0; i < MANY; i++)
+        gw_expressions_release(sets[i]);
+}
+
 /* --- ended from outside --- */
 
 struct killer {
@@ -277,7 +376,7 @@ static long helper_parent(const char *pid)
     return parent;
 }
 
-/* Kills the helper that compiles, and the next one. */
+/* Kills helpers that compile, one after the other. */
 static void *kill_one(void *self)
 {
     struct killer *killer = self;
@@ -332,6 +431,10 @@ int main(void)
         cmocka_unit_test(definitions_are_a_sets_own),
         cmocka_unit_test(definitions_go_before_our_own_words),
         cmocka_unit_test(one_wrong_among_many_is_found),
+        cmocka_unit_test(sets_with_the_same_definitions_share_a_program),
+        cmocka_unit_test(programs_are_kept_and_joined),
+        cmocka_unit_test(a_shared_program_names_the_document_that_is_wrong),
+        cmocka_unit_test(a_full_program_is_followed_by_another),
         cmocka_unit_test(a_helper_killed_from_outside_blames_nobody),
     };
 

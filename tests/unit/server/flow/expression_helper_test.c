@@ -43,6 +43,13 @@ static void expect_alive(void)
     expression_rig_expect(&rig, ".a | ascii_downcase", "{\"a\":\"XY\"}", "\"xy\"");
 }
 
+/* The first helper takes the next one. */
+static void await_idle(void)
+{
+    while (rig.evaluator->helpers[0].state != GW_EVALUATOR_IDLE)
+        gw_loop_turn(rig.loop, 10);
+}
+
 static void what_does_not_end_is_named_and_ended(void **state)
 {
     (void)state;
@@ -107,12 +114,13 @@ static void killed_from_outside_only_the_one_that_ran_fails(void **state)
     static struct expression_run first, second;
 
     (void)state;
+    await_idle();
     expect_alive();
     expression_rig_start(&rig, &first, endless, "null");
     expression_rig_start(&rig, &second, quick, "\"A\"");
-    while (rig.evaluator->state != GW_EVALUATOR_RUNNING)
+    while (rig.evaluator->helpers[0].state != GW_EVALUATOR_RUNNING)
         gw_loop_turn(rig.loop, 10);
-    assert_int_equal(kill(rig.evaluator->process.pid, SIGKILL), 0);
+    assert_int_equal(kill(rig.evaluator->helpers[0].process.pid, SIGKILL), 0);
     expression_rig_wait(&rig, &first);
     expression_rig_wait(&rig, &second);
     assert_true(first.has_failed);
@@ -124,14 +132,144 @@ static void killed_from_outside_only_the_one_that_ran_fails(void **state)
     gw_expressions_release(quick);
 }
 
+/* Others need not wait until its time is over: another helper takes them, and ends when it has
+ * nothing to do. */
+static void what_takes_its_time_holds_up_nobody(void **state)
+{
+    const struct gw_evaluator_limits patient = {.timeout_ns = 50 * GW_NS_PER_SECOND};
+    struct gw_expressions *endless = expression_rig_set("", "last(repeat(1))");
+    struct gw_expressions *quick = expression_rig_set("", "ascii_downcase");
+    static struct expression_run slow[2], run;
+    struct expression_rig other;
+
+    (void)state;
+    expression_rig_init(&other, &patient);
+    for (size_t i = 0; i < 2; i++)
+        expression_rig_start(&other, &slow[i], endless, "null");
+    for (size_t i = 0; i < 20; i++) {
+        expression_rig_start(&other, &run, quick, "\"A\"");
+        expression_rig_wait(&other, &run);
+        assert_string_equal(run.text, "\"a\"");
+        expression_rig_free(&run);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        assert_false(slow[i].is_done);
+        gw_evaluation_cancel(&slow[i].evaluation);
+        expression_rig_free(&slow[i]);
+    }
+    expression_rig_finish(&other);
+    gw_expressions_release(endless);
+    gw_expressions_release(quick);
+}
+
+/* However many do not end, each is named, and the worker has as many helpers as it may. */
+static void each_of_many_that_do_not_end_is_named(void **state)
+{
+    struct gw_expressions *endless = expression_rig_set("", "def f: f; f");
+    static struct expression_run runs[7];
+
+    (void)state;
+    for (size_t i = 0; i < GW_COUNT_OF(runs); i++)
+        expression_rig_start(&rig, &runs[i], endless, "null");
+    for (size_t i = 0; i < GW_COUNT_OF(runs); i++) {
+        expression_rig_wait(&rig, &runs[i]);
+        assert_true(runs[i].has_failed);
+        assert_non_null(strstr(runs[i].text, "${ def f: f; f }: it did not end within 400 ms"));
+        expression_rig_free(&runs[i]);
+    }
+    expect_alive();
+    gw_expressions_release(endless);
+}
+
+/* An array of so many bytes of text, and a bit. */
+static char *large_text(size_t bytes)
+{
+    char *text = malloc(bytes + 16);
+    size_t at = 0;
+
+    assert_non_null(text);
+    text[at++] = '[';
+    while (at < bytes)
+        at += (size_t)snprintf(text + at, 16, "%s\"abcdefg\"", at == 1 ? "" : ",");
+    memcpy(text + at, "]", 2);
+    return text;
+}
+
+/* Both go over threads of the pool; small ones are answered meanwhile. */
+static void what_is_large_passes(void **state)
+{
+    const struct gw_evaluator_limits patient = {.timeout_ns = 50 * GW_NS_PER_SECOND};
+    char *text = large_text(4u << 20);
+    struct gw_expressions *set = expression_rig_set("", "[.[] | ascii_upcase]");
+    struct gw_expressions *quick = expression_rig_set("", "ascii_downcase");
+    static struct expression_run large, run;
+    struct expression_rig other;
+    size_t before = 0;
+
+    (void)state;
+    expression_rig_init(&other, &patient);
+    expression_rig_start(&other, &large, set, text);
+    assert_int_equal(other.evaluator->helpers[0].state, GW_EVALUATOR_WRITING);
+    for (; !large.is_done; before++) {
+        expression_rig_start(&other, &run, quick, "\"A\"");
+        expression_rig_wait(&other, &run);
+        assert_string_equal(run.text, "\"a\"");
+        expression_rig_free(&run);
+    }
+    assert_true(before > 1);
+    assert_false(large.has_failed);
+    assert_true(large.evaluation.results[0].count > 400000);
+    assert_true(gw_str_equal(large.evaluation.results[0].items[400000].text, GW_STR("ABCDEFG")));
+    expression_rig_free(&large);
+    expression_rig_finish(&other);
+    gw_expressions_release(set);
+    gw_expressions_release(quick);
+    free(text);
+}
+
+/* At any point: its values may go at once. */
+static void what_is_large_can_be_cancelled(void **state)
+{
+    const struct gw_evaluator_limits patient = {.timeout_ns = 50 * GW_NS_PER_SECOND};
+    char *text = large_text(4u << 20);
+    struct gw_expressions *set = expression_rig_set("", "[.[] | ascii_upcase]");
+    static struct expression_run large;
+    struct expression_rig other;
+
+    (void)state;
+    expression_rig_init(&other, &patient);
+    for (enum gw_evaluator_state when = GW_EVALUATOR_WRITING; when <= GW_EVALUATOR_READING;
+         when++) {
+        for (size_t i = 0; i < GW_JQ_HELPERS; i++) {
+            while (other.evaluator->helpers[i].state != GW_EVALUATOR_IDLE)
+                gw_loop_turn(other.loop, 10);
+        }
+        bool is_known = other.evaluator->helpers[0].uses > 0;
+        expression_rig_start(&other, &large, set, text);
+        while (other.evaluator->helpers[0].state < when)
+            gw_loop_turn(other.loop, 10);
+        assert_true(is_known || other.evaluator->helpers[0].state == when);
+        gw_evaluation_cancel(&large.evaluation);
+        expression_rig_free(&large);
+        assert_false(large.is_done);
+    }
+    expression_rig_start(&other, &large, set, text);
+    gw_evaluator_destroy(other.evaluator); /* with a thread that still writes for it */
+    other.evaluator = NULL;
+    expression_rig_free(&large);
+    expression_rig_finish(&other);
+    gw_expressions_release(set);
+    free(text);
+}
+
 /* Idle: nobody fails for it. */
 static void killed_while_idle_nobody_fails(void **state)
 {
     (void)state;
     for (int i = 0; i < 3; i++) {
         expect_alive();
-        assert_int_equal(kill(rig.evaluator->process.pid, SIGKILL), 0);
-        while (rig.evaluator->process.pid != 0)
+        assert_int_equal(kill(rig.evaluator->helpers[0].process.pid, SIGKILL), 0);
+        while (rig.evaluator->helpers[0].process.pid != 0)
             gw_loop_turn(rig.loop, 10);
     }
     expect_alive();
@@ -176,7 +314,8 @@ static void the_queue_has_a_bound(void **state)
         assert_true(runs[i].has_failed || strcmp(runs[i].text, "\"a\"") == 0);
         expression_rig_free(&runs[i]);
     }
-    assert_int_equal(refused, GW_COUNT_OF(runs) - 1001);
+    /* Those that were taken at once found a place of their own. */
+    assert_in_range(refused, GW_COUNT_OF(runs) - 1000 - GW_JQ_HELPERS, GW_COUNT_OF(runs) - 1001);
     gw_expressions_release(set);
 }
 
@@ -187,14 +326,15 @@ static void what_is_cancelled_is_not_told(void **state)
     struct gw_expressions *quick = expression_rig_set("", "ascii_downcase");
 
     (void)state;
+    await_idle();
     expression_rig_start(&rig, &running, slow, "null");
     expression_rig_start(&rig, &waiting, quick, "\"A\"");
+    gw_evaluation_cancel(&waiting.evaluation);
+    gw_evaluation_cancel(&waiting.evaluation);
     expression_rig_start(&rig, &last, quick, "\"B\"");
-    while (rig.evaluator->state != GW_EVALUATOR_RUNNING)
+    while (rig.evaluator->helpers[0].state != GW_EVALUATOR_RUNNING)
         gw_loop_turn(rig.loop, 10);
     gw_evaluation_cancel(&running.evaluation);
-    gw_evaluation_cancel(&waiting.evaluation);
-    gw_evaluation_cancel(&waiting.evaluation);
     expression_rig_free(&running);
     expression_rig_free(&waiting);
     gw_expressions_release(slow); /* the evaluator holds what it works with */
@@ -207,16 +347,17 @@ static void what_is_cancelled_is_not_told(void **state)
 
 static void sets_of_the_same_texts_share_a_program(void **state)
 {
-    uint64_t uses = rig.evaluator->uses;
+    await_idle();
+    uint64_t uses = rig.evaluator->helpers[0].uses;
     size_t slots = 0;
 
     (void)state;
     for (int i = 0; i < 3; i++)
         expression_rig_expect(&rig, "ascii_upcase", "\"a\"", "\"A\"");
-    assert_int_equal(rig.evaluator->uses, uses + 3);
+    assert_int_equal(rig.evaluator->helpers[0].uses, uses + 3);
     for (size_t i = 0; i < GW_JQ_SLOTS; i++) {
-        const struct gw_expressions *set = rig.evaluator->slots[i].set;
-        slots += set != NULL && gw_str_equal(set->items[0].text, GW_STR("ascii_upcase"));
+        const struct gw_jq_program *program = rig.evaluator->helpers[0].slots[i].program;
+        slots += program != NULL && gw_str_equal(program->cases[0], GW_STR("ascii_upcase"));
     }
     assert_int_equal(slots, 1);
 }
@@ -238,6 +379,22 @@ static void more_sets_than_slots_take_turns(void **state)
     rig.evaluator->limits.max_programs = programs;
 }
 
+/* A line of what the kernel says of the first helper. */
+static void expect_status(const char *expected)
+{
+    char path[64], line[256] = "";
+    bool is_there = false;
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)rig.evaluator->helpers[0].process.pid);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL)
+        is_there |= strcmp(line, expected) == 0;
+    fclose(file);
+    if (!is_there)
+        fail_msg("the helper has not: %s", expected);
+}
+
 /* The helper has the socket and nothing else. */
 static void the_helper_has_nothing_to_reach(void **state)
 {
@@ -245,6 +402,16 @@ static void the_helper_has_nothing_to_reach(void **state)
     setenv("MILLGATE_TEST_SECRET", "secret", 1);
     expression_rig_expect(&rig, "now | type", "null", "\"number\"");
     expression_rig_expect(&rig, "0 | strftime(\"%H\")", "null", "\"00\"");
+    expression_rig_expect(&rig, "fromdate | todate", "\"2026-11-23T10:00:00Z\"",
+                          "\"2026-11-23T10:00:00Z\"");
+    expression_rig_expect(&rig, "[0 | localtime | mktime, (1 | exp10), (\"aab\" | test(\"a+b\"))]",
+                          "null", "[0,10,true]");
+    await_idle();
+    expect_alive();
+    expect_status("NoNewPrivs:\t1\n");
+#if defined(__x86_64__) || defined(__aarch64__)
+    expect_status("Seccomp:\t2\n");
+#endif
 }
 
 int main(void)
@@ -255,6 +422,10 @@ int main(void)
         cmocka_unit_test(input_and_output_have_bounds),
         cmocka_unit_test(a_deep_input_is_refused),
         cmocka_unit_test(killed_from_outside_only_the_one_that_ran_fails),
+        cmocka_unit_test(what_takes_its_time_holds_up_nobody),
+        cmocka_unit_test(each_of_many_that_do_not_end_is_named),
+        cmocka_unit_test(what_is_large_passes),
+        cmocka_unit_test(what_is_large_can_be_cancelled),
         cmocka_unit_test(killed_while_idle_nobody_fails),
         cmocka_unit_test(many_wait_in_order),
         cmocka_unit_test(the_queue_has_a_bound),

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "server/flow/expression_group.h"
 #include "server/flow/expression_set.h"
 #include "tests/unit/support/expression_rig.h"
 
@@ -171,6 +172,7 @@ static void check_alike(const char *text, const char *document)
     bool is_own = set->items[0].own != NULL;
     int own_rc = expression_rig_run(&rig, set, document, own, sizeof(own));
     set->items[0].own = NULL;
+    assert_int_equal(gw_jq_make_program(set), 0);
     int their_rc = expression_rig_run(&rig, set, document, theirs, sizeof(theirs));
     if (own_rc != their_rc || (own_rc == 0 && !expression_rig_is_same(own, theirs)))
         fail_msg("%s (%s) over %s: %s, but libjq: %s", text, is_own ? "own" : "libjq's", document,

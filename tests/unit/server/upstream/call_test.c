@@ -10,7 +10,9 @@
 
 #include <cmocka.h>
 
+#include "server/core/arena.h"
 #include "server/core/clock.h"
+#include "server/json/value.h"
 #include "server/net/loop.h"
 #include "tests/unit/support/backend_rig.h"
 #include "tests/unit/support/peer.h"
@@ -310,6 +312,99 @@ static void test_a_long_answer_is_collected_up_to_the_bound(void **state)
     assert_int_equal(large.backend_status, 200);
 }
 
+/* 300 KiB of JSON: it is there as a value, with its fields, in an arena of the caller's. */
+#define LARGE_ITEMS 30000
+static char large_answer[512 * 1024];
+
+static void make_large_answer(const char *end)
+{
+    size_t body = 1 + LARGE_ITEMS * 10 + 2 + strlen(end);
+    size_t at =
+        (size_t)snprintf(large_answer, sizeof(large_answer),
+                         "HTTP/1.1 200 OK\r\nX-Kept: yes\r\nContent-Length: %zu\r\n\r\n[", body);
+
+    for (int i = 0; i < LARGE_ITEMS; i++)
+        at += (size_t)snprintf(large_answer + at, 16, "%09d,", 100000000 + i);
+    snprintf(large_answer + at, 16, "1]%s", end);
+    part.answer = large_answer;
+}
+
+struct taking {
+    struct outcome outcome;
+    struct gw_arena arena;
+    const struct gw_value *value;
+    bool is_again, has_field;
+};
+
+static void on_json(void *self, const struct gw_call_answer *answer)
+{
+    struct taking *taking = self;
+    const struct gw_str *field =
+        gw_field_find(answer->fields, answer->field_count, GW_STR("x-kept"));
+
+    taking->value = gw_call_take_json(answer, &taking->arena);
+    taking->is_again = gw_call_take_json(answer, &taking->arena) != NULL;
+    taking->has_field = field != NULL && gw_str_equal(*field, GW_STR("yes"));
+    on_done(&taking->outcome, answer);
+}
+
+static void test_a_large_answer_is_read_ahead(void **state)
+{
+    struct gw_call_request request = get();
+    struct taking taking = {0}, broken = {0}, small = {0};
+
+    (void)state;
+    request.max_json_depth = 3;
+    backend_rig_adopt(&rig);
+    gw_arena_init(&taking.arena, 1024, 64u << 20);
+    gw_arena_init(&small.arena, 1024, 65536);
+    make_large_answer("");
+    assert_non_null(gw_call_start(&request, on_json, &taking));
+    backend_rig_wait(&rig, &taking.outcome.is_there);
+    assert_non_null(taking.value);
+    assert_true(taking.has_field && !taking.is_again);
+    assert_int_equal(taking.value->count, LARGE_ITEMS + 1);
+    assert_true(gw_str_equal(taking.value->items[7].text, GW_STR("100000007")));
+    gw_arena_finish(&taking.arena);
+    assert_non_null(gw_call_start(&request, on_json, &small)); /* no room for it */
+    backend_rig_wait(&rig, &small.outcome.is_there);
+    assert_null(small.value);
+    assert_true(small.outcome.body_len > 300000);
+    gw_arena_finish(&small.arena);
+    gw_arena_init(&broken.arena, 1024, 64u << 20);
+    make_large_answer("]");
+    assert_non_null(gw_call_start(&request, on_json, &broken));
+    backend_rig_wait(&rig, &broken.outcome.is_there);
+    assert_null(broken.value);
+    assert_int_equal(broken.outcome.status, 200);
+    gw_arena_finish(&broken.arena);
+}
+
+/* Also while it is being read: the thread has all that it reads for itself. */
+static void test_one_that_is_read_ahead_is_cancelled(void **state)
+{
+    struct gw_call_request request = get();
+    struct taking taking = {0};
+
+    (void)state;
+    request.max_json_depth = 3;
+    backend_rig_adopt(&rig);
+    make_large_answer("");
+    for (int turns = 1; turns < 40; turns++) {
+        struct gw_call *call = gw_call_start(&request, on_json, &taking);
+        assert_non_null(call);
+        for (int i = 0; i < turns && !taking.outcome.is_there; i++)
+            gw_loop_turn(rig.loop, 1);
+        if (taking.outcome.is_there)
+            break;
+        gw_call_cancel(call);
+    }
+    taking.outcome.is_there = false;
+    gw_arena_finish(&taking.arena);
+    gw_loop_turn(rig.loop, 20);
+    assert_false(taking.outcome.is_there);
+}
+
 static void test_an_answer_that_is_cut_short(void **state)
 {
     struct gw_call_request request = get();
@@ -365,6 +460,8 @@ int main(void)
         CALL_TEST(test_a_deadline_ends_a_call_that_was_sent),
         CALL_TEST(test_a_deadline_ends_one_that_waits_for_its_turn),
         CALL_TEST(test_a_long_answer_is_collected_up_to_the_bound),
+        CALL_TEST(test_a_large_answer_is_read_ahead),
+        CALL_TEST(test_one_that_is_read_ahead_is_cancelled),
         CALL_TEST(test_an_answer_that_is_cut_short),
         CALL_TEST(test_what_is_cancelled_is_not_answered),
     };

@@ -1,0 +1,286 @@
+#include "server/iot/lane.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/core/clock.h"
+#include "server/core/log.h"
+#include "server/iot/lane_private.h"
+
+#define TICK_NS (100 * GW_NS_PER_MS)
+#define MAX_NODE_PENDING_BYTES (64u << 20)
+#define MAX_CHECKPOINT_BYTES (32u << 20)
+#define REBIRTHS_PER_SECOND 50
+
+int64_t gw_lane_wall_ms(void)
+{
+    return (int64_t)(gw_clock_realtime_ns() / GW_NS_PER_MS);
+}
+
+/* --- computing --- */
+
+/* A node that says nothing: the hour is journaled like a message, so that what follows from it is
+ * computed again the same. */
+static void pass_time(struct gw_lane *lane, const struct gw_lane_node *node, int64_t now_ms)
+{
+    gw_sparkplug_host_tick(lane->host, node->config, now_ms);
+    gw_signal_engine_advance(lane->engine, node->config, now_ms - (int64_t)lane->config.silence_ms);
+}
+
+void gw_lane_compute(struct gw_lane *lane, struct gw_lane_node *node, struct gw_str entry)
+{
+    lane->current = node;
+    while (entry.len >= GW_LANE_HEAD_BYTES) {
+        int64_t arrival_ms;
+        uint16_t topic_len;
+        uint32_t payload_len;
+        memcpy(&arrival_ms, entry.ptr, sizeof(arrival_ms));
+        memcpy(&topic_len, entry.ptr + 8, sizeof(topic_len));
+        memcpy(&payload_len, entry.ptr + 10, sizeof(payload_len));
+        if (entry.len - GW_LANE_HEAD_BYTES < (size_t)topic_len + payload_len)
+            break;
+        struct gw_str topic = gw_str_from(entry.ptr + GW_LANE_HEAD_BYTES, topic_len);
+        struct gw_str payload = gw_str_from(topic.ptr + topic_len, payload_len);
+        if (topic_len == 0)
+            pass_time(lane, node, arrival_ms);
+        else
+            gw_sparkplug_host_feed(lane->host, topic, payload, arrival_ms);
+        entry = gw_str_tail(entry, GW_LANE_HEAD_BYTES + (size_t)topic_len + payload_len);
+    }
+    lane->current = NULL;
+}
+
+static void on_samples(void *self, const struct gw_edge_node_config *node,
+                       const struct gw_sample *samples, size_t count)
+{
+    struct gw_lane *lane = self;
+
+    lane->stats.samples += count;
+    if (lane->config.events.on_samples != NULL)
+        lane->config.events.on_samples(lane->config.events.self, node, samples, count);
+    gw_signal_engine_feed(lane->engine, node, samples, count);
+}
+
+static void on_device_state(void *self, const struct gw_device_config *device,
+                            enum gw_device_state state, int64_t time_ms)
+{
+    struct gw_lane *lane = self;
+
+    if (lane->config.events.on_state != NULL)
+        lane->config.events.on_state(lane->config.events.self, device, state, time_ms);
+    if (state != GW_DEVICE_UNKNOWN)
+        gw_signal_engine_state(lane->engine, device, state == GW_DEVICE_ONLINE, time_ms);
+}
+
+static void on_rebirth(void *self, const struct gw_edge_node_config *node, const char *why)
+{
+    struct gw_lane *lane = self;
+    const struct gw_sparkplug_metric metric = {.name = GW_STR("Node Control/Rebirth"),
+                                               .has_type = true,
+                                               .type = GW_SPARKPLUG_BOOLEAN,
+                                               .value = GW_SAMPLE_BOOLEAN,
+                                               .boolean = true};
+
+    if (lane->is_replaying || lane->rebirth_tokens == 0)
+        return; /* the host asks again */
+    lane->rebirth_tokens--;
+    lane->stats.rebirths++;
+    gw_log_info("iot: %.*s is asked for a rebirth: %s", GW_STR_ARG(node->id), why);
+    if (gw_lane_command(lane, node, GW_STR(""), &metric, gw_lane_wall_ms()) != 0)
+        gw_log_debug("iot: %.*s could not be asked: its broker is away", GW_STR_ARG(node->id));
+}
+
+static void on_quarantine(void *self, enum gw_quarantine_reason reason, struct gw_str name,
+                          struct gw_str detail)
+{
+    struct gw_lane *lane = self;
+
+    if (lane->config.events.on_quarantine != NULL)
+        lane->config.events.on_quarantine(lane->config.events.self, reason, name, detail);
+}
+
+static void on_event(void *self, const struct gw_signal_event *event)
+{
+    struct gw_lane *lane = self;
+
+    if (lane->config.events.on_event != NULL)
+        lane->config.events.on_event(lane->config.events.self, event);
+    gw_lane_emit(&lane->nodes[event->device->node], event);
+}
+
+static void on_late(void *self, uint32_t series, int64_t time_ms)
+{
+    struct gw_lane *lane = self;
+    (void)series, (void)time_ms;
+
+    lane->stats.late++;
+}
+
+/* --- time --- */
+
+static void finish_stop(struct gw_lane *lane)
+{
+    void (*stopped)(void *self) = lane->stopped;
+
+    lane->stopped = NULL;
+    if (stopped != NULL)
+        stopped(lane->stopped_self);
+}
+
+static void on_tick(struct gw_timer *timer)
+{
+    struct gw_lane *lane = GW_CONTAINER_OF(timer, struct gw_lane, tick);
+    uint64_t now_ns = gw_loop_now_ns(lane->loop);
+    bool is_idle = true;
+
+    gw_timer_start(lane->loop, timer, TICK_NS, on_tick);
+    if (lane->rebirth_tokens < REBIRTHS_PER_SECOND)
+        lane->rebirth_tokens += REBIRTHS_PER_SECOND / 10;
+    for (size_t i = 0; i < lane->node_count; i++) {
+        gw_lane_node_tick(&lane->nodes[i], now_ns);
+        is_idle = is_idle && gw_lane_node_is_idle(&lane->nodes[i]);
+    }
+    gw_lane_connect_when_loaded(lane);
+    if (lane->is_stopping && (is_idle || now_ns >= lane->stop_at_ns))
+        finish_stop(lane);
+}
+
+/* --- making it --- */
+
+static int make_parts(struct gw_lane *lane)
+{
+    const struct gw_sparkplug_host_events host_events = {.self = lane,
+                                                         .on_samples = on_samples,
+                                                         .on_state = on_device_state,
+                                                         .on_rebirth = on_rebirth,
+                                                         .on_quarantine = on_quarantine};
+    const struct gw_signal_events signal_events = {
+        .self = lane, .on_event = on_event, .on_late = on_late};
+
+    lane->node_count = gw_registry_node_count(lane->config.registry);
+    lane->nodes = calloc(lane->node_count + 1, sizeof(*lane->nodes));
+    lane->brokers = calloc(lane->config.broker_count + 1, sizeof(*lane->brokers));
+    lane->host =
+        gw_sparkplug_host_create(lane->config.registry, &lane->config.host_limits, &host_events);
+    lane->engine = gw_signal_engine_create(lane->config.signals, &signal_events);
+    if (lane->nodes == NULL || lane->brokers == NULL || lane->host == NULL || lane->engine == NULL)
+        return -ENOMEM;
+    int rc = gw_lane_copy_brokers(lane);
+    if (rc != 0)
+        return rc;
+    for (size_t i = 0; i < lane->node_count; i++) {
+        struct gw_lane_node *node = &lane->nodes[i];
+        node->lane = lane;
+        node->config = gw_registry_node(lane->config.registry, i);
+        gw_buf_init(&node->pending, MAX_NODE_PENDING_BYTES);
+        gw_buf_init(&node->appending, MAX_NODE_PENDING_BYTES);
+        gw_buf_init(&node->checkpoint_bytes, MAX_CHECKPOINT_BYTES);
+        gw_list_init(&node->emissions);
+        gw_list_init(&node->dirty);
+    }
+    return 0;
+}
+
+int gw_lane_create(const struct gw_lane_config *config, struct gw_lane **out_lane,
+                   struct gw_error *error)
+{
+    struct gw_lane *lane = calloc(1, sizeof(*lane));
+
+    if (lane == NULL || config->broker_count > GW_LANE_MAX_BROKERS) {
+        free(lane);
+        return gw_error_set(error, lane == NULL ? -ENOMEM : -EINVAL,
+                            lane == NULL ? "out of memory" : "too many brokers");
+    }
+    lane->config = *config;
+    lane->loop = config->loop;
+    gw_list_init(&lane->dirty);
+    gw_arena_init(&lane->arena, 4096, 4u << 20);
+    if (lane->config.silence_ms == 0)
+        lane->config.silence_ms = 10 * 1000;
+    if (lane->config.checkpoint_ns == 0)
+        lane->config.checkpoint_ns = 10 * GW_NS_PER_SECOND;
+    if (lane->config.max_pending_bytes == 0)
+        lane->config.max_pending_bytes = 64u << 20;
+    gw_registry_hold(config->registry);
+    gw_signals_hold(config->signals);
+    lane->rebirth_tokens = REBIRTHS_PER_SECOND;
+    if (make_parts(lane) != 0) {
+        gw_lane_destroy(lane);
+        return gw_error_set(error, -ENOMEM, "out of memory");
+    }
+    gw_timer_start(lane->loop, &lane->tick, TICK_NS, on_tick);
+    *out_lane = lane;
+    return 0;
+}
+
+void gw_lane_destroy(struct gw_lane *lane)
+{
+    if (lane == NULL)
+        return;
+    gw_timer_stop(&lane->tick);
+    gw_soon_stop(&lane->commit);
+    gw_lane_disconnect(lane);
+    for (size_t i = 0; lane->nodes != NULL && i < lane->node_count; i++)
+        if (lane->nodes[i].lane != NULL)
+            gw_lane_node_finish(&lane->nodes[i]);
+    gw_sparkplug_host_destroy(lane->host);
+    gw_signal_engine_destroy(lane->engine);
+    gw_registry_release(lane->config.registry);
+    gw_signals_release(lane->config.signals);
+    free(lane->nodes);
+    free(lane->brokers);
+    gw_arena_finish(&lane->arena);
+    free(lane);
+}
+
+/* --- what it is asked for --- */
+
+void gw_lane_set_owned(struct gw_lane *lane,
+                       bool (*is_mine)(void *self, const struct gw_edge_node_config *node),
+                       void *self)
+{
+    lane->is_mine = is_mine;
+    lane->is_mine_self = self;
+    for (size_t i = 0; i < lane->node_count; i++)
+        lane->nodes[i].is_wanted = !lane->is_stopping && is_mine(self, lane->nodes[i].config);
+}
+
+int gw_lane_feed(struct gw_lane *lane, struct gw_str topic, struct gw_str payload)
+{
+    if (lane->is_paused || lane->is_stopping)
+        return -EAGAIN;
+    return gw_lane_take(lane, topic, payload);
+}
+
+void gw_lane_stop(struct gw_lane *lane, bool keeps_sessions, uint64_t timeout_ns,
+                  void (*done)(void *self), void *self)
+{
+    lane->is_stopping = true;
+    lane->keeps_sessions = keeps_sessions;
+    lane->stopped = done;
+    lane->stopped_self = self;
+    lane->stop_at_ns = gw_loop_now_ns(lane->loop) + timeout_ns;
+    for (size_t i = 0; i < lane->node_count; i++)
+        lane->nodes[i].is_wanted = false;
+    if (keeps_sessions)
+        gw_lane_disconnect(lane);
+}
+
+int gw_lane_suppress(struct gw_lane *lane, struct gw_str equipment, int64_t from_ms,
+                     int64_t until_ms)
+{
+    return gw_signal_engine_suppress(lane->engine, equipment, from_ms, until_ms);
+}
+
+enum gw_device_state gw_lane_device_state(const struct gw_lane *lane,
+                                          const struct gw_device_config *device)
+{
+    return gw_sparkplug_host_state(lane->host, device);
+}
+
+void gw_lane_get_stats(const struct gw_lane *lane, struct gw_lane_stats *out_stats)
+{
+    *out_stats = lane->stats;
+}

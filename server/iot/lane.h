@@ -1,0 +1,112 @@
+/* A lane: from brokers to events, on one thread.
+ *
+ * It owns some of the registry's edge nodes. Their messages are journaled as they arrive (a group
+ * commit per node), then put in order, decoded and computed on, and what comes out is emitted. A
+ * node's state is checkpointed; after a crash, or when another instance takes the node over, it
+ * goes on from the checkpoint and the journal. All functions belong to the loop's thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/core/attr.h"
+#include "server/core/error.h"
+#include "server/core/str.h"
+#include "server/iot/mqtt.h"
+#include "server/iot/registry.h"
+#include "server/iot/signal.h"
+#include "server/iot/sparkplug_host.h"
+#include "server/iot/store.h"
+
+struct gw_lane;
+struct gw_loop;
+
+#define GW_LANE_MAX_BROKERS 16
+
+struct gw_lane_broker {
+    struct gw_mqtt_config mqtt;
+    const struct gw_str *groups; /* whose nodes are there; none: any */
+    size_t group_count;
+};
+
+/* What others want to know; every function may be NULL. */
+struct gw_lane_events {
+    void *self;
+    /* Before the signals see them. */
+    void (*on_samples)(void *self, const struct gw_edge_node_config *node,
+                       const struct gw_sample *samples, size_t count);
+    void (*on_state)(void *self, const struct gw_device_config *device, enum gw_device_state state,
+                     int64_t time_ms);
+    void (*on_quarantine)(void *self, enum gw_quarantine_reason reason, struct gw_str name,
+                          struct gw_str detail);
+    /* It is computed, and not yet emitted: an alarm's state, what is decided at the edge. Again
+     * with the same id after a crash. */
+    void (*on_event)(void *self, const struct gw_signal_event *event);
+    /* The node is ours from now on (with its state), or no longer. */
+    void (*on_owned)(void *self, const struct gw_edge_node_config *node, bool is_owned);
+};
+
+struct gw_lane_config {
+    struct gw_loop *loop;
+    struct gw_iot_store *store;   /* borrowed */
+    struct gw_registry *registry; /* held */
+    struct gw_signals *signals;   /* held */
+    const struct gw_lane_broker *brokers;
+    size_t broker_count;
+    struct gw_lane_events events;
+    struct gw_sparkplug_host_limits host_limits;
+    uint64_t checkpoint_ns; /* between two of a node; 0: 10 s */
+    uint64_t
+        silence_ms; /* of a node whose time goes on by our clock, this far behind it; 0: 10 s */
+    size_t max_pending_bytes; /* not yet journaled: beyond, brokers are not read; 0: 64 MiB */
+};
+
+struct gw_lane_stats {
+    uint64_t messages, samples, events; /* events: emitted */
+    uint64_t dropped;                   /* of nodes that are not ours, or beyond all bounds */
+    uint64_t appends, append_failures, checkpoints;
+    uint64_t late, rebirths;
+    size_t nodes;         /* owned */
+    size_t pending_bytes; /* not yet journaled */
+    size_t pending_events;
+};
+
+GW_MUST_CHECK
+int gw_lane_create(const struct gw_lane_config *config, struct gw_lane **out_lane,
+                   struct gw_error *error);
+/* What is not journaled yet is lost: gw_lane_stop() first. NULL is safe. */
+void gw_lane_destroy(struct gw_lane *lane);
+
+/* Which nodes should be ours: asked for each, now and whenever it is called again. */
+void gw_lane_set_owned(struct gw_lane *lane,
+                       bool (*is_mine)(void *self, const struct gw_edge_node_config *node),
+                       void *self);
+
+/* Messages that came another way (HTTP), as the broker would have given them. 0; -EAGAIN: too much
+ * is pending; -ENOENT: the node is not registered, or not ours. */
+GW_MUST_CHECK
+int gw_lane_feed(struct gw_lane *lane, struct gw_str topic, struct gw_str payload);
+
+/* Sends a command to the brokers of the node's group: DCMD, or for an empty device NCMD. 0 or as
+ * gw_mqtt_publish(). */
+GW_MUST_CHECK
+int gw_lane_command(struct gw_lane *lane, const struct gw_edge_node_config *node,
+                    struct gw_str device, const struct gw_sparkplug_metric *metric, int64_t now_ms);
+
+/* No more messages are taken; what is there is journaled, computed, emitted and checkpointed, and
+ * the nodes are released. With `keeps_sessions` the brokers keep what comes from now on for whoever
+ * comes back under our name; without, it is another's. `done` is called once, at the latest after
+ * `timeout_ns`. */
+void gw_lane_stop(struct gw_lane *lane, bool keeps_sessions, uint64_t timeout_ns,
+                  void (*done)(void *self), void *self);
+
+/* As gw_signal_engine_suppress(). */
+GW_MUST_CHECK
+int gw_lane_suppress(struct gw_lane *lane, struct gw_str equipment, int64_t from_ms,
+                     int64_t until_ms);
+enum gw_device_state gw_lane_device_state(const struct gw_lane *lane,
+                                          const struct gw_device_config *device);
+void gw_lane_get_stats(const struct gw_lane *lane, struct gw_lane_stats *out_stats);
+size_t gw_lane_broker_count(const struct gw_lane *lane);
+bool gw_lane_is_broker_up(const struct gw_lane *lane, size_t index);

@@ -1,0 +1,101 @@
+/* From what a signal says to a CloudEvent in the log: in order for each edge node, each until it is
+ * there. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "server/core/log.h"
+#include "server/event/event.h"
+#include "server/iot/lane_private.h"
+#include "server/iot/signal_cloud.h"
+
+#define MAX_EMISSION_BYTES (64u << 10)
+
+struct emission {
+    struct gw_list node;
+    struct gw_lane_node *owner;
+    struct gw_event event;
+    struct gw_event_append append;
+    bool is_under_way;
+    struct gw_arena arena;
+};
+
+static void destroy(struct emission *emission)
+{
+    gw_list_remove(&emission->node);
+    gw_arena_finish(&emission->arena);
+    free(emission);
+}
+
+static void on_done(struct gw_event_append *append, int rc, struct gw_str place, bool is_repeated)
+{
+    struct emission *emission = append->owner;
+    struct gw_lane_node *node = emission->owner;
+    struct gw_lane *lane = node->lane;
+    (void)place, (void)is_repeated;
+
+    emission->is_under_way = false;
+    node->is_emitting = false;
+    if (rc != 0) /* the tick tries it again, and the log's guard keeps it from standing twice */
+        return;
+    lane->stats.events++;
+    lane->stats.pending_events--;
+    node->emission_count--;
+    destroy(emission);
+    gw_lane_emit_next(node);
+}
+
+void gw_lane_emit_next(struct gw_lane_node *node)
+{
+    struct gw_iot_store *store = node->lane->config.store;
+
+    if (node->is_emitting || gw_list_is_empty(&node->emissions))
+        return;
+    struct emission *emission = GW_LIST_ITEM(node->emissions.next, struct emission, node);
+    emission->append =
+        (struct gw_event_append){.event = &emission->event, .done = on_done, .owner = emission};
+    if (store->ops->emit(store, &emission->append) != 0)
+        return;
+    emission->is_under_way = true;
+    node->is_emitting = true;
+}
+
+void gw_lane_emit(struct gw_lane_node *node, const struct gw_signal_event *event)
+{
+    struct emission *emission = calloc(1, sizeof(*emission));
+
+    if (emission == NULL) {
+        /* Nothing is lost: without a checkpoint behind it, it is computed again. */
+        gw_log_error("iot: no memory for an event of %.*s", GW_STR_ARG(node->config->id));
+        node->emission_count++;
+        return;
+    }
+    gw_arena_init(&emission->arena, 2048, 4 * MAX_EMISSION_BYTES);
+    emission->owner = node;
+    if (gw_signal_event_to_cloud(event, &emission->arena, &emission->event) != 0) {
+        gw_log_error("iot: an event of %.*s by %.*s is too large and is dropped",
+                     GW_STR_ARG(node->config->id), GW_STR_ARG(event->signal));
+        destroy(emission);
+        return;
+    }
+    gw_list_append(&node->emissions, &emission->node);
+    node->emission_count++;
+    node->lane->stats.pending_events++;
+    gw_lane_emit_next(node);
+}
+
+void gw_lane_emit_finish(struct gw_lane_node *node)
+{
+    struct gw_iot_store *store = node->lane->config.store;
+    struct gw_list *first;
+
+    while (!gw_list_is_empty(&node->emissions)) {
+        first = node->emissions.next;
+        struct emission *emission = GW_LIST_ITEM(first, struct emission, node);
+        if (emission->is_under_way)
+            store->ops->cancel_emit(store, &emission->append);
+        node->lane->stats.pending_events--;
+        destroy(emission);
+    }
+    node->emission_count = 0;
+    node->is_emitting = false;
+}

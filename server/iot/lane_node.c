@@ -1,0 +1,476 @@
+/* One edge node: claimed, loaded, journaled, checkpointed, released. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server/core/clock.h"
+#include "server/core/log.h"
+#include "server/iot/lane_private.h"
+
+#define ENTRY_BYTES (256u << 10) /* of an append, if its first message is not longer */
+#define RETRY_NS GW_NS_PER_SECOND
+#define CHECKPOINT_MAGIC "mgc1"
+
+static void ask_claim(struct gw_lane_node *node);
+static void ask_read(struct gw_lane_node *node);
+
+static uint64_t now_of(const struct gw_lane_node *node)
+{
+    return gw_loop_now_ns(node->lane->loop);
+}
+
+static void prepare(struct gw_lane_node *node, struct gw_store_call *call,
+                    void (*done)(struct gw_store_call *call, int rc))
+{
+    *call = (struct gw_store_call){
+        .node = node->config->id, .epoch = node->epoch, .done = done, .owner = node};
+}
+
+/* --- becoming another's --- */
+
+static void drop_pending(struct gw_lane_node *node)
+{
+    node->lane->stats.pending_bytes -= node->pending.len + node->appending.len;
+    gw_buf_clear(&node->pending);
+    gw_buf_clear(&node->appending);
+    gw_list_remove(&node->dirty);
+    gw_lane_check_pressure(node->lane);
+}
+
+static void become_foreign(struct gw_lane_node *node)
+{
+    struct gw_lane *lane = node->lane;
+    bool was_owned = node->state == GW_LANE_OWNED || node->state == GW_LANE_LEAVING ||
+                     node->state == GW_LANE_RELEASING;
+
+    if (was_owned) {
+        gw_lane_subscribe(lane, node, false);
+        lane->stats.nodes--;
+    }
+    node->state = GW_LANE_FOREIGN;
+    node->retry_ns = now_of(node) + RETRY_NS;
+    if (node->append.state != NULL)
+        lane->config.store->ops->cancel(lane->config.store, &node->append);
+    if (node->checkpoint.state != NULL)
+        lane->config.store->ops->cancel(lane->config.store, &node->checkpoint);
+    node->is_appending = false;
+    node->is_checkpointing = false;
+    drop_pending(node);
+    gw_lane_emit_finish(node);
+    gw_sparkplug_host_forget(lane->host, node->config);
+    gw_signal_engine_forget(lane->engine, node->config);
+    if (was_owned && lane->config.events.on_owned != NULL)
+        lane->config.events.on_owned(lane->config.events.self, node->config, false);
+}
+
+/* --- the checkpoint's bytes --- */
+
+static void put_part(struct gw_buf *out, size_t at)
+{
+    uint32_t len = (uint32_t)(out->len - at - sizeof(len));
+
+    if (!out->has_failed)
+        memcpy(out->ptr + at, &len, sizeof(len));
+}
+
+static int save(struct gw_lane_node *node, struct gw_buf *out)
+{
+    const uint32_t none = 0;
+
+    gw_buf_clear(out);
+    gw_buf_append_text(out, CHECKPOINT_MAGIC);
+    size_t at = out->len;
+    gw_buf_append(out, &none, sizeof(none));
+    int rc = gw_sparkplug_host_save(node->lane->host, node->config, out);
+    put_part(out, at);
+    at = out->len;
+    gw_buf_append(out, &none, sizeof(none));
+    if (rc == 0)
+        rc = gw_signal_engine_save(node->lane->engine, node->config, out);
+    put_part(out, at);
+    return rc == 0 && out->has_failed ? -ENOMEM : rc;
+}
+
+static bool take_part(struct gw_str *rest, struct gw_str *out_part)
+{
+    uint32_t len;
+
+    if (rest->len < sizeof(len))
+        return false;
+    memcpy(&len, rest->ptr, sizeof(len));
+    *rest = gw_str_tail(*rest, sizeof(len));
+    if (rest->len < len)
+        return false;
+    *out_part = gw_str_from(rest->ptr, len);
+    *rest = gw_str_tail(*rest, len);
+    return true;
+}
+
+static void load(struct gw_lane_node *node, struct gw_str bytes)
+{
+    struct gw_str rest = gw_str_tail(bytes, strlen(CHECKPOINT_MAGIC));
+    struct gw_str host, engine;
+
+    if (bytes.len == 0)
+        return;
+    if (gw_str_has_prefix(bytes, gw_str_of(CHECKPOINT_MAGIC)) && take_part(&rest, &host) &&
+        take_part(&rest, &engine) &&
+        gw_sparkplug_host_load(node->lane->host, node->config, host) == 0 &&
+        gw_signal_engine_load(node->lane->engine, node->config, engine) == 0)
+        return;
+    gw_log_error("iot: the checkpoint of %.*s cannot be read; its signals begin anew",
+                 GW_STR_ARG(node->config->id));
+    gw_sparkplug_host_forget(node->lane->host, node->config);
+    gw_signal_engine_forget(node->lane->engine, node->config);
+}
+
+/* --- claiming and loading --- */
+
+static void become_owned(struct gw_lane_node *node)
+{
+    struct gw_lane *lane = node->lane;
+
+    node->state = GW_LANE_OWNED;
+    node->checkpoint_ns = now_of(node) + lane->config.checkpoint_ns;
+    lane->stats.nodes++;
+    gw_lane_subscribe(lane, node, true);
+    if (lane->config.events.on_owned != NULL)
+        lane->config.events.on_owned(lane->config.events.self, node->config, true);
+    /* Between the last message of the journal and the subscription some may have gone by; before
+     * the first connection it is the broker's session that tells (lane_brokers.c). */
+    if (lane->is_connected_once)
+        gw_sparkplug_host_doubt(lane->host, node->config, gw_lane_wall_ms());
+    gw_lane_node_commit(node);
+}
+
+static void fail_question(struct gw_lane_node *node, const char *what, int rc)
+{
+    gw_log_warn("iot: %s %.*s: %s; again in 1 s", what, GW_STR_ARG(node->config->id),
+                strerror(-rc));
+    node->retry_ns = now_of(node) + RETRY_NS;
+}
+
+static void set_position(char *out, struct gw_str position)
+{
+    snprintf(out, GW_JOURNAL_POSITION_BYTES, "%.*s", GW_STR_ARG(position));
+}
+
+static void on_read(struct gw_store_call *call, int rc)
+{
+    struct gw_lane_node *node = call->owner;
+
+    node->is_asking = false;
+    if (node->state != GW_LANE_LOADING)
+        return;
+    if (rc != 0) {
+        fail_question(node, "the journal cannot be read of", rc);
+        return;
+    }
+    node->lane->is_replaying = true;
+    for (size_t i = 0; i < call->entry_count; i++) {
+        gw_lane_compute(node->lane, node, call->entries[i].bytes);
+        set_position(node->position, call->entries[i].position);
+        node->has_progressed = true;
+    }
+    node->lane->is_replaying = false;
+    if (call->entry_count < GW_JOURNAL_READ_MAX)
+        become_owned(node);
+    else
+        ask_read(node);
+}
+
+static void ask_read(struct gw_lane_node *node)
+{
+    struct gw_iot_store *store = node->lane->config.store;
+
+    prepare(node, &node->question, on_read);
+    node->question.position = gw_str_of(node->position);
+    node->is_asking = true;
+    int rc = store->ops->read(store, &node->question);
+    if (rc == 0)
+        return;
+    node->is_asking = false;
+    fail_question(node, "the journal cannot be read of", rc);
+}
+
+static void on_claimed(struct gw_store_call *call, int rc)
+{
+    struct gw_lane_node *node = call->owner;
+
+    node->is_asking = false;
+    if (rc != 0) {
+        fail_question(node, "no claim to", rc);
+        node->state = GW_LANE_FOREIGN;
+        return;
+    }
+    node->epoch = call->new_epoch;
+    node->sequence = 0;
+    node->state = GW_LANE_LOADING;
+    set_position(node->position, call->checkpoint_at);
+    load(node, call->checkpoint);
+    ask_read(node);
+}
+
+static void ask_claim(struct gw_lane_node *node)
+{
+    struct gw_iot_store *store = node->lane->config.store;
+
+    prepare(node, &node->question, on_claimed);
+    node->state = GW_LANE_CLAIMING;
+    node->is_asking = true;
+    int rc = store->ops->claim(store, &node->question);
+    if (rc == 0)
+        return;
+    node->is_asking = false;
+    node->state = GW_LANE_FOREIGN;
+    node->retry_ns = now_of(node) + RETRY_NS;
+}
+
+/* --- journaling --- */
+
+bool gw_lane_node_take(struct gw_lane_node *node, struct gw_str topic, struct gw_str payload,
+                       int64_t arrival_ms)
+{
+    struct gw_lane *lane = node->lane;
+    uint16_t topic_len = (uint16_t)topic.len;
+    uint32_t payload_len = (uint32_t)payload.len;
+    size_t before = node->pending.len;
+
+    if (node->state == GW_LANE_FOREIGN || node->state == GW_LANE_RELEASING ||
+        topic.len > UINT16_MAX)
+        return false;
+    gw_buf_append(&node->pending, &arrival_ms, sizeof(arrival_ms));
+    gw_buf_append(&node->pending, &topic_len, sizeof(topic_len));
+    gw_buf_append(&node->pending, &payload_len, sizeof(payload_len));
+    gw_buf_append_str(&node->pending, topic);
+    gw_buf_append_str(&node->pending, payload);
+    if (node->pending.has_failed) { /* the message as a whole, or not at all */
+        node->pending.has_failed = false;
+        node->pending.len = before;
+        return false;
+    }
+    node->taken_ns = now_of(node);
+    lane->stats.pending_bytes += node->pending.len - before;
+    if (node->dirty.next == NULL || gw_list_is_empty(&node->dirty))
+        gw_list_append(&lane->dirty, &node->dirty);
+    return true;
+}
+
+/* Whole messages from the front, as many as an entry holds. */
+static size_t measure_entry(struct gw_str bytes)
+{
+    size_t len = 0;
+
+    while (len < bytes.len) {
+        uint16_t topic_len;
+        uint32_t payload_len;
+        memcpy(&topic_len, bytes.ptr + len + 8, sizeof(topic_len));
+        memcpy(&payload_len, bytes.ptr + len + 10, sizeof(payload_len));
+        size_t next = len + GW_LANE_HEAD_BYTES + topic_len + payload_len;
+        if (next > ENTRY_BYTES && len > 0)
+            break;
+        len = next;
+    }
+    return len;
+}
+
+static void on_appended(struct gw_store_call *call, int rc);
+
+static void send_append(struct gw_lane_node *node)
+{
+    struct gw_iot_store *store = node->lane->config.store;
+
+    prepare(node, &node->append, on_appended);
+    node->append.bytes = gw_buf_str(&node->appending);
+    node->append.sequence = node->sequence;
+    node->is_appending = true;
+    int rc = store->ops->append(store, &node->append);
+    if (rc == 0)
+        return;
+    node->is_appending = false; /* the tick tries it again */
+    node->retry_ns = now_of(node) + RETRY_NS / 4;
+}
+
+static void on_appended(struct gw_store_call *call, int rc)
+{
+    struct gw_lane_node *node = call->owner;
+    struct gw_lane *lane = node->lane;
+
+    node->is_appending = false;
+    if (rc == -ESTALE) {
+        gw_log_warn("iot: %.*s has another owner", GW_STR_ARG(node->config->id));
+        become_foreign(node);
+        return;
+    }
+    if (rc != 0) {
+        lane->stats.append_failures++;
+        node->retry_ns = now_of(node) + RETRY_NS / 4;
+        return;
+    }
+    lane->stats.appends++;
+    gw_lane_compute(lane, node, gw_buf_str(&node->appending));
+    set_position(node->position, call->appended_at);
+    node->has_progressed = true;
+    lane->stats.pending_bytes -= node->appending.len;
+    gw_buf_clear(&node->appending);
+    gw_lane_check_pressure(lane);
+    gw_lane_node_commit(node);
+}
+
+void gw_lane_node_commit(struct gw_lane_node *node)
+{
+    if (node->is_appending || (node->state != GW_LANE_OWNED && node->state != GW_LANE_LEAVING))
+        return;
+    if (node->appending.len == 0) {
+        size_t len = measure_entry(gw_buf_str(&node->pending));
+        if (len == 0)
+            return;
+        gw_buf_append(&node->appending, node->pending.ptr, len);
+        if (node->appending.has_failed) {
+            gw_buf_clear(&node->appending);
+            return; /* the tick tries it again */
+        }
+        gw_buf_consume(&node->pending, len);
+        node->sequence++;
+    }
+    send_append(node);
+}
+
+/* --- checkpoints --- */
+
+static void on_checkpointed(struct gw_store_call *call, int rc)
+{
+    struct gw_lane_node *node = call->owner;
+
+    node->is_checkpointing = false;
+    if (rc == -ESTALE) {
+        become_foreign(node);
+        return;
+    }
+    if (rc != 0)
+        node->has_progressed = true;
+    else
+        node->lane->stats.checkpoints++;
+}
+
+/* What was computed so far has been emitted: the state now is what the journal up to here gives. */
+static void checkpoint(struct gw_lane_node *node)
+{
+    struct gw_iot_store *store = node->lane->config.store;
+
+    node->checkpoint_ns = now_of(node) + node->lane->config.checkpoint_ns;
+    int rc = save(node, &node->checkpoint_bytes);
+    if (rc != 0) {
+        gw_log_error("iot: no checkpoint of %.*s: %s", GW_STR_ARG(node->config->id), strerror(-rc));
+        return;
+    }
+    memcpy(node->checkpoint_position, node->position, sizeof(node->position));
+    prepare(node, &node->checkpoint, on_checkpointed);
+    node->checkpoint.position = gw_str_of(node->checkpoint_position);
+    node->checkpoint.bytes = gw_buf_str(&node->checkpoint_bytes);
+    node->is_checkpointing = true;
+    node->has_progressed = false;
+    if (store->ops->checkpoint(store, &node->checkpoint) != 0) {
+        node->is_checkpointing = false;
+        node->has_progressed = true;
+    }
+}
+
+/* --- leaving --- */
+
+static void on_released(struct gw_store_call *call, int rc)
+{
+    struct gw_lane_node *node = call->owner;
+    (void)rc; /* whoever claims it next does not ask */
+
+    node->is_asking = false;
+    become_foreign(node);
+}
+
+static void release(struct gw_lane_node *node)
+{
+    struct gw_iot_store *store = node->lane->config.store;
+
+    node->state = GW_LANE_RELEASING;
+    prepare(node, &node->question, on_released);
+    node->is_asking = true;
+    if (store->ops->release(store, &node->question) == 0)
+        return;
+    node->is_asking = false;
+    become_foreign(node);
+}
+
+bool gw_lane_node_is_idle(const struct gw_lane_node *node)
+{
+    return node->state == GW_LANE_FOREIGN && !node->is_asking;
+}
+
+static bool is_settled(const struct gw_lane_node *node)
+{
+    return node->pending.len == 0 && node->appending.len == 0 && node->emission_count == 0 &&
+           !node->is_checkpointing;
+}
+
+/* --- time --- */
+
+static void follow_wish(struct gw_lane_node *node, uint64_t now_ns)
+{
+    if (node->is_wanted && node->state == GW_LANE_FOREIGN && !node->is_asking &&
+        now_ns >= node->retry_ns)
+        ask_claim(node);
+    else if (node->is_wanted && node->state == GW_LANE_LOADING && !node->is_asking &&
+             now_ns >= node->retry_ns)
+        ask_read(node);
+    else if (!node->is_wanted && node->state == GW_LANE_LOADING && !node->is_asking)
+        release(node);
+    else if (!node->is_wanted && node->state == GW_LANE_OWNED) {
+        node->state = GW_LANE_LEAVING;
+        gw_lane_subscribe(node->lane, node, false);
+    } else if (node->is_wanted && node->state == GW_LANE_LEAVING) {
+        node->state = GW_LANE_OWNED;
+        gw_lane_subscribe(node->lane, node, true);
+    }
+}
+
+/* See gw_lane_compute(): a message without a topic is the hour. With many nodes more rarely. */
+static void tell_time(struct gw_lane_node *node, uint64_t now_ns)
+{
+    uint64_t pause_ns = GW_NS_PER_SECOND * (1 + node->lane->node_count / 500);
+
+    if (node->state == GW_LANE_OWNED && now_ns - node->taken_ns >= pause_ns &&
+        gw_lane_hears(node->lane, node) &&
+        gw_lane_node_take(node, GW_STR(""), GW_STR(""), gw_lane_wall_ms()))
+        gw_lane_node_commit(node);
+}
+
+void gw_lane_node_tick(struct gw_lane_node *node, uint64_t now_ns)
+{
+    follow_wish(node, now_ns);
+    if (node->state != GW_LANE_OWNED && node->state != GW_LANE_LEAVING)
+        return;
+    tell_time(node, now_ns);
+    if (now_ns >= node->retry_ns)
+        gw_lane_node_commit(node);
+    gw_lane_emit_next(node);
+    bool is_leaving = node->state == GW_LANE_LEAVING;
+    if (node->has_progressed && node->emission_count == 0 && !node->is_checkpointing &&
+        (is_leaving || now_ns >= node->checkpoint_ns))
+        checkpoint(node);
+    if (is_leaving && is_settled(node) && !node->has_progressed)
+        release(node);
+}
+
+void gw_lane_node_finish(struct gw_lane_node *node)
+{
+    struct gw_iot_store *store = node->lane->config.store;
+    struct gw_store_call *calls[] = {&node->append, &node->checkpoint, &node->question};
+
+    for (size_t i = 0; i < 3; i++)
+        if (calls[i]->state != NULL)
+            store->ops->cancel(store, calls[i]);
+    gw_lane_emit_finish(node);
+    gw_list_remove(&node->dirty);
+    gw_buf_finish(&node->pending);
+    gw_buf_finish(&node->appending);
+    gw_buf_finish(&node->checkpoint_bytes);
+}

@@ -1,0 +1,120 @@
+/* The lane's inside, shared by the files that make it up. Not for others. */
+#pragma once
+
+#include "server/core/buf.h"
+#include "server/core/list.h"
+#include "server/iot/lane.h"
+#include "server/net/loop.h"
+
+/* Of a message in an entry of the journal: arrival, length of topic and payload; they follow. */
+#define GW_LANE_HEAD_BYTES 14
+
+enum gw_lane_node_state {
+    GW_LANE_FOREIGN,
+    GW_LANE_CLAIMING,
+    GW_LANE_LOADING, /* reads the journal behind the checkpoint */
+    GW_LANE_OWNED,
+    GW_LANE_LEAVING, /* no new message; released when all is done */
+    GW_LANE_RELEASING,
+};
+
+struct gw_lane_node {
+    struct gw_lane *lane;
+    const struct gw_edge_node_config *config;
+    enum gw_lane_node_state state;
+    bool is_wanted;      /* it should be ours */
+    bool has_progressed; /* since the last checkpoint */
+    uint64_t epoch;
+    uint64_t retry_ns;       /* not before; CLOCK_MONOTONIC */
+    uint64_t checkpoint_ns;  /* when the next is due */
+    uint64_t taken_ns;       /* when its last message came */
+    struct gw_buf pending;   /* messages that no append has yet */
+    struct gw_buf appending; /* those of the append under way */
+    uint64_t sequence;       /* of the append under way */
+    struct gw_list dirty;    /* in the lane's list: it has something to append */
+    bool is_appending, is_checkpointing, is_asking; /* asking: claim, read, release */
+    struct gw_store_call append, checkpoint, question;
+    struct gw_buf checkpoint_bytes;
+    char position[GW_JOURNAL_POSITION_BYTES]; /* of the last entry that was computed on */
+    char checkpoint_position[GW_JOURNAL_POSITION_BYTES];
+    struct gw_list emissions; /* in order; the first is under way */
+    size_t emission_count;
+    bool is_emitting;
+};
+
+struct gw_lane_connection {
+    struct gw_lane *lane;
+    struct gw_mqtt *mqtt;
+    const struct gw_lane_broker *config;
+    uint64_t up_since_ns; /* 0: it is not */
+};
+
+struct gw_lane {
+    struct gw_lane_config config;
+    struct gw_loop *loop;
+    struct gw_sparkplug_host *host;
+    struct gw_signal_engine *engine;
+    struct gw_lane_node *nodes; /* in the order of the registry's */
+    size_t node_count;
+    struct gw_lane_broker *brokers; /* with names and groups in the arena */
+    struct gw_arena arena;
+    struct gw_lane_connection connections[GW_LANE_MAX_BROKERS];
+    size_t connection_count;
+    bool is_connected_once; /* the brokers are asked from then on */
+    bool is_paused;
+    bool is_stopping;
+    bool keeps_sessions; /* of the brokers, while it stops */
+    void (*stopped)(void *self);
+    void *stopped_self;
+    uint64_t stop_at_ns;
+    struct gw_lane_node *current; /* whose messages are computed on */
+    bool is_replaying;            /* of the journal: no rebirth is asked for */
+    bool (*is_mine)(void *self, const struct gw_edge_node_config *node);
+    void *is_mine_self;
+    uint64_t rebirth_tokens; /* of the rate over all nodes */
+    struct gw_list dirty;
+    struct gw_timer tick;
+    struct gw_soon commit; /* at the end of a turn, for all that came in it */
+    struct gw_lane_stats stats;
+};
+
+/* --- lane.c --- */
+
+/* Computes on the messages of one journal entry. */
+void gw_lane_compute(struct gw_lane *lane, struct gw_lane_node *node, struct gw_str entry);
+int64_t gw_lane_wall_ms(void); /* since 1970 */
+
+/* --- lane_brokers.c --- */
+
+GW_MUST_CHECK
+int gw_lane_copy_brokers(struct gw_lane *lane);
+/* Once every node that should be ours is: then what our sessions at the brokers have kept has
+ * somewhere to go. */
+void gw_lane_connect_when_loaded(struct gw_lane *lane);
+void gw_lane_disconnect(struct gw_lane *lane);
+void gw_lane_subscribe(struct gw_lane *lane, const struct gw_lane_node *node, bool is_on);
+void gw_lane_check_pressure(struct gw_lane *lane);
+/* As gw_lane_feed(). */
+int gw_lane_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload);
+/* Is some broker of the node connected for long enough that what it had kept for us has come? */
+bool gw_lane_hears(const struct gw_lane *lane, const struct gw_lane_node *node);
+
+/* --- lane_node.c --- */
+
+/* Takes a message in; false: it is not ours. */
+bool gw_lane_node_take(struct gw_lane_node *node, struct gw_str topic, struct gw_str payload,
+                       int64_t arrival_ms);
+/* Begins an append of what is pending, where none is under way. */
+void gw_lane_node_commit(struct gw_lane_node *node);
+/* What is due: claims, checkpoints, releases, emissions. Every 100 ms. */
+void gw_lane_node_tick(struct gw_lane_node *node, uint64_t now_ns);
+/* Nothing is under way any more and nothing is left to do. */
+bool gw_lane_node_is_idle(const struct gw_lane_node *node);
+void gw_lane_node_finish(struct gw_lane_node *node);
+
+/* --- lane_emit.c --- */
+
+void gw_lane_emit(struct gw_lane_node *node, const struct gw_signal_event *event);
+/* Begins with the first emission, where none is under way. */
+void gw_lane_emit_next(struct gw_lane_node *node);
+void gw_lane_emit_finish(struct gw_lane_node *node);

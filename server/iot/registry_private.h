@@ -1,0 +1,23 @@
+/* The registry's inside, shared by the files that make it up. Not for others. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "server/core/arena.h"
+#include "server/core/map.h"
+#include "server/iot/registry.h"
+
+#define GW_MAX_DEVICE_ID (3 * GW_MAX_DEVICE_NAME + 3)
+
+struct gw_registry {
+    atomic_uint references;
+    struct gw_arena arena;
+    struct gw_map by_id, nodes_by_id, types_by_name;
+    struct gw_device_type *types;
+    size_t type_count;
+    struct gw_device_config *devices; /* by edge node, then in the order of the files */
+    size_t device_count;
+    struct gw_edge_node_config *nodes;
+    size_t node_count;
+    size_t series_count;
+};

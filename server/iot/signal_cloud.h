@@ -1,0 +1,15 @@
+/* A signal's event as a CloudEvent: the same one whether it is computed live or offline. Pure but
+ * for the arena. */
+#pragma once
+
+#include "server/core/arena.h"
+#include "server/core/attr.h"
+#include "server/event/event.h"
+#include "server/iot/signal.h"
+
+/* Source is the equipment ("/plants/1010/equipment/CNC-01"), subject the physical asset, or the
+ * equipment where none is named; plant, equipment, signal and traceparent are extensions: the trace
+ * id is the event's own. All texts lie in the arena. 0, -ENOMEM, or -EMSGSIZE (the data). */
+GW_MUST_CHECK
+int gw_signal_event_to_cloud(const struct gw_signal_event *event, struct gw_arena *arena,
+                             struct gw_event *out_event);

@@ -1,0 +1,187 @@
+// The event log as an API: publishing, polling, streams; order, duplicates, what each may see.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+
+import { assertProblem, eventually, suiteScope } from './support/harness.mjs';
+import { counted, startEvents } from './support/events.mjs';
+
+const range = (from, to) => Array.from({ length: to - from }, (_, i) => from + i);
+
+describe('publishing', async () => {
+  const scope = suiteScope();
+  const all = await startEvents(scope);
+
+  test('structured, binary and batch; each has a place, and is read by it', async () => {
+    const one = await all.mustPublish(counted('a', 1, { id: 'one' }));
+    assert.match(one.place, /^[0-7]-\d+-\d+$/);
+    assert.deepEqual([one.result, one.id, one.source], ['appended', 'one', '/plants/1010/tests']);
+    const binary = await all.post('/events', { n: 2 }, 'application/json', {
+      'ce-specversion': '1.0', 'ce-id': 'two', 'ce-source': '/plants/1010/tests', 'ce-type': 'test.counted.v1',
+      'ce-subject': 'a', 'ce-plant': '1010',
+    });
+    assert.equal(binary.status, 200, binary.text);
+    const batch = await all.mustPublish([counted('a', 3, { id: 'three' }), counted('b', 4, { id: 'four' })]);
+    assert.deepEqual(batch.items.map(({ result }) => result), ['appended', 'appended']);
+    const read = await all.request(`/events/${binary.json.place}`);
+    assert.equal(read.status, 200, read.text);
+    assert.deepEqual([read.json.event.id, read.json.event.data, read.json.event.plant], ['two', { n: 2 }, '1010']);
+    assert.match(read.json.event.traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/);
+    assertProblem(await all.request('/events/7-1-1'), 404);
+  });
+
+  test('one that is known is not appended again', async () => {
+    const event = counted('a', 1);
+    const first = await all.mustPublish(event);
+    const again = await all.mustPublish(event);
+    assert.deepEqual([again.result, again.place], ['repeated', first.place]);
+    const other = await all.mustPublish({ ...event, source: '/plants/1010/others' });
+    assert.equal(other.result, 'appended');
+  });
+
+  test('what is no event, not described or not as described is refused, with its place', async () => {
+    const untyped = assertProblem(await all.publish({ specversion: '1.0', id: '1', source: '/x' }), 422);
+    assert.match(untyped.detail, /type is missing/);
+    assert.match(assertProblem(await all.publish(counted('a', 1, { type: 'test.unknown' })), 422).type, /unknown-event-type/);
+    const wrong = assertProblem(await all.publish(counted('a', -1)), 422);
+    assert.deepEqual(wrong.errors.map(({ pointer, keyword }) => [pointer, keyword]), [['/data/n', 'minimum']]);
+    const note = assertProblem(await all.publish(counted('a', 1, { type: 'test.noted.v1', data: 5 })), 422);
+    assert.equal(note.errors[0].pointer, '/data');
+    const batch = await all.mustPublish([counted('a', 5), counted('a', -5), 7]);
+    assert.deepEqual(batch.items.map(({ result }) => result), ['appended', 'refused', 'refused']);
+    assert.equal(batch.items[1].errors[0].pointer, '/data/n');
+    assertProblem(await all.publish(range(0, 101).map((n) => counted('a', n))), 413);
+    assertProblem(await all.post('/events', { n: 1 }), 422);
+    assertProblem(await all.request('/events', { method: 'POST', body: 'x', headers: { 'content-type': 'text/plain' } }), 415);
+    assertProblem(await all.publish(counted('a', 1, { data: { n: 1, text: 'x'.repeat(70_000) } })), 422);
+  });
+
+  test('each kind of attribute is held to its rule', async () => {
+    const bad = [
+      { specversion: '0.3' }, { id: '' }, { source: 'no uri\u0001' }, { time: 'yesterday' }, { datacontenttype: 'text/plain' },
+      { dataschema: 'relative' }, { Upper: 'x' }, { toolongforanattribute: 'x' }, { nested: {} }, { real: 1.5 },
+      { data_base64: 'AA==' }, { subject: 'a\u0000b' }, { id: 'x'.repeat(3000) },
+    ];
+    for (const more of bad) assertProblem(await all.publish(counted('a', 1, more)), 422);
+    const good = await all.mustPublish(counted('a', 1, { flag: true, number: -5, nothing: null, time: '2026-11-23T10:00:00.5+01:00' }));
+    const { event } = (await all.request(`/events/${good.place}`)).json;
+    assert.deepEqual([event.flag, event.number, 'nothing' in event], [true, -5, false]);
+  });
+
+  test('a scope for each, and a plant', async () => {
+    assertProblem(await all.as({ scope: 'events:read' }).publish(counted('a', 1)), 403);
+    assertProblem(await all.as({ scope: 'events:publish' }).poll(), 403);
+    assertProblem(await all.as({ scope: 'events:read events:publish' }).poll(), 403);
+    const own = all.as({ scope: 'events:read events:publish', plant: '1010' });
+    assert.equal((await own.publish(counted('a', 1))).status, 200);
+    assertProblem(await own.publish(counted('a', 1, { plant: '1020' })), 403);
+    assertProblem(await own.publish(counted('a', 1, { plant: null })), 403);
+    const foreign = await all.mustPublish(counted('a', 1, { plant: '1020' }));
+    assertProblem(await own.request(`/events/${foreign.place}`), 404);
+    const both = all.as({ scope: 'events:read', plant: ['1010', '1020'] });
+    assert.equal((await both.request(`/events/${foreign.place}`)).status, 200);
+  });
+
+  test('which events there are', async () => {
+    const { json } = await all.request('/types');
+    assert.deepEqual(json.items, [{ type: 'test.counted.v1', title: 'Something was counted' }, { type: 'test.noted.v1', title: 'A note' }]);
+  });
+});
+
+describe('reading', async () => {
+  const scope = suiteScope();
+  const all = await startEvents(scope);
+
+  test('a poll goes on where the last one ended, in order', async () => {
+    let { cursor, items } = await all.mustPoll();
+    assert.deepEqual(items, []);
+    await all.mustPublish(range(0, 90).map((n) => counted('ordered', n)));
+    await all.mustPublish(range(90, 150).map((n) => counted('ordered', n)));
+    const got = [];
+    for (let more = true; more;) {
+      ({ cursor, items, more } = await all.mustPoll({ after: cursor, limit: 40, subject: 'ordered' }));
+      assert.ok(items.length <= 40);
+      got.push(...items.map(({ event }) => event.data.n));
+    }
+    assert.deepEqual(got, range(0, 150));
+  });
+
+  test('a long poll ends with the first event, or with its time', async () => {
+    const { cursor } = await all.mustPoll();
+    const waiting = all.mustPoll({ after: cursor, wait: 'PT20S', subject: 'awaited' });
+    await all.mustPublish([counted('other', 1), counted('awaited', 7)]);
+    assert.deepEqual((await waiting).items.map(({ event }) => event.data.n), [7]);
+    const empty = await all.mustPoll({ wait: 'PT1S', subject: 'awaited' });
+    assert.deepEqual([empty.items, empty.more], [[], false]);
+    assertProblem(await all.poll({ wait: 'PT90S' }), 400);
+  });
+
+  test('by type, subject, source, plant; exact and by their beginning', async () => {
+    const { cursor } = await all.mustPoll();
+    await all.mustPublish([
+      counted('line-1/cnc-1', 1), counted('line-1/cnc-2', 2, { plant: '1020' }), counted('line-2/cnc-1', 3, { source: '/plants/1020/x' }),
+      counted('line-1/cnc-1', 4, { type: 'test.noted.v1' }),
+    ]);
+    const numbers = async (query, client = all) =>
+      (await client.mustPoll({ after: cursor, ...query })).items.map(({ event }) => event.data.n).sort();
+    assert.deepEqual(await numbers({}), [1, 2, 3, 4]);
+    assert.deepEqual(await numbers({ subject: 'line-1/*' }), [1, 2, 4]);
+    assert.deepEqual(await numbers({ subject: 'line-1/cnc-1' }), [1, 4]);
+    assert.deepEqual(await numbers({ type: 'test.counted.*' }), [1, 2, 3]);
+    assert.deepEqual(await numbers({ source: '/plants/1020/*' }), [3]);
+    assert.deepEqual(await numbers({ plant: '1020' }), [2]);
+    const own = all.as({ scope: 'events:read', plant: '1020' });
+    assert.deepEqual(await numbers({}, own), [2]);
+    assert.deepEqual(await numbers({ plant: '1010' }, own), []);
+  });
+
+  test('from a moment, and from a place', async () => {
+    await all.mustPublish(counted('past', 1));
+    const { place } = await all.mustPublish(counted('past', 2));
+    await all.mustPublish(counted('past', 3));
+    const numbers = async (from) =>
+      (await all.mustPoll({ from, subject: 'past' })).items.map(({ event }) => event.data.n);
+    assert.deepEqual(await numbers('2026-01-01T00:00:00Z'), [1, 2, 3]);
+    assert.deepEqual(await numbers(place), [2, 3]);
+    assert.deepEqual(await numbers(new Date(Date.now() + 60_000).toISOString()), []);
+  });
+
+  test('hostile cursors and moments are refused', async () => {
+    const { cursor } = await all.mustPoll();
+    const bytes = Buffer.from(cursor, 'base64url');
+    const altered = (change) => {
+      const copy = Buffer.from(bytes);
+      change(copy);
+      return copy.toString('base64url');
+    };
+    const bad = ['AAAA', 'x'.repeat(1500), altered((b) => (b[0] = 9)), altered((b) => (b[1] = 63)), `${cursor}AAAA`,
+      bytes.subarray(0, -1).toString('base64url'), altered((b) => b.fill(255, 2)), altered((b) => b.fill(0x80, 2))];
+    for (const after of bad) assertProblem(await all.poll({ after }), 400);
+    for (const from of ['99-1-1', '8-1-1', '1-99999999999999999-1', '2026-13-01T00:00:00Z', 'now'])
+      assertProblem(await all.poll({ from }), 400);
+  });
+
+  test('a stream gives each as it happens, in the order of its subject', async () => {
+    const stream = await all.stream({ subject: 'live' });
+    for (const n of range(0, 20)) await all.mustPublish(counted('live', n));
+    await eventually(() => stream.events.length >= 20, 'they have come');
+    assert.deepEqual(stream.numbers, range(0, 20));
+    stream.close();
+    await eventually(async () => /^millgate_event_subscribers 0$/m.test((await all.gw.admin('/metrics')).text), 'it has left');
+  });
+
+  test('one that takes nothing holds up nobody, and gets all in the end', async () => {
+    const slow = await all.stream({ subject: 'much' });
+    const quick = await all.stream({ subject: 'much' });
+    slow.response.pause();
+    const text = 'x'.repeat(40_000);
+    for (const from of range(0, 25).map((i) => i * 20))
+      await all.mustPublish(range(from, from + 20).map((n) => counted('much', n, { data: { n, text } })));
+    await eventually(() => quick.events.length >= 500, 'the other has them', 30_000);
+    slow.response.resume();
+    await eventually(() => slow.events.length >= 500, 'all have come', 30_000);
+    assert.deepEqual(slow.numbers, range(0, 500));
+    assert.deepEqual(quick.numbers, range(0, 500));
+    for (const stream of [slow, quick]) stream.close();
+  });
+});

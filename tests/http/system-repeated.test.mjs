@@ -1,0 +1,264 @@
+// Transitions whose answer is lost with the gateway: who asks again with the same key and the same If-Match, which his
+// own effect has made stale, is told what came of it, and the ERP has made it once.
+
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { before, describe, test } from 'node:test';
+
+import { startCloud } from './support/cloud.mjs';
+import { assertProblem, eventually, suiteScope } from './support/harness.mjs';
+import { skipUnlessInstalled, startPlants } from './support/plants.mjs';
+
+skipUnlessInstalled();
+
+const APIS = ['erp-production', 'erp-purchasing', 'erp-inventory', 'erp-partners', 'wms', 'mes'];
+const BOUGHT = {
+  1010: { supplier: '17300002', material: 'BOLT-M8', unit: 'H87' },
+  1020: { supplier: '27400001', material: 'BAR-D20', unit: 'MTR' },
+};
+const contact = { address: { street: 'Hafenweg 4', postalCode: '20457', city: 'Hamburg', country: 'DE' }, email: 'sales@supplier.test' };
+
+describe('a transition is asked for again', () => {
+  const suite = suiteScope();
+  let plants;
+  before(async () => {
+    plants = await startPlants(suite, { apis: APIS.map((api) => `system-${api}`), totalTimeout: '50s' });
+  });
+
+  const at = (plant, api, rest) => `/system/${api}/v1/plants/${plant}${rest}`;
+  const proxyOf = (plant) => plants.proxies[plant === '1010' ? 'plant1' : 'cloud'];
+
+  async function make(plant, api, list, body) {
+    const answer = await plants.post(at(plant, api, list), body);
+    assert.equal(answer.status, 201, answer.text);
+    return { path: at(plant, api, `${list}/${answer.json.id}`), ...answer.json };
+  }
+  async function move(record, action, body = {}) {
+    const { etag } = (await plants.get(record.path)).headers;
+    const answer = await plants.post(`${record.path}/${action}`, body, { etag });
+    assert.equal(answer.status, 200, answer.text);
+    return record;
+  }
+
+  const newOrder = (plant) => make(plant, 'erp-production', '/production-orders',
+    { material: plant === '1010' ? 'BRACKET-A' : 'PUMP-NW25', quantity: { value: '3', unit: 'H87' }, plannedStart: '2026-11-25', plannedEnd: '2026-11-27' });
+  const order = (id) => ({ path: at('1010', 'erp-production', `/production-orders/${id}`) });
+  const purchase = (plant) => {
+    const { supplier, material, unit } = BOUGHT[plant];
+    return make(plant, 'erp-purchasing', '/purchase-orders',
+      { supplier, currency: 'EUR', lines: [{ material, quantity: { value: '12', unit }, price: { amount: '0.25', currency: 'EUR' }, deliverOn: '2027-01-15' }] });
+  };
+  const sent = async (plant) => move(await purchase(plant), 'send');
+  const notice = async (plant) => {
+    const { supplier, material, unit } = BOUGHT[plant];
+    const { id, lines } = await sent(plant);
+    return make(plant, 'erp-purchasing', '/deliveries', { supplier, reference: `LS-${id}`, expectedOn: '2027-01-16',
+      lines: [{ purchaseOrder: id, purchaseOrderLine: lines[0].line, material, quantity: { value: '12', unit } }] });
+  };
+  const transfer = () => make('1010', 'wms', '/transfers', { from: '101B', to: '101D', lines: [{ material: 'BOLT-M6', quantity: { value: '3', unit: 'H87' } }] });
+  const reservation = () => make('1010', 'erp-inventory', '/reservations',
+    { material: 'BOLT-M8', storageLocation: '101B', quantity: { value: '2', unit: 'H87' }, reference: 'RES-1' });
+  const supplier = (plant, id) => ({ path: at(plant, 'erp-partners', `/suppliers/${id}`) });
+  const promise = (unit) => ({ answer: 'accepted', quantity: { value: '12', unit }, deliverOn: '2027-01-15', reference: 'AB-1' });
+  async function lineOf(plant) {
+    const { path, lines } = await sent(plant);
+    return { path: `${path}/lines/${lines[0].line}`, whole: path };
+  }
+  const movement = () => make('1010', 'erp-inventory', '/goods-movements',
+    { type: 'transfer', material: 'BOLT-M6', from: '101B', to: '101D', quantity: { value: '2', unit: 'H87' } });
+  async function work(which) {
+    const rows = await plants.erp.search('production.work', [['state', 'in', ['draft', 'waiting']], ['production.state', '=', 'running'], ['production.number', '!=', '1']],
+      ['sequence', 'production.number']);
+    return { path: at('1010', 'mes', `/production-orders/${rows[which]['production.'].number}/operations/${rows[which].sequence}`) };
+  }
+
+  // What stands before the transition, its action, the request that makes it at the ERP (of several, one of them: the
+  // rest is made by whoever asks again), and what is then so.
+  const CASES = [
+    { plant: '1010', ready: () => newOrder('1010'), action: 'release', match: /production\.wait"/, status: 'released' },
+    { plant: '1010', ready: () => order('4'), action: 'start', match: /production\.run"/, status: 'started' },
+    { plant: '1010', ready: () => order('9'), action: 'start', match: /production\.assign_try"/, status: 'started' },
+    { plant: '1010', ready: () => order('1'), action: 'complete', body: { reason: 'The tool broke' }, match: /model\.production\.done"/, status: 'completed' },
+    { plant: '1010', ready: () => notice('1010'), action: 'receive', match: /shipment\.in\.done"/, status: 'received' },
+    { plant: '1010', ready: () => notice('1010'), action: 'receive', match: /shipment\.in\.receive"/, status: 'received' },
+    { plant: '1010', ready: () => notice('1010'), action: 'cancel', match: /shipment\.in\.write"/, status: 'cancelled' },
+    { plant: '1010', ready: () => lineOf('1010'), action: 'confirmations', body: promise('H87'), match: /purchase\.line\.write"/ },
+    { plant: '1010', ready: movement, action: 'reverse', body: { reason: 'Wrong place' }, match: /stock\.move\.do"/, status: 'posted', isAnother: true },
+    { plant: '1010', ready: transfer, action: 'assign', match: /shipment\.internal\.assign_try"/, status: 'assigned' },
+    { plant: '1010', ready: reservation, action: 'cancel', match: /shipment\.internal\.cancel"/, status: 'cancelled' },
+    { plant: '1010', ready: () => supplier('1010', '17300003'), action: 'contact', method: 'PUT', body: contact, match: /party\.party\.write"/, status: 'active' },
+    { plant: '1010', ready: async () => move(await work(1), 'start'), action: 'complete', body: { duration: { value: '5', unit: 'MIN' } }, match: /work\.cycle\.write"/, status: 'completed' },
+    { plant: '1010', ready: () => work(0), action: 'start', match: /production\.work\.start"/, status: 'started' },
+    { plant: '1020', ready: () => newOrder('1020'), action: 'release', match: /\.Release/, status: 'released' },
+    { plant: '1020', ready: async () => move(await newOrder('1020'), 'release'), begin: true, action: 'complete', body: { reason: 'Enough' }, match: /\.TechnicallyComplete/, status: 'completed' },
+    { plant: '1020', ready: () => purchase('1020'), action: 'send', match: /"PurchasingStatus":"SENT"/, status: 'sent' },
+    { plant: '1020', ready: () => purchase('1020'), action: 'cancel', match: /"PurchasingStatus":"CANC"/, status: 'cancelled' },
+    { plant: '1020', ready: () => notice('1020'), action: 'receive', match: /\.Receive/, status: 'received' },
+    { plant: '1020', ready: () => notice('1020'), action: 'cancel', match: /\.Cancel/, status: 'cancelled' },
+    { plant: '1020', ready: () => supplier('1020', '27400002'), action: 'contact', method: 'PUT', body: contact, match: /PATCH .*A_Supplier/, status: 'active' },
+  ];
+  const nameOf = ({ plant, record, action }) => `${plant} ${record.path.split('/').slice(6).join('/')} ${action}`;
+
+  // Where what is answered is read: the record, the whole that it is a part of, or one that was made.
+  const placeOf = ({ record, isAnother }, answer) =>
+    record.whole ?? (isAnother ? `${record.path.slice(0, record.path.lastIndexOf('/'))}/${answer.json.id}` : record.path);
+
+  const isOver = (answer) => !/request-in-flight|outcome-not-recorded|effect-settling/.test(answer.text);
+  const again = (send) => eventually(async () => {
+    const answer = await send();
+    return isOver(answer) ? answer : undefined;
+  }, 'the first attempt is over', 30_000);
+
+  async function getReady(one) {
+    one.record = await one.ready();
+    if (one.begin) // an order that has begun
+      await plants.post(`${one.record.path}/confirmations`, { yield: { value: '1', unit: 'H87' } });
+    one.etag = (await plants.get(one.record.whole ?? one.record.path)).headers.etag;
+    one.key = randomUUID();
+    one.send = (how) => plants.post(`${one.record.path}/${one.action}`, one.body ?? {}, { key: one.key, etag: one.etag, method: one.method, ...how });
+  }
+
+  test('the gateway is killed when the ERP has made it: with the same key it is answered, and made once', async () => {
+    const readyAt = async (plant) => {
+      for (const one of CASES) if (one.plant === plant) await getReady(one);
+    };
+    await Promise.all([readyAt('1010'), readyAt('1020')]);
+    const lost = [];
+    for (const one of CASES) { // all are under way when the gateway dies
+      one.fault = { kind: 'hold-after', match: one.match };
+      proxyOf(one.plant).fault = [one.fault];
+      lost.push(one.send().catch(() => undefined));
+      await eventually(() => one.fault.isDone, `the ERP has done it: ${nameOf(one)}`);
+    }
+    await plants.gw.kill();
+    await Promise.all(lost);
+    Object.assign(plants.gw, { stderr: '', ports: [], wasKilled: false });
+    await plants.gw.start();
+    for (const one of CASES) {
+      const watch = { kind: 'passed', match: one.match };
+      proxyOf(one.plant).fault = [watch];
+      const stale = await one.send({ key: randomUUID() });
+      assertProblem(stale, 412);
+      const answer = await again(one.send);
+      assert.equal(answer.status, 200, `${nameOf(one)}: ${answer.text}`);
+      assert.equal(answer.json.status, one.status, nameOf(one));
+      const { json, headers } = await plants.get(placeOf(one, answer));
+      assert.equal(answer.headers.etag, headers.etag, nameOf(one));
+      const told = Object.keys(answer.json).filter(() => !one.record.whole);
+      for (const name of told) assert.deepEqual(answer.json[name], json[name], `${nameOf(one)}: ${name}`);
+      assert.deepEqual([one.fault.hits, watch.hits], [1, undefined], nameOf(one));
+      const third = await one.send();
+      assert.equal(third.headers['idempotency-replayed'], 'true', third.text);
+    }
+  });
+
+  test('the first attempt arrives behind the second: it is made once, and the third is told', async () => {
+    const one = { plant: '1020', ready: () => purchase('1020'), action: 'send' };
+    await getReady(one);
+    const fault = { kind: 'slow', ms: 1500, times: 2, match: /"PurchasingStatus":"SENT"/ };
+    proxyOf('1020').fault = [fault];
+    const first = await one.send({ timeoutMs: 500 });
+    assert.ok(first.status >= 500, first.text);
+    const second = await one.send();
+    assert.match(assertProblem(second, 503).type, /effect-settling$/); // it has met what the first has made, and does not know whose it is
+    assert.equal(fault.hits, 2);
+    const third = await again(one.send);
+    assert.deepEqual([third.status, third.json?.status], [200, 'sent'], third.text);
+    assert.equal(fault.hits, 2);
+  });
+
+  test('a key under which nothing was sent has no such right', async () => {
+    const one = { plant: '1020', ready: () => newOrder('1020'), action: 'release' };
+    await getReady(one);
+    proxyOf('1020').fault = [{ kind: 'hang', match: /GET .*A_ProductionOrder/ }];
+    const lost = one.send().catch(() => undefined);
+    await eventually(() => proxyOf('1020').fault[0].hits, 'it is under way');
+    await plants.gw.kill();
+    await lost;
+    proxyOf('1020').fault = null;
+    Object.assign(plants.gw, { stderr: '', ports: [], wasKilled: false });
+    await plants.gw.start();
+    await move(one.record, 'release'); // somebody else
+    assertProblem(await again(one.send), 412);
+  });
+});
+
+// The services that know no Tryton: here the answer is lost, and the gateway lives on.
+describe('a transition whose answer is lost is asked for again', () => {
+  const suite = suiteScope();
+  let cloud;
+  before(async () => {
+    cloud = await startCloud(suite, { apis: ['erp-quality', 'maintenance', 'logistics', 'field-service', 'erp-costing'] });
+  });
+
+  const appointment = { start: '2026-11-24T08:00:00+01:00', end: '2026-11-24T12:00:00+01:00' };
+  const report = { text: 'Seal changed', duration: { value: '1.5', unit: 'HUR' }, parts: [{ material: 'SEAL-24', quantity: { value: '1', unit: 'H87' } }] };
+  const results = { characteristics: [{ line: '0010', results: ['40.001', '39.98'], valuation: 'accepted' }, { line: '0020', valuation: 'rejected' }] };
+  const NEW = {
+    'erp-quality': ['/nonconformances', { severity: 'major', defect: { code: 'D104' }, material: 'PUMP-NW32', lot: 'L260002', quantity: { value: '2.5', unit: 'H87' } }],
+    notification: ['/maintenance-notifications', { type: 'malfunction', description: 'Spindle is hot', priority: 'high', equipment: 'GRIND-1' }],
+    maintenance: ['/maintenance-orders', { type: 'corrective', description: 'Change the bearing', priority: 'urgent', equipment: 'GRIND-1' }],
+    logistics: ['/shipments', { customer: 'C-100', shipTo: { name: 'Gate 4', city: 'Graz', country: 'AT' }, plannedDeparture: '2026-11-25T14:00:00+01:00',
+      lines: [{ material: 'PUMP-NW25', quantity: { value: '2', unit: 'H87' } }] }],
+    'field-service': ['/service-orders', { customer: 'Molkerei Almgrund eG', type: 'repair', description: 'Pump leaks', priority: 'high', site: { city: 'Graz', country: 'AT' } }],
+    'erp-costing': ['/cost-postings', { costCenter: '200100', amount: { amount: '156.25', currency: 'EUR' }, costElement: '620000', text: 'Mechanic' }],
+  };
+  // Of each thing, one after the other: the action, its body, the request that makes it, the state after it.
+  const WAYS = [
+    ['erp-quality', '/inspection-lots/31000002', ['results', results, 'RecordResults', 'measured'], ['decide', { code: 'rejected', text: 'Scratched' }, 'Decide', 'decided']],
+    ['erp-quality', 'erp-quality', ['dispose', { disposition: 'rework' }, 'A_Nonconformance', 'open'], ['close', { cause: 'Tool worn' }, 'Close', 'closed']],
+    ['erp-quality', 'erp-quality', ['cancel', {}, 'Cancel', 'cancelled']],
+    ['erp-quality', 'lot', ['block', { reason: 'Leak' }, 'Block', 'blocked'], ['release', {}, 'Unblock', 'released']],
+    ['maintenance', 'maintenance', ['release', {}, 'Release', 'released'], ['start', {}, 'Start', 'started'], ['complete', { cause: 'Worn' }, 'Complete', 'completed']],
+    ['maintenance', 'maintenance', ['cancel', {}, 'Cancel', 'cancelled']],
+    ['maintenance', 'notification', ['complete', {}, 'Close', 'completed']],
+    ['field-service', 'field-service', ['dispatch', { technician: 'T-07', appointment }, 'Dispatch', 'dispatched'], ['start', {}, 'Start', 'started'], ['complete', report, 'Complete', 'completed']],
+    ['field-service', 'field-service', ['cancel', {}, 'Cancel', 'cancelled']],
+    ['logistics', 'logistics', ['dispatch', { carrier: 'Roth' }, 'Dispatch', 'dispatched'], ['deliver', { signedBy: 'K. Huber' }, 'Deliver', 'delivered']],
+    ['logistics', 'logistics', ['cancel', {}, 'Cancel', 'cancelled']],
+    ['erp-costing', 'erp-costing', ['reverse', { reason: 'Wrong order' }, 'A_CostPosting', 'reversed']],
+  ];
+
+  // A lot of which nothing bad is known.
+  async function lotPath() {
+    const [lots, bad] = [await cloud.read('erp', "A_Batch?$filter=BatchStatus eq 'FREE' and Plant eq '1020'"), await cloud.read('quality', 'A_Nonconformance')];
+    const { Material, Batch } = lots.find((one) => !bad.some((row) => row.Batch === one.Batch));
+    return `/materials/${Material}/lots/${Batch}`;
+  }
+
+  async function thing(api, which) {
+    if (which.startsWith('/')) return which;
+    if (which === 'lot') return lotPath();
+    const [list, body] = NEW[which];
+    const made = await cloud.post(api, '1020', list, body);
+    assert.equal(made.status, 201, made.text);
+    return `${list}/${made.json.id}`;
+  }
+
+  // A lot has no operation of this API that reads it.
+  async function tagOf(api, path) {
+    const [, material, lot] = path.match(/^\/materials\/(.*)\/lots\/(.*)$/) ?? [];
+    if (material) return `"${(await cloud.read('erp', `A_Batch(Material='${material}',Plant='1020',Batch='${lot}')`)).LastChangeDateTime}"`;
+    return (await cloud.get(api, '1020', path)).headers.etag;
+  }
+
+  for (const [api, which, ...steps] of WAYS) {
+    test(`${api} ${which}: ${steps.map(([action]) => action).join(', ')}`, async () => {
+      const path = await thing(api, which);
+      for (const [action, body, match, status] of steps) {
+        const how = { key: randomUUID(), etag: await tagOf(api, path) };
+        const send = (other) => cloud.post(api, '1020', `${path}/${action}`, body, { ...how, ...other });
+        await cloud.erp.spoil('lost', match, { method: action === 'dispose' ? 'PATCH' : 'POST' });
+        const lost = await send();
+        await cloud.erp.mend();
+        assert.ok(lost.status === 502 || lost.status === 503, lost.text);
+        const after = await tagOf(api, path);
+        assert.notEqual(after, how.etag, `${action}: the server has done it`);
+        assertProblem(await send({ key: randomUUID() }), 412);
+        const answer = await cloud.settled(send);
+        assert.deepEqual([answer.status, answer.json.status, answer.headers.etag], [200, status, after], answer.text);
+        assert.equal(await tagOf(api, path), after, `${action}: once`);
+      }
+    });
+  }
+});
