@@ -6,6 +6,7 @@
 #include "server/contract/media.h"
 #include "server/contract/operation.h"
 #include "server/core/buf.h"
+#include "server/core/clock.h"
 #include "server/filter/filter.h"
 #include "server/http/hop_fields.h"
 #include "server/http/problem.h"
@@ -249,6 +250,16 @@ static const struct gw_value *passed_on(const struct gw_flow_error *error)
     return gw_value_member_text(&error->answer, GW_STR("title")).len > 0 ? &error->answer : NULL;
 }
 
+static void add_retry_after(struct gw_exchange *ex, uint64_t retry_ns)
+{
+    uint64_t seconds = (retry_ns + GW_NS_PER_SECOND - 1) / GW_NS_PER_SECOND;
+    struct gw_str text = gw_arena_printf(&ex->arena, "%llu", (unsigned long long)seconds);
+
+    if (seconds > 0 && text.ptr != NULL &&
+        gw_response_add_field(ex, GW_STR("Retry-After"), text) != 0)
+        return; /* there is no room for what is only a hint */
+}
+
 static void set_passed_on(struct gw_exchange *ex, const struct gw_flow_error *error,
                           const struct gw_value *problem)
 {
@@ -260,6 +271,7 @@ static void set_passed_on(struct gw_exchange *ex, const struct gw_flow_error *er
     same.status = error->backend_status;
     same.members = *problem;
     set_raised(ex, &same);
+    add_retry_after(ex, error->retry_ns);
 }
 
 /* The standard errors of the DSL, by the last part of their type. */
@@ -296,7 +308,7 @@ static bool has_met_rubbish(const struct gw_exchange *ex, const struct gw_flow_e
 /* Who has named a state in If-Match is told of that, and not that there was a conflict. */
 static bool has_missed_its_state(const struct gw_exchange *ex, const struct gw_flow_error *error)
 {
-    return error->connector_error == GW_CONNECTOR_CONFLICT && error->backend_status == 412 &&
+    return error->connector_error == GW_CONNECTOR_CONFLICT &&
            gw_request_field(ex, GW_STR("if-match")) != NULL;
 }
 

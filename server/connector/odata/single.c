@@ -21,7 +21,8 @@ void odata_single_finish(struct odata_run *run, const struct odata_reply *reply)
         odata_run_done(run, gw_value_null());
         return;
     }
-    if (run->request->shape == ODATA_ENTITY && !run->request->is_write && reply->body.len == 0 &&
+    if (run->request->shape == ODATA_ENTITY && !run->request->is_write && reply->value == NULL &&
+        reply->body.len == 0 &&
         reply->status != NO_CONTENT) { /* it would pass for an entity without properties */
         odata_run_fail_rubbish(run, reply->status, "the answer has no body");
         return;

@@ -22,6 +22,9 @@ const LATE = [504, 'backend-timeout'];
 const RUBBISH = [502, 'bad-gateway'];
 const soon = { 'retry-after': '7' };
 
+// Whoever has named a state by If-Match is told that it is gone.
+const beaten = (asked, effect, { takesEtag }) => (takesEtag ? [412, 'precondition-failed'] : [409, 'changed-meanwhile']);
+
 // Of the answer to a read: the first one of the operation, or with `isForAll` all.
 const read = [
   { what: 'closed before an answer', with: { kind: 'cut-before' }, says: AWAY },
@@ -34,7 +37,7 @@ const read = [
   { what: '401', with: answer(401, PAGE, HTML_TYPE), says: RUBBISH, isForAll: true },
   { what: '403', with: answer(403, PAGE, HTML_TYPE), says: RUBBISH },
   { what: 'its own refusal', with: refusal, says: [422, 'refused'] },
-  { what: 'its own conflict', with: conflict, says: [409, 'changed-meanwhile'] },
+  { what: 'its own conflict', with: conflict, says: beaten },
   { what: '200 with a page of HTML', with: answer(200, PAGE, HTML_TYPE), says: RUBBISH },
   { what: 'HTML that is said to be JSON', with: answer(200, PAGE), says: RUBBISH },
   { what: 'JSON that ends too early', with: answer(200, CUT), says: RUBBISH },
@@ -55,17 +58,14 @@ const inDoubt = (ofRepeatable) => ({ isRpc }, effect) => {
   return effect === 'C' ? [503, 'effect-settling'] : [502, 'effect-in-doubt'];
 };
 
-// OData has a status for it, which is the caller's If-Match then.
-const stale = ({ isRpc }, effect, { takesEtag }) => (isRpc || !takesEtag ? [409, 'changed-meanwhile'] : [412, 'precondition-failed']);
-
 // Of the answer to its write. None of them has it done.
 const write = [
   { what: '503 with Retry-After', with: answer(503, SECRET, soon), says: AWAY, retryAfter: /^7$/ },
   { what: '401', with: answer(401, PAGE, HTML_TYPE), says: RUBBISH },
   { what: '403', with: answer(403, PAGE, HTML_TYPE), says: RUBBISH },
   { what: 'its own refusal', with: refusal, says: [422, 'refused'] },
-  { what: 'its own conflict', with: conflict, says: [409, 'changed-meanwhile'] },
-  { what: 'its record has changed', with: either(rpcError('ConcurrencyException'), odataError(412, 'STALE')), says: stale },
+  { what: 'its own conflict', with: conflict, says: beaten },
+  { what: 'its record has changed', with: either(rpcError('ConcurrencyException'), odataError(412, 'STALE')), says: beaten },
   { what: 'closed before an answer', with: { kind: 'cut-before' }, says: inDoubt(AWAY) },
   { what: 'no answer in time', with: { kind: 'hang' }, says: inDoubt(LATE) },
   { what: '500', with: answer(500, PAGE, HTML_TYPE), says: inDoubt(RUBBISH) },

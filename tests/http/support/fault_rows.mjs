@@ -18,8 +18,6 @@ export const SHARED = 'kept by one system for all plants'; // what happens at pl
 const pieces = (value) => ({ value, unit: 'H87' });
 const metres = (value) => ({ value, unit: 'MTR' });
 const cloud = (row) => ({ 1010: SHARED, 1020: row });
-const tryton = (row) => ({ 1010: row, 1020: NOT_OFFERED });
-const nowhere = { 1010: NOT_OFFERED, 1020: NOT_OFFERED };
 const by = (key, value) => (item) => item[key] === value;
 
 const inventory = {
@@ -34,14 +32,17 @@ const inventory = {
     1020: { body: { type: 'scrap', material: 'BAR-D25', lot: 'L260083', from: '102B', quantity: metres('0.125'), reason: 'bent' }, unknown: { material: 'NOPE' } },
   },
   getGoodsMovement: { after: 'postGoodsMovement' },
-  reverseGoodsMovement: tryton({ effect: 'C', after: 'postGoodsMovement', body: { reason: 'Wrong place' } }),
+  reverseGoodsMovement: {
+    1010: { effect: 'C', after: 'postGoodsMovement', body: { reason: 'Wrong place' } },
+    1020: { effect: 'A', after: 'postGoodsMovement', body: { reason: 'Wrong place' } },
+  },
   listReservations: {},
   createReservation: {
     1010: { body: { material: 'BOLT-M8', storageLocation: '101B', quantity: pieces('3') }, unknown: { material: 'NOPE' } },
     1020: { body: { material: 'BAR-D20', lot: 'L260082', storageLocation: '102A', quantity: metres('0.5') }, unknown: { material: 'NOPE' } },
   },
   getReservation: { after: 'createReservation' },
-  cancelReservation: tryton({ after: 'createReservation', body: {} }),
+  cancelReservation: { after: 'createReservation', body: {} },
 };
 
 const order = (material) => ({ material, quantity: pieces('8'), plannedStart: '2026-11-25', plannedEnd: '2026-11-27' });
@@ -53,19 +54,25 @@ const production = {
   },
   getProductionOrder: { first: ['/production-orders'] },
   releaseProductionOrder: { after: 'createProductionOrder', body: {} },
-  startProductionOrder: tryton({ first: ['/production-orders?status=released', by('material', 'SHAFT-20')], body: {} }),
+  startProductionOrder: {
+    1010: { first: ['/production-orders?status=released', by('material', 'SHAFT-20')], body: {} },
+    1020: { after: 'releaseProductionOrder', body: { at: '2026-11-20T06:30:00Z' } },
+  },
   completeProductionOrder: {
     1010: { behind: 'startProductionOrder', body: { reason: 'The tool broke' } },
-    1020: { first: ['/production-orders?status=started'], body: { reason: 'The tool broke' } },
+    1020: { after: 'startProductionOrder', body: { reason: 'The tool broke' } },
   },
-  cancelProductionOrder: tryton({ after: 'createProductionOrder', body: {} }),
+  cancelProductionOrder: { after: 'createProductionOrder', body: {} },
   confirmProduction: {
     1010: { effect: 'D', first: ['/production-orders?status=started', by('material', 'BRACKET-A')], body: { yield: pieces('2') } },
     1020: { after: 'releaseProductionOrder', body: { yield: pieces('2'), operation: '0010' } },
   },
   listProductionConfirmations: {},
   getProductionConfirmation: { first: ['/production-confirmations'] },
-  reverseProductionConfirmation: nowhere,
+  reverseProductionConfirmation: {
+    1010: { behind: 'confirmProduction', body: { reason: 'Counted twice' } },
+    1020: { after: 'confirmProduction', body: { reason: 'Counted twice' } },
+  },
 };
 
 const bought = (supplier, material, unit) => ({
@@ -119,47 +126,68 @@ const costing = {
 
 const valued = ['0010', '0020'].map((line) => ({ line, valuation: 'accepted' }));
 const defect = { severity: 'major', defect: { code: 'D104', description: 'Bore too wide' }, material: 'PUMP-NW32', lot: 'L260002', quantity: pieces('1') };
+const lotRead = 'erp-inventory:/materials/{material}/lots/{lot}';
+const scratch = { severity: 'minor', defect: { code: 'D1' }, material: 'SHEET-2MM' };
 const quality = {
   listInspectionLots: cloud({}),
   getInspectionLot: cloud({ first: ['/inspection-lots'] }),
   recordInspectionResults: cloud({ first: ['/inspection-lots?status=open', by('lot', 'L260005')], body: { characteristics: valued } }),
   decideInspectionLot: cloud({ behind: 'recordInspectionResults', body: { code: 'accepted' } }),
   listNonconformances: cloud({}),
-  openNonconformance: { 1010: NOT_OFFERED, 1020: { body: defect, unknown: { lot: 'NOPE' } } },
+  openNonconformance: { 1010: { effect: 'A', body: scratch, unknown: { lot: 'NOPE' } }, 1020: { body: defect, unknown: { lot: 'NOPE' } } },
   getNonconformance: cloud({ first: ['/nonconformances'] }),
   disposeNonconformance: cloud({ after: 'openNonconformance', body: { disposition: 'rework' } }),
   closeNonconformance: cloud({ after: 'disposeNonconformance', body: { cause: 'Tool worn', correctiveAction: 'Shorter tool life' } }),
   cancelNonconformance: cloud({ after: 'openNonconformance', body: {} }),
-  blockMaterialLot: { 1010: NOT_OFFERED,
-    1020: { first: ['erp-inventory:/material-lots?status=released&material=SCREW-M8X25'], body: { reason: 'Leak' }, etagOf: 'erp-inventory:/materials/{material}/lots/{lot}' } },
-  releaseMaterialLot: { 1010: NOT_OFFERED,
-    1020: { behind: 'blockMaterialLot', body: {}, etagOf: 'erp-inventory:/materials/{material}/lots/{lot}' } },
+  blockMaterialLot: {
+    1010: { effect: 'C', first: ['erp-inventory:/material-lots?material=SHEET-5MM'], body: { reason: 'Leak' }, etagOf: lotRead },
+    1020: { first: ['erp-inventory:/material-lots?status=released&material=SCREW-M8X25'], body: { reason: 'Leak' }, etagOf: lotRead },
+  },
+  releaseMaterialLot: {
+    1010: { effect: 'C', behind: 'blockMaterialLot', body: {}, etagOf: lotRead },
+    1020: { behind: 'blockMaterialLot', body: {}, etagOf: lotRead },
+  },
 };
 
+const nth = (count) => (item, at) => at === count;
 const mes = {
-  listWorkCenters: tryton({}),
-  getWorkCenter: tryton({ first: ['/work-centers'] }),
+  listWorkCenters: {},
+  getWorkCenter: { first: ['/work-centers'] },
   listOperations: {},
   getOperation: { first: ['/operations'] },
-  startOperation: tryton({ first: ['/operations?status=released', by('productionOrder', '1')], body: {} }),
-  reportOperation: tryton({ effect: 'D', first: ['/operations?status=started', by('productionOrder', '1')], body: { duration: { value: '5', unit: 'MIN' } } }),
-  completeOperation: tryton({ first: ['/operations?status=started', by('productionOrder', '6')], body: {} }),
+  startOperation: {
+    1010: { first: ['/operations?status=released', by('productionOrder', '1')], body: {} },
+    1020: { first: ['/operations?status=released', by('productionOrder', '2000011')], body: { at: '2026-11-20T06:30:00Z' } },
+  },
+  reportOperation: {
+    1010: { effect: 'D', first: ['/operations?status=started', by('productionOrder', '1')], body: { duration: { value: '5', unit: 'MIN' } } },
+    1020: { first: ['/operations?status=started'], body: { yield: pieces('1') } },
+  },
+  completeOperation: {
+    1010: { first: ['/operations?status=started', by('productionOrder', '6')], body: {} },
+    1020: { effect: 'A', first: ['/operations?status=started', nth(1)], body: { yield: pieces('1') } },
+  },
 };
 
 const bolts = { from: '101B', to: '101D', lines: [{ material: 'BOLT-M6', quantity: pieces('4') }] };
+const screws = { from: '102B', to: '102L', lines: [{ material: 'SCREW-M8X40', lot: 'L260065', quantity: pieces('2') }] };
+const nothing = { lines: [{ material: 'NOPE', quantity: pieces('4') }] };
 const wms = {
-  listStorageLocations: tryton({}),
-  getStorageLocation: tryton({ first: ['/storage-locations'] }),
-  listStock: nowhere,
-  listTransfers: tryton({}),
-  createTransfer: tryton({ body: bolts, unknown: { lines: [{ material: 'NOPE', quantity: pieces('4') }] } }),
-  getTransfer: tryton({ after: 'createTransfer' }),
-  assignTransfer: tryton({ after: 'createTransfer', body: {} }),
-  completeTransfer: tryton({ after: 'assignTransfer', body: {} }),
-  cancelTransfer: tryton({ after: 'createTransfer', body: {} }),
-  listStockCounts: tryton({}),
-  recordStockCount: tryton({ effect: 'D', body: { storageLocation: '101B', material: 'WASHER-M20', counted: pieces('19990') }, unknown: { material: 'NOPE' } }),
-  getStockCount: tryton({ first: ['/counts'] }),
+  listStorageLocations: {},
+  getStorageLocation: { first: ['/storage-locations'] },
+  listStock: { query: { 1010: '?material=BOLT-M8&storageLocation=101B', 1020: '?storageLocation=102A' } },
+  listTransfers: {},
+  createTransfer: { 1010: { body: bolts, unknown: nothing }, 1020: { body: screws, unknown: { lines: [{ ...screws.lines[0], lot: 'NOPE' }] } } },
+  getTransfer: { after: 'createTransfer' },
+  assignTransfer: { after: 'createTransfer', body: {} },
+  completeTransfer: { after: 'assignTransfer', body: {} },
+  cancelTransfer: { after: 'createTransfer', body: {} },
+  listStockCounts: {},
+  recordStockCount: {
+    1010: { effect: 'D', body: { storageLocation: '101B', material: 'WASHER-M20', counted: pieces('19990') }, unknown: { material: 'NOPE' } },
+    1020: { body: { storageLocation: '102B', material: 'SCREW-M8X40', lot: 'L260065', counted: pieces('100') }, unknown: { material: 'NOPE' } },
+  },
+  getStockCount: { 1010: { first: ['/counts'] }, 1020: { after: 'recordStockCount' } },
 };
 
 const malfunction = { type: 'malfunction', description: 'Spindle is hot', priority: 'high', equipment: 'GRIND-1' };

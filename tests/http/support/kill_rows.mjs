@@ -24,7 +24,7 @@ export const KILLS = [
   ['erp-purchasing', 'createPurchaseOrder', '1020', odata('erp', 'A_PurchaseOrder'), MADE],
   ['erp-purchasing', 'announceDelivery', '1010', tryton('stock.shipment.in'), MADE],
   ['erp-purchasing', 'announceDelivery', '1020', odata('erp', 'A_InboundDelivery'), MADE],
-  ['erp-partners', 'changeSupplierContact', '1010', tryton('party.contact_mechanism'), [200]],
+  ['erp-partners', 'changeSupplierContact', '1010', tryton('party.contact_mechanism', [['value', '=', 'sales@supplier.test']]), [200]],
   ['erp-costing', 'postCost', '1010', moves, MADE],
   ['erp-costing', 'postCost', '1020', odata('erp', 'A_CostPosting'), MADE],
   ['erp-quality', 'openNonconformance', '1020', odata('quality', 'A_Nonconformance'), MADE],
