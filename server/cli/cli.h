@@ -66,5 +66,6 @@ int gw_cli_revocations(const struct gw_cli *cli, int argc, char **argv);
 int gw_cli_landscape(const struct gw_cli *cli, int argc, char **argv);
 int gw_cli_consumer(const struct gw_cli *cli, int argc, char **argv);
 int gw_cli_effects(const struct gw_cli *cli, int argc, char **argv);
+int gw_cli_sparkplug(const struct gw_cli *cli, int argc, char **argv);
 int gw_cli_signal(const struct gw_cli *cli, int argc, char **argv);
 int gw_cli_config_reference(const struct gw_cli *cli, int argc, char **argv);

@@ -53,7 +53,9 @@ static bool is_json_type(struct gw_str text)
 {
     struct gw_str type = gw_str_trim(gw_str_from(text.ptr, gw_str_find(text, ';')));
 
-    if (type.len < 6 || gw_str_find(type, '/') >= type.len - 1)
+    size_t slash = gw_str_find(type, '/');
+    if (slash == 0 || type.len < 6 || gw_str_find(gw_str_tail(type, slash), '/') != 0 ||
+        (slash < type.len && gw_str_find(gw_str_tail(type, slash + 1), '/') + slash + 1 < type.len))
         return false;
     return gw_str_equal_nocase(gw_str_tail(type, type.len - 5), GW_STR("/json")) ||
            gw_str_equal_nocase(gw_str_tail(type, type.len - 5), GW_STR("+json"));

@@ -32,6 +32,9 @@ const struct gw_metric gw_event_trimmed = {"millgate_events_trimmed_total",
                                            NULL, false};
 const struct gw_metric gw_event_archived = {
     "millgate_events_archived_total", "Events written to the archive before that.", NULL, false};
+const struct gw_metric gw_event_archive_failed = {
+    "millgate_events_archive_failures_total",
+    "Writes to the archive that failed; nothing is trimmed until one succeeds.", NULL, false};
 const struct gw_metric gw_event_stored = {
     "millgate_events_stored", "Events in the log, as last looked at by the trimmer.", NULL, true};
 const struct gw_metric gw_event_oldest_s = {

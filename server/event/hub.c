@@ -1,5 +1,5 @@
 /* The blocking reads, and who is handed what they give. Readers that are behind: reader.c. */
-#include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "server/core/clock.h"
@@ -9,7 +9,8 @@
 #include "server/observe/metrics.h"
 #include "server/store/redis.h"
 
-#define AGAIN_NS (200 * GW_NS_PER_MS) /* after a failure */
+#define AGAIN_NS (200 * GW_NS_PER_MS)   /* after a failure */
+#define CLUSTER_NS (100 * GW_NS_PER_MS) /* between two questions to a cluster */
 #define ANSWER_NS ((GW_EVENT_HUB_BLOCK_MS + UINT64_C(2000)) * GW_NS_PER_MS)
 #define SCRATCH_BYTES (64 * 1024)
 #define MAX_SCRATCH_BYTES (16 * 1024 * 1024)
@@ -62,7 +63,12 @@ size_t gw_event_hub_count(const struct gw_event_hub *hub)
 
 bool gw_event_hub_is_live(const struct gw_event_hub *hub)
 {
-    return hub->is_known;
+    return hub->is_known && !hub->is_deaf;
+}
+
+bool gw_event_hub_is_deaf(const struct gw_event_hub *hub)
+{
+    return hub->is_deaf;
 }
 
 unsigned gw_event_hub_partitions(const struct gw_event_hub *hub)
@@ -136,20 +142,31 @@ static unsigned partition_of(struct gw_str key)
     return number < GW_EVENT_MAX_PARTITIONS ? (unsigned)number : GW_EVENT_MAX_PARTITIONS;
 }
 
+static void take_entries(struct gw_event_hub *hub, unsigned partition,
+                         const struct gw_reply *entries)
+{
+    for (size_t i = 0; i < entries->count; i++)
+        hand_out(hub, partition, &entries->items[i]);
+}
+
 static void take_streams(struct gw_event_hub *hub, const struct gw_reply *reply)
 {
     for (size_t i = 0; i < reply->count; i++) {
         const struct gw_reply *stream = &reply->items[i];
         unsigned partition =
             stream->count == 2 ? partition_of(stream->items[0].text) : GW_EVENT_MAX_PARTITIONS;
-        for (size_t k = 0; partition < hub->partitions && k < stream->items[1].count; k++)
-            hand_out(hub, partition, &stream->items[1].items[k]);
+        if (partition < hub->partitions)
+            take_entries(hub, partition, &stream->items[1]);
     }
+}
+
+static void pump_all(struct gw_event_hub *hub)
+{
     for (struct gw_list *node = hub->readers.next; node != &hub->readers; node = node->next)
         gw_event_reader_pump(GW_LIST_ITEM(node, struct gw_event_reader, node));
 }
 
-/* --- the blocking reads --- */
+/* --- the reads --- */
 
 static void ask_all(struct gw_event_hub *hub);
 
@@ -163,9 +180,26 @@ static void on_again(struct gw_timer *timer)
         gw_event_hub_wake(hub);
 }
 
-static void try_later(struct gw_event_hub *hub)
+static void ask_later(struct gw_event_hub *hub, uint64_t after_ns)
 {
-    gw_timer_start(hub->loop, &hub->again, AGAIN_NS, on_again);
+    gw_timer_start(hub->loop, &hub->again, after_ns, on_again);
+}
+
+/* All that was asked is answered. */
+static void end_read(struct gw_event_hub *hub)
+{
+    hub->is_deaf = hub->has_failed;
+    if (gw_list_is_empty(&hub->readers)) {
+        hub->is_deaf = hub->is_known = false; /* nobody hears of new ones any more */
+        return;
+    }
+    pump_all(hub);
+    if (hub->is_deaf)
+        ask_later(hub, AGAIN_NS);
+    else if (gw_redis_is_cluster(hub->redis))
+        ask_later(hub, CLUSTER_NS);
+    else
+        ask_all(hub);
 }
 
 static void on_read(void *self, int rc, const struct gw_reply *reply)
@@ -175,75 +209,68 @@ static void on_read(void *self, int rc, const struct gw_reply *reply)
     bool is_read = rc == 0 && (reply->type == GW_REPLY_ARRAY || reply->type == GW_REPLY_NIL);
 
     lane->call = NULL;
-    hub->asked &= ~lane->partitions;
-    lane->partitions = 0;
-    if (is_read)
+    hub->has_failed |= !is_read;
+    if (is_read && gw_redis_is_cluster(hub->redis))
+        take_entries(hub, (unsigned)(lane - hub->lanes), reply);
+    else if (is_read)
         take_streams(hub, reply);
-    if (gw_list_is_empty(&hub->readers)) {
-        if (hub->asked == 0)
-            hub->is_known = false; /* nobody hears of new ones any more */
-    } else if (is_read) {
-        ask_all(hub);
+    if (--hub->asked == 0)
+        end_read(hub);
+}
+
+static void send_read(struct gw_event_hub *hub, unsigned index, struct gw_redis *redis,
+                      const struct gw_redis_command *command)
+{
+    struct gw_event_lane *lane = &hub->lanes[index];
+
+    lane->hub = hub;
+    if (gw_redis_send(redis, command, on_read, lane, &lane->call) == 0) {
+        hub->asked++;
     } else {
-        try_later(hub);
+        lane->call = NULL;
+        hub->has_failed = hub->is_deaf = true;
     }
 }
 
-static struct gw_event_lane *free_lane(struct gw_event_hub *hub)
+static void ask_partition(struct gw_event_hub *hub, unsigned partition)
 {
-    for (size_t i = 0; i < GW_COUNT_OF(hub->lanes); i++) {
-        if (hub->lanes[i].call == NULL)
-            return &hub->lanes[i];
-    }
-    return NULL;
+    struct gw_event_position at = hub->tails[partition];
+    char after[GW_EVENT_PLACE_BYTES + 1];
+    int len = snprintf(after, sizeof(after), "(%" PRIu64 "-%" PRIu64, at.ms, at.seq);
+    const struct gw_str words[] = {
+        GW_STR("XRANGE"), hub->keys[partition], gw_str_from(after, (size_t)len),
+        GW_STR("+"),      GW_STR("COUNT"),      gw_str_of(hub->count)};
+    const struct gw_redis_command command = {words, GW_COUNT_OF(words), GW_EVENT_ANSWER_NS};
+
+    send_read(hub, partition, hub->redis, &command);
 }
 
-/* All partitions of that node that nobody asks for. */
-static int ask_node(struct gw_event_hub *hub, struct gw_redis *node)
+static void ask_blocking(struct gw_event_hub *hub)
 {
-    struct gw_event_lane *lane = free_lane(hub);
     char texts[GW_EVENT_MAX_PARTITIONS][GW_EVENT_PLACE_BYTES];
-    struct gw_str ids[GW_EVENT_MAX_PARTITIONS];
     struct gw_str words[6 + 2 * GW_EVENT_MAX_PARTITIONS] = {
         GW_STR("XREAD"), GW_STR("COUNT"),          gw_str_of(hub->count),
         GW_STR("BLOCK"), gw_str_of(hub->block_ms), GW_STR("STREAMS")};
-    struct gw_redis_command command = {words, 6, ANSWER_NS};
-    size_t count = 0;
-    uint64_t partitions = 0;
+    const struct gw_redis_command command = {words, 6 + 2 * (size_t)hub->partitions, ANSWER_NS};
 
-    if (lane == NULL)
-        return -ENOBUFS;
     for (unsigned i = 0; i < hub->partitions; i++) {
-        if ((hub->asked >> i & 1) != 0 || gw_redis_find_node(hub->blocking, hub->keys[i]) != node)
-            continue;
-        words[command.count++] = hub->keys[i];
-        ids[count++] = gw_event_position_print(hub->tails[i], texts[i]);
-        partitions |= UINT64_C(1) << i;
+        words[6 + i] = hub->keys[i];
+        words[6 + hub->partitions + i] = gw_event_position_print(hub->tails[i], texts[i]);
     }
-    memcpy(words + command.count, ids, count * sizeof(ids[0]));
-    command.count += count;
-    lane->hub = hub;
-    int rc = gw_redis_send(node, &command, on_read, lane, &lane->call);
-    if (rc != 0) {
-        lane->call = NULL;
-        return rc;
-    }
-    lane->partitions = partitions;
-    hub->asked |= partitions;
-    return 0;
+    send_read(hub, 0, hub->blocking, &command);
 }
 
 static void ask_all(struct gw_event_hub *hub)
 {
-    for (unsigned i = 0; i < hub->partitions; i++) {
-        if ((hub->asked >> i & 1) != 0)
-            continue;
-        struct gw_redis *node = gw_redis_find_node(hub->blocking, hub->keys[i]);
-        if (node == NULL || ask_node(hub, node) != 0) {
-            try_later(hub);
-            return;
-        }
-    }
+    if (hub->asked > 0)
+        return;
+    hub->has_failed = false;
+    if (!gw_redis_is_cluster(hub->redis))
+        ask_blocking(hub);
+    for (unsigned i = 0; gw_redis_is_cluster(hub->redis) && i < hub->partitions; i++)
+        ask_partition(hub, i);
+    if (hub->asked == 0)
+        ask_later(hub, AGAIN_NS);
 }
 
 /* --- the newest events, when somebody begins to read --- */
@@ -251,13 +278,12 @@ static void ask_all(struct gw_event_hub *hub)
 static void end_search(struct gw_event_hub *hub)
 {
     if (hub->has_missed) {
-        try_later(hub);
+        ask_later(hub, AGAIN_NS);
         return;
     }
     hub->is_known = true;
     ask_all(hub);
-    for (struct gw_list *node = hub->readers.next; node != &hub->readers; node = node->next)
-        gw_event_reader_pump(GW_LIST_ITEM(node, struct gw_event_reader, node));
+    pump_all(hub);
 }
 
 static void on_tail(void *self, int rc, const struct gw_reply *reply)
@@ -298,5 +324,5 @@ void gw_event_hub_wake(struct gw_event_hub *hub)
         }
     }
     if (hub->searches == 0)
-        try_later(hub);
+        ask_later(hub, AGAIN_NS);
 }

@@ -1,5 +1,6 @@
-/* Reading the log: all who read on one worker share one blocking connection (of a cluster: one for
- * each node), and each keeps its own place.
+/* Reading the log: all who read on one worker share one blocking connection, and each keeps its own
+ * place. (A Redis Cluster takes no command over several slots: there the hub asks each partition
+ * ten times a second.)
  *
  * A reader that has come to the newest event is handed the next ones as they arrive; one that is
  * behind reads by itself until it is there. One that takes no more is left alone and goes on from
@@ -24,7 +25,7 @@ struct gw_redis;
 struct gw_redis_call;
 
 /* `redis` is for short commands; `blocking` is for this hub alone, and answers late (its stall_ns
- * is above GW_EVENT_HUB_BLOCK_MS). Both are borrowed. NULL without memory. */
+ * is above GW_EVENT_HUB_BLOCK_MS); a cluster needs none. Both are borrowed. NULL without memory. */
 #define GW_EVENT_HUB_BLOCK_MS 1000
 GW_MUST_CHECK
 struct gw_event_hub *gw_event_hub_create(struct gw_loop *loop, struct gw_redis *redis,
@@ -56,6 +57,7 @@ struct gw_event_reader {
     struct gw_redis_call *call;     /* catching up */
     unsigned partition;             /* of that call; and where to look next */
     struct gw_event_position until; /* the newest when it was sent */
+    size_t asked, span;             /* events to ask for at once, as many as it has room for */
     uint64_t allowed, refilled_ns;  /* of the rate: thousandths of events, and when counted */
     bool is_full, is_settled;       /* settled: told that there is no more */
 };
@@ -73,4 +75,6 @@ size_t gw_event_hub_count(const struct gw_event_hub *hub);
 uint64_t gw_event_hub_lag_ms(const struct gw_event_hub *hub);
 /* Does it know the newest events, and hear of new ones? */
 bool gw_event_hub_is_live(const struct gw_event_hub *hub);
+/* It did, and Redis does not answer any more. */
+bool gw_event_hub_is_deaf(const struct gw_event_hub *hub);
 unsigned gw_event_hub_partitions(const struct gw_event_hub *hub);

@@ -2,18 +2,17 @@
 #pragma once
 
 #include "server/core/arena.h"
+#include "server/event/group.h"
 #include "server/event/hub.h"
 #include "server/event/log_keys.h"
 #include "server/store/reply.h"
 
-#define GW_EVENT_HUB_LANES 16
 #define GW_EVENT_ANSWER_NS (UINT64_C(1000) * 1000 * 1000)
 
-/* A blocking read under way at one node. */
+/* A read under way: of all partitions, or in a cluster of one. */
 struct gw_event_lane {
     struct gw_event_hub *hub;
     struct gw_redis_call *call; /* NULL: free */
-    uint64_t partitions;        /* that it reads, a set of bits */
 };
 
 struct gw_event_tail_call {
@@ -30,8 +29,10 @@ struct gw_event_hub {
     size_t reader_count;
     bool is_known; /* the tails are the newest, or new ones are heard of */
     struct gw_event_position tails[GW_EVENT_MAX_PARTITIONS];
-    struct gw_event_lane lanes[GW_EVENT_HUB_LANES];
-    uint64_t asked; /* partitions of all lanes */
+    struct gw_event_lane lanes[GW_EVENT_MAX_PARTITIONS];
+    unsigned asked;  /* lanes under way */
+    bool has_failed; /* one of them */
+    bool is_deaf;    /* the last read failed: there may be newer ones */
     struct gw_event_tail_call tail_calls[GW_EVENT_MAX_PARTITIONS];
     unsigned searches; /* of tails, under way */
     bool has_missed;   /* one of them failed */
@@ -44,10 +45,6 @@ struct gw_event_hub {
 
 /* Somebody has begun to read. */
 void gw_event_hub_wake(struct gw_event_hub *hub);
-
-/* An entry of a stream; false: it is none of the log's. */
-bool gw_event_entry_read(const struct gw_reply *entry, struct gw_event_position *out_at,
-                         struct gw_str *out_json);
 
 /* The next of a partition for a reader that has all before it; `event` is NULL for one that cannot
  * be read, which is passed over. */

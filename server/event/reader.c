@@ -55,11 +55,13 @@ static void pause_reading(struct gw_event_reader *reader, uint64_t after_ns)
     gw_timer_start(reader->hub->loop, &reader->pause, after_ns, on_pause);
 }
 
-static void take_range(struct gw_event_reader *reader, const struct gw_reply *reply)
+/* Returns how many it had room for. */
+static size_t take_range(struct gw_event_reader *reader, const struct gw_reply *reply)
 {
     struct gw_event_hub *hub = reader->hub;
+    size_t i = 0;
 
-    for (size_t i = 0; i < reply->count && !reader->is_full; i++) {
+    for (; i < reply->count && !reader->is_full; i++) {
         struct gw_event_place place = {.partition = reader->partition};
         struct gw_event event;
         struct gw_error error;
@@ -70,12 +72,7 @@ static void take_range(struct gw_event_reader *reader, const struct gw_reply *re
         gw_event_reader_offer(reader, &place, is_event ? &event : NULL, json);
         gw_arena_reset(&hub->scratch);
     }
-}
-
-static size_t asked_count(const struct gw_event_reader *reader)
-{
-    return reader->rate > 0 && reader->allowed / 1000 < RANGE_COUNT ? reader->allowed / 1000
-                                                                    : RANGE_COUNT;
+    return reader->is_full ? i - 1 : i;
 }
 
 static void on_range(void *self, int rc, const struct gw_reply *reply)
@@ -88,15 +85,16 @@ static void on_range(void *self, int rc, const struct gw_reply *reply)
         pause_reading(reader, AFTER_FAILURE_NS);
         return;
     }
-    size_t asked = asked_count(reader);
-    take_range(reader, reply);
+    size_t taken = take_range(reader, reply);
     /* There were no more: what the newest was then has been read, or is no longer there. */
-    if (!reader->is_full && reply->count < asked &&
+    if (!reader->is_full && reply->count < reader->asked &&
         gw_event_position_compare(*position, reader->until) < 0)
         *position = reader->until;
     if (reader->rate > 0)
-        reader->allowed -=
-            reply->count * 1000 < reader->allowed ? reply->count * 1000 : reader->allowed;
+        reader->allowed -= taken * 1000 < reader->allowed ? taken * 1000 : reader->allowed;
+    reader->span = reader->is_full                  ? taken + 1
+                   : reader->span < RANGE_COUNT / 2 ? reader->span * 2
+                                                    : RANGE_COUNT;
     if (!reader->is_full)
         reader->partition = (reader->partition + 1) % reader->hub->partitions;
     tell_progress(reader);
@@ -109,7 +107,10 @@ static void ask(struct gw_event_reader *reader, unsigned partition)
     struct gw_event_position from = reader->positions[partition];
     char after[GW_EVENT_PLACE_BYTES + 1], count[24];
     int len = snprintf(after, sizeof(after), "(%" PRIu64 "-%" PRIu64, from.ms, from.seq);
-    snprintf(count, sizeof(count), "%zu", asked_count(reader));
+    reader->asked = reader->span;
+    if (reader->rate > 0 && reader->allowed / 1000 < reader->asked)
+        reader->asked = reader->allowed / 1000;
+    snprintf(count, sizeof(count), "%zu", reader->asked);
     const struct gw_str words[] = {
         GW_STR("XRANGE"), hub->keys[partition], gw_str_from(after, (size_t)len),
         GW_STR("+"),      GW_STR("COUNT"),      gw_str_of(count)};
@@ -147,12 +148,12 @@ void gw_event_reader_pump(struct gw_event_reader *reader)
 
     if (!hub->is_known)
         return;
-    if (reader->begins_now) {
+    if (reader->begins_now && !hub->is_deaf) {
         memcpy(reader->positions, hub->tails, sizeof(reader->positions));
         reader->begins_now = false;
         tell_progress(reader);
     }
-    if (reader->call != NULL || reader->is_full || reader->pause.due_ms != 0)
+    if (reader->begins_now || reader->call != NULL || reader->is_full || reader->pause.due_ms != 0)
         return;
     bool was_settled = reader->is_settled;
     reader->is_settled = gw_event_reader_is_current(reader);
@@ -178,6 +179,7 @@ void gw_event_reader_start(struct gw_event_hub *hub, struct gw_event_reader *rea
     reader->call = NULL;
     reader->is_full = reader->is_settled = false;
     reader->partition = 0;
+    reader->span = RANGE_COUNT;
     reader->allowed = reader->rate * 1000;
     reader->refilled_ns = gw_loop_now_ns(hub->loop);
     gw_list_append(&hub->readers, &reader->node);
@@ -212,7 +214,7 @@ bool gw_event_reader_is_current(const struct gw_event_reader *reader)
 {
     const struct gw_event_hub *hub = reader->hub;
 
-    if (hub == NULL || !hub->is_known || reader->begins_now)
+    if (hub == NULL || !hub->is_known || hub->is_deaf || reader->begins_now)
         return false;
     for (unsigned i = 0; i < hub->partitions; i++) {
         if (gw_event_position_compare(reader->positions[i], hub->tails[i]) < 0)

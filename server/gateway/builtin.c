@@ -8,7 +8,11 @@
 #include "server/http/problem.h"
 
 const struct gw_builtin *const gw_builtins[] = {
-    &gw_events_publish, &gw_events_poll, &gw_events_stream, &gw_events_get, &gw_events_types, NULL,
+    &gw_events_publish,     &gw_events_poll,
+    &gw_events_stream,      &gw_events_get,
+    &gw_events_types,       &gw_events_consume,
+    &gw_events_acknowledge, &gw_events_rewind,
+    &gw_events_forget,      NULL,
 };
 
 const struct gw_builtin *gw_builtin_find(struct gw_str name)

@@ -179,11 +179,12 @@ struct gw_config_policy {
 struct gw_config_iot {
     bool is_on;
     struct gw_str instance;                  /* empty: kept in the state folder */
+    struct gw_str host_id;                   /* Sparkplug's; empty: no primary host */
     const struct gw_str *registry, *signals; /* files and folders */
     size_t registry_count, signal_count;
     const struct gw_lane_broker *brokers;
     size_t broker_count;
-    uint64_t checkpoint_ns;
+    uint64_t checkpoint_ns, silence_ms;
     size_t max_pending_bytes;
     struct gw_sparkplug_host_limits host_limits;
 };

@@ -79,6 +79,12 @@ const struct gw_option gw_config_iot_options[] = {
      .max = 64,
      .help = "Names this gateway to brokers and to the others of its fleet: the same at every "
              "start, and nobody else's. If left out, one is made and kept in `state_dir`."},
+    {.name = "host_id",
+     .type = GW_STRING,
+     .min = 1,
+     .max = 128,
+     .help = "Sparkplug's id of the primary host, which one gateway of the fleet then is: edge "
+             "nodes that look for it keep their samples while it is away. No / + #."},
     {.name = "registry",
      .type = GW_LIST,
      .max = 1000,
@@ -103,6 +109,12 @@ const struct gw_option gw_config_iot_options[] = {
      .value = "10s",
      .help = "How often an edge node's state is kept: what came since is computed again after a "
              "crash."},
+    {.name = "silence",
+     .type = GW_DURATION,
+     .min = SECOND,
+     .max = 24 * 3600 * SECOND,
+     .value = "10s",
+     .help = "Of an edge node that says nothing, time goes on by our clock, so far behind it."},
     {.name = "max_pending",
      .type = GW_BYTES,
      .min = 1 << 20,
@@ -209,7 +221,14 @@ int gw_config_fill_iot(struct gw_config_loader *loader)
     if (!loader->config->events.is_on)
         gw_config_fail(loader, "/iot", "what signals say goes to the event log: it needs `events`");
     iot->instance = gw_config_text(checked, "instance");
+    iot->host_id = gw_config_text(checked, "host_id");
+    for (size_t i = 0; i < iot->host_id.len; i++)
+        if (memchr("/+#", iot->host_id.ptr[i], 3) != NULL) {
+            gw_config_fail(loader, "/iot/host_id", "host_id holds no / + #");
+            break;
+        }
     iot->checkpoint_ns = gw_config_number(checked, "checkpoint");
+    iot->silence_ms = gw_config_number(checked, "silence") / GW_NS_PER_MS;
     iot->max_pending_bytes = gw_config_number(checked, "max_pending");
     iot->host_limits = (struct gw_sparkplug_host_limits){
         .reorder_ms = gw_config_number(checked, "reorder") / GW_NS_PER_MS,

@@ -11,7 +11,7 @@ struct gw_config_events;
 struct gw_request_owner;
 
 extern const struct gw_builtin gw_events_publish, gw_events_poll, gw_events_stream, gw_events_get,
-    gw_events_types;
+    gw_events_types, gw_events_consume, gw_events_acknowledge, gw_events_rewind, gw_events_forget;
 
 /* Of one worker, made when it is first needed, with the configuration of then. */
 struct gw_event_service {

@@ -1,12 +1,9 @@
 /* events.poll: what has happened behind a cursor, or the next that does; a long poll. */
 #include "server/core/buf.h"
 #include "server/core/clock.h"
-#include "server/core/duration.h"
 #include "server/filter/worker.h"
-#include "server/flow/task.h"
 #include "server/gateway/events_private.h"
 
-#define MAX_WAIT_NS (60 * GW_NS_PER_SECOND)
 #define USUAL_LIMIT 100
 #define SEARCH_NS \
     (5 * GW_NS_PER_SECOND) /* without a wait: for what there is to be looked through */
@@ -37,9 +34,10 @@ static void end(struct polling *polling)
     const struct gw_event_service *service = polling->service;
     char cursor[GW_EVENT_CURSOR_BYTES];
     bool is_current = gw_event_reader_is_current(&polling->reader);
+    bool is_live = gw_event_hub_is_live(service->hub) && !polling->reader.begins_now;
 
     leave(polling);
-    if (polling->reader.begins_now) { /* nobody knows where that is */
+    if (polling->count == 0 && !is_live) { /* there may be some that nobody hears of */
         gw_events_refuse_for(ex, 0);
         return;
     }
@@ -78,21 +76,6 @@ static void on_timer(struct gw_timer *timer)
     end(GW_CONTAINER_OF(timer, struct polling, timer));
 }
 
-/* False: it is none. */
-static bool read_wait(const struct polling *polling, const struct gw_value *parameters,
-                      uint64_t *out_ns)
-{
-    struct gw_str text = gw_value_member_text(parameters, GW_STR("wait"));
-    uint64_t now_ns = gw_clock_monotonic_ns(), until_ns = polling->ex->deadline_ns;
-
-    *out_ns = 0;
-    if (text.len > 0 && (gw_duration_parse(text, out_ns) != 0 || *out_ns > MAX_WAIT_NS))
-        return false;
-    if (until_ns > now_ns + GW_NS_PER_SECOND && *out_ns > until_ns - now_ns - GW_NS_PER_SECOND)
-        *out_ns = until_ns - now_ns - GW_NS_PER_SECOND;
-    return true;
-}
-
 static void begin(struct polling *polling, const struct gw_events_request *request,
                   uint64_t wait_ns)
 {
@@ -125,6 +108,10 @@ static void start(struct gw_exchange *ex)
         return;
     }
     struct gw_buf *text = gw_events_make_text(ex, MAX_TEXT_BYTES);
+    if (gw_event_hub_is_deaf(service->hub)) {
+        gw_events_refuse_for(ex, 0);
+        return;
+    }
     if (polling == NULL || text == NULL || gw_arena_defer(&ex->arena, leave, polling) != 0) {
         gw_events_refuse(ex, "overloaded", NULL);
         return;
@@ -132,7 +119,7 @@ static void start(struct gw_exchange *ex)
     polling->ex = ex;
     polling->service = service;
     polling->text = text;
-    if (read_wait(polling, &request.parameters, &wait_ns))
+    if (gw_events_read_wait(ex, &request.parameters, &wait_ns))
         begin(polling, &request, wait_ns);
     else
         gw_events_refuse(ex, "invalid-parameter", "`wait` is at most PT60S.");

@@ -30,6 +30,12 @@ bool gw_events_read_from(struct gw_str text, unsigned partitions,
 /* A whole number, or `usual` where it is not given. */
 uint64_t gw_events_number(const struct gw_value *parameters, struct gw_str name, uint64_t usual);
 
+/* `wait`: how long the caller wants to wait for an event; less where it has less time. False: it is
+ * none. */
+GW_MUST_CHECK
+bool gw_events_read_wait(const struct gw_exchange *ex, const struct gw_value *parameters,
+                         uint64_t *out_ns);
+
 /* Has the worker room for one more who reads? False: a problem is the response. */
 GW_MUST_CHECK
 bool gw_events_admit(struct gw_exchange *ex, const struct gw_event_service *service);

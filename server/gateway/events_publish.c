@@ -16,6 +16,8 @@
 #define MAX_ANSWER_BYTES ((size_t)4 * 1024 * 1024)
 #define MAX_VIOLATIONS 20
 #define RETRY_NS GW_NS_PER_SECOND
+#define SCRATCH_BYTES (64 * 1024)
+#define MAX_SCRATCH_BYTES (8 * 1024 * 1024)
 
 /* What came of one event. */
 struct publishing_item {
@@ -177,7 +179,7 @@ static void append_all(struct publishing *publishing)
 {
     for (size_t i = 0; i < publishing->count; i++) {
         struct publishing_item *item = &publishing->items[i];
-        if (item->problem != NULL)
+        if (item->problem != NULL || item->rc != 0)
             continue;
         item->append = (struct gw_event_append){.event = item->event, .done = on_appended};
         item->rc = gw_event_log_append(publishing->service->log, &item->append);
@@ -230,18 +232,22 @@ static void check_type(struct publishing_item *item)
     const struct gw_event_type *type =
         types != NULL ? gw_event_types_find(types, item->event->type) : NULL;
     struct gw_violations violations;
+    struct gw_arena scratch;
 
     if (type == NULL && !snapshot->config->events.accepts_unknown)
         refuse(item, "unknown-event-type", GW_STR("No event of that type is described."));
     if (type == NULL)
         return;
+    gw_arena_init(&scratch, SCRATCH_BYTES, MAX_SCRATCH_BYTES);
     int rc =
-        gw_event_type_validate(types, type, item->event, &ex->arena, MAX_VIOLATIONS, &violations);
-    if (rc == 0)
-        return;
-    refuse(item, rc == -ENOMEM ? "overloaded" : "invalid-event",
-           GW_STR("The event does not fit its schema."));
-    item->errors = write_violations(&ex->arena, &violations);
+        gw_event_type_validate(types, type, item->event, &scratch, MAX_VIOLATIONS, &violations);
+    if (rc == -ENOMEM) {
+        item->rc = rc;
+    } else if (rc != 0) {
+        refuse(item, "invalid-event", GW_STR("The event does not fit its schema."));
+        item->errors = write_violations(&ex->arena, &violations);
+    }
+    gw_arena_finish(&scratch);
 }
 
 /* Who wants to know where an event came from follows its trace (CloudEvents, Distributed Tracing).

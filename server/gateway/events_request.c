@@ -5,11 +5,13 @@
 #include "server/core/buf.h"
 #include "server/core/clock.h"
 #include "server/filter/filter.h"
+#include "server/core/duration.h"
 #include "server/gateway/events_private.h"
 #include "server/json/pointer.h"
 #include "server/upstream/schedule.h"
 
 #define RETRY_NS GW_NS_PER_SECOND
+#define MAX_WAIT_NS (60 * GW_NS_PER_SECOND)
 
 static const struct gw_json_limits claim_limits = {1u << 20, 32};
 
@@ -229,6 +231,23 @@ bool gw_events_read_request(struct gw_exchange *ex, unsigned partitions,
     if (rc != 0)
         return refuse(ex, "A filter has more than 32 patterns, or one that is no text.");
     return gw_events_read_permission(ex, filter) && read_start(ex, partitions, out_request);
+}
+
+bool gw_events_read_wait(const struct gw_exchange *ex, const struct gw_value *parameters,
+                         uint64_t *out_ns)
+{
+    struct gw_str text = gw_value_member_text(parameters, GW_STR("wait"));
+    uint64_t now_ns = gw_clock_monotonic_ns(), left_ns = MAX_WAIT_NS;
+
+    *out_ns = 0;
+    if (text.len > 0 && (gw_duration_parse(text, out_ns) != 0 || *out_ns > MAX_WAIT_NS))
+        return false;
+    if (ex->deadline_ns > 0)
+        left_ns = ex->deadline_ns > now_ns + GW_NS_PER_SECOND
+                      ? ex->deadline_ns - now_ns - GW_NS_PER_SECOND
+                      : 0;
+    *out_ns = *out_ns < left_ns ? *out_ns : left_ns;
+    return true;
 }
 
 bool gw_events_admit(struct gw_exchange *ex, const struct gw_event_service *service)

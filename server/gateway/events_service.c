@@ -46,7 +46,9 @@ static struct gw_event_service *create(struct gw_request_owner *owner,
     gw_list_init(&service->streams);
     blocking.client.client_name = GW_STR("millgate-events");
     blocking.client.stall_ns = STALL_NS;
-    int rc = gw_redis_access_open(&service->blocking, worker->loop, &blocking, &error);
+    int rc = 0;
+    if (!gw_redis_is_cluster(worker->redis))
+        rc = gw_redis_access_open(&service->blocking, worker->loop, &blocking, &error);
     if (rc == 0) {
         service->log =
             gw_event_log_create(worker->redis, worker->record_writer, &settings, worker->metrics);

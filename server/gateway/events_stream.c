@@ -122,10 +122,8 @@ static void on_begun(struct gw_event_reader *reader)
     struct streaming *streaming = GW_CONTAINER_OF(reader, struct streaming, reader);
 
     reader->on_progress = on_progress;
-    if (waiting(streaming) == 0) {
-        append_id(streaming);
-        gw_buf_append_byte(streaming->text, '\n');
-    }
+    append_id(streaming);
+    gw_buf_append_byte(streaming->text, '\n');
     on_progress(reader);
 }
 

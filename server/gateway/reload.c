@@ -322,6 +322,15 @@ static void end_reload(struct gw_server *server, int rc)
     reload_if_wanted(server);
 }
 
+/* What workers and the trimmer take from it when they begin. */
+static bool is_same_log(const struct gw_config_events *next, const struct gw_config_events *now)
+{
+    return next->is_on == now->is_on && next->partitions == now->partitions &&
+           next->keep_s == now->keep_s && next->guard_s == now->guard_s &&
+           next->max_events == now->max_events && next->trim_ns == now->trim_ns &&
+           gw_str_equal(next->archive, now->archive);
+}
+
 static void warn_of_restart(struct gw_server *server, const struct gw_config *next)
 {
     const struct gw_config *now = server->current->config;
@@ -333,13 +342,15 @@ static void warn_of_restart(struct gw_server *server, const struct gw_config *ne
                    next->admin.tls.is_on == now->admin.tls.is_on &&
                    next->redis.kind == now->redis.kind;
 
+    is_same = is_same && is_same_log(&next->events, &now->events);
     for (size_t i = 0; is_same && i < next->listener_count; i++)
         is_same = gw_str_equal(next->listeners[i].at.text, now->listeners[i].at.text) &&
                   next->listeners[i].tls.is_on == now->listeners[i].tls.is_on &&
                   next->listeners[i].needs_proxy_header == now->listeners[i].needs_proxy_header;
     if (!is_same)
-        gw_log_warn("listeners, admin, workers, redis, audit or state_dir have changed: "
-                    "that takes effect with a restart");
+        gw_log_warn(
+            "listeners, admin, workers, redis, audit, state_dir or the event log have changed: "
+            "that takes effect with a restart");
 }
 
 static void on_loaded(void *self)

@@ -9,11 +9,13 @@
 #include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/crypto/random.h"
+#include "server/event/trim.h"
 #include "server/gateway/admin.h"
 #include "server/gateway/admin_record.h"
 #include "server/gateway/backend_metrics.h"
 #include "server/gateway/effects_watch.h"
 #include "server/gateway/errand.h"
+#include "server/gateway/events.h"
 #include "server/gateway/landscape_watch.h"
 #include "server/gateway/listen_socket.h"
 #include "server/gateway/readiness.h"
@@ -258,6 +260,25 @@ static int open_audit(struct gw_server *server, struct gw_error *error)
     return gw_audit_open(&audit, &server->audit, error);
 }
 
+static int start_trimming(struct gw_server *server, struct gw_error *error)
+{
+    const struct gw_config_events *events = &server->current->config->events;
+    const struct gw_event_trimmer_config config = {
+        .log = gw_event_log_settings(events),
+        .every_ns = events->trim_ns,
+        .instance = gw_str_of(server->instance),
+    };
+
+    if (!events->is_on)
+        return 0;
+    if (events->archive.ptr == NULL)
+        gw_log_info("events: there is no archive: what is older than %llu s is gone",
+                    (unsigned long long)events->keep_s);
+    server->event_trimmer = gw_event_trimmer_create(server->loop, server->redis.redis, &config,
+                                                    server->main_worker.metrics);
+    return server->event_trimmer != NULL ? 0 : gw_error_set(error, -ENOMEM, "out of memory");
+}
+
 /* Says "ready" when it is true, if Redis lets it become true soon. */
 static void await_redis(struct gw_server *server)
 {
@@ -297,6 +318,8 @@ static int start(struct gw_server *server, struct gw_error *error)
     if (rc == 0)
         rc = gw_effects_watch_create(&server->main_worker, &server->effects_watch, error);
     if (rc == 0)
+        rc = start_trimming(server, error);
+    if (rc == 0)
         rc = gw_admin_create(server, &server->admin, error);
     return rc;
 }
@@ -320,6 +343,7 @@ static void finish(struct gw_server *server)
     gw_admin_keyed_drop(server);
     gw_admin_effects_drop(server);
     gw_effects_watch_destroy(server->effects_watch);
+    gw_event_trimmer_destroy(server->event_trimmer);
     gw_audit_close(server->audit);
     gw_redis_access_close(&server->redis);
     gw_private_redis_stop(server->private_redis);

@@ -24,6 +24,7 @@ struct gw_admin;
 struct gw_admin_act;
 struct gw_audit;
 struct gw_effects_watch;
+struct gw_event_trimmer;
 struct gw_http_client;
 struct gw_landscape_watch;
 struct gw_private_redis;
@@ -84,6 +85,7 @@ struct gw_server {
     struct gw_list keyed_pending;   /* the same of admin_keyed.c */
     struct gw_list effects_pending; /* and of admin_effects.c */
     struct gw_effects_watch *effects_watch;
+    struct gw_event_trimmer *event_trimmer; /* NULL: there is no event log */
     struct gw_readiness *readiness;
     struct gw_telemetry *telemetry;
 };

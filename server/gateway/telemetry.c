@@ -102,8 +102,11 @@ static void on_members(void *self)
     struct gw_telemetry *telemetry = self;
 
     gw_log_info("iot: %zu gateways share the edge nodes", gw_iot_members_count(telemetry->members));
-    if (telemetry->lane != NULL)
-        gw_lane_set_owned(telemetry->lane, is_mine, telemetry);
+    if (telemetry->lane == NULL)
+        return;
+    gw_lane_set_owned(telemetry->lane, is_mine, telemetry);
+    gw_lane_set_primary(telemetry->lane,
+                        gw_iot_members_is_mine(telemetry->members, GW_STR("STATE")));
 }
 
 static void stop_parts(struct gw_telemetry *telemetry)
@@ -134,8 +137,10 @@ static int start_lane(struct gw_telemetry *telemetry, struct gw_error *error)
                                           .signals = telemetry->snapshot->signals,
                                           .brokers = brokers,
                                           .broker_count = iot->broker_count,
+                                          .host_id = iot->host_id,
                                           .host_limits = iot->host_limits,
                                           .checkpoint_ns = iot->checkpoint_ns,
+                                          .silence_ms = iot->silence_ms,
                                           .max_pending_bytes = iot->max_pending_bytes};
     return gw_lane_create(&config, &telemetry->lane, error);
 }

@@ -221,6 +221,7 @@ void gw_lane_destroy(struct gw_lane *lane)
         return;
     gw_timer_stop(&lane->tick);
     gw_soon_stop(&lane->commit);
+    gw_lane_set_primary(lane, false);
     gw_lane_disconnect(lane);
     for (size_t i = 0; lane->nodes != NULL && i < lane->node_count; i++)
         if (lane->nodes[i].lane != NULL)
@@ -257,6 +258,7 @@ int gw_lane_feed(struct gw_lane *lane, struct gw_str topic, struct gw_str payloa
 void gw_lane_stop(struct gw_lane *lane, bool keeps_sessions, uint64_t timeout_ns,
                   void (*done)(void *self), void *self)
 {
+    gw_lane_set_primary(lane, false);
     lane->is_stopping = true;
     lane->keeps_sessions = keeps_sessions;
     lane->stopped = done;

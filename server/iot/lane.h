@@ -54,6 +54,7 @@ struct gw_lane_config {
     struct gw_signals *signals;   /* held */
     const struct gw_lane_broker *brokers;
     size_t broker_count;
+    struct gw_str host_id; /* Sparkplug's, of the primary host; empty: there is none */
     struct gw_lane_events events;
     struct gw_sparkplug_host_limits host_limits;
     uint64_t checkpoint_ns; /* between two of a node; 0: 10 s */
@@ -82,6 +83,9 @@ void gw_lane_destroy(struct gw_lane *lane);
 void gw_lane_set_owned(struct gw_lane *lane,
                        bool (*is_mine)(void *self, const struct gw_edge_node_config *node),
                        void *self);
+
+/* Whether we are the one of the fleet that holds STATE and looks for who is not registered. */
+void gw_lane_set_primary(struct gw_lane *lane, bool is_primary);
 
 /* Messages that came another way (HTTP), as the broker would have given them. 0; -EAGAIN: too much
  * is pending; -ENOENT: the node is not registered, or not ours. */

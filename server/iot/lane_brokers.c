@@ -190,7 +190,8 @@ int gw_lane_copy_brokers(struct gw_lane *lane)
         broker->groups = groups;
     }
     lane->config.brokers = lane->brokers;
-    return 0;
+    lane->config.host_id = gw_arena_copy(&lane->arena, lane->config.host_id);
+    return lane->config.host_id.ptr != NULL ? 0 : -ENOMEM;
 }
 
 static int publish(struct gw_lane *lane, struct gw_str group, struct gw_str topic,

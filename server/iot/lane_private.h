@@ -49,6 +49,12 @@ struct gw_lane_connection {
     uint64_t up_since_ns; /* 0: it is not */
 };
 
+struct gw_lane_primary { /* see lane_primary.c */
+    struct gw_lane *lane;
+    struct gw_mqtt *mqtt; /* NULL: it is not us */
+    int64_t since_ms;
+};
+
 struct gw_lane {
     struct gw_lane_config config;
     struct gw_loop *loop;
@@ -60,6 +66,8 @@ struct gw_lane {
     struct gw_arena arena;
     struct gw_lane_connection connections[GW_LANE_MAX_BROKERS];
     size_t connection_count;
+    struct gw_lane_primary primaries[GW_LANE_MAX_BROKERS];
+    bool is_primary;
     bool is_connected_once; /* the brokers are asked from then on */
     bool is_paused;
     bool is_stopping;

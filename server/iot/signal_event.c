@@ -73,6 +73,14 @@ static void add_measure(struct writing *values, struct gw_str name, struct gw_va
         values->has_failed = true;
 }
 
+/* Of the same kind as the samples, and so in their unit. */
+static bool has_units_of_samples(const struct signal_value *value)
+{
+    return value->input != SIGNAL_NONE && value->function != SIGNAL_COUNT &&
+           value->function != SIGNAL_RATE && value->function != SIGNAL_DURATION &&
+           value->function != SIGNAL_TREND;
+}
+
 static void add_results(struct writing *values, const double *results)
 {
     const struct signal_run *run = values->run;
@@ -83,8 +91,7 @@ static void add_results(struct writing *values, const double *results)
         if (!value->is_told || isnan(results[i]))
             continue;
         struct gw_str unit = value->unit;
-        if (unit.len == 0 && value->input != SIGNAL_NONE && value->function <= SIGNAL_DELTA &&
-            value->function != SIGNAL_COUNT)
+        if (unit.len == 0 && has_units_of_samples(value))
             unit = run->binding->metrics[value->input]->unit;
         add_measure(values, value->name, gw_value_string(decimal(arena, results[i])), unit);
     }

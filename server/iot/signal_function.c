@@ -144,7 +144,7 @@ void signal_function_add(const struct signal_value *value, uint64_t *words, doub
         return;
     case SIGNAL_DELTA:
     case SIGNAL_RATE:
-    case SIGNAL_DURATION: /* goes by time, not by samples: see signal_window_hold() */
+    case SIGNAL_DURATION:
         *own = sum_of(*own, increment);
         return;
     case SIGNAL_PERCENTILE:

@@ -73,7 +73,8 @@ bool signal_window_add(struct signal_run *run, uint32_t input, double number, do
     const struct signal_input *of = &signal->inputs[input];
     for (uint32_t i = 0; i < of->fed_count; i++) {
         const struct signal_value *value = &signal->values[of->fed[i]];
-        signal_function_add(value, accumulator(pane, value), number, increment, offset_ms);
+        if (value->function != SIGNAL_DURATION) /* which goes by time: signal_window_hold() */
+            signal_function_add(value, accumulator(pane, value), number, increment, offset_ms);
     }
     if (input != window->of)
         return false;

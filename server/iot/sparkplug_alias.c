@@ -90,6 +90,7 @@ int gw_sparkplug_alias_add(const struct gw_sparkplug_host *host, struct gw_spark
     if (!is_taken)
         return 0;
     entry->metric = NULL;
+    entry->prefix_len = 0;
     entry->is_ambiguous = true;
     return -EEXIST;
 }

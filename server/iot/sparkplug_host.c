@@ -143,6 +143,25 @@ void gw_sparkplug_ask_rebirth(struct gw_sparkplug_host *host, struct gw_sparkplu
     host->events.on_rebirth(host->events.self, node->config, why);
 }
 
+/* --- time --- */
+
+static void tick_node(struct gw_sparkplug_host *host, struct gw_sparkplug_node *node,
+                      int64_t now_ms)
+{
+    if (node->held != NULL && now_ms - node->waiting_since_ms >= (int64_t)host->limits.reorder_ms)
+        gw_sparkplug_give_up_gap(host, node, now_ms);
+    if (node->needs_rebirth && !node->is_dead && now_ms >= node->next_rebirth_ms)
+        gw_sparkplug_ask_rebirth(host, node, "an earlier request was not answered", now_ms);
+    if (node->reborn_by_ms != 0 && now_ms >= node->reborn_by_ms)
+        gw_sparkplug_miss_devices(host, node);
+}
+
+void gw_sparkplug_host_tick(struct gw_sparkplug_host *host, const struct gw_edge_node_config *node,
+                            int64_t now_ms)
+{
+    tick_node(host, &host->nodes[node->index], now_ms);
+}
+
 /* --- messages --- */
 
 static void feed_node(struct gw_sparkplug_host *host, struct gw_sparkplug_node *node,
@@ -192,33 +211,15 @@ void gw_sparkplug_host_feed(struct gw_sparkplug_host *host, struct gw_str topic,
     }
     struct gw_sparkplug_message message = {
         .kind = parts.kind, .device = parts.device, .bytes = bytes, .arrival_ms = arrival_ms};
+    gw_sparkplug_host_tick(host, config, arrival_ms);
     feed_node(host, gw_sparkplug_node_of(host, config), &message);
 }
 
-/* --- time --- */
-
-static void tick_node(struct gw_sparkplug_host *host, struct gw_sparkplug_node *node,
-                      int64_t now_ms)
-{
-    if (node->held != NULL && now_ms - node->waiting_since_ms >= (int64_t)host->limits.reorder_ms)
-        gw_sparkplug_give_up_gap(host, node, now_ms);
-    if (node->needs_rebirth && !node->is_dead && now_ms >= node->next_rebirth_ms)
-        gw_sparkplug_ask_rebirth(host, node, "an earlier request was not answered", now_ms);
-    if (node->reborn_by_ms != 0 && now_ms >= node->reborn_by_ms)
-        gw_sparkplug_miss_devices(host, node);
-}
-
-void gw_sparkplug_host_tick(struct gw_sparkplug_host *host, const struct gw_edge_node_config *node,
-                            int64_t now_ms)
-{
-    tick_node(host, &host->nodes[node->index], now_ms);
-}
+/* --- doubt --- */
 
 static void doubt_node(struct gw_sparkplug_host *host, struct gw_sparkplug_node *node,
                        int64_t now_ms)
 {
-    if (!node->has_birth && !node->is_dead && node->held == NULL)
-        return;
     gw_sparkplug_flush(host, node, INT64_MAX);
     gw_sparkplug_lose_certainty(host, node);
     node->is_seq_unknown = node->has_session;

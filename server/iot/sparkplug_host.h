@@ -97,8 +97,8 @@ void gw_sparkplug_host_feed(struct gw_sparkplug_host *host, struct gw_str topic,
  * of the node say it, too. */
 void gw_sparkplug_host_tick(struct gw_sparkplug_host *host, const struct gw_edge_node_config *node,
                             int64_t now_ms);
-/* The connection to the broker was lost or another owner had the node: nothing is known for sure
- * until the next birth, which is asked for. Only of nodes of which something was known. */
+/* The connection to the broker is new or was lost, or another owner had the node: nothing is known
+ * for sure until the next birth, which is asked for (and again, ever more seldom). */
 void gw_sparkplug_host_doubt(struct gw_sparkplug_host *host,
                              const struct gw_edge_node_config *node /* NULL: all */,
                              int64_t now_ms);

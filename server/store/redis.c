@@ -188,14 +188,9 @@ struct gw_redis *gw_redis_get_node(struct gw_redis *redis, size_t index)
     return redis->cluster->nodes[index].is_owner ? redis->cluster->nodes[index].client : NULL;
 }
 
-struct gw_redis *gw_redis_find_node(struct gw_redis *redis, struct gw_str key)
+bool gw_redis_is_cluster(const struct gw_redis *redis)
 {
-    uint8_t owner;
-
-    if (redis->cluster == NULL)
-        return redis;
-    owner = redis->cluster->owners[gw_cluster_slot(key)];
-    return owner == GW_CLUSTER_NOBODY ? NULL : redis->cluster->nodes[owner].client;
+    return redis->cluster != NULL;
 }
 
 struct gw_redis *gw_redis_get_answering(struct gw_redis *redis)

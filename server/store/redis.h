@@ -143,10 +143,8 @@ const char *gw_redis_get_reason(const struct gw_redis *redis);
 size_t gw_redis_count_nodes(const struct gw_redis *redis);
 struct gw_redis *gw_redis_get_node(struct gw_redis *redis, size_t index);
 
-/* The one that keeps the key, for commands that block it: those go to a client of their own, node by
- * node. NULL: nobody is known to; as long as a command of this client is under way there, it stays.
- */
-struct gw_redis *gw_redis_find_node(struct gw_redis *redis, struct gw_str key);
+/* Are its keys spread over nodes? Then a command of several keys needs all in one slot. */
+bool gw_redis_is_cluster(const struct gw_redis *redis);
 
 /* Within a callback with a reply: the client of the server that answered, for what must be said to
  * the same one (WAIT). It is there as long as a command is under way on it. */

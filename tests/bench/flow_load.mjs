@@ -1,4 +1,4 @@
-// A thousand flows: how long the program takes to start with them and to load them again, and what they take of
+// A thousand flows, of which libjq compiles a few expressions that all have, or one more of each: how long the program takes to start with them and to load them again, and what they take of
 // its memory; beside as many operations that are passed through.
 
 import { writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ const COUNT = 1000;
 const ROUNDS = 3;
 
 // Each asks twice, decides, and maps by functions of a common file and by expressions of its own.
-function flowOf(i) {
+function flowOf(i, own = '') {
   return {
     document: { dsl: '1.0.0', namespace: 'load', name: `flow-${i}`, version: '1.0.0', metadata: { mappings: ['mapping.jq'] } },
     use: { errors: { missing: { type: 'https://example.test/errors/missing', status: 404, title: 'Not there' } } },
@@ -23,7 +23,7 @@ function flowOf(i) {
       { missing: { if: '${ .quantity == null }', raise: { error: 'missing' } } },
       { stock: { call: 'http.request', with: { backend: 'upstream', path: `/stock-${i}`, query: { material: '${ .material }' } } } },
       { answer: { set: { body: {
-        number: i, from: '${ $context.item | from_odata }', unit: '${ .unit | unit }', quantity: `\${ (.quantity // 0) * ${i + 1} | tostring }` } } } },
+        number: i, from: '${ $context.item | from_odata }', unit: '${ .unit | unit }', quantity: `\${ (.quantity // 0) * ${i + 1} | tostring${own} }` } } } },
     ],
   };
 }
@@ -38,7 +38,9 @@ function pathsOf(extension) {
 
 const ALL = {
   [`${COUNT} operations, passed through`]: { extension: () => ({}) },
-  [`${COUNT} operations, a flow each`]: { extension: (i) => ({ 'x-millgate': { flow: `load/flow-${i}` } }), hasFlows: true },
+  [`${COUNT} operations, a flow each`]: { extension: (i) => ({ 'x-millgate': { flow: `load/flow-${i}` } }), own: '' },
+  [`${COUNT} operations, a flow with an expression of its own each`]: {
+    extension: (i) => ({ 'x-millgate': { flow: `load/flow-${i}` } }), own: ' | ascii_downcase' },
 };
 
 async function reload(gateway, token) {
@@ -49,7 +51,9 @@ async function reload(gateway, token) {
   return performance.now() - began;
 }
 
-async function round(stage, { extension, hasFlows }, folder) {
+async function round(stage, { extension, own }, dir) {
+  const hasFlows = own !== undefined;
+  const folder = hasFlows && writeFlows(join(dir, `load-flows${own.length}`), Array.from({ length: COUNT }, (_, i) => flowOf(i, own)));
   const began = performance.now();
   const gateway = await startGateway(stage.dir, {
     ...stage, name: 'load', contract: { paths: pathsOf(extension) }, extra: hasFlows ? { flows: [folder] } : {} });
@@ -58,7 +62,7 @@ async function round(stage, { extension, hasFlows }, folder) {
   const startMiB = mib();
   const token = stage.tokens.issuer.token({ scope: ADMIN_SCOPE });
   const sameMs = await reload(gateway, token);
-  if (hasFlows) writeFileSync(join(folder, 'flow-7.flow.yaml'), JSON.stringify({ ...flowOf(7), input: { from: '${ . }' } }));
+  if (hasFlows) writeFileSync(join(folder, 'flow-7.flow.yaml'), JSON.stringify({ ...flowOf(7, own), input: { from: '${ . }' } }));
   const changedMs = await reload(gateway, token);
   const result = { startMs, startMiB, sameMs, changedMs, endMiB: mib() };
   await stopGateway(gateway);
@@ -66,10 +70,9 @@ async function round(stage, { extension, hasFlows }, folder) {
 }
 
 export async function loading(stage) {
-  const folder = writeFlows(join(stage.dir, 'load-flows'), Array.from({ length: COUNT }, (_, i) => flowOf(i)));
   const runs = Object.fromEntries(Object.keys(ALL).map((name) => [name, []]));
   for (let i = 0; i < ROUNDS; i++)
-    for (const [name, what] of Object.entries(ALL)) runs[name].push(await round(stage, what, folder));
+    for (const [name, what] of Object.entries(ALL)) runs[name].push(await round(stage, what, stage.dir));
   const rows = Object.entries(runs).map(([name, list]) => {
     const of = (key) => median(list.map((each) => each[key]));
     return { name, startMs: of('startMs'), startMiB: of('startMiB'), sameMs: of('sameMs'), changedMs: of('changedMs'), endMiB: of('endMiB') };

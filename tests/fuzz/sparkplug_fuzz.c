@@ -144,14 +144,14 @@ static void feed(struct gw_sparkplug_host **host, uint8_t what, struct gw_str by
         gw_sparkplug_host_feed(*host, bytes, bytes, now_ms);
     } else if (kind == 11) {
         now_ms += 2000;
-        gw_sparkplug_host_tick(*host, now_ms);
+        gw_sparkplug_host_tick(*host, node, now_ms);
     } else if (kind == 12) {
         gw_sparkplug_host_doubt(*host, NULL, now_ms);
     } else if (kind == 13) {
         move(host);
     } else if (kind == 14) {
         now_ms += 30000;
-        gw_sparkplug_host_tick(*host, now_ms);
+        gw_sparkplug_host_tick(*host, node, now_ms);
     } else if (gw_sparkplug_host_load(*host, node, bytes) != 0 &&
                gw_sparkplug_host_counts(*host)->held_bytes != 0) {
         abort();

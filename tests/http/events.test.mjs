@@ -185,3 +185,102 @@ describe('reading', async () => {
     for (const stream of [slow, quick]) stream.close();
   });
 });
+
+describe('named consumers', async () => {
+  const scope = suiteScope();
+  const all = await startEvents(scope, { events: { consumers: { redelivery: '1s', max_unacknowledged: 50, max_consumers: 6 } } });
+  const take = async (name, query = {}, client = all) => {
+    const answer = await client.request(`/consumers/${name}/events?${new URLSearchParams(query)}`);
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json.items;
+  };
+  const acknowledge = async (name, items, client = all) => {
+    const answer = await client.post(`/consumers/${name}/acknowledgements`, { places: items.map(({ place }) => place) });
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json.acknowledged;
+  };
+  const numbersOf = (items) => items.map(({ event }) => event.data.n);
+  const forget = (name) => all.request(`/consumers/${name}`, { method: 'DELETE' });
+
+  test('each event goes to one of two readers; what the one that died held comes again', async () => {
+    assert.deepEqual(await take('pair'), []);
+    await all.mustPublish(range(0, 40).map((n) => counted(`s${n % 8}`, n)));
+    const first = await take('pair', { limit: 15 });
+    const second = await take('pair', { limit: 15 });
+    assert.deepEqual([first.length, second.length], [15, 15]);
+    assert.equal(await acknowledge('pair', second), 15);
+    assert.equal(await acknowledge('pair', second), 0);
+    const done = new Set(numbersOf(second)); // the first reader says nothing any more
+    while (done.size < 40) {
+      const items = await take('pair', { wait: 'PT10S' });
+      assert.ok(items.length > 0, 'in time');
+      for (const n of numbersOf(items)) {
+        assert.ok(!done.has(n), `${n} was acknowledged`);
+        done.add(n);
+      }
+      await acknowledge('pair', items);
+    }
+    assert.deepEqual([...done].sort((a, b) => a - b), range(0, 40));
+    assert.deepEqual(await take('pair', { wait: 'PT2S' }), []);
+    await forget('pair');
+  });
+
+  test('a long poll hears of what is published', async () => {
+    assert.deepEqual(await take('waiting'), []);
+    const waiting = take('waiting', { wait: 'PT20S', subject: 'mine' });
+    await all.mustPublish([counted('other', 1), counted('mine', 2)]);
+    const items = await waiting;
+    assert.deepEqual(numbersOf(items), [2]);
+    await acknowledge('waiting', items);
+    await forget('waiting');
+  });
+
+  test('a name belongs to who asks by it', async () => {
+    const other = all.as({ sub: 'somebody' });
+    assert.deepEqual([await take('shared'), await take('shared', {}, other)], [[], []]);
+    await all.mustPublish(counted('a', 1));
+    const mine = await take('shared');
+    assert.equal(mine.length, 1);
+    assert.equal(await acknowledge('shared', mine, all.as({ sub: 'a third' })), 0);
+    assert.deepEqual(numbersOf(await take('shared', {}, other)), [1]);
+    await other.request('/consumers/shared', { method: 'DELETE' });
+    await forget('shared');
+  });
+
+  test('one that acknowledges nothing gets no more than it may hold', async () => {
+    assert.deepEqual(await take('idle'), []);
+    await all.mustPublish(range(0, 80).map((n) => counted('one subject', n)));
+    const held = [...await take('idle', { limit: 100 }), ...await take('idle', { limit: 100 })];
+    assert.deepEqual(numbersOf(held), range(0, 50));
+    await acknowledge('idle', held);
+    assert.deepEqual(numbersOf(await take('idle', { limit: 100 })), range(50, 80));
+    await forget('idle');
+  });
+
+  test('it is given all again, from a place on', async () => {
+    const { items } = await all.mustPublish(range(0, 10).map((n) => counted('again', n)));
+    const query = { subject: 'again', from: items[0].place, limit: 100 };
+    await acknowledge('again', await take('again', query));
+    assert.deepEqual(await take('again', query), []);
+    const answer = await all.request('/consumers/again/position', {
+      method: 'PUT', body: JSON.stringify({ from: items[6].place }), headers: { 'content-type': 'application/json' },
+    });
+    assert.equal(answer.status, 204, answer.text);
+    assert.deepEqual(numbersOf(await take('again', query)), [6, 7, 8, 9]);
+    await forget('again');
+  });
+
+  test('there is an end to their number', async () => {
+    for (const i of range(0, 6)) await take(`n${i}`);
+    assertProblem(await all.request('/consumers/n6/events'), 503);
+    for (const i of range(0, 6)) assert.equal((await forget(`n${i}`)).status, 204);
+    assert.deepEqual(await take('n6'), []);
+  });
+
+  test('hostile requests are refused', async () => {
+    for (const places of [[], ['x'], ['99-1-1'], [`1-${'9'.repeat(30)}-1`], Array(1001).fill('1-1-1'), 5])
+      assertProblem(await all.post('/consumers/x/acknowledgements', { places }), 400);
+    assertProblem(await all.request(`/consumers/${'x'.repeat(200)}/events`), 400);
+    assertProblem(await all.post('/consumers/x/acknowledgements', '{'), 400);
+  });
+});

@@ -88,7 +88,7 @@ describe('erp-costing and erp-assets, OData', () => {
   });
 
   test('things and the places where they stand are listed and read', async () => {
-    const rows = await cloud.read('maintenance', 'A_Equipment?$orderby=Equipment');
+    const rows = await cloud.read('maintenance', "A_Equipment?$filter=MaintenancePlant eq '1020'&$orderby=Equipment");
     const things = await cloud.all('erp-assets', '1020', '/physical-assets', 4);
     assert.deepEqual(things.map(({ id }) => id), rows.map(({ Equipment }) => Equipment));
     const old = await cloud.all('erp-assets', '1020', '/physical-assets?sort=acquiredOn', 4);

@@ -51,6 +51,12 @@ describe('system/erp-partners', () => {
     assert.deepEqual((await get('1010', '/suppliers?status=blocked')).json.items, []);
   });
 
+  test('where a supplier is, and how it is reached', async () => {
+    const { address, email, phone } = (await get('1010', '/suppliers/17300002')).json;
+    assert.deepEqual([address, email, phone], [
+      { street: '27 rue de Gerland', postalCode: '69007', city: 'Lyon', country: 'FR' }, 'commandes@visserie-rhone.example', '+33 4 99 55 01 27']);
+  });
+
   test('one, its tag, and none', async () => {
     for (const plant of PLANTS) {
       const answer = await get(plant, `/suppliers/${one[plant]}`);

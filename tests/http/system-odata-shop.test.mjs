@@ -120,6 +120,23 @@ describe('orders and operations at the OData server', () => {
     assert.equal((await get(ORDERS, order('2000018'))).json.status, 'released');
   });
 
+  test('the last confirmation ends an order, and is taken back unless the order is completed', async () => {
+    const confirm = (body) => post(ORDERS, `${order('2000014')}/confirmations`, { operation: '0040', ...body });
+    const partial = (await confirm({ yield: pieces('5') })).json;
+    const last = await confirm({ yield: pieces('2'), isFinal: true });
+    assert.equal(last.json.isFinal, true, last.text);
+    const { quantity } = (await get(ORDERS, order('2000014'))).json;
+    assert.equal((await theirs('2000014')).OrderStatus, 'CNF');
+    assert.equal(cloud.rule(await change(ORDERS, order('2000014'), 'complete')), 'order-confirmed-or-explained', quantity.value);
+    assertProblem(await confirm({ yield: pieces('1') }), 409); // as the server says
+    assert.equal((await change(ORDERS, `/production-confirmations/${last.json.id}`, 'reverse', { reason: 'Too early' })).json.status, 'reversed');
+    assert.deepEqual([(await theirs('2000014')).OrderStatus, (await theirStep('2000014', '0040')).OperationStatus], ['INPR', 'PCNF']);
+    const open = (await get(ORDERS, order('2000014'))).json;
+    assert.deepEqual([open.status, Number(open.confirmed.value), open.completedOn], ['started', 5, undefined]);
+    assert.equal((await change(ORDERS, order('2000014'), 'complete', { reason: 'Enough' })).json.status, 'completed');
+    assert.match(assertProblem(await change(ORDERS, `/production-confirmations/${partial.id}`, 'reverse', { reason: 'Too late' }), 422).type, /refused$/);
+  });
+
   test('what a confirmation cannot say posts nothing', async () => {
     const count = () => cloud.count('erp', 'A_MaterialDocument');
     const before = [await count(), await cloud.count('erp', 'A_ProductionConfirmation')];

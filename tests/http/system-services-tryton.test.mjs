@@ -151,4 +151,16 @@ describe('services for all plants, at plant 1010', () => {
     assert.deepEqual(await whereIs('LOT-1801'), { QUAR: 8 });
     assert.equal((await pair.erp.search('stock.shipment.internal', [], ['number'])).length, before + 1);
   });
+
+  test('a lot was released, and the answer was lost: whoever asks again is told', async () => {
+    const { etag } = (await lotOf('MOTOR-2K2', 'LOT-1801')).headers;
+    const key = randomUUID();
+    const send = () => post('/materials/MOTOR-2K2/lots/LOT-1801/release', {}, { key, etag });
+    pair.faults['1010'].fault = { kind: 'cut-after', times: 2, match: /stock\.shipment\.internal\.done/ };
+    const lost = await send();
+    pair.faults['1010'].fault = null;
+    const told = lost.status === 200 ? lost : await pair.again(send);
+    assert.deepEqual([told.status, told.json?.status], [200, 'released'], told.text);
+    assert.deepEqual(await whereIs('LOT-1801'), { '101B': 8 });
+  });
 });

@@ -18,6 +18,8 @@ const WAIT_MS = 6000; // so long is a write claimed by a gateway that died over 
 export const PLANTS = ['1010', '1020'];
 
 class Pair extends Plants {
+  scopes = ['plants:all'];
+
   get faults() {
     return { 1010: this.proxies.plant1, 1020: this.proxies.cloud };
   }

@@ -104,6 +104,8 @@ export class EventsClient {
   async mustPublish(events) {
     const answer = await this.publish(events);
     assert.equal(answer.status, 200, answer.text);
+    const wrong = answer.json.items?.filter(({ result }) => result === 'failed') ?? [];
+    assert.deepEqual(wrong, []);
     return answer.json;
   }
 

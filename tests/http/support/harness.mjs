@@ -114,6 +114,12 @@ export class Gateway {
     return this;
   }
 
+  /** After kill() or stop(): with what is left of it. */
+  startAgain() {
+    Object.assign(this, { stderr: '', ports: [], tlsPorts: [], wasKilled: false });
+    return this.start();
+  }
+
   #hasStarted() {
     if (this.process.exitCode !== null || this.process.signalCode)
       throw new Error(`the gateway ended with ${this.process.exitCode}: ${this.stderr}`);

@@ -45,8 +45,10 @@ const POLICIES = [
 ];
 
 export class Plants {
+  scopes = []; // beside those of the APIs
+
   token(claims) {
-    const scope = ['plants:all', ...this.apis.flatMap((api) => [`${api}:read`, `${api}:write`])].join(' ');
+    const scope = [...this.scopes, ...this.apis.flatMap((api) => [`${api}:read`, `${api}:write`])].join(' ');
     return { authorization: `Bearer ${this.gw.token({ scope, plant: ['1010', '1020', '-'], ...claims })}` };
   }
 

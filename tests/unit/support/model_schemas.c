@@ -16,6 +16,7 @@
 #include "server/core/error.h"
 #include "server/core/str.h"
 #include "server/json/schema.h"
+#include "server/json/yaml.h"
 
 static int is_schema(const struct dirent *entry)
 {
@@ -49,19 +50,22 @@ int model_schemas_each(void (*fn)(const char *name, const json_t *root, void *se
     return count;
 }
 
-/* Documents are known by "file:///" and their names, as to the loader of contracts. */
+/* Documents are known by "file:///" and their names below openapi/. */
 static int load(void *self, struct gw_schema_compiler *compiler, struct gw_str uri,
                 struct gw_error *error)
 {
-    char name[256];
+    static struct gw_diagnostics diagnostics;
+    struct gw_document *document = NULL;
+    char path[512];
     (void)self;
 
     if (!gw_str_has_prefix(uri, GW_STR("file:///")))
         return -ENOENT;
-    snprintf(name, sizeof(name), "%.*s", GW_STR_ARG(gw_str_tail(uri, strlen("file:///"))));
-    json_t *root = read_schema(name);
-    int rc = gw_schema_compiler_add_document(compiler, uri, root, error);
-    json_decref(root);
+    snprintf(path, sizeof(path), "openapi/%.*s", GW_STR_ARG(gw_str_tail(uri, strlen("file:///"))));
+    if (gw_document_load_file(path, &diagnostics, &document) != 0)
+        fail_msg("%s cannot be read", path);
+    int rc = gw_schema_compiler_add_document(compiler, uri, document->root, error);
+    gw_document_destroy(document);
     return rc;
 }
 
@@ -75,7 +79,8 @@ static struct gw_schema_set *compile(const char *name, const char *pointer)
     size_t entry;
 
     assert_non_null(compiler);
-    snprintf(uri, sizeof(uri), "file:///%s", name);
+    bool is_yaml = gw_str_has_suffix(gw_str_of(name), GW_STR(".yaml"));
+    snprintf(uri, sizeof(uri), "file:///%s%s", is_yaml ? "" : "schemas/", name);
     gw_schema_compiler_set_loader(compiler, load, NULL);
     int rc = load(NULL, compiler, gw_str_of(uri), &error);
     if (rc == 0)

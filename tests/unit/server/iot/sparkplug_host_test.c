@@ -323,10 +323,10 @@ static void test_an_alias_of_two_metrics_is_none(void **state)
 static void test_doubt_asks_for_births(void **state)
 {
     (void)state;
-    gw_sparkplug_host_doubt(rig.host, NULL, rig.now_ms);
-    sparkplug_rig_expect(&rig, "");
+    gw_sparkplug_host_doubt(rig.host, rig.line_2, rig.now_ms);
+    sparkplug_rig_expect(&rig, "rebirth of g/line-2: the connection was interrupted\n");
     be_born();
-    gw_sparkplug_host_doubt(rig.host, NULL, 100100);
+    gw_sparkplug_host_doubt(rig.host, rig.line_1, 100100);
     sparkplug_rig_expect(&rig, "g/line-1 is unknown @100100\n"
                                "g/line-1/cnc-1 is unknown @100100\n"
                                "rebirth of g/line-1: the connection was interrupted\n");
@@ -337,7 +337,8 @@ static void test_doubt_asks_for_births(void **state)
     tick(100100 + 30000);
     sparkplug_rig_expect(&rig, "rebirth of g/line-1: an earlier request was not answered\n"
                                "g/line-1 load none @100100 stale\n"
-                               "g/line-1 is offline @100100\n");
+                               "g/line-1 is offline @100100\n"
+                               "rebirth of g/line-2: an earlier request was not answered\n");
 }
 
 static void test_what_is_kept_back_is_bounded(void **state)

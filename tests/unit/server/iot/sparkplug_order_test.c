@@ -230,7 +230,7 @@ static void test_a_changed_registry_asks_for_births(void **state)
     const struct gw_device_config *cnc_2 =
         gw_registry_find(rig.registry, GW_STR("g"), GW_STR("line-1"), GW_STR("cnc-2"));
     assert_int_equal(gw_sparkplug_host_state(rig.host, cnc_2), GW_DEVICE_ONLINE);
-    gw_sparkplug_host_tick(rig.host, rig.now_ms);
+    gw_sparkplug_host_tick(rig.host, rig.line_1, rig.now_ms);
     sparkplug_rig_expect(&rig, "rebirth of g/line-1: an earlier request was not answered\n");
     sparkplug_rig_feed(&rig, "NBIRTH/line-1", 0, 3000, "bdSeq:UInt64=3");
     sparkplug_rig_feed(&rig, "DBIRTH/line-1/a", 1, 3001, "Production/Good#1:Int32=1");
@@ -261,7 +261,7 @@ static void test_what_is_no_state_is_refused(void **state)
         bytes.ptr[at] = (char)rand();
         if (gw_sparkplug_host_load(rig.host, rig.line_1, gw_buf_str(&bytes)) == 0) {
             feed(&session[i % 6]);
-            gw_sparkplug_host_tick(rig.host, 500000);
+            gw_sparkplug_host_tick(rig.host, rig.line_1, 500000);
         }
         sparkplug_rig_told(&rig);
         bytes.ptr[at] = kept;

@@ -266,6 +266,22 @@ static void without_memory_it_fails(void **state)
     assert_true(is_done);
 }
 
+static void what_is_longer(void **state)
+{
+    struct gw_value deep[600];
+
+    (void)state;
+    struct gw_value value = read_text("{\"name\":[\"0123456789\",12345,null]}");
+    assert_true(gw_value_is_longer(&value, 30));
+    assert_false(gw_value_is_longer(&value, 100));
+    value = gw_value_null();
+    assert_false(gw_value_is_longer(&value, 5));
+    deep[0] = gw_value_null();
+    for (size_t i = 1; i < GW_COUNT_OF(deep); i++)
+        deep[i] = gw_value_array(&deep[i - 1], 1);
+    assert_false(gw_value_is_longer(&deep[GW_COUNT_OF(deep) - 1], 100000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +296,7 @@ int main(void)
         cmocka_unit_test(a_copy_borrows_nothing),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(without_memory_it_fails),
+        cmocka_unit_test(what_is_longer),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

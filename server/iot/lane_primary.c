@@ -1,0 +1,125 @@
+/* The one of a fleet that speaks for all: Sparkplug's primary host (STATE, 3.0, 6.4.24), and who
+ * looks at the births of edge nodes that nobody has registered. A connection of its own for each
+ * broker, without a session: what it misses comes again. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "server/core/log.h"
+#include "server/iot/lane_private.h"
+
+#define STATE_BYTES 80
+
+static void write_state(const struct gw_lane_primary *primary, bool is_online, char *out)
+{
+    snprintf(out, STATE_BYTES, "{\"online\":%s,\"timestamp\":%lld}", is_online ? "true" : "false",
+             (long long)primary->since_ms);
+}
+
+static void write_topic(const struct gw_lane_primary *primary, char *out, size_t size)
+{
+    snprintf(out, size, "spBv1.0/STATE/%.*s", GW_STR_ARG(primary->lane->config.host_id));
+}
+
+/* Will and birth have the same time, by which edge nodes know which belongs to which. */
+static void on_connecting(void *self)
+{
+    struct gw_lane_primary *primary = self;
+    char topic[GW_MAX_DEVICE_NAME + 20], state[STATE_BYTES];
+
+    primary->since_ms = gw_lane_wall_ms();
+    if (primary->lane->config.host_id.len == 0)
+        return;
+    write_topic(primary, topic, sizeof(topic));
+    write_state(primary, false, state);
+    gw_mqtt_set_will(primary->mqtt, gw_str_of(topic), gw_str_of(state), 1, true);
+}
+
+static void publish_state(struct gw_lane_primary *primary, bool is_online)
+{
+    char topic[GW_MAX_DEVICE_NAME + 20], state[STATE_BYTES];
+
+    if (primary->lane->config.host_id.len == 0)
+        return;
+    write_topic(primary, topic, sizeof(topic));
+    write_state(primary, is_online, state);
+    if (gw_mqtt_publish(primary->mqtt, gw_str_of(topic), gw_str_of(state), 1, true) != 0)
+        gw_log_warn("iot: the state of host %.*s could not be published",
+                    GW_STR_ARG(primary->lane->config.host_id));
+}
+
+static void on_state(void *self, bool is_up, bool has_session, const char *reason)
+{
+    (void)has_session, (void)reason;
+
+    if (is_up)
+        publish_state(self, true);
+}
+
+/* Those of nodes that are registered go to their owners by another way. */
+static void on_message(void *self, struct gw_str topic, struct gw_str payload, bool is_retained)
+{
+    struct gw_lane_primary *primary = self;
+    struct gw_sparkplug_topic parts;
+    struct gw_error error;
+
+    if (is_retained || gw_sparkplug_topic_parse(topic, &parts, &error) != 0)
+        return;
+    if (parts.kind == GW_SPARKPLUG_STATE) {
+        char text[STATE_BYTES];
+        write_state(primary, false, text); /* our own will, of a connection that is over */
+        if (gw_str_equal(parts.edge_node, primary->lane->config.host_id) &&
+            gw_str_has_prefix(payload, GW_STR("{\"online\":false")) &&
+            !gw_str_equal(payload, gw_str_of(text)))
+            publish_state(primary, true);
+        return;
+    }
+    if (gw_registry_find_node(primary->lane->config.registry, parts.group, parts.edge_node) == NULL)
+        gw_sparkplug_host_feed(primary->lane->host, topic, payload, gw_lane_wall_ms());
+}
+
+static int begin(struct gw_lane *lane, size_t index, struct gw_error *error)
+{
+    static const struct gw_str births[] = {GW_STR_INIT("spBv1.0/+/NBIRTH/+"),
+                                           GW_STR_INIT("spBv1.0/+/DBIRTH/+/+")};
+    struct gw_lane_primary *primary = &lane->primaries[index];
+    const struct gw_mqtt_events events = {.self = primary,
+                                          .on_message = on_message,
+                                          .on_state = on_state,
+                                          .on_connecting = on_connecting};
+    struct gw_mqtt_config config = lane->brokers[index].mqtt;
+    char client_id[128], topic[GW_MAX_DEVICE_NAME + 20];
+
+    snprintf(client_id, sizeof(client_id), "%.*s-host", GW_STR_ARG(config.client_id));
+    config.client_id = gw_str_of(client_id);
+    config.is_clean = true;
+    *primary = (struct gw_lane_primary){.lane = lane};
+    int rc = gw_mqtt_create(lane->loop, &config, &events, &primary->mqtt, error);
+    for (size_t i = 0; i < GW_COUNT_OF(births) && rc == 0; i++)
+        rc = gw_mqtt_subscribe(primary->mqtt, births[i], 0);
+    if (rc == 0 && lane->config.host_id.len > 0) {
+        write_topic(primary, topic, sizeof(topic));
+        rc = gw_mqtt_subscribe(primary->mqtt, gw_str_of(topic), 1);
+    }
+    return rc;
+}
+
+void gw_lane_set_primary(struct gw_lane *lane, bool is_primary)
+{
+    struct gw_error error = {0};
+
+    if (lane->is_primary == is_primary || (is_primary && lane->is_stopping))
+        return;
+    lane->is_primary = is_primary;
+    for (size_t i = 0; i < lane->config.broker_count; i++) {
+        struct gw_lane_primary *primary = &lane->primaries[i];
+        if (is_primary) {
+            if (begin(lane, i, &error) != 0)
+                gw_log_error("iot: %s", error.text);
+            continue;
+        }
+        if (primary->mqtt != NULL && gw_mqtt_is_up(primary->mqtt))
+            publish_state(primary, false); /* 6.4.26: before it says good-bye */
+        gw_mqtt_destroy(primary->mqtt);
+        primary->mqtt = NULL;
+    }
+}

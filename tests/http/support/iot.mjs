@@ -1,0 +1,113 @@
+// A gateway with telemetry: a real mosquitto, the plant of tests/rigs/iot, the shipped signals; and what they should say.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { mosquittoIsInstalled, MQTT_USERS, startMosquitto } from '../../rigs/iot/mosquitto.mjs';
+import { startEvents } from './events.mjs';
+import { eventually, makeFolder, PROGRAM } from './harness.mjs';
+
+const ROOT = new URL('../../../', import.meta.url).pathname;
+const IOT = join(ROOT, 'apis/system/iot');
+const TYPES = { Cnc: 'cnc', Press: 'press', ColdStore: 'cold-store', EnergyMeter: 'energy-meter' };
+
+/** Whether mosquitto and the rig's packages are here; tests without them are skipped. */
+export const iotIsInstalled = () => mosquittoIsInstalled() && existsSync(join(ROOT, 'tests/rigs/iot/node_modules/sparkplug-client'));
+
+export const SIGNALS = readdirSync(IOT).filter((name) => name.endsWith('.signal.yaml')).map((name) => join(IOT, name));
+
+/** The registry of a layout of the plant, as a file. */
+function writeRegistry(path, layout) {
+  const devices = layout.flatMap(({ group, edgeNode, devices: kinds }) => Object.entries(kinds).map(([device, Kind]) => ({
+    group, edge_node: edgeNode, device, type: TYPES[Kind.name], equipment: device.toUpperCase(), plant: group.replace('plant-', ''),
+  })));
+  writeFileSync(path, JSON.stringify({ devices }));
+  return path;
+}
+
+export class Telemetry {
+  constructor(parts) {
+    Object.assign(this, parts);
+  }
+
+  /** What the plant speaks to. */
+  get edge() {
+    return { url: this.broker.url, username: 'edge', password: MQTT_USERS.edge.password };
+  }
+
+  get gw() {
+    return this.events.gw;
+  }
+
+  /** All events of the log that signals have told, in order. */
+  async read() {
+    const items = [];
+    for (let cursor; ;) {
+      const page = await this.events.mustPoll({ limit: 500, ...(cursor ? { after: cursor } : { from: '2000-01-01T00:00:00Z' }) });
+      items.push(...page.items.map(({ event }) => event));
+      if (!page.more) return items;
+      cursor = page.cursor;
+    }
+  }
+
+  /** What signals say of samples, computed from them alone. */
+  expected(samples) {
+    const file = join(this.dir, 'samples.jsonl');
+    writeFileSync(file, samples.map((sample) => `${JSON.stringify(sample)}\n`).join(''));
+    const args = ['signal', ...SIGNALS, ...this.registry.flatMap((path) => ['--registry', path]), '--samples', file];
+    const out = execFileSync(PROGRAM, args, { encoding: 'utf8', maxBuffer: 1 << 28 });
+    return out.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  }
+
+  async metric(name) {
+    const text = (await this.gw.admin('/metrics')).text;
+    const line = text.split('\n').find((row) => row.startsWith(`${name} `) || row.startsWith(`${name}{`));
+    return line === undefined ? undefined : Number(line.split(' ').at(-1));
+  }
+
+  /** Every message that it has got is journaled and computed on, and every event in the log. */
+  async settled(messages) {
+    await eventually(async () => {
+      const [got, bytes, pending] = await Promise.all(
+        ['messages_total', 'journal_pending_bytes', 'events_pending'].map((name) => this.metric(`millgate_iot_${name}`)));
+      return got >= messages && bytes === 0 && pending === 0;
+    }, `${messages} messages to be journaled`, 30_000);
+  }
+}
+
+const text = ({ id, type, subject, time, data }) => JSON.stringify({ id, type, subject, time, data });
+
+/** The log has what the samples give, each once. */
+export function assertSame(events, expected) {
+  const ids = events.map(({ id }) => id);
+  assert.equal(new Set(ids).size, ids.length, 'an event stands twice');
+  assert.deepEqual(events.map(text).sort(), expected.map(text).sort());
+}
+
+async function startBroker(scope, dir, settings) {
+  const broker = await startMosquitto({ dir: join(dir, 'broker'), settings: ['queue_qos0_messages true', ...settings] });
+  scope.after(() => broker.kill());
+  return broker;
+}
+
+/** `iot` are further settings of the section, `settings` lines of mosquitto's file, `broker` one that is there already. */
+export async function startTelemetry(scope, { layout, iot = {}, start = true, dir = makeFolder(), settings = [], config = {}, ...options }) {
+  mkdirSync(dir, { recursive: true });
+  const broker = options.broker ?? await startBroker(scope, dir, settings);
+  const registry = [join(IOT, 'types'), writeRegistry(join(dir, 'devices.json'), layout)];
+  const events = await startEvents(scope, {
+    dir, start, ...options,
+    events: { unknown_types: 'accept' },
+    config: { ...config, extra: { iot: {
+      instance: 'test', registry, signals: [IOT], silence: '2h', checkpoint: '500ms',
+      brokers: { main: { host: '127.0.0.1', port: broker.port, user: 'mes', password: MQTT_USERS.mes.password } },
+      ...iot,
+    } } },
+  });
+  const files = readdirSync(join(IOT, 'types')).map((name) => join(IOT, 'types', name));
+  const telemetry = new Telemetry({ dir, broker, events, registry: [...files, registry[1]] });
+  if (start) await eventually(async () => (await telemetry.metric('millgate_iot_brokers_up')) === 1, 'the broker', 15_000);
+  return telemetry;
+}
