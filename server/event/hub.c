@@ -1,4 +1,5 @@
 /* The blocking reads, and who is handed what they give. Readers that are behind: reader.c. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -33,6 +34,7 @@ struct gw_event_hub *gw_event_hub_create(struct gw_loop *loop, struct gw_redis *
     gw_arena_init(&hub->scratch, SCRATCH_BYTES, MAX_SCRATCH_BYTES);
     for (unsigned i = 0; i < partitions; i++)
         hub->keys[i] = gw_event_key(i, "stream", hub->key_texts[i]);
+    assert(partitions > 0 && partitions <= GW_EVENT_MAX_PARTITIONS);
     size_t count = READ_BYTES / ((size_t)partitions * GW_EVENT_MAX_BYTES);
     snprintf(hub->count, sizeof(hub->count), "%zu", count > 0 ? count : 1);
     snprintf(hub->block_ms, sizeof(hub->block_ms), "%d", GW_EVENT_HUB_BLOCK_MS);
