@@ -456,7 +456,7 @@ GW_COLD void signal_fail(struct signal_loading *loading, const char *pointer, co
 
 void signal_compile(struct signal_loading *loading, const json_t *document);
 void signal_compile_values(struct signal_loading *loading, const json_t *values);
-void signal_compile_window(struct signal_loading *loading, const json_t *window);
+void signal_compile_window(struct signal_loading *loading, const json_t *given);
 /* NULL: it is wrong, which has been told. Without `is_lasting` nothing in it may need time. */
 const struct signal_condition *signal_compile_condition(struct signal_loading *loading,
                                                         const json_t *json, const char *pointer,
