@@ -23,6 +23,7 @@ struct gw_event_hub *gw_event_hub_create(struct gw_loop *loop, struct gw_redis *
 {
     struct gw_event_hub *hub = calloc(1, sizeof(*hub));
 
+    assert(partitions > 0 && partitions <= GW_EVENT_MAX_PARTITIONS);
     if (hub == NULL)
         return NULL;
     hub->loop = loop;
@@ -34,7 +35,6 @@ struct gw_event_hub *gw_event_hub_create(struct gw_loop *loop, struct gw_redis *
     gw_arena_init(&hub->scratch, SCRATCH_BYTES, MAX_SCRATCH_BYTES);
     for (unsigned i = 0; i < partitions; i++)
         hub->keys[i] = gw_event_key(i, "stream", hub->key_texts[i]);
-    assert(partitions > 0 && partitions <= GW_EVENT_MAX_PARTITIONS);
     size_t count = READ_BYTES / ((size_t)partitions * GW_EVENT_MAX_BYTES);
     snprintf(hub->count, sizeof(hub->count), "%zu", count > 0 ? count : 1);
     snprintf(hub->block_ms, sizeof(hub->block_ms), "%d", GW_EVENT_HUB_BLOCK_MS);
