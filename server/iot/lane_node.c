@@ -437,14 +437,18 @@ static void follow_wish(struct gw_lane_node *node, uint64_t now_ns)
     }
 }
 
-/* See gw_lane_compute(): a message without a topic is the hour. With many nodes more rarely. */
+/* With many nodes more rarely. */
 static void tell_time(struct gw_lane_node *node, uint64_t now_ns)
 {
-    uint64_t pause_ns = GW_NS_PER_SECOND * (1 + node->lane->node_count / 500);
+    const struct gw_lane *lane = node->lane;
+    uint64_t pause_ns = GW_NS_PER_SECOND * (1 + lane->node_count / 500);
+    uint64_t hears_ns = gw_lane_hears_ns(lane, node);
 
-    if (node->state == GW_LANE_OWNED && now_ns - node->taken_ns >= pause_ns &&
-        gw_lane_hears(node->lane, node) &&
-        gw_lane_node_take(node, GW_STR(""), GW_STR(""), gw_lane_wall_ms()))
+    if (node->state != GW_LANE_OWNED || now_ns - node->taken_ns < pause_ns || hears_ns == 0)
+        return;
+    bool is_silence = hears_ns > lane->config.silence_ms * GW_NS_PER_MS;
+    if (gw_lane_node_take(node, is_silence ? GW_LANE_SILENCE : GW_LANE_HOUR, GW_STR(""),
+                          gw_lane_wall_ms()))
         gw_lane_node_commit(node);
 }
 
