@@ -150,7 +150,61 @@ describe('messages of the Eclipse client', () => {
   });
 });
 
+/** Of the package mqtt, connected. */
+async function connectAs(options, url = broker.url) {
+  const client = mqtt.connect(url, { reconnectPeriod: 0, ...options });
+  await new Promise((resolve, reject) => client.once('connect', resolve).once('error', reject).once('close', () => reject(new Error('closed'))));
+  return client;
+}
+
 describe('the plant', () => {
+  test('over TLS with a client certificate; a broker that starts anew has kept what waits for somebody', async (t) => {
+    const ca = readFileSync(broker.ca);
+    await assert.rejects(connectAs({ ca }, broker.mutualUrl));
+    const { cert, key } = broker.client('edge');
+    const plant = await startPlant(t, { from: FROM, broker: { url: broker.mutualUrl, username: 'none', password: '',
+      options: { ca, cert: readFileSync(cert), key: readFileSync(key) } } });
+    const durable = { ...brokerAs('mes'), clientId: 'durable', clean: false, url: undefined };
+    const first = await connectAs({ ...durable, ca }, broker.tlsUrl);
+    const seen = [];
+    first.on('message', (topic) => seen.push(topic));
+    await new Promise((resolve) => first.subscribe(['kept', 'spBv1.0/plant-1010/DDATA/#'], { qos: 1 }, resolve));
+    await plant.step(3);
+    await eventually(() => seen.filter((topic) => topic.endsWith('/cnc-1')).length === 3, 'the messages of three steps');
+    await new Promise((resolve) => first.end(false, {}, resolve));
+    await plant.stop();
+
+    const sender = await connectAs({ ...brokerAs('mes'), url: undefined });
+    await new Promise((resolve) => sender.publish('kept', 'x', { qos: 1 }, resolve));
+    await new Promise((resolve) => sender.end(false, {}, resolve));
+    await broker.restart();
+    const second = mqtt.connect(broker.url, { ...durable, reconnectPeriod: 0 });
+    second.on('message', (topic) => seen.push(topic));
+    await eventually(() => seen.includes('kept'), 'the message of before');
+    await new Promise((resolve) => second.end(false, {}, resolve));
+  });
+
+  test('its faults can be had by HTTP', async (t) => {
+    const child = spawn(process.execPath, [new URL('plant.mjs', RIG).pathname, '--broker', broker.url, '--password', MQTT_USERS.edge.password,
+      '--speed', '60', '--back', '600', '--control', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const exited = once(child, 'exit');
+    t.after(() => child.kill('SIGKILL'));
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (piece) => (text += piece));
+    const [, url] = await eventually(() => /control on (http:\S+)/.exec(text), 'the plant listens');
+    const call = (method, path, body) => fetch(`${url}${path}`, { method, body: body && JSON.stringify(body) });
+    assert.equal((await call('POST', '/faults', { kind: 'breakdown', target: 'mill-1' })).status, 204);
+    assert.equal((await call('POST', '/faults', { kind: 'breakdown', target: 'nobody' })).status, 400);
+    const state = async () => (await (await call('GET', '/state')).json()).machines['plant-1020/line-3/mill-1'].metrics['Machine/State'];
+    await eventually(async () => (await state()) === 3, 'the machine is broken');
+    await call('DELETE', '/faults', { kind: 'breakdown', target: 'mill-1' });
+    await eventually(async () => (await state()) !== 3, 'it is whole again');
+    const sent = (await (await call('GET', '/samples')).text()).trim().split('\n').map((line) => JSON.parse(line));
+    assert.ok(sent.some(({ device, metric, value }) => device === 'mill-1' && metric === 'Machine/State' && value === 3));
+    child.kill();
+    assert.deepEqual(await exited, [0, null]);
+  });
+
   test('the same seed sends the same samples; what was written can be sent anew', async (t) => {
     const runs = [];
     for (const seed of [7, 7, 8]) {
