@@ -81,7 +81,7 @@ struct gw_lane {
     void (*stopped)(void *self);
     void *stopped_self;
     uint64_t stop_at_ns;
-    bool is_replaying;            /* of the journal: no rebirth is asked for */
+    bool is_replaying; /* of the journal: no rebirth is asked for */
     bool (*is_mine)(void *self, const struct gw_edge_node_config *node);
     void *is_mine_self;
     uint64_t rebirth_tokens; /* of the rate over all nodes */
