@@ -77,7 +77,7 @@ static void put(struct gw_buf *out, uint64_t number)
 
 static void put_signed(struct gw_buf *out, int64_t number)
 {
-    put(out, (uint64_t)number << 1 ^ (uint64_t)(number >> 63));
+    put(out, (uint64_t)number << 1 ^ (number < 0 ? UINT64_MAX : 0));
 }
 
 static void put_text(struct gw_buf *out, struct gw_str text)
