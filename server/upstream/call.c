@@ -1,5 +1,6 @@
 #include "server/upstream/call.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "server/core/clock.h"
