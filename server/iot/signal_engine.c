@@ -272,6 +272,34 @@ size_t gw_signal_engine_bytes(const struct gw_signal_engine *engine)
     return bytes + engine->instant.capacity * sizeof(struct signal_record);
 }
 
+static size_t ring_words(const struct signal *signal)
+{
+    const struct signal_window *window = &signal->window;
+    size_t words = window->panes > 1 ? (size_t)window->panes * window->pane_words : 0;
+
+    for (uint32_t i = 0; window->panes == 1 && i < signal->value_count; i++)
+        if (signal->values[i].function == SIGNAL_PERCENTILE)
+            words += signal_function_words(SIGNAL_PERCENTILE);
+    return words;
+}
+
+size_t gw_signal_engine_ring_bytes(const struct gw_signal_engine *engine)
+{
+    const struct gw_signals *signals = engine->signals;
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < gw_registry_node_count(signals->registry); i++) {
+        const struct signal_site *site = engine->sites[i];
+        for (uint32_t lane = 0; site != NULL && lane < signals->lane_count; lane++) {
+            bytes += signal_queue_bytes(&site->lanes[lane].queue);
+            for (uint32_t k = site->node->lane_at[lane]; k < site->node->lane_at[lane + 1]; k++)
+                bytes += ring_words(signals->bindings[signals->instances[k].binding]->signal) *
+                         sizeof(uint64_t);
+        }
+    }
+    return bytes;
+}
+
 size_t gw_signals_watched_series(const struct gw_signals *signals)
 {
     return signals->watched_count;
