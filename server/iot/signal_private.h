@@ -478,7 +478,24 @@ int signal_bind_all(struct signal_loading *loading);
 
 /* --- signal_save.c, signal_load.c ------------------------------------------------------------- */
 
-#define SIGNAL_SAVE_MAGIC UINT32_C(0x3153474d) /* "MGS1": changes with the layout of any state */
+#define SIGNAL_SAVE_MAGIC UINT32_C(0x3253474d) /* "MGS2": changes with the layout of any state */
+
+/* Of a record that waits: a byte of these, then what is not as the one before lets expect, then its
+ * number. */
+enum {
+    SIGNAL_SAME_TIME = 1,
+    SIGNAL_SAME_DEVICE = 2,
+    SIGNAL_NEXT_METRIC = 4,
+    SIGNAL_OFFLINE = 8,
+    SIGNAL_TEXT = 16,
+    SIGNAL_QUALITY_SHIFT = 5,
+};
+#define SIGNAL_RECORD_BYTES (1 + 8 + 4 + 2 + 8)
+
+struct signal_place { /* of a record, by numbers in the names that were saved with it */
+    int64_t time_ms;
+    uint32_t device, metric;
+};
 
 /* Words from outside, of an instance in a lane that has come to `clock_ms`: whether nothing in them
  * leads astray. Sets what is not kept. */

@@ -153,6 +153,7 @@ async function connect({ broker, shape, kind }) {
   const mqtt = require('mqtt');
   const client = mqtt.connect(broker.url, { username: broker.username, password: broker.password, clientId: `load-${process.pid}` });
   await new Promise((resolve, reject) => client.once('connect', resolve).once('error', reject));
+  client.stream.setNoDelay(true); // else it waits for the broker's delayed acknowledgement
   client.subscribeAsync = (topic) => new Promise((resolve, reject) => client.subscribe(topic, (error) => (error ? reject(error) : resolve())));
   const load = new (kind === 'json' ? Json : Sparkplug)({ client, shape });
   await load.start();

@@ -54,7 +54,7 @@ export function writeThreshold(dir) {
 
 /** Its state is written at the end, not with each change: it is not the broker that is measured. */
 export async function startBroker(scope, dir) {
-  const broker = await startMosquitto({ dir, settings: ['queue_qos0_messages true', 'autosave_on_changes false', 'autosave_interval 0'] });
+  const broker = await startMosquitto({ dir, settings: ['queue_qos0_messages true', 'autosave_on_changes false', 'autosave_interval 0', 'set_tcp_nodelay true'] });
   scope.after(() => broker.kill());
   return broker;
 }
