@@ -137,7 +137,8 @@ static bool is_alarm_sound(const struct signal_run *run)
         return true;
     const struct alarm_state *alarm = run_alarm(run);
     return is_time(alarm->evidence_from_ms, -1) && is_time(alarm->raised_ms, 0) &&
-           is_time(alarm->window_from_ms, 0) && is_condition_sound(run, signal->raise) &&
+           (signal->window.kind == SIGNAL_WINDOW_NONE || is_time(alarm->window_from_ms[0], 0)) &&
+           is_condition_sound(run, signal->raise) &&
            (signal->clear == NULL || is_condition_sound(run, signal->clear));
 }
 
@@ -158,11 +159,12 @@ static uint32_t find_instance(const struct taking *taking, uint32_t lane, uint32
                               struct gw_str name, struct gw_str fingerprint)
 {
     const struct gw_signals *signals = taking->engine->signals;
+    const struct signal_post *post = signal_post_of(signals, device, lane);
     uint32_t end = taking->site->node->lane_at[lane + 1];
 
-    for (uint32_t i = signal_site_first(signals, taking->site, lane, device);
-         i < end && signals->instances[i].device == device; i++) {
-        const struct signal *signal = signals->bindings[signals->instances[i].binding]->signal;
+    for (uint32_t i = post->instance_at; i < end && signals->instances[i] == device; i++) {
+        const struct signal *signal =
+            signals->bindings[post->binding_at + (i - post->instance_at)]->signal;
         if (gw_str_equal(signal->name, name))
             return gw_str_equal(fingerprint, gw_str_from((const char *)signal->fingerprint,
                                                          SIGNAL_FINGERPRINT_BYTES))
@@ -190,8 +192,8 @@ static void take_instance(struct taking *taking, uint32_t lane)
         return;
     }
     int64_t clock_ms = taking->site->lanes[lane].clock_ms;
-    struct signal_run run =
-        signal_run_of(taking->engine->signals, taking->site, instance, clock_ms);
+    struct signal_run run = signal_run_of(taking->engine->signals, taking->site, lane, instance);
+    run.now_ms = clock_ms;
     if (words != run.signal->words || run_state(&run)->due_ms != SIGNAL_NEVER) {
         taking->is_wrong = true;
         return;

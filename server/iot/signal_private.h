@@ -160,17 +160,20 @@ struct signal_binding {
     struct signal_counter {
         double zero, modulus; /* of a counter: what it begins at, how far it goes; 0: no end */
     } counters[SIGNAL_MAX_INPUTS];
+    uint32_t words_before; /* of an instance of it: those of the others of its device and lane */
+    uint32_t taps_at;      /* of its type: where the metrics' taps are listed */
 };
 
-struct signal_instance {
-    uint32_t binding; /* index into the signals' */
-    uint32_t device;
-    uint32_t words_at; /* in its node's state */
+/* The signals of one lateness of one device: its instances are those of its type's bindings, one
+ * after the other. */
+struct signal_post {
+    uint32_t instance_at, words_at; /* the first one's number, and its words in the node's state */
+    uint32_t binding_at;
 };
 
-/* Who looks at a series. */
+/* Who looks at a metric of a type. */
 struct signal_tap {
-    uint32_t instance;
+    uint32_t binding; /* of those of the lane */
     uint16_t input;
     uint16_t lane;
 };
@@ -189,12 +192,13 @@ struct gw_signals {
     uint32_t lane_count;
     struct gw_str *texts; /* that conditions name */
     size_t text_count;
-    const struct signal_binding **bindings; /* by type, lane, name */
+    struct signal_binding **bindings; /* by type, lane, name */
     size_t binding_count;
-    struct signal_instance *instances; /* by node, lane, device, signal */
-    struct signal_node *nodes;         /* by the number of the edge node */
+    uint32_t *instances;       /* their devices; by node, lane, device, signal */
+    struct signal_post *posts; /* by device and lane */
+    struct signal_node *nodes; /* by the number of the edge node */
     uint32_t instance_count;
-    uint32_t *tap_at; /* by series, one more than there are */
+    uint32_t *tap_at; /* by type and metric, one more than there are of each type */
     struct signal_tap *taps;
     uint8_t *series_lanes; /* by series: bits */
     uint32_t watched_count;
@@ -211,6 +215,12 @@ struct instance_state {          /* two words, the first of an instance */
     uint8_t is_held_back;        /* it would be raised, but for a suppression */
     uint8_t is_listed;           /* among those to be judged when the instant is over */
 };
+
+static inline const struct signal_post *signal_post_of(const struct gw_signals *signals,
+                                                       uint32_t device, uint32_t lane)
+{
+    return &signals->posts[(size_t)device * signals->lane_count + lane];
+}
 
 enum { INPUT_KNOWN = 1, INPUT_HAS_BASE = 2, INPUT_FLAG_BITS = 2 };
 
@@ -238,9 +248,9 @@ struct pane { /* followed by the accumulators */
 struct alarm_state {
     int64_t evidence_from_ms; /* of the samples that speak for a change; -1: none do */
     int64_t raised_ms;        /* when it was raised */
-    uint64_t evidence_count;  /* samples since */
-    int64_t window_from_ms;   /* of the window that has just closed: its first sample */
-    uint64_t window_count;    /* 0: none has */
+    uint32_t evidence_count;  /* samples since */
+    uint32_t window_count;    /* of the window that has just closed; 0: none has */
+    int64_t window_from_ms[]; /* of a signal with windows: one, that window's first sample */
 };
 
 static inline bool input_is_known(const struct input_state *state)
@@ -263,7 +273,7 @@ static inline bool input_is_known_at(const struct signal_input *input,
 /* An instance at work: what its parts are given. */
 struct signal_run {
     const struct gw_signals *signals;
-    const struct signal_instance *instance;
+    uint32_t instance, device;
     const struct signal_binding *binding;
     const struct signal *signal;
     uint64_t *words;
@@ -412,20 +422,19 @@ struct gw_signal_engine {
     struct signal_teller teller;
     struct signal_site **sites; /* by the number of the edge node; NULL: not fed yet */
     struct signal_instant instant;
+    const struct gw_device_config *device; /* whose sample was the last one; some in any case */
     uint32_t *dirty;
     uint32_t dirty_count, dirty_capacity;
 };
 
+/* An instance of the lane. */
 struct signal_run signal_run_of(const struct gw_signals *signals, const struct signal_site *site,
-                                uint32_t instance, int64_t now_ms);
+                                uint32_t lane, uint32_t instance);
 /* Makes one for the node if there is none; NULL without memory. */
 struct signal_site *signal_site_of(struct gw_signal_engine *engine, uint32_t node);
 void signal_site_destroy(const struct gw_signals *signals, struct signal_site *site);
 /* Computes all that can be. */
 void signal_site_drain(struct gw_signal_engine *engine, struct signal_site *site, uint32_t lane);
-/* The lane's first instance of the device; of the next one, or the lane's end, if it has none. */
-uint32_t signal_site_first(const struct gw_signals *signals, const struct signal_site *site,
-                           uint32_t lane, uint32_t device);
 /* 0, -ENOBUFS, -ENOMEM. */
 GW_MUST_CHECK
 int signal_site_suppress(struct signal_site *site, uint32_t device, int64_t from_ms,

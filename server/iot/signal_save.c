@@ -122,13 +122,13 @@ static void put_instances(const struct gw_signals *signals, const struct signal_
 
     for (uint32_t pass = 0; pass < 2; pass++) {
         for (uint32_t i = from; i < to; i++) {
-            struct signal_run run = signal_run_of(signals, site, i, 0);
+            struct signal_run run = signal_run_of(signals, site, lane, i);
             if (is_untouched(&run))
                 continue;
             count++;
             if (pass == 0)
                 continue;
-            put_text(out, gw_registry_device(signals->registry, run.instance->device)->id);
+            put_text(out, gw_registry_device(signals->registry, run.device)->id);
             put_text(out, run.signal->name);
             gw_buf_append(out, run.signal->fingerprint, SIGNAL_FINGERPRINT_BYTES);
             put(out, run.signal->words, 4);

@@ -30,9 +30,9 @@ function computing(seconds) {
   const text = execFileSync(program, [String(seconds)], { encoding: 'utf8' });
   out(`\n## Computing alone, one thread\n\n${text.trim().split('\n').map((line) => `    ${line}`).join('\n')}`);
   const [, rate] = /delta +\d+ ns\/sample +(\d+) samples/.exec(text);
-  const [, bytes] = /^ +(\d+) bytes a series/m.exec(text);
+  const [, bytes] = /(\d+) bytes for each series more/.exec(text);
   floor('samples a second and core, decoding to signals / 300,000', Number(rate) / 300_000, 1);
-  verdict('bytes of a series / 300', Number(bytes) / 300, 1);
+  verdict('bytes for each series more, rings apart / 300', Number(bytes) / 300, 1);
   return { rate: Number(rate), bytes: Number(bytes) };
 }
 

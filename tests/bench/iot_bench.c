@@ -18,9 +18,10 @@
 #include "server/iot/sparkplug_host.h"
 
 #define NODES 4
-#define DEVICES 50 /* of a node */
-#define METRICS 50 /* of a device, and of a message */
-#define MESSAGES (NODES * DEVICES)
+#define MORE_NODES 8                    /* to see what a series more takes */
+#define DEVICES 50                      /* of a node */
+#define METRICS 50                      /* of a device, and of a message */
+#define MESSAGES (MORE_NODES * DEVICES) /* a second, at most */
 #define KINDS 3
 #define START INT64_C(1763886600000)
 #define PATH_BYTES 200
@@ -42,7 +43,8 @@ struct bench {
     struct gw_signal_engine *engine; /* NULL: samples go nowhere */
     struct gw_sparkplug_host *host;
     struct gw_buf messages[MESSAGES];
-    uint8_t seq[NODES];
+    uint8_t seq[MORE_NODES];
+    int devices; /* of all nodes */
     int64_t second;
     uint64_t samples, events, late;
 };
@@ -83,7 +85,7 @@ static void load_registry(struct bench *bench)
     for (int i = 0; i < METRICS; i++)
         gw_buf_printf(&text, "      x%d: {source: Axis/%d/Position}\n", i, i);
     gw_buf_append_text(&text, "devices:\n");
-    for (int i = 0; i < MESSAGES; i++)
+    for (int i = 0; i < bench->devices; i++)
         gw_buf_printf(&text,
                       "  - {group: g, edge_node: n%d, device: d%d, type: m, equipment: E%d, plant: "
                       "'1010'}\n",
@@ -243,14 +245,14 @@ static void bear(struct bench *bench)
     gw_buf_init(&bytes, 4096);
     if (gw_sparkplug_encode(&birth, &bytes) != 0)
         exit(EXIT_FAILURE);
-    for (int node = 0; node < NODES; node++) {
+    for (int node = 0; node < bench->devices / DEVICES; node++) {
         char topic[64];
         int len = snprintf(topic, sizeof(topic), "spBv1.0/g/NBIRTH/n%d", node);
         gw_sparkplug_host_feed(bench->host, gw_str_from(topic, (size_t)len), gw_buf_str(&bytes),
                                START);
     }
     gw_buf_finish(&bytes);
-    for (int device = 0; device < MESSAGES; device++) {
+    for (int device = 0; device < bench->devices; device++) {
         write_message(bench, device, true);
         feed(bench, device, "DBIRTH");
     }
@@ -260,10 +262,10 @@ static void bear(struct bench *bench)
 static double pass_second(struct bench *bench)
 {
     bench->second++;
-    for (int device = 0; device < MESSAGES; device++)
+    for (int device = 0; device < bench->devices; device++)
         write_message(bench, device, false);
     double begun = cpu_seconds();
-    for (int device = 0; device < MESSAGES; device++)
+    for (int device = 0; device < bench->devices; device++)
         feed(bench, device, "DDATA");
     return cpu_seconds() - begun;
 }
@@ -308,16 +310,33 @@ static void measure(struct bench *bench, const char *what, double limit)
     printf("\n");
 }
 
-static void report_memory(const struct bench *bench, size_t table_bytes, size_t before)
+struct memory {
+    double series, bytes, rings; /* of all together */
+};
+
+static struct memory memory_of(const struct bench *bench, size_t before)
 {
-    double series = (double)gw_registry_series_count(bench->registry);
-    double all = (double)(heap_bytes() - before) + (double)table_bytes;
     double rings = (double)gw_signal_engine_ring_bytes(bench->engine);
 
-    printf("%-44s %6.0f bytes a series: %.0f tables of registry and signals, %.0f state, and %.0f "
-           "rings\n",
-           "", (all - rings) / series, (double)table_bytes / series,
-           (all - rings - (double)table_bytes) / series, rings / series);
+    return (struct memory){(double)gw_registry_series_count(bench->registry),
+                           (double)(heap_bytes() - before) - rings, rings};
+}
+
+static void load(struct bench *bench, const struct mix *mix, int nodes)
+{
+    bench->devices = nodes * DEVICES;
+    load_registry(bench);
+    load_signals(bench, mix);
+    if (bench->registry == NULL || bench->signals == NULL)
+        exit(EXIT_FAILURE);
+    begin(bench, true);
+}
+
+static void unload(struct bench *bench)
+{
+    end(bench);
+    gw_signals_release(bench->signals);
+    gw_registry_release(bench->registry);
 }
 
 static void run_mix(struct bench *bench, const struct mix *mix, double limit)
@@ -325,18 +344,21 @@ static void run_mix(struct bench *bench, const struct mix *mix, double limit)
     char what[64];
     size_t begun = heap_bytes();
 
-    load_registry(bench);
-    load_signals(bench, mix);
-    if (bench->registry == NULL || bench->signals == NULL)
-        exit(EXIT_FAILURE);
-    size_t loaded = heap_bytes();
-    begin(bench, true);
+    load(bench, mix, NODES);
     snprintf(what, sizeof(what), "alarm, mean and %s", mix->name);
     measure(bench, what, limit);
-    report_memory(bench, loaded - begun, loaded);
-    end(bench);
-    gw_signals_release(bench->signals);
-    gw_registry_release(bench->registry);
+    struct memory less = memory_of(bench, begun);
+    unload(bench);
+    begun = heap_bytes();
+    load(bench, mix, MORE_NODES);
+    for (int i = 0; i < 60; i++)
+        (void)pass_second(bench);
+    struct memory more = memory_of(bench, begun);
+    unload(bench);
+    double series = more.series - less.series;
+    printf("%-44s %6.0f bytes for each series more, and %.0f of rings; %.0f kB for all\n", "",
+           (more.bytes - less.bytes) / series, (more.rings - less.rings) / series,
+           (less.bytes + less.rings) / 1000);
 }
 
 int main(int argc, char **argv)
@@ -352,10 +374,11 @@ int main(int argc, char **argv)
         gw_buf_init(&bench.messages[i], 1u << 20);
         write_message(&bench, i, true); /* the buffers have their size before memory is counted */
     }
+    bench.devices = NODES * DEVICES;
     load_registry(&bench);
     if (bench.registry == NULL)
         return EXIT_FAILURE;
-    printf("%d series, messages of %d samples by alias\n", MESSAGES * METRICS, METRICS);
+    printf("%d series, messages of %d samples by alias\n", bench.devices * METRICS, METRICS);
     begin(&bench, false);
     measure(&bench, "decoded, in order, registered", limit);
     end(&bench);
