@@ -11,7 +11,6 @@
 #define RETRY_NS GW_NS_PER_SECOND
 #define CHECKPOINT_MAGIC "mgc1"
 
-static void ask_claim(struct gw_lane_node *node);
 static void ask_read(struct gw_lane_node *node);
 
 static uint64_t now_of(const struct gw_lane_node *node)
@@ -147,7 +146,7 @@ static void become_owned(struct gw_lane_node *node)
     /* Between the last message of the journal and the subscription some may have gone by; before
      * the first connection it is the broker's session that tells (lane_brokers.c). */
     if (lane->is_connected_once)
-        gw_sparkplug_host_doubt(lane->host, node->config, gw_lane_wall_ms());
+        gw_lane_node_doubt(node);
     gw_lane_node_commit(node);
 }
 
@@ -262,6 +261,12 @@ bool gw_lane_node_take(struct gw_lane_node *node, struct gw_str topic, struct gw
     if (node->dirty.next == NULL || gw_list_is_empty(&node->dirty))
         gw_list_append(&lane->dirty, &node->dirty);
     return true;
+}
+
+void gw_lane_node_doubt(struct gw_lane_node *node)
+{
+    if (gw_lane_node_take(node, GW_LANE_DOUBT, GW_STR(""), gw_lane_wall_ms()))
+        gw_lane_node_commit(node);
 }
 
 /* Whole messages from the front, as many as an entry holds. */
@@ -440,14 +445,18 @@ static void follow_wish(struct gw_lane_node *node, uint64_t now_ns)
     }
 }
 
-/* See gw_lane_compute(): a message without a topic is the hour. With many nodes more rarely. */
+/* With many nodes more rarely. */
 static void tell_time(struct gw_lane_node *node, uint64_t now_ns)
 {
-    uint64_t pause_ns = GW_NS_PER_SECOND * (1 + node->lane->node_count / 500);
+    const struct gw_lane *lane = node->lane;
+    uint64_t pause_ns = GW_NS_PER_SECOND * (1 + lane->node_count / 500);
+    uint64_t hears_ns = gw_lane_hears_ns(lane, node);
 
-    if (node->state == GW_LANE_OWNED && now_ns - node->taken_ns >= pause_ns &&
-        gw_lane_hears(node->lane, node) &&
-        gw_lane_node_take(node, GW_STR(""), GW_STR(""), gw_lane_wall_ms()))
+    if (node->state != GW_LANE_OWNED || now_ns - node->taken_ns < pause_ns || hears_ns == 0)
+        return;
+    bool is_silence = hears_ns > lane->config.silence_ms * GW_NS_PER_MS;
+    if (gw_lane_node_take(node, is_silence ? GW_LANE_SILENCE : GW_LANE_HOUR, GW_STR(""),
+                          gw_lane_wall_ms()))
         gw_lane_node_commit(node);
 }
 

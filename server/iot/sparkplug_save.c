@@ -18,6 +18,7 @@ enum { /* flags */
        IS_DEAD = 8,
        NEEDS_REBIRTH = 16,
        HAS_DOUBTFUL_BIRTH = 32,
+       IS_DEATH_EXPLAINED = 64,
 };
 
 static uint64_t sign(uint64_t so_far, struct gw_str text)
@@ -76,7 +77,7 @@ static void put(struct gw_buf *out, uint64_t number)
 
 static void put_signed(struct gw_buf *out, int64_t number)
 {
-    put(out, (uint64_t)number << 1 ^ (uint64_t)(number >> 63));
+    put(out, (uint64_t)number << 1 ^ (number < 0 ? UINT64_MAX : 0));
 }
 
 static void put_text(struct gw_buf *out, struct gw_str text)
@@ -92,7 +93,8 @@ static void put_session(struct gw_buf *out, const struct gw_sparkplug_node *node
     put(out, (node->has_session ? HAS_SESSION : 0) | (node->has_birth ? HAS_BIRTH : 0) |
                  (node->is_seq_unknown ? IS_SEQ_UNKNOWN : 0) | (node->is_dead ? IS_DEAD : 0) |
                  (node->needs_rebirth ? NEEDS_REBIRTH : 0) |
-                 (node->has_doubtful_birth ? HAS_DOUBTFUL_BIRTH : 0));
+                 (node->has_doubtful_birth ? HAS_DOUBTFUL_BIRTH : 0) |
+                 (node->is_death_explained ? IS_DEATH_EXPLAINED : 0));
     put(out, node->expected);
     put_signed(out, node->bd_seq);
     put_signed(out, node->birth_ms);
@@ -271,6 +273,7 @@ static void get_session(struct reading *from, const struct gw_sparkplug_host *ho
     node->is_dead = (flags & IS_DEAD) != 0;
     node->needs_rebirth = (flags & NEEDS_REBIRTH) != 0;
     node->has_doubtful_birth = (flags & HAS_DOUBTFUL_BIRTH) != 0;
+    node->is_death_explained = (flags & IS_DEATH_EXPLAINED) != 0;
     node->expected = (uint8_t)get_up_to(from, UINT8_MAX);
     node->bd_seq = get_signed(from);
     node->birth_ms = get_signed(from);
@@ -342,10 +345,9 @@ static void get_alias(struct reading *from, struct gw_sparkplug_host *host,
     alias.device = device->index;
     alias.generation = host->devices[device->index].generation;
     alias.metric = (uint16_t)metric;
-    if (alias.prefix_len > 0 &&
-        (metric == 0 || alias.prefix_len >= device->type->metrics[metric - 1].source.len))
-        from->has_failed = true;
-    else if (gw_sparkplug_alias_add(host, node, &alias) != 0)
+    bool is_good = alias.prefix_len == 0 ||
+                   (metric > 0 && alias.prefix_len < device->type->metrics[metric - 1].source.len);
+    if (!is_good || gw_sparkplug_alias_add(host, node, &alias) != 0)
         from->has_failed = true;
 }
 
