@@ -118,6 +118,7 @@ struct signal_enrichment {
     struct gw_str member, operation;
     const struct gw_value_member *parameters; /* texts with {plant}, {equipment}, ... */
     uint32_t parameter_count;
+    unsigned line, column; /* of the operation's name */
 };
 
 struct signal {
