@@ -125,12 +125,20 @@ static void load(struct gw_lane_node *node, struct gw_str bytes)
 
 /* --- claiming and loading --- */
 
+/* Those of many nodes are spread over the time between two, or all would stand still at once. */
+static uint64_t first_checkpoint_ns(const struct gw_lane_node *node)
+{
+    uint32_t share = node->config->index * UINT32_C(2654435769) >> 16; /* of 65536: golden ratio */
+
+    return node->lane->config.checkpoint_ns / 65536 * (share + 1);
+}
+
 static void become_owned(struct gw_lane_node *node)
 {
     struct gw_lane *lane = node->lane;
 
     node->state = GW_LANE_OWNED;
-    node->checkpoint_ns = now_of(node) + lane->config.checkpoint_ns;
+    node->checkpoint_ns = now_of(node) + first_checkpoint_ns(node);
     lane->stats.nodes++;
     gw_lane_subscribe(lane, node, true);
     if (lane->config.events.on_owned != NULL)
