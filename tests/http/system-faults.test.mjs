@@ -137,7 +137,7 @@ describe('the system APIs when an ERP fails', () => {
 
   async function goThrough(operation, plant) {
     const name = `${operation.name} at ${plant}`;
-    const { request, unknown } = await inOrder[plant](() => requests.prepare(operation, plant));
+    const { request, unknown } = await inOrder[plant](() => requests.prepare(operation, plant, { isOwn: true }));
     const memory = new Map();
     const rehearsal = await meet(request, { decide: ({ isWrite }) => (isWrite ? BLOCK : undefined), memory });
     const reads = rehearsal.asked.length - rehearsal.writes;
