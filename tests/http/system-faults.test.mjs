@@ -88,9 +88,9 @@ describe('the system APIs when an ERP fails', () => {
 
   const fault = (of, asked) => (typeof of === 'function' ? of(asked) : of);
 
-  async function meetReadFaults({ operation, request, memory, reads, name }) {
+  async function meetReadFaults({ operation, plant, request, memory, reads, name }) {
     if (reads === 0) return; // it looks at nothing before it writes
-    const mine = FAULTS.read.filter(({ isFlows, isCostly }) => (isCostly ? operation.isCostly : isFlows || operation.meetsAll));
+    const mine = FAULTS.read.filter(({ isFlows, isCostly }) => (isCostly ? operation.isCostly : isFlows || operation.meetsAll || rowOf(operation, plant).asksBoth));
     await Promise.all(mine.map(async ({ what, with: kind, says, retryAfter, isForAll }) => {
       let count = 0;
       const decide = (asked) => (count++ === 0 || isForAll ? fault(kind, asked) : undefined);

@@ -8,6 +8,7 @@
 //            stands behind it that changes the item
 //   body     what is sent: a value, or of (item, box)
 //   effect   the class of its first write, where it is not B with an ETag, and else C at plant 1010, A at 1020
+//   asksBoth  its reads are of another system than its write
 //   unknown  members of the body that name what is not there, where nothing in the path does
 //   etagOf   whose ETag is meant, if it is not the path without its last part: 'api:path'
 //
@@ -19,6 +20,8 @@ export const SHARED = 'kept by one system for all plants'; // what happens at pl
 const pieces = (value) => ({ value, unit: 'H87' });
 const metres = (value) => ({ value, unit: 'MTR' });
 const cloud = (row) => ({ 1010: SHARED, 1020: row });
+// Kept by one system for all plants, whose rules ask the plant's own system: 1010's is another one.
+const asked = (there, row) => ({ 1010: { effect: 'A', asksBoth: true, ...there }, 1020: row });
 const by = (key, value) => (item) => item[key] === value;
 
 const inventory = {
@@ -195,11 +198,11 @@ const malfunction = { type: 'malfunction', description: 'Spindle is hot', priori
 const work = { type: 'corrective', description: 'Change the bearing', priority: 'urgent', physicalAsset: 'WASH-1' };
 const maintenance = {
   listMaintenanceNotifications: cloud({}),
-  createMaintenanceNotification: cloud({ body: malfunction, unknown: { equipment: 'NOPE' } }),
+  createMaintenanceNotification: asked({ body: { ...malfunction, equipment: 'PRESS-4' }, unknown: { equipment: 'NOPE' } }, { body: malfunction, unknown: { equipment: 'NOPE' } }),
   getMaintenanceNotification: cloud({ first: ['/maintenance-notifications'] }),
   completeMaintenanceNotification: cloud({ after: 'createMaintenanceNotification', body: {} }),
   listMaintenanceOrders: cloud({}),
-  createMaintenanceOrder: cloud({ body: work, unknown: { physicalAsset: 'NOPE' } }),
+  createMaintenanceOrder: asked({ body: { ...work, physicalAsset: '1' }, unknown: { physicalAsset: 'NOPE' } }, { body: work, unknown: { physicalAsset: 'NOPE' } }),
   getMaintenanceOrder: cloud({ first: ['/maintenance-orders'] }),
   releaseMaintenanceOrder: cloud({ after: 'createMaintenanceOrder', body: {} }),
   startMaintenanceOrder: cloud({ after: 'releaseMaintenanceOrder', body: {} }),
@@ -208,11 +211,13 @@ const maintenance = {
 };
 
 const pumps = { shipTo: { name: 'Gate 4', city: 'Graz', country: 'AT' }, lines: [{ material: 'PUMP-NW25', quantity: pieces('2'), lot: 'L260001' }] };
+const motors = { ...pumps, lines: [{ material: 'MOTOR-0K37', quantity: pieces('1'), lot: 'LOT-1301' }] };
+const nothingSuch = { material: 'NOPE', quantity: pieces('2') };
 const logistics = {
   listShipments: cloud({}),
-  createShipment: cloud({ body: pumps, unknown: { lines: [{ material: 'NOPE', quantity: pieces('2') }] } }),
+  createShipment: asked({ body: motors, unknown: { lines: [nothingSuch] } }, { body: pumps, unknown: { lines: [nothingSuch] } }),
   getShipment: cloud({ first: ['/shipments'] }),
-  dispatchShipment: cloud({ after: 'createShipment', body: { carrier: 'Spedition Roth' } }),
+  dispatchShipment: asked({ behind: 'createShipment', effect: 'B', body: { carrier: 'Spedition Roth' } }, { after: 'createShipment', body: { carrier: 'Spedition Roth' } }),
   reportShipmentEvent: cloud({ after: 'dispatchShipment', body: { at: '2126-11-25T15:20:00Z', code: 'delayed', place: 'Hub Kassel' } }),
   confirmShipmentDelivery: cloud({ after: 'dispatchShipment', body: { signedBy: 'K. Huber' } }),
   cancelShipment: cloud({ after: 'createShipment', body: {} }),
