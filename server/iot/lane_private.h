@@ -8,8 +8,11 @@
 
 /* Of a message in an entry of the journal: arrival, length of topic and payload; they follow. */
 #define GW_LANE_HEAD_BYTES 14
-/* The topics of what no broker sent, journaled like a message, so that it is computed again the
- * same: none, the hour for a node that says nothing; this, messages may have been missed. */
+/* The topics of what no broker sent, journaled like messages, so that it is computed again the
+ * same: the hour, of a node that says nothing; the same, where its silence has lasted; messages may
+ * have been missed. */
+#define GW_LANE_HOUR GW_STR("")
+#define GW_LANE_SILENCE GW_STR("-")
 #define GW_LANE_DOUBT GW_STR("?")
 
 enum gw_lane_node_state {
@@ -100,8 +103,7 @@ struct gw_lane {
     void (*stopped)(void *self);
     void *stopped_self;
     uint64_t stop_at_ns;
-    struct gw_lane_node *current; /* whose messages are computed on */
-    bool is_replaying;            /* of the journal: no rebirth is asked for */
+    bool is_replaying; /* of the journal: no rebirth is asked for */
     bool (*is_mine)(void *self, const struct gw_edge_node_config *node);
     void *is_mine_self;
     uint64_t rebirth_tokens; /* of the rate over all nodes */
@@ -130,8 +132,9 @@ void gw_lane_subscribe(struct gw_lane *lane, const struct gw_lane_node *node, bo
 void gw_lane_check_pressure(struct gw_lane *lane);
 /* As gw_lane_feed(). */
 int gw_lane_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload);
-/* Is some broker of the node connected for long enough that what it had kept for us has come? */
-bool gw_lane_hears(const struct gw_lane *lane, const struct gw_lane_node *node);
+/* For how long has some broker of the node been connected? 0: none is. After a while what it had
+ * kept for us has come. */
+uint64_t gw_lane_hears_ns(const struct gw_lane *lane, const struct gw_lane_node *node);
 
 /* --- lane_node.c --- */
 

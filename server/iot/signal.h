@@ -123,3 +123,6 @@ void gw_signal_engine_forget(struct gw_signal_engine *engine,
 
 /* For capacity: bytes of state now, queues included. */
 size_t gw_signal_engine_bytes(const struct gw_signal_engine *engine);
+/* Of these, what is as long as documents say: queues (of the lateness), panes of sliding windows,
+ * bins of percentiles. */
+size_t gw_signal_engine_ring_bytes(const struct gw_signal_engine *engine);
