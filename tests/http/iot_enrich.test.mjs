@@ -6,6 +6,7 @@ import { describe, test } from 'node:test';
 
 import { ADMIN_SCOPE } from './support/config.mjs';
 import { answerOf, Floor, floorSections } from './support/floor.mjs';
+import { withRedis } from './support/fleet.mjs';
 import { eventually, makeFolder, runProgram, suiteScope } from './support/harness.mjs';
 import { assertSame, iotIsInstalled, startTelemetry } from './support/iot.mjs';
 import { ISSUER } from './support/tokens.mjs';
@@ -35,7 +36,7 @@ async function startAll(scope, more = {}) {
   scope.after(() => floor.stop());
   const telemetry = await startTelemetry(scope, {
     dir, layout: LINES, extra: floorSections(dir, floor),
-    iot: { silence: '24h', enrichment: { scopes: 'floor:read', timeout: '500ms' }, ...more }, config: { workers: 2 },
+    iot: { silence: '24h', enrichment: { scopes: 'floor:read', timeout: '1500ms' }, ...more }, config: { workers: 2, redis: (await withRedis(scope)).url },
   });
   const plant = await startPlant(scope, { broker: telemetry.edge, layout: LINES, backMs: 72_000_000 });
   return { floor, telemetry, plant };
@@ -102,7 +103,7 @@ describe('events that ask the shop floor', async () => {
   test('are who is asking, within their own trace', async () => {
     const [event] = (await telemetry.read()).filter(asks);
     let line;
-    await eventually(() => (line = telemetry.gw.accessLog().find(({ trace_id }) => trace_id === event.id)), 'a line in the access log');
+    await eventually(() => (line = telemetry.gw.accessLog().find(({ trace_id, status }) => trace_id === event.id && status === 200)), 'a line in the access log');
     const { consumer, route, status, flow, path } = line;
     assert.deepEqual({ consumer, route, status, flow }, { consumer: 'telemetry', route: '/system/floor/v1/plants/{plant}/operations', status: 200, flow: 'floor/list-operations' });
     assert.equal(path, `/system/floor/v1/plants/${event.plant}/operations`);
@@ -161,9 +162,10 @@ describe('events that ask the shop floor', async () => {
     for (const interrupt of ['kill', 'stop', 'reload']) {
       before = await telemetry.read();
       const [sent, taken] = [sentBy(plant), await telemetry.metric('millgate_iot_messages_total')];
-      floor.faults = { all: interrupt === 'stop' ? 'hang' : { delayMs: 150 } };
+      const asked = floor.requests.length;
+      floor.faults = { all: 'hang' };
       await plant.step(700);
-      await eventually(async () => (await telemetry.metric('millgate_iot_enrichments_under_way')) > 0, 'a question', 15_000);
+      await eventually(() => floor.requests.length > asked, 'a question', 15_000);
       await eventually(async () => (await telemetry.metric('millgate_iot_messages_total')) - taken >= sentBy(plant) - sent, 'all messages', 30_000);
       await eventually(async () => (await telemetry.metric('millgate_iot_journal_pending_bytes')) === 0, 'the journal'); // a kill loses what is not in it
       if (interrupt === 'reload') {
