@@ -186,6 +186,7 @@ struct gw_config_iot {
     size_t broker_count;
     uint64_t checkpoint_ns, silence_ms;
     size_t max_pending_bytes;
+    uint32_t history_samples;
     struct gw_sparkplug_host_limits host_limits;
 };
 

@@ -43,6 +43,8 @@ struct gw_lane_events {
     /* It is computed, and not yet emitted: an alarm's state, what is decided at the edge. Again
      * with the same id after a crash. */
     void (*on_event)(void *self, const struct gw_signal_event *event);
+    /* An alarm's event is in the log; again after a crash. */
+    void (*on_alarm)(void *self, const struct gw_alarm_news *news);
     /* The node is ours from now on (with its state), or no longer. */
     void (*on_owned)(void *self, const struct gw_edge_node_config *node, bool is_owned);
 };

@@ -14,6 +14,7 @@ struct emission {
     struct gw_list node;
     struct gw_lane_node *owner;
     struct gw_event event;
+    struct gw_alarm_news alarm; /* change NONE: it is no alarm's */
     struct gw_event_append append;
     bool is_under_way;
     struct gw_arena arena;
@@ -37,6 +38,8 @@ static void on_done(struct gw_event_append *append, int rc, struct gw_str place,
     node->is_emitting = false;
     if (rc != 0) /* the tick tries it again, and the log's guard keeps it from standing twice */
         return;
+    if (emission->alarm.change != GW_ALARM_NONE && lane->config.events.on_alarm != NULL)
+        lane->config.events.on_alarm(lane->config.events.self, &emission->alarm);
     lane->stats.events++;
     lane->stats.pending_events--;
     node->emission_count--;
@@ -77,6 +80,17 @@ void gw_lane_emit(struct gw_lane_node *node, const struct gw_signal_event *event
         destroy(emission);
         return;
     }
+    emission->alarm = (struct gw_alarm_news){
+        .device = event->device,
+        .signal = gw_arena_copy(&emission->arena, event->signal),
+        .event_id = emission->event.id,
+        .severity = event->severity,
+        .change = event->alarm,
+        .time_ms = event->time_ms,
+        .data = emission->event.data,
+    };
+    if (emission->alarm.signal.ptr == NULL)
+        emission->alarm.change = GW_ALARM_NONE;
     gw_list_append(&node->emissions, &emission->node);
     node->emission_count++;
     node->lane->stats.pending_events++;

@@ -13,3 +13,7 @@
 GW_MUST_CHECK
 int gw_signal_event_to_cloud(const struct gw_signal_event *event, struct gw_arena *arena,
                              struct gw_event *out_event);
+
+/* "/plants/1010/equipment/CNC-01", in the arena; ptr NULL without memory. */
+struct gw_str gw_equipment_source(struct gw_str plant, struct gw_str equipment,
+                                  struct gw_arena *arena);
