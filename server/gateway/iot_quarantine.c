@@ -1,5 +1,5 @@
 /* iot.quarantine, iot.quarantine_clear: what was put aside. */
-#include "server/iot/quarantine.h"
+#include "server/iot/quarantine_board.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,11 +4,11 @@
 
 #include "server/core/clock.h"
 #include "server/iot/alarms.h"
-#include "server/iot/quarantine.h"
+#include "server/iot/quarantine_board.h"
 
 struct gw_iot_board {
     struct gw_iot_values *values;
-    struct gw_iot_quarantine *quarantine;
+    struct gw_quarantine_board *quarantine;
     struct gw_iot_alarms *alarms;
     const struct gw_lane *lane;
 };
@@ -35,7 +35,7 @@ static void on_quarantine(void *self, enum gw_quarantine_reason reason, struct g
     struct gw_iot_board *board = self;
     int64_t now_ms = (int64_t)(gw_clock_realtime_ns() / GW_NS_PER_MS);
 
-    gw_iot_quarantine_add(board->quarantine, reason, name, detail, now_ms);
+    gw_quarantine_board_add(board->quarantine, reason, name, detail, now_ms);
 }
 
 static void on_alarm(void *self, const struct gw_alarm_news *news)
@@ -82,7 +82,7 @@ struct gw_iot_board *gw_iot_board_create(const struct gw_iot_board_config *confi
     if (board == NULL)
         return NULL;
     board->values = gw_iot_values_create(&config->values);
-    board->quarantine = gw_iot_quarantine_create(config->values.loop, config->values.redis);
+    board->quarantine = gw_quarantine_board_create(config->values.loop, config->values.redis);
     board->alarms = gw_iot_alarms_create(config->values.loop, config->writer);
     if (board->values != NULL && board->quarantine != NULL && board->alarms != NULL)
         return board;
@@ -95,7 +95,7 @@ void gw_iot_board_destroy(struct gw_iot_board *board)
     if (board == NULL)
         return;
     gw_iot_values_destroy(board->values);
-    gw_iot_quarantine_destroy(board->quarantine);
+    gw_quarantine_board_destroy(board->quarantine);
     gw_iot_alarms_destroy(board->alarms);
     free(board);
 }
@@ -104,6 +104,6 @@ void gw_iot_board_get_counts(const struct gw_iot_board *board,
                              struct gw_iot_board_counts *out_counts)
 {
     gw_iot_values_get_counts(board->values, &out_counts->values);
-    out_counts->quarantined = gw_iot_quarantine_counts(board->quarantine);
+    out_counts->quarantined = gw_quarantine_board_counts(board->quarantine);
     out_counts->pending_alarms = gw_iot_alarms_pending(board->alarms);
 }

@@ -1,29 +1,40 @@
-/* What was put aside, kept in Redis for whoever looks after devices: each name and reason once,
- * with how often, when first and last, and the latest detail.
+/* What was put aside, by reason and name: how often, when, and why the last time.
  *
- * One hash for the fleet, `millgate:iot:quarantine`: "<reason> <name>" -> "<first ms> <last ms>
- * <count> <detail>", at most GW_QUARANTINE_MAX; what is new beyond that is counted alone. Gathered
- * for a second. The lane's thread. */
+ * A bounded list for people: the least recently seen entry makes room for a new one, and is counted
+ * as forgotten. One owner; not thread-safe. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "server/core/attr.h"
 #include "server/core/str.h"
 #include "server/iot/sparkplug_host.h"
 
-struct gw_iot_quarantine;
-struct gw_loop;
-struct gw_redis;
+#define GW_QUARANTINE_MAX_TEXT 512 /* bytes of a name or detail that are kept */
 
-#define GW_QUARANTINE_MAX 5000
-#define GW_QUARANTINE_KEY "millgate:iot:quarantine"
+struct gw_quarantine;
 
+struct gw_quarantine_entry {
+    enum gw_quarantine_reason reason;
+    struct gw_str name, detail; /* UTF-8 is not promised */
+    uint64_t count;
+    int64_t first_ms, last_ms;
+};
+
+/* NULL without memory. `max_entries`; 0: 10,000. */
 GW_MUST_CHECK
-struct gw_iot_quarantine *gw_iot_quarantine_create(struct gw_loop *loop, struct gw_redis *redis);
-void gw_iot_quarantine_destroy(struct gw_iot_quarantine *quarantine); /* NULL is safe */
+struct gw_quarantine *gw_quarantine_create(size_t max_entries);
+void gw_quarantine_destroy(struct gw_quarantine *quarantine); /* NULL is safe */
 
-void gw_iot_quarantine_add(struct gw_iot_quarantine *quarantine, enum gw_quarantine_reason reason,
-                           struct gw_str name, struct gw_str detail, int64_t now_ms);
-/* How often, of each reason. */
-const uint64_t *gw_iot_quarantine_counts(const struct gw_iot_quarantine *quarantine);
+/* Without memory it is counted only. */
+void gw_quarantine_add(struct gw_quarantine *quarantine, enum gw_quarantine_reason reason,
+                       struct gw_str name, struct gw_str detail, int64_t now_ms);
+/* The first after `after` (NULL: of all), the most recently seen first; NULL at the end. Valid
+ * until the next add. */
+const struct gw_quarantine_entry *gw_quarantine_next(const struct gw_quarantine *quarantine,
+                                                     const struct gw_quarantine_entry *after);
+/* Of all times, also of what is forgotten. */
+uint64_t gw_quarantine_count(const struct gw_quarantine *quarantine,
+                             enum gw_quarantine_reason reason);
+uint64_t gw_quarantine_forgotten(const struct gw_quarantine *quarantine);

@@ -1,0 +1,177 @@
+// What lanes keep for readers: devices and their state, last values, histories, alarms, and what was put aside.
+
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { describe, test } from 'node:test';
+
+import { eventually, suiteScope } from './support/harness.mjs';
+import { iotIsInstalled, startTelemetry } from './support/iot.mjs';
+
+if (!iotIsInstalled()) {
+  console.log('mosquitto or the packages of tests/rigs/iot are not installed: skipped');
+  process.exit(77);
+}
+const { LAYOUT, startPlant } = await import('../rigs/iot/plant.mjs');
+const { connect } = createRequire(new URL('../rigs/iot/', import.meta.url))('mqtt');
+
+const ROOT = '/system/iot/v1';
+const LINES = LAYOUT.filter(({ edgeNode }) => ['line-1', 'line-3'].includes(edgeNode));
+const PATIENCE = 30_000;
+
+class Reader {
+  constructor(gw, claims = {}) {
+    Object.assign(this, { gw, claims: { sub: 'reader', scope: 'iot:read iot:write iot:command plants:all', ...claims } });
+  }
+
+  as(claims) {
+    return new Reader(this.gw, { ...this.claims, ...claims });
+  }
+
+  request(path, { headers = {}, ...options } = {}) {
+    this.token ??= this.gw.token(this.claims);
+    return this.gw.request(`${ROOT}${path}`, { headers: { authorization: `Bearer ${this.token}`, ...headers }, ...options });
+  }
+
+  send(method, path, body, headers = {}) {
+    return this.request(path, { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } });
+  }
+
+  async get(path) {
+    const answer = await this.request(path);
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json;
+  }
+
+  /** {metric: value} */
+  async values(device) {
+    const { items } = await this.get(`/devices/${device}/values`);
+    return Object.fromEntries(items.map((item) => [item.metric, item]));
+  }
+}
+
+describe('reading', async () => {
+  const scope = suiteScope();
+  const telemetry = await startTelemetry(scope, { layout: LINES, more: ['system-iot.v1.yaml'] });
+  const plant = await startPlant(scope, { broker: telemetry.edge, layout: LINES, backMs: 2 * 3_600_000 });
+  const all = new Reader(telemetry.gw);
+  const device = LINES.flatMap(({ group, edgeNode, devices }) => Object.keys(devices).map((name) => `${group}/${edgeNode}/${name}`))
+    .find((id) => id.endsWith('/cnc-1'));
+  const [group] = device.split('/');
+
+  test('devices, their state and their last values', async () => {
+    await plant.step(60);
+    await eventually(async () => (await all.get(`/devices/${device}`)).state === 'online', 'the device to be online', PATIENCE);
+    const one = await all.get(`/devices/${device}`);
+    assert.deepEqual([one.id, one.type, one.equipmentId, one.plantId], [device, 'cnc', 'CNC-1', group.replace('plant-', '')]);
+    assert.ok(one.metrics.some(({ name }) => name === 'spindleVibration'));
+    const last = plant.samples.filter((sample) => sample.device === 'cnc-1' && sample.metric === 'Spindle/Vibration').at(-1);
+    await eventually(async () => Date.parse((await all.values(device)).spindleVibration?.time) === last.time, 'the last value', PATIENCE);
+    const value = (await all.values(device)).spindleVibration;
+    assert.equal(value.value, last.value);
+    assert.deepEqual([value.quality, value.unit], ['good', 'mm/s']);
+    await eventually(async () => (await all.get(`/devices/${device}`)).seen !== undefined, 'when it was seen', PATIENCE);
+  });
+
+  test('lists are pages, filtered, and of the caller\'s plants', async () => {
+    const seen = [];
+    for (let after; ;) {
+      const page = await all.get(`/devices?limit=2${after ? `&after=${after}` : ''}`);
+      seen.push(...page.items.map(({ id }) => id));
+      if (!page.next) break;
+      after = page.next;
+    }
+    assert.equal(new Set(seen).size, seen.length);
+    assert.equal(seen.length, LINES.flatMap(({ devices }) => Object.keys(devices)).length);
+    const cncs = await all.get('/devices?type=cnc&limit=200');
+    assert.ok(cncs.items.length > 0 && cncs.items.every(({ type }) => type === 'cnc'));
+    const other = all.as({ scope: 'iot:read', plant: 'XXXX' });
+    assert.deepEqual((await other.get('/devices')).items, []);
+    assert.equal((await other.request(`/devices/${device}/values`)).status, 404);
+    assert.equal((await all.as({ scope: 'iot:read' }).request('/devices')).status, 403);
+    assert.equal((await all.as({ scope: 'events:read plants:all' }).request('/devices')).status, 403);
+  });
+
+  test('a history has what was sent, in order and once', async () => {
+    await plant.step(30);
+    const sent = plant.samples.filter((sample) => sample.device === 'cnc-1' && sample.metric === 'Spindle/Vibration');
+    const path = `/devices/${device}/metrics/spindleVibration/history`;
+    await eventually(async () => (await all.get(path)).items.length >= sent.length, 'the history', PATIENCE);
+    const { items, unit, more } = await all.get(path);
+    assert.deepEqual(items.map(({ time, value }) => [Date.parse(time), value]), sent.map(({ time, value }) => [time, value]));
+    assert.deepEqual([unit, more], ['mm/s', false]);
+    const from = items.at(-5).time;
+    const part = await all.get(`${path}?from=${encodeURIComponent(from)}&limit=3`);
+    assert.deepEqual(part.items, items.slice(-3));
+    assert.equal(part.more, true);
+    assert.equal((await all.request(`/devices/${device}/metrics/nothing/history`)).status, 404);
+  });
+
+  test('an alarm: raised, acknowledged, cleared, and raised anew', async () => {
+    await plant.step(60);
+    await plant.fault('breakdown', 'cnc-1');
+    await plant.step(120);
+    const find = async (state) => (await all.get(`/alarms?equipment=CNC-1&state=${state}`)).items.find(({ signal }) => signal === 'machine-down');
+    await eventually(async () => await find('raised') !== undefined, 'the alarm', PATIENCE);
+    const raised = await find('raised');
+    const path = `/plants/${raised.plantId}/alarms/${raised.id}`;
+    const { headers } = await all.request(path);
+    assert.equal(headers.etag, `"${raised.version}"`);
+    assert.equal((await all.as({ scope: 'iot:write', plant: 'XXXX' }).send('PUT', `${path}/acknowledgement`, {})).status, 404);
+    assert.equal((await all.as({ scope: 'iot:read plants:all' }).send('PUT', `${path}/acknowledgement`, {})).status, 403);
+    assert.equal((await all.send('PUT', `${path}/acknowledgement`, {}, { 'if-match': '"999"' })).status, 412);
+    const done = await all.send('PUT', `${path}/acknowledgement`, { comment: 'on my way' }, { 'if-match': headers.etag });
+    assert.equal(done.status, 200, done.text);
+    assert.deepEqual([done.json.acknowledged.by, done.json.acknowledged.comment], ['reader', 'on my way']);
+    const again = await all.as({ sub: 'another' }).send('PUT', `${path}/acknowledgement`, { comment: 'me too' });
+    assert.deepEqual(again.json.acknowledged, done.json.acknowledged);
+    const told = (await telemetry.read()).filter(({ type }) => type === 'com.millgate.iot.alarm.acknowledged.v1');
+    assert.equal(told.length, 1);
+    assert.equal(told[0].data.acknowledged.by, 'reader');
+    await plant.mend('breakdown', 'cnc-1');
+    await plant.step(120);
+    await eventually(async () => await find('cleared') !== undefined, 'its end', PATIENCE);
+    assert.equal((await all.get(path)).acknowledged.by, 'reader');
+    await plant.fault('breakdown', 'cnc-1');
+    await plant.step(120);
+    await eventually(async () => await find('raised') !== undefined, 'it anew', PATIENCE);
+    const anew = await find('raised');
+    assert.deepEqual([anew.id, anew.times, anew.acknowledged], [raised.id, 2, undefined]);
+    await plant.mend('breakdown', 'cnc-1');
+  });
+
+  test('what nobody has registered is put aside, seen and forgotten', async () => {
+    const { username, password, url } = telemetry.edge;
+    const client = connect(url, { username, password });
+    scope.after(() => new Promise((resolve) => client.end(true, {}, resolve)));
+    await eventually(() => client.connected, 'the client', PATIENCE);
+    await client.publishAsync(`spBv1.0/${group}/DBIRTH/line-1/nobody`, Buffer.from([0x18, 0x01]), { qos: 1 });
+    const find = async (reader) => (await reader.get('/quarantine')).items.find(({ name }) => name === `${group}/line-1/nobody`);
+    await eventually(async () => await find(all) !== undefined, 'the entry', PATIENCE);
+    const entry = await find(all);
+    assert.deepEqual([entry.reason, entry.plantId], ['unknown-device', group.replace('plant-', '')]);
+    assert.ok(entry.count >= 1 && entry.first <= entry.last);
+    assert.notEqual(await find(all.as({ scope: 'iot:read', plant: entry.plantId })), undefined);
+    const other = all.as({ scope: 'iot:read iot:write', plant: 'XXXX' });
+    assert.equal(await find(other), undefined);
+    const query = `/quarantine?reason=unknown-device&name=${encodeURIComponent(entry.name)}`;
+    assert.equal((await other.request(query, { method: 'DELETE' })).status, 403);
+    assert.equal((await other.request('/quarantine', { method: 'DELETE' })).status, 403);
+    assert.equal((await all.request(query, { method: 'DELETE' })).status, 204);
+    assert.equal(await find(all), undefined);
+    assert.ok(await telemetry.metric('millgate_iot_quarantined_total') !== undefined);
+  });
+
+  test('a dead device is off-line, its values stale; and back after a restart of the gateway', async () => {
+    await plant.fault('deviceDeath', 'line-1', { device: 'cnc-1' });
+    await plant.step(5);
+    await eventually(async () => (await all.get(`/devices/${device}`)).state === 'offline', 'off-line', PATIENCE);
+    await eventually(async () => (await all.values(device)).spindleVibration.quality === 'stale', 'stale', PATIENCE);
+    await telemetry.gw.kill();
+    await telemetry.gw.startAgain();
+    const anew = new Reader(telemetry.gw);
+    assert.equal((await anew.get(`/devices/${device}`)).state, 'offline');
+    await plant.mend('deviceDeath', 'line-1', { device: 'cnc-1' });
+    await plant.step(5);
+    await eventually(async () => (await anew.get(`/devices/${device}`)).state === 'online', 'on-line', PATIENCE);
+  });
+});
