@@ -1,4 +1,4 @@
-/* iot.quarantine, iot.quarantine_clear: what was put aside. */
+/* iot.quarantine, iot.quarantine.clear: what was put aside. */
 #include "server/iot/quarantine_board.h"
 
 #include <errno.h>
@@ -184,4 +184,4 @@ static void clear(struct gw_exchange *ex)
 }
 
 const struct gw_builtin gw_iot_clear_quarantine = {
-    .name = "iot.quarantine_clear", .section = "iot", .is_write = true, .start = clear};
+    .name = "iot.quarantine.clear", .section = "iot", .is_write = true, .start = clear};

@@ -31,7 +31,6 @@ static const struct gw_problem_type problem_types[] = {
     {"unknown-event-type", 422, "No event of that type is known"},
     {"invalid-configuration", 422, "The configuration has problems"},
     {"request-timeout", 408, "The request did not arrive in time"},
-    {"precondition-failed", 412, "The condition does not hold"},
     {"body-too-large", 413, "The body is larger than allowed"},
     {"unsupported-media-type", 415, "The contract does not offer this media type"},
     {"expectation-failed", 417, "The expectation cannot be met"},

@@ -144,7 +144,7 @@ describe('reading', async () => {
     const client = connect(url, { username, password });
     scope.after(() => new Promise((resolve) => client.end(true, {}, resolve)));
     await eventually(() => client.connected, 'the client', PATIENCE);
-    await client.publishAsync(`spBv1.0/${group}/DBIRTH/line-1/nobody`, Buffer.from([0x18, 0x01]), { qos: 1 });
+    await new Promise((resolve) => client.publish(`spBv1.0/${group}/DBIRTH/line-1/nobody`, Buffer.from([0x18, 0x01]), { qos: 1 }, resolve));
     const find = async (reader) => (await reader.get('/quarantine')).items.find(({ name }) => name === `${group}/line-1/nobody`);
     await eventually(async () => await find(all) !== undefined, 'the entry', PATIENCE);
     const entry = await find(all);
