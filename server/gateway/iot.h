@@ -6,4 +6,4 @@
 
 extern const struct gw_builtin gw_iot_list_devices, gw_iot_get_device, gw_iot_read_values,
     gw_iot_read_history, gw_iot_list_quarantine, gw_iot_clear_quarantine, gw_iot_list_alarms,
-    gw_iot_get_alarm, gw_iot_acknowledge_alarm;
+    gw_iot_get_alarm, gw_iot_acknowledge_alarm, gw_iot_ingest;

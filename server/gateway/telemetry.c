@@ -113,6 +113,8 @@ static void on_members(void *self)
 
 static void stop_parts(struct gw_telemetry *telemetry)
 {
+    if (telemetry->board != NULL)
+        gw_iot_board_set_lane(telemetry->board, NULL);
     gw_lane_destroy(telemetry->lane);
     gw_iot_board_destroy(telemetry->board);
     gw_iot_members_destroy(telemetry->members);

@@ -4,12 +4,14 @@
 
 #include "server/core/clock.h"
 #include "server/iot/alarms.h"
+#include "server/iot/inbox.h"
 #include "server/iot/quarantine_board.h"
 
 struct gw_iot_board {
     struct gw_iot_values *values;
     struct gw_quarantine_board *quarantine;
     struct gw_iot_alarms *alarms;
+    struct gw_iot_inbox *inbox;
     const struct gw_lane *lane;
 };
 
@@ -49,6 +51,7 @@ static void on_owned(void *self, const struct gw_edge_node_config *node, bool is
 {
     struct gw_iot_board *board = self;
 
+    gw_iot_inbox_own(board->inbox, node, is_owned);
     if (!is_owned) {
         gw_iot_values_leave(board->values, node);
         return;
@@ -56,6 +59,13 @@ static void on_owned(void *self, const struct gw_edge_node_config *node, bool is
     for (size_t i = 0; board->lane != NULL && i < node->device_count; i++)
         gw_iot_values_set_state(board->values, node->devices[i],
                                 gw_lane_device_state(board->lane, node->devices[i]), 0);
+}
+
+static void on_journaled(void *self, const struct gw_edge_node_config *node, struct gw_str place)
+{
+    struct gw_iot_board *board = self;
+
+    gw_iot_inbox_journaled(board->inbox, node, place);
 }
 
 struct gw_lane_events gw_iot_board_events(struct gw_iot_board *board)
@@ -66,13 +76,15 @@ struct gw_lane_events gw_iot_board_events(struct gw_iot_board *board)
         .on_state = on_state,
         .on_quarantine = on_quarantine,
         .on_alarm = on_alarm,
+        .on_journaled = on_journaled,
         .on_owned = on_owned,
     };
 }
 
-void gw_iot_board_set_lane(struct gw_iot_board *board, const struct gw_lane *lane)
+void gw_iot_board_set_lane(struct gw_iot_board *board, struct gw_lane *lane)
 {
     board->lane = lane;
+    gw_iot_inbox_set_lane(board->inbox, lane);
 }
 
 struct gw_iot_board *gw_iot_board_create(const struct gw_iot_board_config *config)
@@ -84,7 +96,10 @@ struct gw_iot_board *gw_iot_board_create(const struct gw_iot_board_config *confi
     board->values = gw_iot_values_create(&config->values);
     board->quarantine = gw_quarantine_board_create(config->values.loop, config->values.redis);
     board->alarms = gw_iot_alarms_create(config->values.loop, config->writer);
-    if (board->values != NULL && board->quarantine != NULL && board->alarms != NULL)
+    board->inbox =
+        gw_iot_inbox_create(config->values.loop, config->values.redis, config->values.registry);
+    if (board->inbox != NULL && board->values != NULL && board->quarantine != NULL &&
+        board->alarms != NULL)
         return board;
     gw_iot_board_destroy(board);
     return NULL;
@@ -94,6 +109,7 @@ void gw_iot_board_destroy(struct gw_iot_board *board)
 {
     if (board == NULL)
         return;
+    gw_iot_inbox_destroy(board->inbox);
     gw_iot_values_destroy(board->values);
     gw_quarantine_board_destroy(board->quarantine);
     gw_iot_alarms_destroy(board->alarms);

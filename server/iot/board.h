@@ -27,6 +27,6 @@ void gw_iot_board_destroy(struct gw_iot_board *board);
 
 /* For the lane's configuration; and the lane itself, once it is there. */
 struct gw_lane_events gw_iot_board_events(struct gw_iot_board *board);
-void gw_iot_board_set_lane(struct gw_iot_board *board, const struct gw_lane *lane);
+void gw_iot_board_set_lane(struct gw_iot_board *board, struct gw_lane *lane);
 void gw_iot_board_get_counts(const struct gw_iot_board *board,
                              struct gw_iot_board_counts *out_counts);

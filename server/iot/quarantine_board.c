@@ -10,7 +10,7 @@
 #define TICK_NS GW_NS_PER_SECOND
 #define MAX_GATHERED 1000 /* names of one second */
 
-static const struct gw_script add_script = {
+const struct gw_script gw_quarantine_add_script = {
     "iot.quarantine",
     GW_STR_INIT("local room = tonumber(ARGV[1]) - redis.call('HLEN', KEYS[1])\n"
                 "for i = 2, #ARGV, 5 do\n"
@@ -58,7 +58,7 @@ static void write_all(struct gw_quarantine_board *board)
     if (board->gathered == NULL)
         return;
     struct gw_board_write *write =
-        gw_board_write_create(&board->writes, &add_script, 1, 5 * MAX_GATHERED + 1);
+        gw_board_write_create(&board->writes, &gw_quarantine_add_script, 1, 5 * MAX_GATHERED + 1);
     if (write == NULL)
         return;
     write->keys[0] = GW_STR(GW_QUARANTINE_KEY);

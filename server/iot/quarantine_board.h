@@ -13,11 +13,16 @@
 #include "server/iot/sparkplug_host.h"
 
 struct gw_loop;
+struct gw_script;
 struct gw_quarantine_board;
 struct gw_redis;
 
 #define GW_QUARANTINE_MAX 5000
 #define GW_QUARANTINE_KEY "millgate:iot:quarantine"
+
+/* What puts entries there: GW_QUARANTINE_MAX, then for each its field, first, last, count, detail.
+ */
+extern const struct gw_script gw_quarantine_add_script;
 
 GW_MUST_CHECK
 struct gw_quarantine_board *gw_quarantine_board_create(struct gw_loop *loop,

@@ -139,26 +139,68 @@ describe('reading', async () => {
     await plant.mend('breakdown', 'cnc-1');
   });
 
-  test('what nobody has registered is put aside, seen and forgotten', async () => {
+  test('what cannot be read is put aside, seen and forgotten', async () => {
     const { username, password, url } = telemetry.edge;
     const client = connect(url, { username, password });
     scope.after(() => new Promise((resolve) => client.end(true, {}, resolve)));
     await eventually(() => client.connected, 'the client', PATIENCE);
-    await new Promise((resolve) => client.publish(`spBv1.0/${group}/DBIRTH/line-1/nobody`, Buffer.from([0x18, 0x01]), { qos: 1 }, resolve));
-    const find = async (reader) => (await reader.get('/quarantine')).items.find(({ name }) => name === `${group}/line-1/nobody`);
+    await new Promise((resolve) => client.publish(`spBv1.0/${group}/DDATA/line-1/nobody`, Buffer.from([0xff]), { qos: 1 }, resolve));
+    const find = async (reader) => (await reader.get('/quarantine')).items.find(({ name }) => name.startsWith(`${group}/line-1/nobody`));
     await eventually(async () => await find(all) !== undefined, 'the entry', PATIENCE);
     const entry = await find(all);
-    assert.deepEqual([entry.reason, entry.plantId], ['unknown-device', group.replace('plant-', '')]);
+    assert.deepEqual([entry.reason, entry.plantId], ['malformed', group.replace('plant-', '')]);
     assert.ok(entry.count >= 1 && entry.first <= entry.last);
     assert.notEqual(await find(all.as({ scope: 'iot:read', plant: entry.plantId })), undefined);
     const other = all.as({ scope: 'iot:read iot:write', plant: 'XXXX' });
     assert.equal(await find(other), undefined);
-    const query = `/quarantine?reason=unknown-device&name=${encodeURIComponent(entry.name)}`;
+    const query = `/quarantine?reason=malformed&name=${encodeURIComponent(entry.name)}`;
     assert.equal((await other.request(query, { method: 'DELETE' })).status, 403);
     assert.equal((await other.request('/quarantine', { method: 'DELETE' })).status, 403);
     assert.equal((await all.request(query, { method: 'DELETE' })).status, 204);
     assert.equal(await find(all), undefined);
     assert.ok(await telemetry.metric('millgate_iot_quarantined_total') !== undefined);
+  });
+
+  test('samples over HTTP, in every form, become values and events', async () => {
+    const meter = LINES.flatMap(({ group: g, edgeNode, devices }) => Object.keys(devices).map((name) => `${g}/${edgeNode}/${name}`)).find((id) => /meter/.test(id));
+    const at = (seconds) => new Date(Date.now() - 60_000 + seconds * 1000).toISOString();
+    const sample = (seconds, value, more = {}) => ({ device: meter, metric: 'energyTotal', time: at(seconds), value, ...more });
+    const post = (body, type, headers = {}) => all.request('/samples', { method: 'POST', body, headers: { 'content-type': type, ...headers } });
+    const event = (id, data, more = {}) => ({ specversion: '1.0', id, source: '/tests', type: 'test.sample', data, ...more });
+    const reaches = (value) => eventually(async () => (await all.values(meter)).energyTotal.value === value, `the value ${value}`, PATIENCE);
+
+    const list = await post(JSON.stringify([sample(1, 100001), sample(2, 100002.5)]), 'application/json');
+    assert.deepEqual([list.status, list.json], [202, { accepted: 2, refused: 0, errors: [] }]);
+    await reaches(100002.5);
+    const lines = await post([JSON.stringify(sample(3, 100003)), '{"no', '', JSON.stringify({ ...sample(4, 1), device: 'plant-1010/line-1/ghost' }),
+      JSON.stringify({ ...sample(4, 1), metric: 'nothing' }), JSON.stringify(sample(4, 100004, { quality: 'uncertain' }))].join('\n'), 'application/x-ndjson');
+    assert.equal(lines.status, 202);
+    assert.deepEqual([lines.json.accepted, lines.json.errors.map(({ line, reason }) => [line, reason])],
+      [2, [[2, 'invalid'], [4, 'unknown-device'], [5, 'unknown-metric']]]);
+    await reaches(100004);
+    assert.equal((await all.values(meter)).energyTotal.quality, 'uncertain');
+    assert.equal((await post(JSON.stringify(event('1', sample(5, 100005))), 'application/cloudevents+json')).status, 202);
+    await reaches(100005);
+    const { time, ...untimed } = sample(0, 100006);
+    assert.equal((await post(JSON.stringify([event('2', [untimed], { time: at(6) })]), 'application/cloudevents-batch+json')).status, 202);
+    await reaches(100006);
+    assert.equal(Date.parse((await all.values(meter)).energyTotal.time) < Date.now() - 30_000, true);
+    const fields = { 'ce-specversion': '1.0', 'ce-id': '3', 'ce-source': '/tests', 'ce-type': 'test.sample' };
+    assert.equal((await post(JSON.stringify(sample(7, 100007)), 'application/json', fields)).status, 202);
+    await reaches(100007);
+    assert.deepEqual((await all.get('/quarantine')).items.filter(({ name }) => /ghost|nothing/.test(name)).map(({ reason }) => reason).sort(),
+      ['unknown-device', 'unknown-metric']);
+  });
+
+  test('samples that are refused', async () => {
+    const post = (body, reader = all) => reader.send('POST', '/samples', body);
+    assert.equal((await post([{ device, metric: 'spindleVibration', value: 1, time: '2999-01-01T00:00:00Z' }])).json.errors[0].reason, 'time');
+    assert.equal((await post([{ device, metric: 'spindleVibration', value: {} }])).status, 400);
+    assert.equal((await post([{ device, metric: 'spindleVibration' }])).status, 400);
+    const other = all.as({ scope: 'iot:write', plant: 'XXXX' });
+    assert.equal((await post([{ device, metric: 'spindleVibration', value: 1 }], other)).json.errors[0].reason, 'unknown-device');
+    assert.equal((await post([], all.as({ scope: 'iot:read plants:all' }))).status, 403);
+    assert.equal((await all.request('/samples', { method: 'POST', body: '<a/>', headers: { 'content-type': 'text/xml' } })).status, 415);
   });
 
   test('a dead device is off-line, its values stale; and back after a restart of the gateway', async () => {
