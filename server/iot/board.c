@@ -5,6 +5,7 @@
 #include "server/core/clock.h"
 #include "server/iot/alarms.h"
 #include "server/iot/inbox.h"
+#include "server/iot/maintenance.h"
 #include "server/iot/quarantine_board.h"
 
 struct gw_iot_board {
@@ -12,6 +13,7 @@ struct gw_iot_board {
     struct gw_quarantine_board *quarantine;
     struct gw_iot_alarms *alarms;
     struct gw_iot_inbox *inbox;
+    struct gw_iot_maintenance *maintenance;
     const struct gw_lane *lane;
 };
 
@@ -85,6 +87,7 @@ void gw_iot_board_set_lane(struct gw_iot_board *board, struct gw_lane *lane)
 {
     board->lane = lane;
     gw_iot_inbox_set_lane(board->inbox, lane);
+    gw_iot_maintenance_set_lane(board->maintenance, lane);
 }
 
 struct gw_iot_board *gw_iot_board_create(const struct gw_iot_board_config *config)
@@ -98,8 +101,9 @@ struct gw_iot_board *gw_iot_board_create(const struct gw_iot_board_config *confi
     board->alarms = gw_iot_alarms_create(config->values.loop, config->writer);
     board->inbox =
         gw_iot_inbox_create(config->values.loop, config->values.redis, config->values.registry);
-    if (board->inbox != NULL && board->values != NULL && board->quarantine != NULL &&
-        board->alarms != NULL)
+    board->maintenance = gw_iot_maintenance_create(config->values.loop, config->values.redis);
+    if (board->inbox != NULL && board->maintenance != NULL && board->values != NULL &&
+        board->quarantine != NULL && board->alarms != NULL)
         return board;
     gw_iot_board_destroy(board);
     return NULL;
@@ -110,6 +114,7 @@ void gw_iot_board_destroy(struct gw_iot_board *board)
     if (board == NULL)
         return;
     gw_iot_inbox_destroy(board->inbox);
+    gw_iot_maintenance_destroy(board->maintenance);
     gw_iot_values_destroy(board->values);
     gw_quarantine_board_destroy(board->quarantine);
     gw_iot_alarms_destroy(board->alarms);

@@ -1,7 +1,9 @@
 // What lanes keep for readers: devices and their state, last values, histories, alarms, and what was put aside.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
 import { eventually, suiteScope } from './support/harness.mjs';
@@ -17,6 +19,28 @@ const { connect } = createRequire(new URL('../rigs/iot/', import.meta.url))('mqt
 const ROOT = '/system/iot/v1';
 const LINES = LAYOUT.filter(({ edgeNode }) => ['line-1', 'line-3'].includes(edgeNode));
 const PATIENCE = 30_000;
+
+/** A drive whose speed and direction may be set; what the device calls two is one revolution a minute. */
+class Drive {
+  static type = 'drive';
+
+  constructor(id) {
+    this.id = id;
+  }
+
+  metrics() {
+    return { Speed: { type: 'Int32', value: 1000 }, Reverse: { type: 'Boolean', value: false }, Load: { type: 'Double', value: 0.5 } };
+  }
+
+  step() {}
+
+  set() {}
+}
+const DRIVE = { metrics: {
+  speed: { source: 'Speed', unit: 'r/min', factor: 0.5, writable: { type: 'Int32', min: 0, max: 3000 } },
+  reverse: { source: 'Reverse', writable: { type: 'Boolean' } },
+  load: { source: 'Load' },
+} };
 
 class Reader {
   constructor(gw, claims = {}) {
@@ -51,8 +75,10 @@ class Reader {
 
 describe('reading', async () => {
   const scope = suiteScope();
-  const telemetry = await startTelemetry(scope, { layout: LINES, more: ['system-iot.v1.yaml'] });
-  const plant = await startPlant(scope, { broker: telemetry.edge, layout: LINES, backMs: 2 * 3_600_000 });
+  const layout = [...LINES, { group: 'plant-1010', edgeNode: 'drives', devices: { 'drive-1': Drive } }];
+  const telemetry = await startTelemetry(scope, {
+    layout, more: ['system-iot.v1.yaml'], types: { drive: DRIVE }, config: { extra: { audit: { file: 'audit.log' } } } });
+  const plant = await startPlant(scope, { broker: telemetry.edge, layout, backMs: 2 * 3_600_000 });
   const all = new Reader(telemetry.gw);
   const device = LINES.flatMap(({ group, edgeNode, devices }) => Object.keys(devices).map((name) => `${group}/${edgeNode}/${name}`))
     .find((id) => id.endsWith('/cnc-1'));
@@ -81,7 +107,7 @@ describe('reading', async () => {
       after = page.next;
     }
     assert.equal(new Set(seen).size, seen.length);
-    assert.equal(seen.length, LINES.flatMap(({ devices }) => Object.keys(devices)).length);
+    assert.equal(seen.length, layout.flatMap(({ devices }) => Object.keys(devices)).length);
     const cncs = await all.get('/devices?type=cnc&limit=200');
     assert.ok(cncs.items.length > 0 && cncs.items.every(({ type }) => type === 'cnc'));
     const other = all.as({ scope: 'iot:read', plant: 'XXXX' });
@@ -201,6 +227,67 @@ describe('reading', async () => {
     assert.equal((await post([{ device, metric: 'spindleVibration', value: 1 }], other)).json.errors[0].reason, 'unknown-device');
     assert.equal((await post([], all.as({ scope: 'iot:read plants:all' }))).status, 403);
     assert.equal((await all.request('/samples', { method: 'POST', body: '<a/>', headers: { 'content-type': 'text/xml' } })).status, 415);
+  });
+
+  test('commands: what may be set, within its limits, on a device that is there', async () => {
+    const got = [];
+    const edge = plant.edges.find(({ edgeNode }) => edgeNode === 'drives');
+    edge.client.on('dcmd', (id, { metrics }) => got.push([id, metrics[0].name, Number(metrics[0].value), metrics[0].type]));
+    let count = 0;
+    const command = (body, { id = 'plant-1010/drives/drive-1', reader = all, key = `"c-${++count}"` } = {}) =>
+      reader.send('POST', `/devices/${id}/commands`, { reason: 'a test', ...body }, key ? { 'idempotency-key': key } : {});
+    await eventually(async () => (await all.get('/devices/plant-1010/drives/drive-1')).state === 'online', 'the drive', PATIENCE);
+    const done = await command({ metric: 'speed', value: 700 }, { key: '"once"' });
+    assert.equal(done.status, 202, done.text);
+    await eventually(() => got.length === 1, 'the command', PATIENCE);
+    assert.deepEqual(got[0], ['drive-1', 'Speed', 1400, 'Int32']);
+    assert.deepEqual((await command({ metric: 'speed', value: 700 }, { key: '"once"' })).json, done.json);
+    assert.equal((await command({ metric: 'reverse', value: true })).status, 202);
+    await eventually(() => got.length === 2, 'the other', PATIENCE);
+    assert.deepEqual(got[1], ['drive-1', 'Reverse', 1, 'Boolean']);
+
+    const refused = [[{ metric: 'speed', value: 3001 }, 422], [{ metric: 'speed', value: -1 }, 422], [{ metric: 'speed', value: 0.3 }, 422],
+      [{ metric: 'speed', value: 'fast' }, 422], [{ metric: 'speed', value: true }, 422], [{ metric: 'reverse', value: 1 }, 422],
+      [{ metric: 'load', value: 1 }, 422], [{ metric: 'nothing', value: 1 }, 400], [{ metric: 'speed' }, 400]];
+    for (const [body, status] of refused) assert.equal((await command(body)).status, status, JSON.stringify(body));
+    assert.equal((await command({ metric: 'speed', value: 1 }, { key: null })).status, 400);
+    assert.equal((await command({ metric: 'speed', value: 1 }, { reader: all.as({ scope: 'iot:write plants:all' }) })).status, 403);
+    assert.equal((await command({ metric: 'speed', value: 1 }, { reader: all.as({ scope: 'iot:command', plant: 'XXXX' }) })).status, 404);
+    await plant.fault('deviceDeath', 'drives', { device: 'drive-1' });
+    await plant.step(1);
+    await eventually(async () => (await all.get('/devices/plant-1010/drives/drive-1')).state === 'offline', 'its end', PATIENCE);
+    assert.equal((await command({ metric: 'speed', value: 1 })).status, 422);
+    assert.equal(got.length, 2);
+
+    const acts = readFileSync(join(telemetry.gw.dir, 'audit.log'), 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line))
+      .filter(({ act }) => act === 'device.command');
+    assert.deepEqual(acts.map(({ outcome }) => outcome), ['begun', 'done', 'begun', 'done']);
+    assert.match(acts[0].what, /drive-1 speed = 700: a test/);
+    assert.match(acts[0].who, /reader/);
+  });
+
+  test('in maintenance nothing is raised; what still holds afterwards is', async () => {
+    const path = '/plants/1020/equipment/LATHE-1/maintenance';
+    const find = async () => (await all.get('/alarms?equipment=LATHE-1&state=raised')).items.find(({ signal }) => signal === 'machine-down');
+    const window = { from: new Date(Date.now() - 24 * 3_600_000).toISOString(), until: new Date(Date.now() + 3_600_000).toISOString(), reason: 'new bearings' };
+    assert.equal((await all.as({ scope: 'iot:write', plant: 'XXXX' }).send('PUT', path, window)).status, 404);
+    assert.equal((await all.send('PUT', path, { until: '2020-01-01T00:00:00Z' })).status, 400);
+    assert.equal((await all.send('PUT', path, window)).status, 204);
+    const { items } = await all.get('/maintenance');
+    assert.deepEqual(items.map(({ equipmentId, by, reason, until }) => [equipmentId, by, reason, until]), [['LATHE-1', 'reader', 'new bearings', window.until]]);
+    await new Promise((resolve) => setTimeout(resolve, 2500)); // lanes look once a second
+    await plant.fault('breakdown', 'lathe-1');
+    await plant.step(120);
+    const told = plant.samples.filter((sample) => sample.device === 'lathe-1').at(-1).time;
+    await eventually(async () => Date.parse((await all.get('/devices/plant-1020/line-3/lathe-1')).seen) === told, 'all samples', PATIENCE);
+    assert.equal(await find(), undefined);
+    assert.equal((await all.request(path, { method: 'DELETE' })).status, 204);
+    assert.deepEqual((await all.get('/maintenance')).items, []);
+    await eventually(async () => {
+      await plant.step(5);
+      return await find() !== undefined;
+    }, 'it to be raised afterwards', PATIENCE);
+    await plant.mend('breakdown', 'lathe-1');
   });
 
   test('a dead device is off-line, its values stale; and back after a restart of the gateway', async () => {
