@@ -77,7 +77,7 @@ describe('reading', async () => {
   const scope = suiteScope();
   const layout = [...LINES, { group: 'plant-1010', edgeNode: 'drives', devices: { 'drive-1': Drive } }];
   const telemetry = await startTelemetry(scope, {
-    layout, more: ['system-iot.v1.yaml'], types: { drive: DRIVE }, config: { extra: { audit: { file: 'audit.log' } } } });
+    layout, more: ['system-iot.v1.yaml'], types: { drive: DRIVE } });
   const plant = await startPlant(scope, { broker: telemetry.edge, layout, backMs: 2 * 3_600_000 });
   const all = new Reader(telemetry.gw);
   const device = LINES.flatMap(({ group, edgeNode, devices }) => Object.keys(devices).map((name) => `${group}/${edgeNode}/${name}`))
@@ -259,7 +259,7 @@ describe('reading', async () => {
     assert.equal((await command({ metric: 'speed', value: 1 })).status, 422);
     assert.equal(got.length, 2);
 
-    const acts = readFileSync(join(telemetry.gw.dir, 'audit.log'), 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line))
+    const acts = readFileSync(join(telemetry.gw.dir, 'state', 'audit.log'), 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line))
       .filter(({ act }) => act === 'device.command');
     assert.deepEqual(acts.map(({ outcome }) => outcome), ['begun', 'done', 'begun', 'done']);
     assert.match(acts[0].what, /drive-1 speed = 700: a test/);
