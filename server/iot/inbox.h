@@ -23,7 +23,7 @@ void gw_iot_inbox_destroy(struct gw_iot_inbox *inbox);
 void gw_iot_inbox_set_lane(struct gw_iot_inbox *inbox, struct gw_lane *lane);
 
 /* Of the lane's events: the node is ours, or no longer; and what of it is in the journal. */
-void gw_iot_inbox_own(struct gw_iot_inbox *inbox, const struct gw_edge_node_config *node,
+void gw_iot_inbox_own(struct gw_iot_inbox *inbox, const struct gw_edge_node_config *config,
                       bool is_owned);
 void gw_iot_inbox_journaled(struct gw_iot_inbox *inbox, const struct gw_edge_node_config *node,
                             struct gw_str place);

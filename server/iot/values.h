@@ -52,13 +52,13 @@ struct gw_iot_values *gw_iot_values_create(const struct gw_iot_values_config *co
 /* Sends what is left first. NULL is safe. */
 void gw_iot_values_destroy(struct gw_iot_values *values);
 
-void gw_iot_values_take(struct gw_iot_values *values, const struct gw_edge_node_config *node,
+void gw_iot_values_take(struct gw_iot_values *values, const struct gw_edge_node_config *config,
                         const struct gw_sample *samples, size_t count);
 /* time_ms 0: as it is now; nothing is known of when it became so. */
 void gw_iot_values_set_state(struct gw_iot_values *values, const struct gw_device_config *device,
                              enum gw_device_state state, int64_t time_ms);
 /* Another owns the node from now on: what is left is sent, and the rest forgotten. */
-void gw_iot_values_leave(struct gw_iot_values *values, const struct gw_edge_node_config *node);
+void gw_iot_values_leave(struct gw_iot_values *values, const struct gw_edge_node_config *config);
 
 void gw_iot_values_get_counts(const struct gw_iot_values *values,
                               struct gw_iot_values_counts *out_counts);
