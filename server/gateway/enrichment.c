@@ -154,7 +154,10 @@ struct gw_lane_asker gw_enrichment_asker(struct gw_enrichment *enrichment,
     snprintf(enrichment->scopes, sizeof(enrichment->scopes), "%.*s",
              GW_STR_ARG(config->enrichment_scopes));
     return (struct gw_lane_asker){
-        enrichment, config->has_enrichment && enrichment->worker_count > 0 ? ask : NULL, cancel};
+        .self = enrichment,
+        .pause_ns = 2 * enrichment->timeout_ns,
+        .ask = config->has_enrichment && enrichment->worker_count > 0 ? ask : NULL,
+        .cancel = cancel};
 }
 
 size_t gw_enrichment_count(const struct gw_enrichment *enrichment)

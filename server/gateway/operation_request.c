@@ -177,9 +177,11 @@ static int add_body(struct gw_operation_request *request)
 static int add_key(struct gw_operation_request *request)
 {
     struct gw_arena *arena = request->arena;
-    struct gw_str key = gw_connector_key_text(arena, request->effect_key);
 
-    if (!gw_operation_is_write(request->operation) || key.len == 0)
+    if (!gw_operation_is_write(request->operation))
+        return 0;
+    struct gw_str key = gw_connector_key_text(arena, request->effect_key);
+    if (key.len == 0)
         return key.ptr == NULL ? -ENOMEM : 0;
     struct gw_str text = gw_arena_printf(arena, "\"%.*s\"", GW_STR_ARG(key));
     return text.ptr == NULL ? -ENOMEM : add_field(request, GW_STR("Idempotency-Key"), text);

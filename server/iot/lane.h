@@ -69,6 +69,7 @@ struct gw_lane_question {
 /* Who asks; each question lasts for a bounded time. */
 struct gw_lane_asker {
     void *self;
+    uint64_t pause_ns; /* of a node, once two questions in a row have got no answer */
     /* 0, or nothing was begun: -EAGAIN (too many are under way), -ENOMEM. */
     int (*ask)(void *self, struct gw_lane_question *question);
     void (*cancel)(void *self, struct gw_lane_question *question);

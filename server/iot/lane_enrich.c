@@ -1,5 +1,7 @@
 /* What an event asks of an API before it goes out: twice at most, a few of a node's at a time, and
- * never for long. An event without its answer says so; no answer keeps events back for good. */
+ * never for long. An event without its answer says so; no answer keeps events back for good.
+ * Whoever has not answered twice is left alone for a while, so that a system that hangs does not
+ * slow down all that a node says. */
 #include <errno.h>
 
 #include "server/core/clock.h"
@@ -11,9 +13,6 @@
 #define RETRY_NS (200 * GW_NS_PER_MS)
 /* Of a node, from the first that waits on: a whole outage's events need not ask one by one. */
 #define MAX_AHEAD 4
-/* Whoever has not answered two questions is left alone for so long, so that a system that hangs
- * does not slow down what a node says. */
-#define PAUSE_NS (5 * GW_NS_PER_SECOND)
 #define TELL_NS (60 * GW_NS_PER_SECOND)
 
 static uint64_t now_of(const struct gw_lane_emission *emission)
@@ -54,7 +53,7 @@ static void give_up(struct gw_lane_emission *emission, int rc)
     }
     gw_log_warn("iot: %.*s does not answer: events of %.*s go out without it",
                 GW_STR_ARG(emission->question.operation), GW_STR_ARG(node->config->id));
-    node->unasked_until_ns = now_of(emission) + PAUSE_NS;
+    node->unasked_until_ns = now_of(emission) + node->lane->config.asker.pause_ns;
 }
 
 static void take_answer(struct gw_lane_emission *emission, struct gw_str answer)

@@ -295,21 +295,32 @@ static bool take_place(struct taking *taking, unsigned flags, struct signal_plac
     return !taking->is_wrong && taking->devices[place->device].device != NULL;
 }
 
+static double take_value(struct taking *taking, bool is_short)
+{
+    uint64_t bits = take(taking, is_short ? 4 : 8);
+    uint32_t short_bits = (uint32_t)bits;
+    float short_value;
+    double value;
+
+    memcpy(&short_value, &short_bits, sizeof(short_value));
+    memcpy(&value, &bits, sizeof(value));
+    return is_short ? (double)short_value : value;
+}
+
 /* `place`: of the one before, and a metric further. */
 static void take_record(struct taking *taking, uint32_t lane, struct signal_place *place)
 {
     unsigned flags = (unsigned)take(taking, 1);
     bool is_ours = take_place(taking, flags, place);
-    uint64_t bits = take(taking, 8);
     uint32_t metric = place->metric++;
     struct signal_record record = {.time_ms = place->time_ms,
+                                   .number = take_value(taking, (flags & SIGNAL_SHORT) != 0),
                                    .kind = (flags & SIGNAL_OFFLINE) != 0 ? RECORD_OFFLINE
                                                                          : RECORD_SAMPLE,
-                                   .quality = (uint8_t)(flags >> SIGNAL_QUALITY_SHIFT),
+                                   .quality = (uint8_t)(flags >> SIGNAL_QUALITY_SHIFT & 3),
                                    .is_text = (flags & SIGNAL_TEXT) != 0};
 
-    memcpy(&record.number, &bits, sizeof(bits));
-    if (record.quality > GW_QUALITY_STALE || isinf(record.number))
+    if (isinf(record.number))
         taking->is_wrong = true;
     if (taking->is_wrong || !is_ours || lane == SIGNAL_NONE)
         return;

@@ -258,7 +258,8 @@ enum {
     SIGNAL_NEXT_METRIC = 4,
     SIGNAL_OFFLINE = 8,
     SIGNAL_TEXT = 16,
-    SIGNAL_QUALITY_SHIFT = 5,
+    SIGNAL_QUALITY_SHIFT = 5, /* two bits */
+    SIGNAL_SHORT = 128,       /* its number is a float's */
 };
 #define SIGNAL_RECORD_BYTES (1 + 8 + 4 + 2 + 8)
 

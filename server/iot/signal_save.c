@@ -1,6 +1,7 @@
 /* An edge node's state as bytes: little-endian, with names for all that has a number here, so that
  * whoever reads it may have another registry and other signals. */
 #include <errno.h>
+#include <float.h>
 
 #include "server/iot/signal_private.h"
 
@@ -58,6 +59,22 @@ static char *write_number(char *at, uint64_t number, size_t bytes)
     return at;
 }
 
+/* Of many sensors that is all there is. What is not known is any NAN. */
+static bool is_float(double number)
+{
+    return isnan(number) || (fabs(number) <= (double)FLT_MAX && (double)(float)number == number);
+}
+
+static char *write_value(char *at, double number)
+{
+    if (!is_float(number))
+        return write_number(at, bits_of(number), 8);
+    float value = (float)number;
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    return write_number(at, bits, 4);
+}
+
 /* A message's samples have one time and one device, and often metrics in a row: what is as expected
  * takes no bytes. */
 static void put_record(const struct signal_record *record, const struct signal_place *place,
@@ -71,14 +88,15 @@ static void put_record(const struct signal_record *record, const struct signal_p
         (char)((is_timely ? SIGNAL_SAME_TIME : 0) | (is_same ? SIGNAL_SAME_DEVICE : 0) |
                (is_next ? SIGNAL_NEXT_METRIC : 0) |
                (record->kind == RECORD_OFFLINE ? SIGNAL_OFFLINE : 0) |
-               (record->is_text ? SIGNAL_TEXT : 0) | record->quality << SIGNAL_QUALITY_SHIFT);
+               (record->is_text ? SIGNAL_TEXT : 0) | (is_float(record->number) ? SIGNAL_SHORT : 0) |
+               record->quality << SIGNAL_QUALITY_SHIFT);
     if (!is_timely)
         at = write_number(at, (uint64_t)record->time_ms, 8);
     if (!is_same)
         at = write_number(at, place->device, 4);
     if (!is_next)
         at = write_number(at, place->metric, 2);
-    at = write_number(at, bits_of(record->number), 8);
+    at = write_value(at, record->number);
     gw_buf_append(out, bytes, (size_t)(at - bytes));
     *expected = (struct signal_place){place->time_ms, place->device, place->metric + 1};
 }

@@ -273,6 +273,13 @@ export function suiteScope() {
   return { after: (cleanUp) => (isOver ? act(cleanUp) : cleanUps.push(cleanUp)) };
 }
 
+/** What is being started is stopped with the suite, also where it comes to be when something beside it has failed. */
+export async function owned(scope, starting, ...how) {
+  const it = await starting;
+  scope.after(() => it.stop(...how));
+  return it;
+}
+
 /** Prepares the folder and files of a gateway that is not started. */
 export async function prepareGateway(t, options = {}) {
   const dir = options.dir ?? makeFolder();

@@ -62,7 +62,8 @@ static void what_waits_is_found_again_by_name(void **state)
         char device[] = "d0";
         device[1] = (char)('0' + i);
         signal_rig_real(&rig, signal_rig_series(&rig, device, "alpha"), START + 1000, 100 * i);
-        signal_rig_real(&rig, signal_rig_series(&rig, device, "beta"), START + 1000, i);
+        signal_rig_real(&rig, signal_rig_series(&rig, device, "beta"), START + 1000,
+                        i + 0.1); /* no float */
     }
     gw_signal_engine_state(rig.engine, gw_registry_device(rig.registry, 2), false, START + 2000);
     save(&rig, &bytes);
@@ -70,12 +71,12 @@ static void what_waits_is_found_again_by_name(void **state)
 
     signal_rig_open(&rig, after, one);
     load(&rig, &bytes);
-    signal_rig_real(&rig, signal_rig_series(&rig, "d1", "beta"), START + 3000, 10);
+    signal_rig_real(&rig, signal_rig_series(&rig, "d1", "beta"), START + 3000, 0.5);
     signal_rig_advance(&rig, START + 2 * MINUTE);
     char *said = signal_rig_said(&rig);
     assert_int_equal(rig.event_count, 2);
-    assert_non_null(strstr(said, "{\"v\":{\"value\":\"11\"}}"));
-    assert_non_null(strstr(said, "{\"v\":{\"value\":\"3\"}}"));
+    assert_non_null(strstr(said, "{\"v\":{\"value\":\"1.6\"}}"));
+    assert_non_null(strstr(said, "{\"v\":{\"value\":\"3.1\"}}"));
     assert_int_equal(rig.late_count, 0);
     free(said);
     gw_buf_finish(&bytes);
