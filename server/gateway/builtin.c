@@ -3,6 +3,7 @@
 #include "server/contract/operation.h"
 #include "server/core/clock.h"
 #include "server/filter/chain.h"
+#include "server/gateway/edge_accept.h"
 #include "server/gateway/events.h"
 #include "server/gateway/snapshot.h"
 #include "server/http/problem.h"
@@ -12,7 +13,8 @@ const struct gw_builtin *const gw_builtins[] = {
     &gw_events_stream,      &gw_events_get,
     &gw_events_types,       &gw_events_consume,
     &gw_events_acknowledge, &gw_events_rewind,
-    &gw_events_forget,      NULL,
+    &gw_events_forget,      &gw_edge_accept,
+    NULL,
 };
 
 const struct gw_builtin *gw_builtin_find(struct gw_str name)
