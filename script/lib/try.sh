@@ -28,6 +28,12 @@ try "a token of plant 1020 at plant 1010" 403 \
     "curl -si -H \"Authorization: Bearer \$LOCAL\" $production/1010/production-orders"
 try "a body that breaks the contract: each fault by its place" 400 \
     "$(confirm WRITER 1020 2000001 '{"yield":{"value":4,"unit":"pieces"}}')"
+try "which events there are; /events and /stream give them as they happen" 200 \
+    "curl -si -H \"Authorization: Bearer \$READER\" $url/system/events/v1/types"
+if [ -n "$machines_url" ]; then
+    try "a machine breaks down, and what a signal says of it a quarter of a minute later" 200 \
+        "curl -s -d '{\"kind\":\"breakdown\",\"target\":\"cnc-1\"}' $machines_url/faults; curl -si -H \"Authorization: Bearer \$READER\" '$url/system/events/v1/events?type=com.millgate.iot.machine-down.v1&wait=PT40S'"
+fi
 try "a limit that is reached" 429 \
     "for i in \$(seq 30); do curl -s -o /dev/null -w '%{http_code} ' -H \"Authorization: Bearer \$BUSY\" $production/1020/production-orders/2000001; done; echo"
 

@@ -258,7 +258,7 @@ int gw_cli_sparkplug(const struct gw_cli *cli, int argc, char **argv)
     if (files == NULL)
         return GW_EXIT_PROBLEM;
     int code = take_arguments(cli, argc, argv, files, &count, &path);
-    if (code != GW_EXIT_OK)
+    if (code != GW_EXIT_OK || path == NULL)
         return code;
     gw_diagnostics_init(&diagnostics);
     code = GW_EXIT_PROBLEM;

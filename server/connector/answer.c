@@ -52,6 +52,12 @@ static enum gw_connector_error judge_problem(const struct gw_call_answer *answer
     return answer->backend_status > 0 ? GW_CONNECTOR_RUBBISH : GW_CONNECTOR_UNAVAILABLE;
 }
 
+/* Nothing is wrong with it but the time that it takes. */
+static bool is_late(const struct gw_call_answer *answer)
+{
+    return answer->problem != NULL && strcmp(answer->problem, GW_CONNECTOR_LATE) == 0;
+}
+
 enum gw_connector_error gw_connector_judge(const struct gw_call_answer *answer, bool is_write,
                                            struct gw_connector_failure *out_failure)
 {
@@ -67,6 +73,8 @@ enum gw_connector_error gw_connector_judge(const struct gw_call_answer *answer, 
         .reason = answer->problem != NULL ? gw_str_of(answer->problem) : answer->body,
         .retry_ns = answer->retry_ns,
     };
+    if (error == GW_CONNECTOR_UNAVAILABLE && is_late(answer))
+        out_failure->problem = GW_CONNECTOR_LATE;
     if (out_failure->reason.len > MAX_REASON_BYTES)
         out_failure->reason.len = MAX_REASON_BYTES;
     return error;

@@ -41,13 +41,18 @@ enum gw_connector_error {
 /* The code of a write in doubt that was not sent this time, and never will be again by itself. */
 #define GW_CONNECTOR_UNKNOWN_FOR_GOOD "outcome-unknown"
 
+/* The problem of a call whose backend did not answer in time (see http/problem.h). */
+#define GW_CONNECTOR_LATE "backend-timeout"
+
 struct gw_connector_failure {
     enum gw_connector_error error;
     int backend_status;   /* 0: none came */
     struct gw_str reason; /* the backend's words, for the operator; never for the caller */
-    struct gw_str code; /* the backend's own code, for `when` of a catch; may be empty. The guard's
-                           are GW_CONNECTOR_UNKNOWN_FOR_GOOD and "result-not-kept". */
-    uint64_t retry_ns;  /* 0: not known */
+    struct gw_str code;  /* the backend's own code, for `when` of a catch; may be empty. The guard's
+                            are GW_CONNECTOR_UNKNOWN_FOR_GOOD and "result-not-kept". */
+    uint64_t retry_ns;   /* 0: not known */
+    const char *problem; /* what the caller is told where the class alone does not say it, static;
+                            NULL: what the class says */
 };
 
 struct gw_connector_function {

@@ -52,10 +52,12 @@ static bool is_text(struct gw_str text)
 static bool is_json_type(struct gw_str text)
 {
     struct gw_str type = gw_str_trim(gw_str_from(text.ptr, gw_str_find(text, ';')));
-
     size_t slash = gw_str_find(type, '/');
-    if (slash == 0 || type.len < 6 || gw_str_find(gw_str_tail(type, slash), '/') != 0 ||
-        (slash < type.len && gw_str_find(gw_str_tail(type, slash + 1), '/') + slash + 1 < type.len))
+
+    if (slash == 0 || slash >= type.len || type.len < 6)
+        return false;
+    struct gw_str rest = gw_str_tail(type, slash + 1);
+    if (gw_str_find(rest, '/') < rest.len)
         return false;
     return gw_str_equal_nocase(gw_str_tail(type, type.len - 5), GW_STR("/json")) ||
            gw_str_equal_nocase(gw_str_tail(type, type.len - 5), GW_STR("+json"));

@@ -1,4 +1,5 @@
 /* The blocking reads, and who is handed what they give. Readers that are behind: reader.c. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -22,6 +23,7 @@ struct gw_event_hub *gw_event_hub_create(struct gw_loop *loop, struct gw_redis *
 {
     struct gw_event_hub *hub = calloc(1, sizeof(*hub));
 
+    assert(partitions > 0 && partitions <= GW_EVENT_MAX_PARTITIONS);
     if (hub == NULL)
         return NULL;
     hub->loop = loop;

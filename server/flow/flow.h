@@ -93,6 +93,7 @@ struct gw_flow_error {
     struct gw_value answer; /* the body of an operation's answer; null: none */
     bool is_retryable;      /* by a `retry` without a condition */
     uint64_t retry_ns;      /* not before; 0: not known */
+    const char *problem;    /* of a connector's failure, as there; may be NULL */
     struct gw_str instance; /* as `raise` gave it; else empty: then `task` is it */
     struct gw_str task;     /* JSON Pointer of the task that failed: the operator's */
     struct gw_str reason;   /* likewise */

@@ -46,6 +46,7 @@ static void set_failure(struct flow_frame *frame, const struct gw_connector_fail
     error->code = own(frame, failure->code);
     error->is_retryable = row->is_retryable;
     error->retry_ns = failure->retry_ns;
+    error->problem = failure->problem;
 }
 
 /* Its response is told with what was asked, but for credentials. */

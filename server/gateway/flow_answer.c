@@ -6,6 +6,7 @@
 #include "server/contract/media.h"
 #include "server/contract/operation.h"
 #include "server/core/buf.h"
+#include "server/core/clock.h"
 #include "server/filter/filter.h"
 #include "server/http/hop_fields.h"
 #include "server/http/problem.h"
@@ -249,6 +250,16 @@ static const struct gw_value *passed_on(const struct gw_flow_error *error)
     return gw_value_member_text(&error->answer, GW_STR("title")).len > 0 ? &error->answer : NULL;
 }
 
+static void add_retry_after(struct gw_exchange *ex, uint64_t retry_ns)
+{
+    uint64_t seconds = (retry_ns + GW_NS_PER_SECOND - 1) / GW_NS_PER_SECOND;
+    struct gw_str text = gw_arena_printf(&ex->arena, "%llu", (unsigned long long)seconds);
+
+    if (seconds > 0 && text.ptr != NULL &&
+        gw_response_add_field(ex, GW_STR("Retry-After"), text) != 0)
+        return; /* there is no room for what is only a hint */
+}
+
 static void set_passed_on(struct gw_exchange *ex, const struct gw_flow_error *error,
                           const struct gw_value *problem)
 {
@@ -260,6 +271,7 @@ static void set_passed_on(struct gw_exchange *ex, const struct gw_flow_error *er
     same.status = error->backend_status;
     same.members = *problem;
     set_raised(ex, &same);
+    add_retry_after(ex, error->retry_ns);
 }
 
 /* The standard errors of the DSL, by the last part of their type. */
@@ -284,6 +296,31 @@ static const char *standard_problem(const struct gw_flow_error *error)
         (error->task.len == 0 || gw_str_has_prefix(error->task, GW_STR("/input"))))
         return "invalid-body";
     return "internal-error";
+}
+
+/* An expression that fails behind a backend's answer has found there what it can make nothing of.
+ */
+static bool has_met_rubbish(const struct gw_exchange *ex, const struct gw_flow_error *error)
+{
+    return ex->record.backend.len > 0 && gw_str_has_suffix(error->type, GW_STR("/expression"));
+}
+
+/* Who has named a state in If-Match is told of that, and not that there was a conflict. */
+static bool has_missed_its_state(const struct gw_exchange *ex, const struct gw_flow_error *error)
+{
+    return error->connector_error == GW_CONNECTOR_CONFLICT &&
+           gw_request_field(ex, GW_STR("if-match")) != NULL;
+}
+
+static const char *problem_of(const struct gw_exchange *ex, const struct gw_flow_error *error)
+{
+    if (has_missed_its_state(ex, error))
+        return "precondition-failed";
+    if (error->problem != NULL)
+        return error->problem;
+    if (error->connector_error != GW_CONNECTOR_OK)
+        return gw_connector_error_row(error->connector_error)->problem;
+    return has_met_rubbish(ex, error) ? "bad-gateway" : standard_problem(error);
 }
 
 /* Whether a write is in doubt, of the flow itself or of an operation that it has called. */
@@ -335,9 +372,7 @@ void gw_flow_answer_fail(struct gw_exchange *ex, const struct gw_flow_error *err
 {
     struct gw_str type = error->type;
     const struct gw_value *problem = passed_on(error);
-    const char *name = error->connector_error != GW_CONNECTOR_OK
-                           ? gw_connector_error_row(error->connector_error)->problem
-                           : standard_problem(error);
+    const char *name = problem_of(ex, error);
 
     if (error->is_raised)
         set_raised(ex, error);

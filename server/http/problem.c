@@ -36,6 +36,7 @@ static const struct gw_problem_type problem_types[] = {
     {"unsupported-media-type", 415, "The contract does not offer this media type"},
     {"expectation-failed", 417, "The expectation cannot be met"},
     {"misdirected-request", 421, "The host is not served here"},
+    {"precondition-failed", 412, "It has changed since it was read"},
     {"precondition-required", 428, "The operation needs a condition"},
     {"rate-limited", 429, "Too many requests"},
     {"too-many-failed-tokens", 429, "Too many tokens from this address were bad"},

@@ -45,6 +45,8 @@ void gw_lane_compute(struct gw_lane *lane, struct gw_lane_node *node, struct gw_
         struct gw_str payload = gw_str_from(topic.ptr + topic_len, payload_len);
         if (topic_len == 0)
             pass_time(lane, node, arrival_ms);
+        else if (gw_str_equal(topic, GW_LANE_DOUBT))
+            gw_sparkplug_host_doubt(lane->host, node->config, arrival_ms);
         else
             gw_sparkplug_host_feed(lane->host, topic, payload, arrival_ms);
         entry = gw_str_tail(entry, GW_LANE_HEAD_BYTES + (size_t)topic_len + payload_len);

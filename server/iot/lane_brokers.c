@@ -105,9 +105,9 @@ static void on_broker(void *self, bool is_up, bool has_session, const char *reas
     gw_log_info("iot: broker %.*s is there%s%s", GW_STR_ARG(connection->config->mqtt.name),
                 has_session ? ", with our session" : "", reason);
     for (size_t i = 0; i < lane->node_count && !has_session; i++) {
-        const struct gw_lane_node *node = &lane->nodes[i];
+        struct gw_lane_node *node = &lane->nodes[i];
         if (node->state == GW_LANE_OWNED && has_group(connection->config, node->config->group))
-            gw_sparkplug_host_doubt(lane->host, node->config, gw_lane_wall_ms());
+            gw_lane_node_doubt(node);
     }
 }
 

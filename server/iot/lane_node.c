@@ -11,7 +11,6 @@
 #define RETRY_NS GW_NS_PER_SECOND
 #define CHECKPOINT_MAGIC "mgc1"
 
-static void ask_claim(struct gw_lane_node *node);
 static void ask_read(struct gw_lane_node *node);
 
 static uint64_t now_of(const struct gw_lane_node *node)
@@ -139,7 +138,7 @@ static void become_owned(struct gw_lane_node *node)
     /* Between the last message of the journal and the subscription some may have gone by; before
      * the first connection it is the broker's session that tells (lane_brokers.c). */
     if (lane->is_connected_once)
-        gw_sparkplug_host_doubt(lane->host, node->config, gw_lane_wall_ms());
+        gw_lane_node_doubt(node);
     gw_lane_node_commit(node);
 }
 
@@ -254,6 +253,12 @@ bool gw_lane_node_take(struct gw_lane_node *node, struct gw_str topic, struct gw
     if (node->dirty.next == NULL || gw_list_is_empty(&node->dirty))
         gw_list_append(&lane->dirty, &node->dirty);
     return true;
+}
+
+void gw_lane_node_doubt(struct gw_lane_node *node)
+{
+    if (gw_lane_node_take(node, GW_LANE_DOUBT, GW_STR(""), gw_lane_wall_ms()))
+        gw_lane_node_commit(node);
 }
 
 /* Whole messages from the front, as many as an entry holds. */

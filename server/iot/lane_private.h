@@ -8,6 +8,9 @@
 
 /* Of a message in an entry of the journal: arrival, length of topic and payload; they follow. */
 #define GW_LANE_HEAD_BYTES 14
+/* The topics of what no broker sent, journaled like a message, so that it is computed again the
+ * same: none, the hour for a node that says nothing; this, messages may have been missed. */
+#define GW_LANE_DOUBT GW_STR("?")
 
 enum gw_lane_node_state {
     GW_LANE_FOREIGN,
@@ -109,6 +112,8 @@ bool gw_lane_hears(const struct gw_lane *lane, const struct gw_lane_node *node);
 
 /* --- lane_node.c --- */
 
+/* Messages may have been missed. */
+void gw_lane_node_doubt(struct gw_lane_node *node);
 /* Takes a message in; false: it is not ours. */
 bool gw_lane_node_take(struct gw_lane_node *node, struct gw_str topic, struct gw_str payload,
                        int64_t arrival_ms);

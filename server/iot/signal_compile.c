@@ -3,10 +3,11 @@
 
 #include "server/core/clock.h"
 #include "server/core/duration.h"
-#include "server/iot/signal_private.h"
+#include "server/iot/signal_program.h"
 
 #define POINTER_BYTES 200
 #define MS_PER_DAY INT64_C(86400000)
+#define MAX_WINDOWS_WITHOUT_SAMPLES 100000
 
 static const char *text_of(const json_t *object, const char *name)
 {
@@ -228,6 +229,21 @@ static void compile_enrichment(struct signal_loading *loading, const json_t *giv
             signal_fail(loading, "/enrich/member", "\"%s\" is a member of every event", own[i]);
 }
 
+/* Time in a state makes windows without samples: when time jumps, no more than these at once. */
+static void check_ages(struct signal_loading *loading)
+{
+    const struct signal *signal = loading->signal;
+
+    for (uint32_t i = 0; i < signal->input_count; i++) {
+        const struct signal_input *input = &signal->inputs[i];
+        if (input->has_durations && signal->window.every_ms > 0 &&
+            input->max_age_ms / signal->window.every_ms > MAX_WINDOWS_WITHOUT_SAMPLES)
+            signal_fail(loading, "/inputs",
+                        "maxAge of %.*s is more than %d windows, each of which would be told",
+                        GW_STR_ARG(input->name), MAX_WINDOWS_WITHOUT_SAMPLES);
+    }
+}
+
 static void check_name(struct signal_loading *loading)
 {
     struct gw_str name = loading->signal->name;
@@ -260,5 +276,6 @@ void signal_compile(struct signal_loading *loading, const json_t *document)
     compile_enrichment(loading, json_object_get(document, "enrich"));
     if (signal->window_type.len == 0 && signal->raised_type.len == 0)
         signal_fail(loading, "", "a signal tells something: `event`, `alarm` or both are missing");
+    check_ages(loading);
     signal_compile_layout(signal);
 }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "server/core/similar.h"
-#include "server/iot/signal_private.h"
+#include "server/iot/signal_program.h"
 
 #define POINTER_BYTES 300
 #define MAX_DEPTH 8

@@ -18,9 +18,9 @@ struct writing {
 
 static void add(struct writing *writing, const char *name, struct gw_value value)
 {
-    if (value.type == GW_JSON_STRING && value.text.ptr == NULL)
-        writing->has_failed = true;
-    else if (gw_value_add_member(&writing->object, gw_str_of(name), value) != 0)
+    bool is_lost = value.type == GW_JSON_STRING && value.text.ptr == NULL;
+
+    if (is_lost || gw_value_add_member(&writing->object, gw_str_of(name), value) != 0)
         writing->has_failed = true;
 }
 

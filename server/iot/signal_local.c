@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "server/iot/signal_private.h"
+#include "server/iot/signal_program.h"
 #include "server/iot/sparkplug.h"
 #include "server/json/option.h"
 

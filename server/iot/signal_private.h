@@ -1,207 +1,14 @@
-/* What compiled signals and the engine's state look like. Internal to iot/signal*.c.
+/* The engine's state and its parts. Internal to iot/signal*.c.
  *
- * A signal is compiled once for all devices (struct signal), with the metrics of each device type
- * (struct signal_binding); an *instance* is a signal of one device. What an instance remembers is a
- * row of 8-byte words whose layout is the signal's: no pointers, so that it is saved as it is. */
+ * What an instance (a signal of one device) remembers is a row of 8-byte words whose layout is the
+ * signal's: no pointers, so that it is saved as it is. */
 #pragma once
 
 #include <math.h>
-#include <stdatomic.h>
 
 #include "server/crypto/digest.h"
-#include "server/iot/signal.h"
+#include "server/iot/signal_program.h"
 #include "server/iot/signal_queue.h"
-#include "server/json/yaml.h"
-
-#define SIGNAL_MAX_INPUTS 16
-#define SIGNAL_MAX_VALUES 32
-#define SIGNAL_MAX_CONDITIONS 64
-#define SIGNAL_MAX_PANES 120
-#define SIGNAL_MAX_LANES 8 /* different latenesses of all signals together */
-#define SIGNAL_MAX_TEXTS 1000
-#define SIGNAL_FINGERPRINT_BYTES 16
-#define SIGNAL_MAX_SUPPRESSIONS 1024 /* of one edge node at once */
-#define SIGNAL_NONE UINT32_MAX
-#define SIGNAL_NEVER INT64_MAX
-#define SIGNAL_BINS 128 /* of a percentile */
-
-/* --- compiled --------------------------------------------------------------------------------- */
-
-struct signal_input {
-    struct gw_str name, metric;
-    double deadband; /* 0: none */
-    int64_t debounce_ms, max_age_ms;
-    enum gw_quality worst_quality;
-    bool is_text;
-    bool has_durations;   /* some value is the time that it was in a state */
-    uint32_t state_at;    /* word of its struct input_state */
-    uint32_t debounce_at; /* word of its struct debounce_state, or SIGNAL_NONE */
-    const uint16_t *fed;  /* values that it feeds */
-    uint32_t fed_count;
-};
-
-enum signal_function {
-    SIGNAL_COUNT,
-    SIGNAL_MIN,
-    SIGNAL_MAX,
-    SIGNAL_MEAN,
-    SIGNAL_SUM,
-    SIGNAL_FIRST,
-    SIGNAL_LAST,
-    SIGNAL_DELTA,
-    SIGNAL_RATE,
-    SIGNAL_PERCENTILE,
-    SIGNAL_STDDEV,
-    SIGNAL_DURATION,
-    SIGNAL_TREND,
-    SIGNAL_ADD, /* of other values, from here on */
-    SIGNAL_SUBTRACT,
-    SIGNAL_DIVIDE,
-    SIGNAL_FUNCTION_COUNT,
-};
-
-/* Numbers, or codes of texts. */
-struct signal_set {
-    const double *items;
-    uint32_t count;
-};
-
-struct signal_value {
-    struct gw_str name;
-    struct gw_str unit; /* empty: of the metric, or none */
-    enum signal_function function;
-    uint32_t input;        /* SIGNAL_NONE: of other values */
-    const uint32_t *parts; /* values before this one */
-    uint32_t part_count;
-    double percent, from, to; /* of a percentile */
-    int64_t per_ms;           /* of a rate, a trend */
-    struct signal_set states; /* of a duration */
-    uint32_t at;              /* word of its accumulator in a pane */
-    bool is_told;
-};
-
-enum signal_window_kind {
-    SIGNAL_WINDOW_NONE,
-    SIGNAL_WINDOW_TUMBLING,
-    SIGNAL_WINDOW_SLIDING,
-    SIGNAL_WINDOW_SESSION,
-    SIGNAL_WINDOW_COUNT,
-    SIGNAL_WINDOW_AMOUNT,
-};
-
-struct signal_window {
-    enum signal_window_kind kind;
-    int64_t length_ms; /* of a tumbling or sliding one; the gap of a session */
-    int64_t every_ms;  /* of one pane */
-    int64_t max_ms;    /* of a session, count or amount */
-    uint32_t panes, pane_words;
-    uint64_t count;
-    double amount;
-    uint32_t of;           /* input of a count or amount */
-    uint32_t at, panes_at; /* words: of struct window_state, of the first pane */
-};
-
-enum signal_condition_kind { SIGNAL_ALL, SIGNAL_ANY, SIGNAL_NOT, SIGNAL_TEST, SIGNAL_MISSING };
-
-enum signal_test { SIGNAL_ABOVE, SIGNAL_AT_LEAST, SIGNAL_BELOW, SIGNAL_AT_MOST, SIGNAL_EQUALS };
-
-struct signal_condition {
-    enum signal_condition_kind kind;
-    enum signal_test test;
-    bool is_input; /* `value` is an input, not a value */
-    uint32_t value;
-    double limit, clear; /* the same without hysteresis */
-    struct signal_set states;
-    int64_t for_ms;    /* 0: at once; of SIGNAL_MISSING: how long */
-    uint32_t since_at; /* of the conditions' words: since when it holds, or SIGNAL_NONE */
-    uint32_t latch_at; /* word that is 1 while a threshold with hysteresis is passed */
-    const struct signal_condition *parts;
-    uint32_t part_count;
-};
-
-struct signal_enrichment {
-    struct gw_str member, operation;
-    const struct gw_value_member *parameters; /* texts with {plant}, {equipment}, ... */
-    uint32_t parameter_count;
-};
-
-struct signal {
-    struct gw_str name, title;
-    uint32_t version;
-    struct gw_str file; /* ends in NUL */
-    bool is_local;
-    const struct gw_signal_local *local; /* NULL: nothing is done */
-    int64_t lateness_ms;
-    uint32_t lane;
-    struct signal_input *inputs;
-    struct signal_value *values;
-    uint32_t input_count, value_count;
-    bool has_durations;
-    struct signal_window window;
-    struct gw_str window_type;                    /* of each window's event; empty: none */
-    const struct signal_condition *when;          /* such a window is told; NULL: each */
-    struct gw_str raised_type, cleared_type;      /* empty: no alarm; cleared_type may be empty */
-    const struct signal_condition *raise, *clear; /* clear NULL: when `raise` holds no more */
-    const char *severity;
-    bool looks_at_inputs;                /* the alarm's conditions do */
-    struct signal_enrichment enrichment; /* operation empty: none */
-    uint32_t alarm_at, results_at;       /* words; SIGNAL_NONE: no alarm */
-    uint32_t conditions_at, condition_words;
-    uint32_t words;                                /* of an instance */
-    uint8_t fingerprint[SIGNAL_FINGERPRINT_BYTES]; /* of its document */
-    struct signal_binding *bindings;
-    uint32_t binding_count;
-};
-
-/* A signal's metrics of one device type. */
-struct signal_binding {
-    const struct signal *signal;
-    const struct gw_device_type *type;
-    const struct gw_metric_config *metrics[SIGNAL_MAX_INPUTS];
-    struct signal_counter {
-        double zero, modulus; /* of a counter: what it begins at, how far it goes; 0: no end */
-    } counters[SIGNAL_MAX_INPUTS];
-};
-
-struct signal_instance {
-    uint32_t binding; /* index into the signals' */
-    uint32_t device;
-    uint32_t words_at; /* in its node's state */
-};
-
-/* Who looks at a series. */
-struct signal_tap {
-    uint32_t instance;
-    uint16_t input;
-    uint16_t lane;
-};
-
-struct signal_node {
-    uint32_t lane_at[SIGNAL_MAX_LANES + 1]; /* its instances, by lane */
-    uint32_t words;
-};
-
-struct gw_signals {
-    struct gw_arena arena;
-    struct gw_registry *registry;
-    struct signal **signals; /* in the order of their names */
-    size_t signal_count;
-    int64_t lateness_ms[SIGNAL_MAX_LANES]; /* ascending */
-    uint32_t lane_count;
-    struct gw_str *texts; /* that conditions name */
-    size_t text_count;
-    const struct signal_binding **bindings; /* by type, lane, name */
-    size_t binding_count;
-    struct signal_instance *instances; /* by node, lane, device, signal */
-    struct signal_node *nodes;         /* by the number of the edge node */
-    uint32_t instance_count;
-    uint32_t *tap_at; /* by series, one more than there are */
-    struct signal_tap *taps;
-    uint8_t *series_lanes; /* by series: bits */
-    uint32_t watched_count;
-    bool is_too_large; /* a node has more state than words are numbered */
-    atomic_int references;
-};
 
 /* --- state ------------------------------------------------------------------------------------ */
 
@@ -306,7 +113,6 @@ static inline double *run_results(const struct signal_run *run)
 
 /* --- signal_function.c ------------------------------------------------------------------------ */
 
-uint32_t signal_function_words(enum signal_function function);
 void signal_function_clear(const struct signal_value *value, uint64_t *words);
 /* A sample of its input: `increment` is by how much a counter went on since the one before. */
 void signal_function_add(const struct signal_value *value, uint64_t *words, double number,
@@ -317,8 +123,6 @@ void signal_function_merge(const struct signal_value *value, uint64_t *words, co
 /* NAN: not known. `length_ms`: of the window. */
 double signal_function_result(const struct signal_value *value, const uint64_t *words,
                               int64_t length_ms);
-/* What stands for a text among numbers: the same in every process. */
-double signal_text_code(struct gw_str text);
 bool signal_set_has(const struct signal_set *set, double number);
 
 /* --- signal_window.c -------------------------------------------------------------------------- */
@@ -436,48 +240,6 @@ int64_t signal_site_suppressed_ms(const struct signal_site *site, uint32_t devic
 /* Puts the instance's timer where its state says. */
 void signal_site_rearm(const struct gw_signals *signals, struct signal_site *site, uint32_t lane,
                        struct signal_run *run);
-
-/* --- compiling: signal_document.c, signal_compile*.c, signal_bind.c -----------------------------
- */
-
-struct signal_loading {
-    struct gw_signals *signals;
-    struct gw_diagnostics *diagnostics;
-    struct gw_document *document;
-    struct signal *signal; /* that is being compiled */
-    bool has_no_memory;
-};
-
-/* Zeroed, in the signals' arena; NULL sets has_no_memory. */
-void *signal_alloc(struct signal_loading *loading, size_t count, size_t bytes);
-struct gw_str signal_copy(struct signal_loading *loading, const char *text);
-GW_PRINTF(3, 4)
-GW_COLD void signal_fail(struct signal_loading *loading, const char *pointer, const char *format,
-                         ...);
-
-void signal_compile(struct signal_loading *loading, const json_t *document);
-void signal_compile_values(struct signal_loading *loading, const json_t *values);
-void signal_compile_window(struct signal_loading *loading, const json_t *window);
-/* `local` of the document: NULL, a boolean or an object. */
-void signal_compile_local(struct signal_loading *loading, const json_t *given);
-/* NULL: it is wrong, which has been told. Without `is_lasting` nothing in it may need time. */
-const struct signal_condition *signal_compile_condition(struct signal_loading *loading,
-                                                        const json_t *json, const char *pointer,
-                                                        bool is_lasting);
-void signal_compile_layout(struct signal *signal);
-uint32_t signal_find_input(const struct signal *signal, struct gw_str name);
-uint32_t signal_find_value(const struct signal *signal, struct gw_str name);
-/* A duration in ms; 0 and told if it is none or is out of bounds. */
-int64_t signal_read_ms(struct signal_loading *loading, const json_t *object, const char *name,
-                       const char *pointer, int64_t least_ms, int64_t most_ms);
-/* A scalar or a list of them; texts become codes, and make the input one of texts. */
-struct signal_set signal_read_states(struct signal_loading *loading, const json_t *json,
-                                     const char *pointer, uint32_t input);
-/* Finds the signal's device types and their metrics; the document is that of `loading`. */
-void signal_bind(struct signal_loading *loading, const json_t *document);
-/* Numbers the instances of all devices. */
-GW_MUST_CHECK
-int signal_bind_all(struct signal_loading *loading);
 
 /* --- signal_save.c, signal_load.c ------------------------------------------------------------- */
 

@@ -220,7 +220,7 @@ void gw_sparkplug_host_feed(struct gw_sparkplug_host *host, struct gw_str topic,
 static void doubt_node(struct gw_sparkplug_host *host, struct gw_sparkplug_node *node,
                        int64_t now_ms)
 {
-    gw_sparkplug_flush(host, node, INT64_MAX);
+    gw_sparkplug_flush(host, node, NULL);
     gw_sparkplug_lose_certainty(host, node);
     node->is_seq_unknown = node->has_session;
     node->reborn_by_ms = now_ms + (int64_t)host->limits.device_ms;

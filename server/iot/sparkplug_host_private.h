@@ -48,10 +48,11 @@ struct gw_sparkplug_node {
     const struct gw_edge_node_config *config;
     const struct gw_device_config *own; /* its own metrics; NULL: not registered */
 
-    bool has_session;    /* born, and no death since */
-    bool has_birth;      /* birth_ms and bd_seq are of its last birth */
-    bool is_seq_unknown; /* the next message's is the right one */
-    bool is_dead;        /* death_ms and dead_bd_seq are of its last death */
+    bool has_session;        /* born, and no death since */
+    bool has_birth;          /* birth_ms and bd_seq are of its last birth */
+    bool is_seq_unknown;     /* the next message's is the right one */
+    bool is_dead;            /* death_ms and dead_bd_seq are of its last death */
+    bool is_death_explained; /* it ended a session that was seen */
     bool needs_rebirth;
     bool has_doubtful_birth;
     uint8_t expected; /* seq of the next message */
@@ -125,9 +126,10 @@ void gw_sparkplug_order(struct gw_sparkplug_host *host, struct gw_sparkplug_node
 /* What was kept back goes on as far as its turn has come. */
 void gw_sparkplug_drain(struct gw_sparkplug_host *host, struct gw_sparkplug_node *node,
                         int64_t now_ms);
-/* All that is older than this by the node's clock has its turn now; INT64_MAX: all. */
+/* All that is kept back has its turn now, but for what belongs to the session that `birth` begins;
+ * NULL: all. */
 void gw_sparkplug_flush(struct gw_sparkplug_host *host, struct gw_sparkplug_node *node,
-                        int64_t before_ms);
+                        const struct gw_sparkplug_message *birth);
 /* Waited long enough. */
 void gw_sparkplug_give_up_gap(struct gw_sparkplug_host *host, struct gw_sparkplug_node *node,
                               int64_t now_ms);

@@ -130,17 +130,37 @@ static void pass_on_held(struct gw_sparkplug_host *host, struct gw_sparkplug_nod
     free(held);
 }
 
-/* The held one whose turn comes first; NULL: none is held (that is older than `before_ms`). */
-static struct gw_sparkplug_held **find_first(struct gw_sparkplug_node *node, int64_t before_ms)
+/* How far the message is from its turn. */
+static uint8_t ahead_of(uint8_t expected, const struct gw_sparkplug_message *message)
+{
+    return (uint8_t)(message->seq - expected);
+}
+
+/* Whether it is of the session that `birth` begins, and not of the one before. */
+static bool is_of_next(const struct gw_sparkplug_node *node,
+                       const struct gw_sparkplug_message *message,
+                       const struct gw_sparkplug_message *birth)
+{
+    if (birth == NULL || !birth->has_time || !message->has_time ||
+        message->time_ms < birth->time_ms)
+        return false;
+    if (message->time_ms > birth->time_ms || !node->has_session)
+        return true;
+    /* In the same millisecond it is nearer to one of both. */
+    return ahead_of((uint8_t)(birth->seq + 1), message) < ahead_of(node->expected, message);
+}
+
+/* The held one whose turn comes first; NULL: none is held (of this session). */
+static struct gw_sparkplug_held **find_first(struct gw_sparkplug_node *node,
+                                             const struct gw_sparkplug_message *birth)
 {
     struct gw_sparkplug_held **first = NULL;
 
     for (struct gw_sparkplug_held **at = &node->held; *at != NULL; at = &(*at)->next) {
-        if (before_ms != INT64_MAX && (*at)->message.has_time &&
-            (*at)->message.time_ms >= before_ms)
+        if (is_of_next(node, &(*at)->message, birth))
             continue;
-        if (first == NULL || (uint8_t)((*at)->message.seq - node->expected) <
-                                 (uint8_t)((*first)->message.seq - node->expected))
+        if (first == NULL || ahead_of(node->expected, &(*at)->message) <
+                                 ahead_of(node->expected, &(*first)->message))
             first = at;
     }
     return first;
@@ -187,11 +207,11 @@ void gw_sparkplug_drain(struct gw_sparkplug_host *host, struct gw_sparkplug_node
 /* --- giving up --- */
 
 void gw_sparkplug_flush(struct gw_sparkplug_host *host, struct gw_sparkplug_node *node,
-                        int64_t before_ms)
+                        const struct gw_sparkplug_message *birth)
 {
     struct gw_sparkplug_held **at;
 
-    while ((at = find_first(node, before_ms)) != NULL) {
+    while ((at = find_first(node, birth)) != NULL) {
         const struct gw_sparkplug_message *message = &(*at)->message;
         if (!node->has_session || is_seen(node, message) || is_before_birth(node, message)) {
             host->counts.late++;
@@ -209,7 +229,7 @@ void gw_sparkplug_flush(struct gw_sparkplug_host *host, struct gw_sparkplug_node
 void gw_sparkplug_give_up_gap(struct gw_sparkplug_host *host, struct gw_sparkplug_node *node,
                               int64_t now_ms)
 {
-    struct gw_sparkplug_held **at = find_first(node, INT64_MAX);
+    struct gw_sparkplug_held **at = find_first(node, NULL);
 
     if (at == NULL)
         return;
@@ -267,7 +287,7 @@ void gw_sparkplug_order(struct gw_sparkplug_host *host, struct gw_sparkplug_node
                         const struct gw_sparkplug_message *message,
                         const struct gw_sparkplug_payload *payload)
 {
-    uint8_t ahead = (uint8_t)(message->seq - node->expected);
+    uint8_t ahead = ahead_of(node->expected, message);
 
     if (!payload->has_seq) {
         gw_sparkplug_quarantine(host, node, GW_QUARANTINE_MALFORMED, message->device, GW_STR(""),

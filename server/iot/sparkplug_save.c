@@ -18,6 +18,7 @@ enum { /* flags */
        IS_DEAD = 8,
        NEEDS_REBIRTH = 16,
        HAS_DOUBTFUL_BIRTH = 32,
+       IS_DEATH_EXPLAINED = 64,
 };
 
 static uint64_t sign(uint64_t so_far, struct gw_str text)
@@ -92,7 +93,8 @@ static void put_session(struct gw_buf *out, const struct gw_sparkplug_node *node
     put(out, (node->has_session ? HAS_SESSION : 0) | (node->has_birth ? HAS_BIRTH : 0) |
                  (node->is_seq_unknown ? IS_SEQ_UNKNOWN : 0) | (node->is_dead ? IS_DEAD : 0) |
                  (node->needs_rebirth ? NEEDS_REBIRTH : 0) |
-                 (node->has_doubtful_birth ? HAS_DOUBTFUL_BIRTH : 0));
+                 (node->has_doubtful_birth ? HAS_DOUBTFUL_BIRTH : 0) |
+                 (node->is_death_explained ? IS_DEATH_EXPLAINED : 0));
     put(out, node->expected);
     put_signed(out, node->bd_seq);
     put_signed(out, node->birth_ms);
@@ -272,6 +274,7 @@ static void get_session(struct reading *from, const struct gw_sparkplug_host *ho
     node->is_dead = (flags & IS_DEAD) != 0;
     node->needs_rebirth = (flags & NEEDS_REBIRTH) != 0;
     node->has_doubtful_birth = (flags & HAS_DOUBTFUL_BIRTH) != 0;
+    node->is_death_explained = (flags & IS_DEATH_EXPLAINED) != 0;
     node->expected = (uint8_t)get_up_to(from, UINT8_MAX);
     node->bd_seq = get_signed(from);
     node->birth_ms = get_signed(from);
@@ -343,10 +346,9 @@ static void get_alias(struct reading *from, struct gw_sparkplug_host *host,
     alias.device = device->index;
     alias.generation = host->devices[device->index].generation;
     alias.metric = metric > 0 ? &device->type->metrics[metric - 1] : NULL;
-    if (alias.prefix_len > 0 &&
-        (alias.metric == NULL || alias.prefix_len >= alias.metric->source.len))
-        from->has_failed = true;
-    else if (gw_sparkplug_alias_add(host, node, &alias) != 0)
+    bool is_good = alias.prefix_len == 0 ||
+                   (alias.metric != NULL && alias.prefix_len < alias.metric->source.len);
+    if (!is_good || gw_sparkplug_alias_add(host, node, &alias) != 0)
         from->has_failed = true;
 }
 

@@ -80,10 +80,12 @@ static void end_session(struct gw_sparkplug_host *host, struct gw_sparkplug_node
 
 /* A birth of a session that is over can arrive after its death, or after the next birth. bdSeq and
  * the node's clock both may begin anew with a restart, so that neither proves it: such a birth is
- * not believed, but asked for once more; one that is later still is an answer. */
+ * not believed, but asked for once more; one that is later still is an answer. Of a session that
+ * was seen the node's own clock says when it was; of another one only ours does. */
 static bool is_doubtful(const struct gw_sparkplug_node *node, int64_t bd_seq, int64_t time_ms)
 {
-    bool is_of_the_dead = node->is_dead && bd_seq == node->dead_bd_seq && time_ms <= node->death_ms;
+    int64_t dead_since_ms = node->is_death_explained ? node->last_ms : node->death_ms;
+    bool is_of_the_dead = node->is_dead && bd_seq == node->dead_bd_seq && time_ms <= dead_since_ms;
     bool is_older = node->has_birth && time_ms < node->birth_ms;
 
     if (!is_of_the_dead && !is_older)
@@ -132,7 +134,7 @@ void gw_sparkplug_take_birth(struct gw_sparkplug_host *host, struct gw_sparkplug
         return;
     }
 
-    gw_sparkplug_flush(host, node, time_ms);
+    gw_sparkplug_flush(host, node, message);
     begin_session(host, node, message, bd_seq);
     if (node->own != NULL) {
         gw_sparkplug_set_state(host, node, node->own, GW_DEVICE_ONLINE, past_time_of(message));
@@ -147,11 +149,12 @@ void gw_sparkplug_take_death(struct gw_sparkplug_host *host, struct gw_sparkplug
 {
     int64_t bd_seq = find_bd_seq(payload);
 
-    if (node->has_session ? bd_seq != node->bd_seq : node->is_dead && bd_seq == node->dead_bd_seq) {
+    if (node->has_session && bd_seq != node->bd_seq) {
         host->counts.old_deaths++;
         return;
     }
-    gw_sparkplug_flush(host, node, INT64_MAX);
+    node->is_death_explained = node->has_session; /* not twice: it may be of one that we missed */
+    gw_sparkplug_flush(host, node, NULL);
     end_session(host, node);
     node->is_dead = true;
     node->needs_rebirth = false;

@@ -166,9 +166,9 @@ ssize_t gw_http_call_read(struct gw_http_call *call, char *out, size_t capacity)
  * safe. */
 void gw_http_call_cancel(struct gw_http_call *call);
 
-/* The caller has left. A request that is wholly sent goes on to its answer, which is read and
- * dropped within the call's deadlines: an effect that is under way is not broken off. Otherwise the
- * same as cancel. No callback comes. NULL is safe. */
+/* The caller has left. A request that is wholly sent goes on to its answer, of which a megabyte is
+ * read and dropped within the call's deadlines: an effect that is under way is not broken off.
+ * Otherwise the same as cancel. No callback comes. NULL is safe. */
 void gw_http_call_leave(struct gw_http_call *call);
 
 /* Once the head is there: other limits for the rest of the answer. `total_ns` counts from now; 0:

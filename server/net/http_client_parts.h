@@ -115,6 +115,7 @@ struct gw_http_call {
     enum gw_http_framing framing;
     uint64_t left; /* by length */
     struct gw_http_chunks chunks;
+    size_t dropped_bytes; /* of the answer, since the caller has left */
 
     struct gw_http_call_times times;
     enum gw_http_failure failure; /* when wait is HTTP_WAIT_REPORT */

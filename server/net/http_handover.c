@@ -10,13 +10,22 @@ void gw_http_call_hand_over(struct gw_http_call *call, const struct gw_http_call
 
 /* --- to nobody --- */
 
+/* An answer that goes on for longer is that of an effect that was made, or of a peer gone mad. */
+#define MAX_DROPPED_BYTES ((size_t)1024 * 1024)
+
 static void drop_answer(void *self)
 {
     struct gw_http_call *call = self;
     char dropped[4096];
+    ssize_t count;
 
-    while (gw_http_call_read(call, dropped, sizeof(dropped)) > 0)
-        continue; /* at 0 the call is gone, at -EAGAIN on_readable follows, at -EPIPE on_failure */
+    while ((count = gw_http_call_read(call, dropped, sizeof(dropped))) > 0) {
+        call->dropped_bytes += (size_t)count;
+        if (call->dropped_bytes > MAX_DROPPED_BYTES) {
+            gw_http_call_cancel(call);
+            return;
+        }
+    } /* at 0 the call is gone, at -EAGAIN on_readable follows, at -EPIPE on_failure */
 }
 
 static void drop_answer_from_head(void *self, const struct gw_http_answer_head *head)

@@ -131,7 +131,7 @@ static void move(struct gw_signals *signals, struct gw_signal_engine *engine, co
         gw_signal_engine_load(other, node, gw_buf_str(&saved)) != 0)
         abort();
     for (size_t i = 0; i + 3 <= len && i < 60; i += 3)
-        saved.ptr[(bytes[i] | bytes[i + 1] << 8) % saved.len] = (char)bytes[i + 2];
+        saved.ptr[(size_t)(bytes[i] | bytes[i + 1] << 8) % saved.len] = (char)bytes[i + 2];
     if (gw_signal_engine_load(other, node, gw_buf_str(&saved)) == 0)
         feed(other, bytes, len);
     gw_buf_finish(&saved);

@@ -1,10 +1,13 @@
 // The event log as an API: publishing, polling, streams; order, duplicates, what each may see.
 
 import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
-import { assertProblem, eventually, suiteScope } from './support/harness.mjs';
+import { assertProblem, eventually, makeFolder, runProgram, suiteScope } from './support/harness.mjs';
 import { counted, startEvents } from './support/events.mjs';
+import { AUDIENCE, ISSUER } from './support/tokens.mjs';
 
 const range = (from, to) => Array.from({ length: to - from }, (_, i) => from + i);
 
@@ -282,5 +285,88 @@ describe('named consumers', async () => {
       assertProblem(await all.post('/consumers/x/acknowledgements', { places }), 400);
     assertProblem(await all.request(`/consumers/${'x'.repeat(200)}/events`), 400);
     assertProblem(await all.post('/consumers/x/acknowledgements', '{'), 400);
+  });
+});
+
+describe('builtins in contracts', () => {
+  const call = { openapi: '3.1.0', info: { title: 'x', version: '1.0.0' } };
+  const reportContract = (operation) => ({
+    ...call,
+    'x-millgate': { namespace: '/process/reports', owner: 'tests', lifecycle: 'production', plan: 'standard' },
+    security: [{ factory: ['events:publish'] }],
+    components: { securitySchemes: { factory: { type: 'http', scheme: 'bearer' } } },
+    paths: { '/reports': { post: {
+      operationId: 'report', responses: { default: { description: 'x' } },
+      requestBody: { content: { 'application/json': {} } }, 'x-millgate': operation,
+    } } },
+  });
+  const prepare = (t, operation, more = {}) => {
+    const dir = makeFolder();
+    const files = { contract: join(dir, 'reports.json'), flows: join(dir, 'flows') };
+    mkdirSync(files.flows);
+    writeFileSync(files.contract, JSON.stringify(reportContract(operation)));
+    writeFileSync(join(files.flows, 'report.flow.yaml'), JSON.stringify({
+      document: { dsl: '1.0.0', namespace: 'reports', name: 'report', version: '1.0.0' },
+      do: [
+        { tell: { call: 'openapi', with: { document: { endpoint: 'x' }, operationId: 'publishEvents', body: '${ .body }' } } },
+        { answer: { set: { body: '${ . }' } } },
+      ],
+    }));
+    const grants = ['/system/*', '/process/*'];
+    return startEvents(t, { dir, start: false, ...more, config: { extra: {
+      contracts: [join(dir, 'openapi', 'system-events.v1.yaml'), files.contract], flows: [files.flows],
+      plans: { standard: { limit: 1000, window: '60s', grants } },
+      issuers: { factory: { issuer: ISSUER, jwks_file: join(dir, 'jwks.json'), audiences: [AUDIENCE], algorithms: ['RS256'], grants },
+        dev: { issuer: `${ISSUER}/dev`, jwks_file: join(dir, 'jwks.json'), audiences: [AUDIENCE], algorithms: ['RS256'], grants } },
+      ...more.extra,
+    } } });
+  };
+  const check = (client) => {
+    const { stderr, stdout, code } = runProgram(['check', '-c', client.gw.configPath]);
+    return { text: stderr + stdout, code };
+  };
+
+  test('a flow calls one as any operation, for its caller', async (t) => {
+    const all = await prepare(t, { flow: 'reports/report' });
+    await all.gw.start();
+    const report = (client, event) => client.gw.request('/process/reports/v1/reports', {
+      method: 'POST', body: JSON.stringify(event), headers: { ...client.bearer, 'content-type': 'application/json' },
+    });
+    const answer = await report(all, counted('a', 1));
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal(answer.json.result, 'appended');
+    const read = await all.request(`/events/${answer.json.place}`);
+    assert.equal(read.json.event.data.n, 1);
+    assertProblem(await report(all, counted('a', -1)), 422);
+    assertProblem(await report(all.as({ scope: 'events:publish' }), counted('a', 1)), 403);
+  });
+
+  test('exactly one of builtin, flow and backend; known, with its section', async (t) => {
+    assert.match(check(await prepare(t, { builtin: 'events.publisch' })).text, /reports.json:\d+:\d+: error: there is no builtin "events.publisch"; did you mean "events.publish"\?/);
+    assert.match(check(await prepare(t, { builtin: 'events.publish', flow: 'reports/report' })).text, /flow and builtin: one of them fulfils an operation/);
+    assert.match(check(await prepare(t, { builtin: 'events.publish', backend_path: '/x' })).text, /backend_path has no meaning beside builtin/);
+    assert.match(check(await prepare(t, { builtin: 'Events!' })).text, /a builtin is named by words of a-z, joined by dots/);
+    assert.match(check(await prepare(t, { builtin: 'events.publish' }, { extra: { events: undefined } })).text, /"events.publish" needs the section `events` of the configuration/);
+    assert.equal(check(await prepare(t, { builtin: 'events.publish' })).code, 0);
+  });
+
+  test('what is wrong with the document of events is told at its place', async (t) => {
+    const client = await prepare(t, { builtin: 'events.publish' });
+    const write = (document) => {
+      writeFileSync(join(client.gw.dir, 'types.json'), JSON.stringify(document, null, 1));
+      return check(client);
+    };
+    const message = (...messages) => write({ asyncapi: '3.0.0', info: {}, components: { messages: Object.fromEntries(messages.entries()) } });
+    assert.match(write({ asyncapi: '2.6.0' }).text, /types.json:2:14: error: an AsyncAPI document of version 3.0 or 3.1 is wanted/);
+    assert.match(write({ asyncapi: '3.1.0' }).text, /there are no messages in components.messages/);
+    assert.match(message({ name: 'a' }).text, /a message without a payload describes no event/);
+    assert.match(message({ payload: {} }).text, /which event it is is not said/);
+    assert.match(message({ name: 'a', payload: {} }, { name: 'a', payload: {} }).text, /another message has the type "a", too/);
+    assert.match(message({ name: 'a', contentType: 'text/plain', payload: {} }).text, /the content type of a message is a JSON one/);
+    assert.match(message({ name: 'a', payload: { type: 5 } }).text, /types.json:\d+:\d+: error: .*type/);
+    assert.match(message({ name: 'a', payload: { $ref: 'nowhere.json' } }).text, /nowhere.json/);
+    assert.match(message({ name: 'a', payload: { schemaFormat: 'application/vnd.apache.avro', schema: {} } }).text, /schemaFormat is not read/);
+    const payload = { schemaFormat: 'application/schema+json;version=draft-07', schema: { allOf: [{ properties: { type: { const: 'b' } } }] } };
+    assert.equal(message({ payload }).code, 0, message({ payload }).text);
   });
 });

@@ -14,7 +14,7 @@ const OPENAPI = fileURLToPath(new URL('../../openapi/', import.meta.url));
 const ROOT = '/system/erp-production/v1/plants';
 const POLICIES = [{ body_limit: {} }, { headers: {} }, { jwt: {} }, { authorise: {} }, { rate_limit: {} }, { schema: {} }, { idempotency: { redis_timeout: '5s' } }];
 
-/** A copy of openapi/ in which the peer stands for every flow. */
+/** A copy of openapi/ in which the peer stands for every flow and builtin. */
 function copyContracts(t) {
   const folder = makeFolder();
   t.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -22,7 +22,7 @@ function copyContracts(t) {
   rmSync(join(folder, 'system-sandbox-odata.v1.yaml'));
   for (const name of readdirSync(folder).filter((file) => file.endsWith('.v1.yaml'))) {
     const text = readFileSync(join(folder, name), 'utf8');
-    writeFileSync(join(folder, name), text.replace(/\{flow: [^}]*\}/g, '{backend: peer, backend_path: /count}'));
+    writeFileSync(join(folder, name), text.replace(/\{(flow|builtin): [^}]*\}/g, '{backend: peer, backend_path: /count}'));
   }
   return folder;
 }

@@ -102,14 +102,13 @@ describe('system/erp-partners', () => {
   });
 
   test('an ERP that is away, busy or talks rubbish is told as such', async () => {
-    const cases = [['cut-before', [502, 503]], ['status', [503]], ['rubbish', [502]], ['hang', [503, 504]]];
+    const cases = [['cut-before', 503], ['status', 503], ['rubbish', 502], ['hang', 504]];
     for (const plant of PLANTS) {
-      for (const [kind, statuses] of cases) {
+      for (const [kind, status] of cases) {
         pair.faults[plant].fault = { kind };
         const answer = await get(plant, `/suppliers/${one[plant]}`);
         pair.faults[plant].fault = null;
-        assert.ok(statuses.includes(answer.status), `${plant} ${kind}: ${answer.status} ${answer.text}`);
-        assertProblem(answer, answer.status);
+        assertProblem(answer, status);
       }
     }
   });

@@ -276,17 +276,16 @@ describe('erp-production', () => {
   });
 
   describe('when an ERP fails', () => {
-    const cases = [['status', [503]], ['rubbish', [502]], ['hang', [503, 504]], ['cut-before', [503]]];
+    const cases = [['status', 503], ['rubbish', 502], ['hang', 504], ['cut-before', 503]];
 
     test('a read says what it is, and the other plant goes on', async () => {
       for (const [plant, other, backend, id] of [['1010', '1020', 'plant1', '6'], ['1020', '1010', 'cloud', '2000002']]) {
-        for (const [kind, statuses] of cases) {
+        for (const [kind, status] of cases) {
           plants.proxies[backend].fault = { kind };
           const [answer, beside] = await Promise.all([
             get(plant, `/production-orders/${id}`), get(other, `/production-orders/${plant === '1010' ? '2000002' : '6'}`)]);
           plants.proxies[backend].fault = null;
-          assert.ok(statuses.includes(answer.status), `${kind}: ${answer.text}`);
-          assertProblem(answer, answer.status);
+          assertProblem(answer, status);
           assert.doesNotMatch(answer.text, /Maintenance|production\.|A_Production/);
           assert.equal(beside.status, 200, `${kind}: ${beside.text}`);
         }

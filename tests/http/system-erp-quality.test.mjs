@@ -167,7 +167,7 @@ describe('erp-quality', () => {
   });
 
   test('a server that is slow, broken, busy or talks nonsense is said to be so', async () => {
-    for (const [kind, status] of [['html', 502], ['cut-json', 502], ['shape', 502], ['busy', 503], ['broken', 502], ['refuse', 503], ['hang', 503]]) {
+    for (const [kind, status] of [['html', 502], ['cut-json', 502], ['shape', 502], ['busy', 503], ['broken', 502], ['refuse', 503], ['hang', 504]]) {
       await cloud.erp.spoil(kind, 'A_InspectionLot', { times: 10 });
       const answer = await get('/inspection-lots');
       assertProblem(answer, status);

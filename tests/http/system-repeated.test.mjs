@@ -64,6 +64,11 @@ describe('a transition is asked for again', () => {
     const { path, lines } = await sent(plant);
     return { path: `${path}/lines/${lines[0].line}`, whole: path };
   }
+  async function confirmation() {
+    const made = await plants.post(`${order('6').path}/confirmations`, { yield: { value: '1', unit: 'H87' } });
+    assert.equal(made.status, 201, made.text);
+    return { path: at('1010', 'erp-production', `/production-confirmations/${made.json.id}`) };
+  }
   const movement = () => make('1010', 'erp-inventory', '/goods-movements',
     { type: 'transfer', material: 'BOLT-M6', from: '101B', to: '101D', quantity: { value: '2', unit: 'H87' } });
   async function work(which) {
@@ -84,6 +89,7 @@ describe('a transition is asked for again', () => {
     { plant: '1010', ready: () => notice('1010'), action: 'cancel', match: /shipment\.in\.write"/, status: 'cancelled' },
     { plant: '1010', ready: () => lineOf('1010'), action: 'confirmations', body: promise('H87'), match: /purchase\.line\.write"/ },
     { plant: '1010', ready: movement, action: 'reverse', body: { reason: 'Wrong place' }, match: /stock\.move\.do"/, status: 'posted', isAnother: true },
+    { plant: '1010', ready: confirmation, action: 'reverse', body: { reason: 'Wrong order' }, match: /stock\.move\.do"/, status: 'reversed' },
     { plant: '1010', ready: transfer, action: 'assign', match: /shipment\.internal\.assign_try"/, status: 'assigned' },
     { plant: '1010', ready: reservation, action: 'cancel', match: /shipment\.internal\.cancel"/, status: 'cancelled' },
     { plant: '1010', ready: () => supplier('1010', '17300003'), action: 'contact', method: 'PUT', body: contact, match: /party\.party\.write"/, status: 'active' },
@@ -181,7 +187,7 @@ describe('a transition whose answer is lost is asked for again', () => {
   const suite = suiteScope();
   let cloud;
   before(async () => {
-    cloud = await startCloud(suite, { apis: ['erp-quality', 'maintenance', 'logistics', 'field-service', 'erp-costing', 'erp-inventory', 'erp-assets'] });
+    cloud = await startCloud(suite, { apis: ['erp-quality', 'maintenance', 'logistics', 'field-service', 'erp-costing', 'erp-assets', 'erp-inventory', 'erp-production', 'wms', 'mes'] });
   });
 
   const appointment = { start: '2026-11-24T08:00:00+01:00', end: '2026-11-24T12:00:00+01:00' };
@@ -194,6 +200,9 @@ describe('a transition whose answer is lost is asked for again', () => {
     logistics: ['/shipments', { customer: 'C-100', shipTo: { name: 'Gate 4', city: 'Graz', country: 'AT' }, plannedDeparture: '2026-11-25T14:00:00+01:00',
       lines: [{ material: 'PUMP-NW25', quantity: { value: '2', unit: 'H87' } }] }],
     'field-service': ['/service-orders', { customer: 'Molkerei Almgrund eG', type: 'repair', description: 'Pump leaks', priority: 'high', site: { city: 'Graz', country: 'AT' } }],
+    'erp-production': ['/production-orders', { material: 'PUMP-NW25', quantity: { value: '3', unit: 'H87' }, plannedStart: '2026-11-25', plannedEnd: '2026-11-27' }],
+    confirmation: ['/production-orders/2000018/confirmations', { operation: '0010', yield: { value: '1', unit: 'H87' } }],
+    reservation: ['/reservations', { material: 'BAR-D20', lot: 'L260082', storageLocation: '102A', quantity: { value: '2.5', unit: 'MTR' } }],
     'erp-costing': ['/cost-postings', { costCenter: '200100', amount: { amount: '156.25', currency: 'EUR' }, costElement: '620000', text: 'Mechanic' }],
   };
   // Of each thing, one after the other: the action, its body, the request that makes it, the state after it.
@@ -209,6 +218,13 @@ describe('a transition whose answer is lost is asked for again', () => {
     ['field-service', 'field-service', ['cancel', {}, 'Cancel', 'cancelled']],
     ['logistics', 'logistics', ['dispatch', { carrier: 'Roth' }, 'Dispatch', 'dispatched'], ['deliver', { signedBy: 'K. Huber' }, 'Deliver', 'delivered']],
     ['logistics', 'logistics', ['cancel', {}, 'Cancel', 'cancelled']],
+    ['erp-production', 'erp-production', ['release', {}, 'Release', 'released'], ['start', {}, 'Start', 'started']],
+    ['erp-production', 'erp-production', ['cancel', {}, 'Cancel', 'cancelled']],
+    ['erp-production', 'confirmation', ['reverse', { reason: 'Wrong order' }, 'Reverse', 'reversed']],
+    ['mes', '/production-orders/2000019/operations/0010', ['start', {}, 'Start', 'started'], ['complete', {}, 'A_ProductionConfirmation', 'completed']],
+    ['wms', 'wms', ['assign', {}, 'Assign', 'assigned'], ['complete', {}, 'Complete', 'completed']],
+    ['wms', 'wms', ['cancel', {}, 'Cancel', 'cancelled']],
+    ['erp-inventory', 'reservation', ['cancel', {}, 'Cancel', 'cancelled']],
     ['erp-costing', 'erp-costing', ['reverse', { reason: 'Wrong order' }, 'A_CostPosting', 'reversed']],
   ];
 
@@ -219,13 +235,18 @@ describe('a transition whose answer is lost is asked for again', () => {
     return `/materials/${Material}/lots/${Batch}`;
   }
 
+  async function transferOf(lot) {
+    const [{ Material, StorageLocation }] = await cloud.read('erp', `A_MaterialStock?$filter=Batch eq '${lot}' and StorageLocation ne '102L'`);
+    return ['/transfers', { from: StorageLocation, to: '102L', lines: [{ material: Material, lot, quantity: { value: '3', unit: 'H87' } }] }];
+  }
+
   async function thing(api, which) {
     if (which.startsWith('/')) return which;
     if (which === 'lot') return lotPath();
-    const [list, body] = NEW[which];
+    const [list, body] = which === 'wms' ? await transferOf('L260065') : NEW[which];
     const made = await cloud.post(api, '1020', list, body);
     assert.equal(made.status, 201, made.text);
-    return `${list}/${made.json.id}`;
+    return which === 'confirmation' ? `/production-confirmations/${made.json.id}` : `${list}/${made.json.id}`;
   }
 
   // A lot has no operation of this API that reads it.

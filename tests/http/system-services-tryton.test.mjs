@@ -152,6 +152,19 @@ describe('services for all plants, at plant 1010', () => {
     assert.equal((await pair.erp.search('stock.shipment.internal', [], ['number'])).length, before + 1);
   });
 
+  test('the gateway dies when a lot is back: with the same key its caller is told so, and one shipment', async () => {
+    assert.equal((await move('MOTOR-2K2', 'LOT-1802', 'block')).status, 200);
+    const { etag } = (await lotOf('MOTOR-2K2', 'LOT-1802')).headers;
+    const key = randomUUID();
+    const send = (headers) => post('/materials/MOTOR-2K2/lots/LOT-1802/release', {}, { key, etag, headers });
+    const before = (await pair.erp.search('stock.shipment.internal', [], ['number'])).length;
+    await pair.killDuring('1010', /stock\.shipment\.internal\.done/, send);
+    assertProblem(await post('/materials/MOTOR-2K2/lots/LOT-1802/release', {}, { etag }), 412);
+    const answer = await pair.again(send);
+    assert.deepEqual([answer.status, answer.json?.status], [200, 'released'], answer.text);
+    assert.equal((await pair.erp.search('stock.shipment.internal', [], ['number'])).length, before + 1);
+  });
+
   test('a lot was released, and the answer was lost: whoever asks again is told', async () => {
     const { etag } = (await lotOf('MOTOR-2K2', 'LOT-1801')).headers;
     const key = randomUUID();

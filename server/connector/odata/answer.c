@@ -232,12 +232,23 @@ static int take_next(const struct odata_request *request, const struct gw_value 
                : gw_error_set(error, -EBADMSG, "the link to the next page has no query");
 }
 
+static bool are_entities(const struct gw_value *list)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (list->items[i].type != GW_JSON_OBJECT)
+            return false;
+    }
+    return true;
+}
+
 static const char *flaw_of(enum odata_shape shape, const struct gw_value *content)
 {
     if (content == NULL)
         return "the answer is not an OData one";
     if (shape == ODATA_LIST && content->type != GW_JSON_ARRAY)
         return "the answer is not an OData list";
+    if (shape == ODATA_LIST && !are_entities(content))
+        return "an item of the answer is not an OData entity";
     if (shape == ODATA_ENTITY && content->type != GW_JSON_OBJECT)
         return "the answer is not an OData entity";
     return NULL;

@@ -32,6 +32,7 @@ void odata_run_refuse(struct odata_run *run, const struct odata_reply *reply)
         .reason = reply->refusal.message,
         .code = reply->refusal.code,
         .retry_ns = reply->retry_ns,
+        .problem = reply->problem,
     };
 
     gw_connector_fail(run->call, &failure);
@@ -122,7 +123,14 @@ static void classify_silence(const struct odata_run *run, const struct gw_call_a
 
     reply->error = gw_connector_judge(answer, ask_of(run) == ODATA_WRITING, &failure);
     reply->status = answer->backend_status;
+    reply->problem = failure.problem;
     reply->refusal.message = gw_str_of(answer->problem);
+}
+
+void odata_run_fail_rubbish(struct odata_run *run, int status, const char *reason)
+{
+    odata_run_fail(run, ask_of(run) == ODATA_WRITING ? GW_CONNECTOR_IN_DOUBT : GW_CONNECTOR_RUBBISH,
+                   status, reason);
 }
 
 static int classify(const struct odata_run *run, struct odata_reply *reply)

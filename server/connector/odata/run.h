@@ -35,6 +35,7 @@ struct odata_reply {
     struct gw_str content_type;
     struct gw_str etag;
     uint64_t retry_ns;
+    const char *problem; /* as in gw_connector_failure */
     struct odata_refusal
         refusal; /* of an error; `message` says what came where none was an answer */
 };
@@ -74,6 +75,8 @@ void odata_run_done(struct odata_run *run, struct gw_value result);
 void odata_run_refuse(struct odata_run *run, const struct odata_reply *reply);
 void odata_run_fail(struct odata_run *run, enum gw_connector_error error, int status,
                     const char *reason);
+/* The answer cannot be used: of a write that nobody may send again nothing is known then. */
+void odata_run_fail_rubbish(struct odata_run *run, int status, const char *reason);
 void odata_run_fail_memory(struct odata_run *run);
 /* A success: as odata_answer_read(). */
 GW_MUST_CHECK

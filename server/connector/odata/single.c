@@ -4,6 +4,8 @@
 #include "server/connector/odata/functions.h"
 #include "server/connector/odata/single.h"
 
+#define NO_CONTENT 204
+
 void odata_single_finish(struct odata_run *run, const struct odata_reply *reply)
 {
     struct odata_answer answer;
@@ -19,6 +21,12 @@ void odata_single_finish(struct odata_run *run, const struct odata_reply *reply)
         odata_run_done(run, gw_value_null());
         return;
     }
+    if (run->request->shape == ODATA_ENTITY && !run->request->is_write && reply->value == NULL &&
+        reply->body.len == 0 &&
+        reply->status != NO_CONTENT) { /* it would pass for an entity without properties */
+        odata_run_fail_rubbish(run, reply->status, "the answer has no body");
+        return;
+    }
     int rc = odata_run_read(run, run->request, name, reply, &answer, &error);
     if (rc == 0 && answer.value.type == GW_JSON_NULL && run->request->shape == ODATA_ENTITY)
         answer.value = gw_value_object(NULL, 0);
@@ -27,7 +35,7 @@ void odata_single_finish(struct odata_run *run, const struct odata_reply *reply)
     if (rc == -ENOMEM)
         odata_run_fail_memory(run);
     else if (rc != 0)
-        odata_run_fail(run, GW_CONNECTOR_RUBBISH, reply->status, error.text);
+        odata_run_fail_rubbish(run, reply->status, error.text);
     else
         odata_run_done(run, answer.value);
 }

@@ -2,6 +2,7 @@
 #include "server/connector/answer.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "server/connector/soap/request.h"
 #include "server/core/arena.h"
@@ -17,9 +18,16 @@ struct reading {
     struct gw_connector_failure *failure;
 };
 
+static bool is_late(const struct gw_call_answer *answer)
+{
+    return answer->problem != NULL && strcmp(answer->problem, GW_CONNECTOR_LATE) == 0;
+}
+
 static enum gw_connector_error fail(const struct reading *reading, enum gw_connector_error error,
                                     struct gw_str code, struct gw_str reason)
 {
+    bool is_only_late = error == GW_CONNECTOR_UNAVAILABLE && is_late(reading->answer);
+
     struct gw_str kept_reason = gw_arena_copy(reading->arena, reason);
     struct gw_str kept_code = gw_arena_copy(reading->arena, code);
 
@@ -29,6 +37,7 @@ static enum gw_connector_error fail(const struct reading *reading, enum gw_conne
         .reason = kept_reason.ptr == NULL ? GW_STR("") : kept_reason,
         .code = kept_code.ptr == NULL ? GW_STR("") : kept_code,
         .retry_ns = reading->answer->retry_ns,
+        .problem = is_only_late ? GW_CONNECTOR_LATE : NULL,
     };
     return error;
 }

@@ -174,8 +174,8 @@ static enum gw_connector_error read_status(int status, struct gw_connector_failu
         return fail(out_failure, GW_CONNECTOR_DENIED, TRYTON_CODE_SESSION,
                     GW_STR("Tryton knows no such session, or no such user and password"));
     case 403:
-        return fail(out_failure, GW_CONNECTOR_WRONG, "method",
-                    GW_STR("Tryton lets nobody call this method"));
+        return fail(out_failure, GW_CONNECTOR_DENIED, "method",
+                    GW_STR("Tryton does not let us call this method"));
     case 400:
     case 404:
     case 413:

@@ -8,7 +8,8 @@
  *     its database is busy           UNAVAILABLE  (the transaction was undone)
  *     any other error                WRONG        (an unknown field, model or argument)
  *     status 401                     DENIED       (code "session": log in anew)
- *     status 403, 400, 404, 413      WRONG        (no such method, no such path)
+ *     status 403                     DENIED       (no method that we may call)
+ *     status 400, 404, 413           WRONG        (no such path)
  *     429, 503                       UNAVAILABLE
  *     another 5xx                    UNAVAILABLE; of a write IN_DOUBT, as it may have been done
  *     no JSON-RPC                    RUBBISH; of a write IN_DOUBT */

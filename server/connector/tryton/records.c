@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <string.h>
 
 #include "server/connector/tryton/functions.h"
 #include "server/core/buf.h"
@@ -17,11 +18,36 @@ static void on_read(struct tryton_task *task, const struct gw_value *wire,
         tryton_task_done_wire(task, wire);
 }
 
+static bool are_records(const struct gw_value *wire)
+{
+    bool are_all = wire->type == GW_JSON_ARRAY;
+
+    for (uint32_t i = 0; are_all && i < wire->count; i++)
+        are_all = wire->items[i].type == GW_JSON_OBJECT;
+    return are_all;
+}
+
+/* A flow would take anything else for no records, or for some. */
+static void on_records(struct tryton_task *task, const struct gw_value *wire,
+                       const struct gw_connector_failure *failure)
+{
+    static const struct gw_connector_failure rubbish = {
+        .error = GW_CONNECTOR_RUBBISH,
+        .code = GW_STR_INIT("rubbish"),
+        .reason = GW_STR_INIT("the result is no list of records"),
+    };
+
+    on_read(task, wire, failure == NULL && !are_records(wire) ? &rubbish : failure);
+}
+
 /* Runs a step on `model`. */
 static void run_read(void *self, struct gw_connector_call *call, const char *method,
                      const struct gw_value *parameters, size_t count)
 {
-    struct tryton_step step = {.method = gw_str_of(method), .is_repeatable = true, .then = on_read};
+    bool is_count = strcmp(method, "search_count") == 0;
+    struct tryton_step step = {.method = gw_str_of(method),
+                               .is_repeatable = true,
+                               .then = is_count ? on_read : on_records};
 
     if (!tryton_read_object(call, "model", "model", &step.object) ||
         !tryton_read_context(call, &step.context) ||

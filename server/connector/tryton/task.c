@@ -186,8 +186,12 @@ static void on_deadline(struct gw_timer *timer)
 {
     struct tryton_task *task = GW_CONTAINER_OF(timer, struct tryton_task, deadline);
 
+    const struct gw_connector_failure failure = {.error = GW_CONNECTOR_UNAVAILABLE,
+                                                 .reason = GW_STR("no session was had in time"),
+                                                 .problem = GW_CONNECTOR_LATE};
+
     tryton_session_leave(&task->waiter);
-    fail_step(task, GW_CONNECTOR_UNAVAILABLE, "no session was had in time");
+    task->step.then(task, NULL, &failure);
 }
 
 static void begin_step(struct tryton_task *task)

@@ -58,8 +58,8 @@ class Certificates {
 }
 
 class Mosquitto {
-  constructor({ dir, users, ports, settings }) {
-    Object.assign(this, { dir, users, settings });
+  constructor({ dir, users, ports, settings, host }) {
+    Object.assign(this, { dir, users, settings, host });
     [this.port, this.tlsPort, this.mutualPort] = ports;
     this.url = `mqtt://127.0.0.1:${this.port}`;
     this.tlsUrl = `mqtts://127.0.0.1:${this.tlsPort}`;
@@ -97,7 +97,7 @@ class Mosquitto {
       'persistence true', `persistence_location ${this.dir}/`, 'autosave_on_changes true', 'autosave_interval 1',
       `log_dest file ${this.log}`, 'log_type error', 'log_type warning', 'log_type notice', 'max_queued_messages 0',
       ...this.settings,
-      `listener ${this.port} 127.0.0.1`,
+      `listener ${this.port} ${this.host}`,
       ...tls(this.tlsPort),
       ...tls(this.mutualPort), 'require_certificate true', 'use_identity_as_username true', '',
     ].join('\n'));
@@ -148,9 +148,10 @@ class Mosquitto {
   }
 }
 
-/** `users` as MQTT_USERS, `settings` further lines of its file. */
-export async function startMosquitto({ dir, users = MQTT_USERS, settings = [] }) {
+/** `users` as MQTT_USERS, `settings` further lines of its file; `host` and `port` of the plain listener. */
+export async function startMosquitto({ dir, users = MQTT_USERS, settings = [], host = '127.0.0.1', port }) {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const broker = new Mosquitto({ dir, users, settings, ports: await freePorts(3) });
+  const ports = await freePorts(3);
+  const broker = new Mosquitto({ dir, users, settings, host, ports: [port || ports[0], ports[1], ports[2]] });
   return broker.start();
 }

@@ -71,6 +71,8 @@ static int survey_document(void *self, const char *path)
         {
             if (strcmp(method, "get") != 0 && !is_write(method))
                 continue;
+            if (json_object_get(json_object_get(value, "x-millgate"), "builtin") != NULL)
+                continue; /* the gateway's own: of no plant's system, and without a flow */
             struct operation operation = {.path = pattern,
                                           .method = method,
                                           .id = text_of(value, "operationId"),

@@ -56,7 +56,7 @@ def opposite: if startswith("-") then .[1:] else "-" + . end;
 # Its number is made of the other's, so that there is one at most.
 def reversal($request):
   {
-    AccountingDocument: "R\(.AccountingDocument[1:])",
+    AccountingDocument: (.AccountingDocument | (if startswith("R") then "S" else "R" end) + .[1:]),
     CompanyCode: .CompanyCode,
     AmountInCurrency: (.AmountInCurrency | decimal_text | opposite | decimal),
     Currency: .Currency,

@@ -71,13 +71,20 @@ export class EdgeNode {
     if (!this.client) return;
     this.#release();
     this.client.publishNDeath(this.client.client);
-    await this.flush();
+    await this.settle();
     await this.disconnect();
   }
 
   /** Until all that was sent is written. */
   async flush() {
     while (this.pending.size > 0) await Promise.all(this.pending);
+  }
+
+  /** Until the broker has read it all: a connection that is cut takes with it what was only written. */
+  async settle() {
+    this.#release();
+    await this.flush();
+    if (this.client) await new Promise((resolve) => this.client.client.subscribe(`spBv1.0/${this.group}/NCMD/${this.edgeNode}`, resolve));
   }
 
   // --- messages ---
@@ -203,8 +210,7 @@ export class EdgeNode {
     if (kind === 'deviceDeath') return this.#killDevice(settings.device);
     this.faults[kind] = settings;
     if (kind === 'kill' || kind === 'vanish' || kind === 'offline') {
-      this.#release();
-      await this.flush();
+      await this.settle();
       await this.disconnect(kind === 'vanish' ? 'vanish' : 'kill');
     }
   }

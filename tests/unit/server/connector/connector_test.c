@@ -180,6 +180,24 @@ static void test_no_answer_means_what_was_sent(void **state)
     }
 }
 
+/* Whoever was only too slow is told as such; of a write in doubt that is not what counts. */
+static void test_lateness_is_told(void **state)
+{
+    static const struct gw_call_answer late = {
+        .status = 504, .problem = GW_CONNECTOR_LATE, .was_sent = true};
+    static const struct gw_call_answer away = {.status = 502, .problem = "backend-unreachable"};
+    struct gw_connector_failure failure;
+
+    (void)state;
+    assert_non_null(gw_problem_type_find(GW_CONNECTOR_LATE));
+    assert_int_equal(gw_connector_judge(&late, false, &failure), GW_CONNECTOR_UNAVAILABLE);
+    assert_string_equal(failure.problem, GW_CONNECTOR_LATE);
+    assert_int_equal(gw_connector_judge(&late, true, &failure), GW_CONNECTOR_IN_DOUBT);
+    assert_null(failure.problem);
+    assert_int_equal(gw_connector_judge(&away, false, &failure), GW_CONNECTOR_UNAVAILABLE);
+    assert_null(failure.problem);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -203,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_functions_are_found_by_name),
         cmocka_unit_test(test_keys_can_be_quoted),
         cmocka_unit_test(test_no_answer_means_what_was_sent),
+        cmocka_unit_test(test_lateness_is_told),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -106,7 +106,7 @@ static void test_many_at_once_keep_their_order(void **state)
 {
     enum { COUNT = 60 };
     static struct appended all[COUNT];
-    char ids[COUNT][8];
+    char ids[COUNT][16];
 
     (void)state;
     for (int i = 0; i < COUNT; i++) {
@@ -221,7 +221,7 @@ static void test_a_reader_that_lost_an_event_cannot_acknowledge_it(void **state)
 
     (void)state;
     for (int i = 2; i < 10; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof(id), "%d", i);
         append(id, "a");
     }
@@ -244,7 +244,7 @@ static void test_what_is_held_has_a_bound(void **state)
 {
     static struct given given;
     unsigned partition = 0;
-    char id[8];
+    char id[16];
 
     (void)state;
     for (int i = 0; i < 30; i++) {

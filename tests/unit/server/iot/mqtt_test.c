@@ -134,7 +134,7 @@ static void test_a_session_is_resumed(void **state)
         wait_for(&other.ups, 1);
         assert_int_equal(gw_mqtt_subscribe(sender, GW_STR("line/1"), 1), 0);
         for (int i = 1; i <= 3; i++) {
-            char text[8];
+            char text[16];
             snprintf(text, sizeof(text), "%d", i);
             assert_int_equal(gw_mqtt_publish(sender, GW_STR("line/1"), gw_str_of(text), 1, false),
                              0);

@@ -73,6 +73,9 @@ static void mistakes_are_told_with_their_place(void **state)
         {HEAD WINDOW "event: {type: Big}\n", "an event's type is of a-z"},
         {HEAD WINDOW EVENT "enrich: {member: plant, operation: x}\n", "a member of every event"},
         {HEAD WINDOW EVENT "colour: red\n", "colour"},
+        {"signal: w\ndevices: [cnc]\ninputs: {mode: {maxAge: P2D}}\nwindow: {tumbling: PT1S}\n"
+         "values: {d: {duration: mode, states: cut}}\n" EVENT,
+         "more than 100000 windows"},
         {HEAD WINDOW EVENT "lateness: P2D\n", "lateness must be from 0 to 86400"},
         {"signal: W\ndevices: [cnc]\ninputs: {temperature: {}}\n" WINDOW EVENT, "name is of a-z"},
         {"signal: w\ndevices: [lathe]\ninputs: {good: {}}\n" WINDOW EVENT,

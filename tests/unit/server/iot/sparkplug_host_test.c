@@ -159,6 +159,21 @@ static void test_a_late_birth_of_a_dead_session_is_not_believed(void **state)
     sparkplug_rig_feed(&rig, "NBIRTH/line-1", 0, 1020, BD(0) " Load:Double=0.75");
     sparkplug_rig_expect(&rig, "g/line-1 is online @1020\ng/line-1 load 0.75 @1020\n");
 
+    /* Of a session that was seen, its own clock tells: no need to ask. */
+    sparkplug_rig_feed(&rig, "NDEATH/line-1", -1, 900, BD(0));
+    sparkplug_rig_told(&rig);
+    sparkplug_rig_feed(&rig, "NBIRTH/line-1", 0, 1025, BD(0) " Load:Double=0.75");
+    sparkplug_rig_expect(&rig, "g/line-1 is online @1025\ng/line-1 load 0.75 @1025\n");
+
+    /* Another death of the same number may be that of a session that was missed. */
+    sparkplug_rig_feed(&rig, "NDEATH/line-1", -1, 900, BD(0));
+    sparkplug_rig_feed(&rig, "NDEATH/line-1", -1, 900, BD(0));
+    sparkplug_rig_told(&rig);
+    sparkplug_rig_feed(&rig, "NBIRTH/line-1", 0, 1027, BD(0) " Load:Double=0.75");
+    assert_int_equal(gw_sparkplug_host_state(rig.host, rig.line_1->devices[0]), GW_DEVICE_OFFLINE);
+    sparkplug_rig_feed(&rig, "NBIRTH/line-1", 0, 1028, BD(0) " Load:Double=0.75");
+    sparkplug_rig_expect(&rig, "g/line-1 is online @1028\ng/line-1 load 0.75 @1028\n");
+
     /* And so is one whose bdSeq went on, at once. */
     sparkplug_rig_feed(&rig, "NDEATH/line-1", -1, 900, BD(0));
     sparkplug_rig_told(&rig);

@@ -162,6 +162,28 @@ static void test_stragglers_do_not_disturb_the_next_session(void **state)
     sparkplug_rig_close(&rig);
 }
 
+/* A rebirth in the very millisecond of what is still kept back of the session before. */
+static void test_a_birth_in_the_same_millisecond(void **state)
+{
+    static const struct sent after_gap = {"DDATA/line-1/cnc-1", 6, 1006, "Production/Good=9"};
+    static const struct sent birth = {"NBIRTH/line-1", 0, 1006, "bdSeq:UInt64=3"};
+    static const struct sent device = {"DBIRTH/line-1/cnc-1", 1, 1006, "Production/Good#1:Int32=9"};
+
+    (void)state;
+    sparkplug_rig_open(&rig, NULL);
+    for (size_t i = 0; i < 5; i++)
+        feed(&session[i]);
+    sparkplug_rig_told(&rig);
+    feed(&after_gap);
+    feed(&device);
+    feed(&birth);
+    sparkplug_rig_expect(&rig, "g/line-1/cnc-1 good 9 @1006\ng/line-1/cnc-1 good 9 @1006\n");
+    const struct gw_sparkplug_host_counts *counts = gw_sparkplug_host_counts(rig.host);
+    assert_int_equal(counts->gaps, 1);
+    assert_int_equal(counts->held_bytes, 0);
+    sparkplug_rig_close(&rig);
+}
+
 /* --- saving --- */
 
 static void move_to_another_host(const struct gw_edge_node_config *node)
@@ -276,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_every_order_tells_the_same),
         cmocka_unit_test(test_a_shuffled_stream_is_put_in_order),
         cmocka_unit_test(test_stragglers_do_not_disturb_the_next_session),
+        cmocka_unit_test(test_a_birth_in_the_same_millisecond),
         cmocka_unit_test(test_another_host_goes_on),
         cmocka_unit_test(test_a_changed_registry_asks_for_births),
         cmocka_unit_test(test_what_is_no_state_is_refused),

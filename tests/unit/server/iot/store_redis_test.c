@@ -176,7 +176,7 @@ static void test_a_long_journal_is_read_in_parts(void **state)
     struct outcome outcome;
     (void)state;
     uint64_t epoch = claim(&outcome);
-    char text[8];
+    char text[16];
 
     for (unsigned i = 1; i <= GW_JOURNAL_READ_MAX + 1; i++) {
         snprintf(text, sizeof(text), "%u", i);

@@ -399,6 +399,49 @@ static void test_cancel(void **state)
     }
 }
 
+static void play_endless(struct peer *peer, int fd, unsigned index)
+{
+    static const char bytes[64 * 1024];
+    char head[8192];
+
+    (void)index;
+    if (peer_read_head(fd, head, sizeof(head)) < 0 || !peer_send_text(fd, OK_HEAD "\r\n"))
+        return;
+    while (peer_send(fd, bytes, sizeof(bytes)))
+        atomic_fetch_add(&peer->requests, 1);
+}
+
+static bool is_closed(void *self)
+{
+    struct gw_http_origin_stats stats;
+
+    gw_http_origin_get_stats(self, &stats);
+    return stats.connections == 0;
+}
+
+/* What nobody waits for any more is not read for ever, and not by one turn of the loop. */
+static void test_leave_an_endless_answer(void **state)
+{
+    struct gw_http_request request = caller_get();
+    struct caller caller = {.is_passive = true};
+    struct peer peer;
+    struct bench bench;
+
+    (void)state;
+    peer_start(&peer, play_endless, NULL);
+    bench_open(&bench);
+    bench_set_port(&bench, peer.port);
+    caller_start(&caller, &bench, &request);
+    bench_wait(&bench, has_head, &caller);
+    gw_http_call_leave(caller.call);
+    bench_wait(&bench, is_closed, bench.origin);
+    assert_false(caller.has_failed);
+    assert_true(atomic_load(&peer.requests) < 400); /* 25 MB: what sockets hold is much less */
+    caller_finish(&caller);
+    bench_close(&bench);
+    peer_stop(&peer);
+}
+
 static void test_destroy_with_calls_under_way(void **state)
 {
     struct gw_http_request request = caller_get();
@@ -437,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_forbidden_addresses),
         cmocka_unit_test(test_excess_poisons_nobody),
         cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_leave_an_endless_answer),
         cmocka_unit_test(test_destroy_with_calls_under_way),
     };
 

@@ -124,7 +124,7 @@ static void one_is_read_by_its_parts(void **state)
             "{\"entity\":\"A_ProductionOrder\",\"key\":\"1000001\",\"navigation\":"
             "\"to_ProductionOrderOperation\",\"orderby\":[\"ManufacturingOrderOperation\"]}",
             NULL);
-        expect("{\"items\":[{\"ManufacturingOrder\":\"1000001\"");
+        expect("\"ManufacturingOrder\":\"1000001\"");
         run("function",
             "{\"name\":\"AvailableQuantity\",\"parameters\":{\"Material\":\"BOLT-M8\","
             "\"Plant\":\"1010\"}}",

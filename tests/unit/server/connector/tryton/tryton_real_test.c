@@ -319,7 +319,7 @@ static void test_an_illegal_transition(void **state)
                  "\"expect\":\"quotation\"}",
                  GW_CONNECTOR_NOT_FOUND, "missing");
     assert_fails("button", "{\"model\":\"purchase.purchase\",\"id\":1,\"button\":\"no_such\"}",
-                 GW_CONNECTOR_WRONG, "method");
+                 GW_CONNECTOR_DENIED, "method");
 }
 
 /* The machine time of each work of a production. */
@@ -444,7 +444,7 @@ static void test_errors(void **state)
     assert_has(outcome.reason, "nofield");
     assert_fails("count", "{\"model\":\"no.such.model\"}", GW_CONNECTOR_WRONG, "error");
     assert_fails("call", "{\"model\":\"party.party\",\"method\":\"browse\",\"params\":[[1]]}",
-                 GW_CONNECTOR_WRONG, "method");
+                 GW_CONNECTOR_DENIED, "method");
     assert_int_equal(outcome.backend_status, 403);
     assert_fails("create", "{\"model\":\"production.bom\",\"values\":{}}", GW_CONNECTOR_REFUSED,
                  "UserError");
