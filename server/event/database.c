@@ -1,11 +1,10 @@
 #include "server/event/database.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "server/core/clock.h"
 #include "server/core/log.h"
@@ -25,6 +24,7 @@ struct gw_database {
     struct gw_loop *loop;
     struct gw_async *wake;
     bool was_damaged;
+    bool is_failing;                                  /* the last commit did; the thread's */
     struct kept_statement statements[MAX_STATEMENTS]; /* the thread's */
     size_t statement_count;
     pthread_t thread;
@@ -191,6 +191,14 @@ static void count(struct gw_database *database, int rc, uint64_t took_ns)
     struct gw_database_stats *stats = &database->stats;
     struct gw_database_rows rows;
 
+    if ((rc != 0) != database->is_failing) {
+        database->is_failing = rc != 0;
+        if (rc != 0)
+            gw_log_error("%s cannot be written: %s", sqlite3_db_filename(database->handle, "main"),
+                         strerror(-rc));
+        else
+            gw_log_info("%s can be written again", sqlite3_db_filename(database->handle, "main"));
+    }
     stats->commits++;
     stats->failures += rc != 0;
     if (took_ns > stats->slowest_ns)

@@ -13,8 +13,6 @@
 
 int gw_database_file_errno(sqlite3 *handle, int code)
 {
-    int system_errno = sqlite3_system_errno(handle);
-
     switch (code & 0xff) {
     case SQLITE_OK:
     case SQLITE_ROW:
@@ -32,9 +30,8 @@ int gw_database_file_errno(sqlite3 *handle, int code)
         return -EBADMSG;
     case SQLITE_TOOBIG:
         return -EMSGSIZE;
-    case SQLITE_IOERR: /* a file that may not grow is a full disk to us */
-        return system_errno == ENOSPC || system_errno == EFBIG || system_errno == EDQUOT ? -ENOSPC
-                                                                                         : -EIO;
+    case SQLITE_IOERR:
+        return -EIO;
     default:
         gw_log_error("SQLite: %s", sqlite3_errmsg(handle));
         return -EIO;

@@ -6,6 +6,7 @@
 
 #include "server/core/clock.h"
 #include "server/gateway/config_private.h"
+#include "server/gateway/edge_allow.h"
 #include "server/gateway/edge_config_table.h"
 #include "server/iot/registry.h"
 
@@ -105,6 +106,23 @@ static void fill_local(struct edge_loading *loading, const json_t *checked)
     }
 }
 
+static void check_allow(struct edge_loading *loading)
+{
+    const struct gw_edge_config *edge = loading->edge;
+    const struct gw_edge_allow_source source = {.text = edge->allow,
+                                                .signature = edge->signature,
+                                                .public_key = edge->public_key,
+                                                .edge = edge->id};
+    struct gw_edge_allow *allow = NULL;
+    struct gw_error error;
+
+    if (edge->allow.len == 0)
+        return;
+    if (gw_edge_allow_load(&source, &allow, &error) != 0)
+        gw_config_fail(&loading->loader, "/edge/local/allow_file", "%s", error.text);
+    gw_edge_allow_destroy(allow);
+}
+
 static int fill_status(struct edge_loading *loading, struct gw_str status)
 {
     struct gw_edge_config *edge = loading->edge;
@@ -146,6 +164,7 @@ static int fill(struct edge_loading *loading)
         return rc;
     fill_centre(loading, json_object_get(checked, "centre"));
     fill_local(loading, json_object_get(checked, "local"));
+    check_allow(loading);
     return 0;
 }
 

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 
 import { MQTT_USERS, startMosquitto } from '../../rigs/iot/mosquitto.mjs';
 import { Authority, pairOf } from './certificates.mjs';
+import { ADMIN_SCOPE } from './config.mjs';
 import { startEvents } from './events.mjs';
 import { eventually, makeFolder, PROGRAM, send } from './harness.mjs';
 import { IOT, Telemetry, writeRegistry } from './iot.mjs';
@@ -62,6 +63,7 @@ export async function startCentre(scope, { edges, events = {}, dir = makeFolder(
     dir, ...options,
     events: { unknown_types: 'accept', ...events },
     config: {
+      admin: { token: { issuers: ['factory'], scope: ADMIN_SCOPE } },
       listeners: [
         { address: '127.0.0.1:0' },
         { address: '127.0.0.1:0', tls: { ...pairOf(server), client_certificates: 'optional', client_ca_file: authority.ca_file } },
