@@ -108,10 +108,7 @@ describe('an edge and its centre', async () => {
     await eventually(() => /is of the plant "1020"[^]*stays as it was/.test(edge.stderr), 'it says so');
     edge.config = structuredClone(good);
     edge.config.iot.signals = edge.config.iot.signals.map((path) => `${path}/spindle-vibration.signal.yaml`);
-    edge.write();
-    edge.process.kill('SIGHUP');
-    await eventually(() => /the new configuration is at work/.test(edge.stderr), 'the new one');
-    await eventually(async () => (await edge.get('/readyz')).status === 200, 'it is ready again', 15_000);
+    await edge.reload();
     const { messages } = (await edge.status()).telemetry;
     await plant.step(5);
     await eventually(async () => (await edge.status()).telemetry.messages > messages, 'messages');

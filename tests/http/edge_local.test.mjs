@@ -139,8 +139,7 @@ describe('what is decided at the edge', async () => {
       assert.match(stderr, why);
     }
     check({ ...good, expires: '2020-01-01T00:00:00Z' });
-    edge.process.kill('SIGHUP');
-    await eventually(() => /new configuration is at work/.test(edge.stderr), 'the new list');
+    await edge.reload();
     await plant.fault('vibrate', 'lathe-2', { by: 9 });
     await plant.step(180);
     await eventually(async () => (await decided()).refused >= 3, 'it has run out', 15_000);
@@ -168,9 +167,7 @@ describe('limits of decisions', async () => {
     await eventually(async () => (await decisions()).limited >= 1, 'the second one', 15_000);
     assert.equal(backend.calls.length, 1);
     edge.config.edge.local.max_age = '1s';
-    edge.write();
-    edge.process.kill('SIGHUP');
-    await eventually(() => /new configuration is at work/.test(edge.stderr), 'the new age');
+    await edge.reload();
     for (const machine of ['lathe-1', 'lathe-2']) await plant.mend('vibrate', machine);
     await plant.step(180);
     await eventually(async () => (await decisions()).late >= 2, 'late ones', 15_000);
