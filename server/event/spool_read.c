@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "server/event/spool_line.h"
 #include "server/event/spool_private.h"
 #include "server/net/gzip.h"
 
@@ -44,12 +45,12 @@ static int find_epoch(struct reading *own, struct gw_database *database, int64_t
 
 static void write_event(struct reading *own, uint64_t sequence, struct gw_str event)
 {
-    if (own->count == 0 && sequence > own->first)
-        gw_buf_printf(&own->lines, "{\"sequence\":%" PRIu64 ",\"dropped\":%" PRIu64 "}\n",
-                      own->first, sequence - own->first);
-    gw_buf_printf(&own->lines, "{\"sequence\":%" PRIu64 ",\"event\":", sequence);
-    gw_buf_append_str(&own->lines, event);
-    gw_buf_append_text(&own->lines, "}\n");
+    const struct gw_spool_line gone = {.sequence = own->first, .dropped = sequence - own->first};
+    const struct gw_spool_line line = {.sequence = sequence, .event = event};
+
+    if (own->count == 0 && gone.dropped > 0)
+        gw_spool_line_write(&gone, &own->lines);
+    gw_spool_line_write(&line, &own->lines);
     own->last = sequence;
     own->count++;
 }

@@ -18,7 +18,7 @@ const struct gw_option gw_config_edge_options[] = {
      .max = 600,
      .flags = GW_OPTION_REQUIRED,
      .help = "Whom its certificate proves, as `client_certificates` map it: `<scheme>:<subject>`. "
-             "Disabled (`millgate consumer set`), it is out within two seconds."},
+             "Disabled (`millgate consumer set NAME --disable`), it is out within two seconds."},
     {0},
 };
 

@@ -6,6 +6,7 @@
 
 #include "server/contract/parameter_values.h"
 #include "server/core/clock.h"
+#include "server/event/spool_line.h"
 #include "server/filter/filter.h"
 #include "server/filter/worker.h"
 #include "server/gateway/edge_accept_private.h"
@@ -333,7 +334,7 @@ static const char *read_request(struct edge_batch *batch, const char **out_detai
     batch->epoch = gw_value_member_text(&parameters, GW_STR("epoch"));
     batch->first = gw_events_number(&parameters, GW_STR("first"), 0);
     *out_detail = "`epoch` is of a-z, 0-9 and \".\", `first` from 1.";
-    if (!is_epoch(batch->epoch) || batch->first == 0 || batch->first > UINT64_C(1) << 53)
+    if (!is_epoch(batch->epoch) || batch->first == 0 || batch->first > GW_SPOOL_MAX_SEQUENCE)
         return "invalid-parameter";
     batch->key = gw_arena_printf(&ex->arena, "millgate:edge:{%.*s}:%.*s",
                                  GW_STR_ARG(batch->edge->id), GW_STR_ARG(batch->epoch));

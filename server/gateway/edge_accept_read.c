@@ -1,38 +1,12 @@
-/* A batch's body: gzip of lines
- *   {"sequence":7,"dropped":3}      only the first; 7, 8 and 9 are gone
- *   {"sequence":10,"event":{...}}
- * written exactly so, without white space; each but the first follows the one before. */
+/* A batch's body: gzip of lines (event/spool_line.h), each but the first of which follows the one
+ * before; what was dropped stands in the first or not at all. */
 #include <errno.h>
 
 #include "server/event/event.h"
+#include "server/event/spool_line.h"
 #include "server/gateway/edge_accept_private.h"
 #include "server/gateway/events_private.h"
 #include "server/net/gzip.h"
-
-#define HEAD GW_STR("{\"sequence\":")
-#define EVENT GW_STR(",\"event\":")
-#define DROPPED GW_STR(",\"dropped\":")
-#define MAX_SEQUENCE (UINT64_C(1) << 53) /* what Redis' scripts count to */
-
-static bool take(struct gw_str *rest, struct gw_str prefix)
-{
-    if (!gw_str_has_prefix(*rest, prefix))
-        return false;
-    *rest = gw_str_tail(*rest, prefix.len);
-    return true;
-}
-
-static bool take_number(struct gw_str *rest, uint64_t *out_number)
-{
-    size_t len = 0;
-
-    while (len < rest->len && rest->ptr[len] >= '0' && rest->ptr[len] <= '9')
-        len++;
-    if (gw_str_to_u64(gw_str_from(rest->ptr, len), out_number) != 0 || *out_number > MAX_SEQUENCE)
-        return false;
-    *rest = gw_str_tail(*rest, len);
-    return true;
-}
 
 static const char *fault(struct edge_batch *batch, struct gw_str *out_detail, const char *what)
 {
@@ -70,34 +44,30 @@ static const char *read_event(struct edge_batch *batch, struct edge_item *item, 
     return NULL;
 }
 
-static const char *read_line(struct edge_batch *batch, struct gw_str line,
+static const char *read_line(struct edge_batch *batch, struct gw_str text,
                              struct gw_str *out_detail)
 {
     struct edge_item *item = &batch->items[batch->count];
-    uint64_t expected = batch->last + 1;
+    struct gw_spool_line line;
 
-    item->batch = batch;
-    if (!take(&line, HEAD) || !take_number(&line, &item->sequence))
-        return fault(batch, out_detail, "it does not begin with its sequence.");
-    if (item->sequence != expected)
+    if (gw_spool_line_parse(text, &line) != 0)
+        return fault(batch, out_detail, "it has no sequence with an event or what was dropped.");
+    if (line.sequence != batch->last + 1)
         return fault(batch, out_detail, "it does not follow the line before it.");
-    if (!gw_str_has_suffix(line, GW_STR("}")))
-        return fault(batch, out_detail, "it is no object.");
-    line.len--;
-    if (take(&line, EVENT)) {
-        const char *problem = read_event(batch, item, line, out_detail);
-        if (problem != NULL)
-            return problem;
-        batch->last = item->sequence;
-        batch->count++;
+    if (line.dropped > 0 && (batch->count > 0 || batch->dropped > 0))
+        return fault(batch, out_detail, "what was dropped is told by the first.");
+    if (line.dropped > 0) {
+        batch->dropped = line.dropped;
+        batch->last += line.dropped;
         return NULL;
     }
-    if (batch->count > 0 || batch->dropped > 0 || !take(&line, DROPPED) ||
-        !take_number(&line, &batch->dropped) || batch->dropped == 0 || line.len > 0)
-        return fault(batch, out_detail,
-                     "it has neither an event nor, as the first, what was "
-                     "dropped.");
-    batch->last += batch->dropped;
+    item->batch = batch;
+    item->sequence = line.sequence;
+    const char *problem = read_event(batch, item, line.event, out_detail);
+    if (problem != NULL)
+        return problem;
+    batch->last = line.sequence;
+    batch->count++;
     return NULL;
 }
 

@@ -84,8 +84,8 @@ static struct picture take_picture(const struct gw_edge *edge)
     if (edge->lane != NULL) {
         gw_lane_get_stats(edge->lane, &picture.lane);
         picture.nodes = gw_registry_node_count(edge->config->documents.registry);
-        picture.brokers = gw_lane_broker_count(edge->lane);
-        for (size_t i = 0; i < picture.brokers; i++)
+        picture.brokers = edge->config->base->iot.broker_count; /* the lane connects when loaded */
+        for (size_t i = 0; i < gw_lane_broker_count(edge->lane); i++)
             picture.brokers_up += gw_lane_is_broker_up(edge->lane, i);
     }
     if (picture.spool.oldest_ms > 0 && now_ms > picture.spool.oldest_ms)
@@ -247,6 +247,23 @@ static void tell_status(const struct gw_edge *edge, struct gw_exchange *ex)
 
 /* --- requests --- */
 
+/* A web page that has this address under a name of its own is not asked in. */
+static bool is_ours(const struct gw_edge_status *status, struct gw_str host)
+{
+    struct gw_str name = host;
+
+    if (status->edge->config->status_socket.len > 0)
+        return true;
+    while (name.len > 0 && name.ptr[name.len - 1] >= '0' && name.ptr[name.len - 1] <= '9')
+        name.len--;
+    if (name.len > 0 && name.ptr[name.len - 1] == ':')
+        name.len--;
+    else
+        name = host;
+    return gw_str_equal_nocase(name, GW_STR("localhost")) || gw_str_equal(name, GW_STR("[::1]")) ||
+           gw_str_equal(name, GW_STR("127.0.0.1"));
+}
+
 static void begin(void *self, struct gw_exchange *ex)
 {
     static const struct {
@@ -258,6 +275,11 @@ static void begin(void *self, struct gw_exchange *ex)
                  {GW_STR_INIT("/status"), tell_status}};
     const struct gw_edge_status *status = self;
 
+    if (!is_ours(status, ex->request.host)) {
+        gw_problem_set(ex, "misdirected-request", NULL);
+        gw_exchange_respond(ex);
+        return;
+    }
     for (size_t i = 0; i < GW_COUNT_OF(pages); i++) {
         if (!gw_str_equal(ex->request.path, pages[i].path))
             continue;

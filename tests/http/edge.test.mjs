@@ -79,6 +79,7 @@ describe('an edge and its centre', async () => {
     assert.match(text, /^millgate_edge_spool_events 0$/m);
     assert.match(text, /^millgate_edge_centre_up 1$/m);
     assert.equal((await edge.get('/elsewhere')).status, 404);
+    assert.equal((await send({ port: edge.port, path: '/status', headers: { host: 'evil.example' } })).status, 421);
   });
 
   test('a revoked edge is out within two seconds, and goes on where it was when it is back', async () => {

@@ -165,6 +165,7 @@ describe('limits of decisions', async () => {
     for (const machine of ['lathe-1', 'lathe-2']) await plant.fault('vibrate', machine, { by: 9 });
     await plant.step(180);
     await eventually(async () => (await decisions()).limited >= 1, 'the second one', 15_000);
+    await eventually(() => backend.calls.length > 0, 'the first one');
     assert.equal(backend.calls.length, 1);
     edge.config.edge.local.max_age = '1s';
     await edge.reload();
