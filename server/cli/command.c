@@ -99,7 +99,7 @@ static const struct gw_command commands[] = {
      "{\"suppress\":\n"
      "EQUIPMENT, \"from\", \"until\"} that it is in maintenance. With --until, all that ends by "
      "then is\n"
-     "told at the end.\n"},
+     "told at the end. Nothing is asked: of a signal with `enrich`, events are as computed.\n"},
     {"sparkplug", "show recorded Sparkplug messages as samples", gw_cli_sparkplug,
      "Usage: millgate sparkplug --registry FILE... FILE\n\n"
      "Reads messages as mosquitto_sub -t 'spBv1.0/#' -F '%U %x %t' prints them (- is standard\n"

@@ -348,7 +348,9 @@ int gw_event_type_validate(const struct gw_event_types *types, const struct gw_e
     gw_buf_init(&whole, (size_t)2 * GW_EVENT_MAX_BYTES);
     if (type->is_whole) {
         gw_event_write(event, &whole);
-        text = whole.has_failed ? (struct gw_str){0} : gw_arena_copy(arena, gw_buf_str(&whole));
+        text = (struct gw_str){0};
+        if (!whole.has_failed)
+            text = gw_arena_copy(arena, gw_buf_str(&whole));
     }
     gw_buf_finish(&whole);
     int rc = text.ptr == NULL ? -ENOMEM : validate(types, type, text, &run, out);

@@ -39,6 +39,14 @@ struct gw_database {
 
 /* --- statements --- */
 
+/* Never 0. */
+static int fail(const struct gw_database *database, int code)
+{
+    int rc = gw_database_file_errno(database->handle, code);
+
+    return rc != 0 ? rc : -EIO;
+}
+
 static sqlite3_stmt *prepare(struct gw_database *database, const char *sql)
 {
     struct kept_statement *kept = database->statements;
@@ -76,11 +84,11 @@ int gw_database_ask(struct gw_database *database, const char *sql,
     sqlite3_stmt *statement = prepare(database, sql);
 
     if (statement == NULL)
-        return gw_database_file_errno(database->handle, sqlite3_errcode(database->handle));
+        return fail(database, sqlite3_errcode(database->handle));
     for (size_t i = 0; i < count; i++) {
         int code = bind(statement, (int)i + 1, &values[i]);
         if (code != SQLITE_OK)
-            return gw_database_file_errno(database->handle, code);
+            return fail(database, code);
     }
     *out_rows = (struct gw_database_rows){database, statement};
     return 0;
@@ -92,7 +100,7 @@ int gw_database_next(struct gw_database_rows *rows)
 
     if (code == SQLITE_ROW)
         return 1;
-    int rc = code == SQLITE_DONE ? 0 : gw_database_file_errno(rows->database->handle, code);
+    int rc = code == SQLITE_DONE ? 0 : fail(rows->database, code);
     gw_database_end(rows);
     return rc;
 }

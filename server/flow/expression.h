@@ -95,7 +95,7 @@ struct gw_evaluation {
     struct gw_list node;
     struct gw_evaluator *evaluator; /* NULL: not under way */
     uint64_t queued_ns;
-    uint32_t *rest;                 /* places of the results that the helper has to find */
+    uint32_t *rest; /* places of the results that the helper has to find */
     size_t rest_count;
 };
 

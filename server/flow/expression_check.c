@@ -160,11 +160,11 @@ int gw_jq_check(struct gw_jq_checker *checker, struct gw_jq_check *check)
 {
     uint32_t count = check->program->count;
     bool *both = calloc(2 * (size_t)count + 1, sizeof(*both));
-    struct checking checking = {
-        .checker = checker, .check = check, .skip = both, .refused = both + count};
 
     if (both == NULL)
         return -ENOMEM;
+    struct checking checking = {
+        .checker = checker, .check = check, .skip = both, .refused = both + count};
     int rc = ask_range(&checking, 0, count);
     if (rc == 0) /* the definitions alone, then all */
         rc = search(&checking, 0, 0);

@@ -176,6 +176,7 @@ struct gw_config_policy {
 };
 
 /* Telemetry: see docs/iot.md. */
+#define GW_ENRICHMENT_SCOPE_BYTES 2000
 struct gw_config_iot {
     bool is_on;
     struct gw_str instance;                  /* empty: kept in the state folder */
@@ -187,6 +188,9 @@ struct gw_config_iot {
     uint64_t checkpoint_ns, silence_ms;
     size_t max_pending_bytes;
     struct gw_sparkplug_host_limits host_limits;
+    bool has_enrichment;             /* events may ask APIs before they go out */
+    struct gw_str enrichment_scopes; /* of whoever asks; separated by single spaces */
+    uint64_t enrichment_timeout_ns;
 };
 
 /* An edge that may deliver events: see docs/edge.md. */

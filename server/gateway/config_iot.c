@@ -72,6 +72,21 @@ static const struct gw_option broker_options[] = {
     {0},
 };
 
+static const struct gw_option enrichment_options[] = {
+    {.name = "scopes",
+     .type = GW_STRING,
+     .max = GW_ENRICHMENT_SCOPE_BYTES,
+     .value = "",
+     .help = "What they may: scopes, separated by single spaces, as those of a token."},
+    {.name = "timeout",
+     .type = GW_DURATION,
+     .min = 100 * MS,
+     .max = 60 * SECOND,
+     .value = "5s",
+     .help = "How long an answer is waited for, twice at most; then the event goes out without."},
+    {0},
+};
+
 const struct gw_option gw_config_iot_options[] = {
     {.name = "instance",
      .type = GW_STRING,
@@ -121,6 +136,11 @@ const struct gw_option gw_config_iot_options[] = {
      .max = 1 << 30,
      .value = "64MiB",
      .help = "Messages that wait to be journaled; beyond, brokers are not read."},
+    {.name = "enrichment",
+     .type = GW_OBJECT,
+     .fields = enrichment_options,
+     .help = "Lets events ask what their signals' `enrich` names before they go out, as the "
+             "consumer `telemetry` of the device's plant; if left out, nothing is asked."},
     {.name = "reorder",
      .type = GW_DURATION,
      .min = 10 * MS,
@@ -230,6 +250,12 @@ int gw_config_fill_iot(struct gw_config_loader *loader)
     iot->checkpoint_ns = gw_config_number(checked, "checkpoint");
     iot->silence_ms = gw_config_number(checked, "silence") / GW_NS_PER_MS;
     iot->max_pending_bytes = gw_config_number(checked, "max_pending");
+    const json_t *enrichment = json_object_get(checked, "enrichment");
+    iot->has_enrichment = enrichment != NULL;
+    if (iot->has_enrichment) {
+        iot->enrichment_scopes = gw_config_text(enrichment, "scopes");
+        iot->enrichment_timeout_ns = gw_config_number(enrichment, "timeout");
+    }
     iot->host_limits = (struct gw_sparkplug_host_limits){
         .reorder_ms = gw_config_number(checked, "reorder") / GW_NS_PER_MS,
         .max_future_ms = (int64_t)(gw_config_number(checked, "max_future") / GW_NS_PER_MS)};

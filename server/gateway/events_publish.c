@@ -217,8 +217,9 @@ static struct gw_str write_violations(struct gw_arena *arena, const struct gw_vi
         gw_buf_append_byte(&text, '}');
     }
     gw_buf_append_byte(&text, ']');
-    struct gw_str copy =
-        text.has_failed ? (struct gw_str){0} : gw_arena_copy(arena, gw_buf_str(&text));
+    struct gw_str copy = {0};
+    if (!text.has_failed)
+        copy = gw_arena_copy(arena, gw_buf_str(&text));
     gw_buf_finish(&text);
     return copy.ptr != NULL ? copy : GW_STR("");
 }

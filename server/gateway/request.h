@@ -21,6 +21,7 @@ struct gw_request_owner {
     struct gw_flow_host flow_host; /* see flow_host.h */
     struct gw_landscape_board *landscape_board;
     const struct gw_redis_setup *redis_setup; /* of the process */
+    struct gw_list enrichments;               /* under way, see enrichment_call.h */
     struct gw_event_service *events;          /* NULL: not needed yet; see events.h */
     unsigned shadow_count;      /* reads under way for comparison, see landscape_shadow.h */
     uint64_t shadow_told_ns;    /* when the last differences were logged */

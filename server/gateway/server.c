@@ -241,6 +241,8 @@ static int start_telemetry(struct gw_server *server, struct gw_error *error)
         .redis = &server->redis_setup,
         .metrics = gw_metrics_get_shard(server->metrics, server->current->config->workers + 1),
         .state_dir = server->current->config->state_dir,
+        .workers = server->workers,
+        .worker_count = server->worker_count,
     };
     int rc = gw_telemetry_create(&setup, &server->telemetry, error);
 
@@ -329,6 +331,7 @@ static void finish(struct gw_server *server)
     gw_server_reload_finish(server);
     gw_admin_destroy(server->admin);
     gw_readiness_destroy(server->readiness);
+    gw_telemetry_end(server->telemetry); /* its last events may ask the workers */
     for (size_t i = 0; i < server->worker_count; i++)
         gw_worker_destroy(server->workers[i]);
     gw_telemetry_destroy(server->telemetry);

@@ -7,6 +7,7 @@
 #include "server/connector/connector.h"
 #include "server/contract/event_types.h"
 #include "server/gateway/flows.h"
+#include "server/gateway/iot_check.h"
 #include "server/gateway/iot_load.h"
 #include "server/gateway/policy.h"
 #include "server/gateway/rules.h"
@@ -238,9 +239,11 @@ static int load(struct loading *loading, const char *path,
         rc = load_contracts(loading);
     if (rc == 0)
         rc = gw_flows_index_operations(snapshot);
+    bool is_whole = loading->diagnostics->error_count == errors_before_contracts;
     if (rc == 0)
-        gw_flows_check_names(snapshot, loading->diagnostics->error_count == errors_before_contracts,
-                             loading->diagnostics);
+        gw_flows_check_names(snapshot, is_whole, loading->diagnostics);
+    if (rc == 0 && is_whole)
+        gw_iot_check_names(snapshot, loading->diagnostics);
     if (rc == 0)
         gw_gateway_check_security(snapshot->config, snapshot->contracts, snapshot->contract_count,
                                   loading->diagnostics);

@@ -14,6 +14,7 @@
 #include "server/core/log.h"
 #include "server/crypto/random.h"
 #include "server/event/log.h"
+#include "server/gateway/enrichment.h"
 #include "server/gateway/events.h"
 #include "server/gateway/redis_setup.h"
 #include "server/gateway/telemetry_metrics.h"
@@ -34,6 +35,7 @@ struct gw_telemetry {
     struct gw_record_access records;
     struct gw_metrics_shard *metrics;
     struct gw_timer tick;
+    struct gw_enrichment *enrichment;
     char instance[GW_IOT_MEMBER_BYTES];
     char client_id[GW_IOT_MEMBER_BYTES + 16];
     int instance_fd; /* locked as long as we live; -1: none */
@@ -138,6 +140,7 @@ static int start_lane(struct gw_telemetry *telemetry, struct gw_error *error)
                                           .brokers = brokers,
                                           .broker_count = iot->broker_count,
                                           .host_id = iot->host_id,
+                                          .asker = gw_enrichment_asker(telemetry->enrichment, iot),
                                           .host_limits = iot->host_limits,
                                           .checkpoint_ns = iot->checkpoint_ns,
                                           .silence_ms = iot->silence_ms,
@@ -271,6 +274,7 @@ static void on_tick(struct gw_timer *timer)
     gw_timer_start(telemetry->loop, timer, TICK_NS, on_tick);
     if (telemetry->lane != NULL)
         gw_telemetry_metrics_publish(telemetry->metrics, telemetry->lane,
+                                     gw_enrichment_count(telemetry->enrichment),
                                      gw_iot_members_count(telemetry->members));
     go_on(telemetry);
 }
@@ -281,9 +285,12 @@ static void *run(void *self)
 
     on_wake(telemetry);
     gw_loop_run(telemetry->loop);
+    stop_parts(telemetry);
+    gw_enrichment_destroy(telemetry->enrichment);
+    telemetry->enrichment = NULL;
+    /* Whoever sees it keeps the question, in which nothing of ours is any more. */
     atomic_store_explicit(&telemetry->has_ended, true, memory_order_release);
     answer_questions(telemetry);
-    stop_parts(telemetry);
     return NULL;
 }
 
@@ -323,6 +330,9 @@ static int set_up(struct gw_telemetry *telemetry, const struct gw_telemetry_setu
                                    telemetry->redis.redis, error);
     if (rc != 0)
         return gw_error_prefix(error, rc, "telemetry");
+    telemetry->enrichment = gw_enrichment_create(telemetry, setup->workers, setup->worker_count);
+    if (telemetry->enrichment == NULL)
+        return gw_error_set(error, -ENOMEM, "out of memory");
     keep_instance(telemetry, setup->state_dir);
     gw_timer_start(telemetry->loop, &telemetry->tick, TICK_NS, on_tick);
     rc = -pthread_create(&telemetry->thread, NULL, run, telemetry);
@@ -348,15 +358,23 @@ int gw_telemetry_create(const struct gw_telemetry_setup *setup, struct gw_teleme
     return 0;
 }
 
+void gw_telemetry_end(struct gw_telemetry *telemetry)
+{
+    if (telemetry == NULL || !telemetry->is_started)
+        return;
+    atomic_store_explicit(&telemetry->must_end, true, memory_order_relaxed);
+    gw_async_send(telemetry->wake);
+    pthread_join(telemetry->thread, NULL);
+    telemetry->is_started = false;
+}
+
 void gw_telemetry_destroy(struct gw_telemetry *telemetry)
 {
     if (telemetry == NULL)
         return;
-    if (telemetry->is_started) {
-        atomic_store_explicit(&telemetry->must_end, true, memory_order_relaxed);
-        gw_async_send(telemetry->wake);
-        pthread_join(telemetry->thread, NULL);
-    }
+    gw_telemetry_end(telemetry);
+    answer_questions(telemetry); /* that were asked at the very end */
+    gw_enrichment_destroy(telemetry->enrichment);
     gw_snapshot_release(telemetry->snapshot);
     gw_snapshot_release(telemetry->next);
     gw_snapshot_release(atomic_load_explicit(&telemetry->inbox, memory_order_relaxed));

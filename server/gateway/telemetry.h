@@ -16,18 +16,24 @@ struct gw_lane;
 struct gw_metrics_shard;
 struct gw_redis_setup;
 struct gw_telemetry;
+struct gw_worker_thread;
 
 struct gw_telemetry_setup {
-    const struct gw_redis_setup *redis; /* outlives it */
-    struct gw_metrics_shard *metrics;   /* its own */
-    struct gw_str state_dir;            /* where the instance's name is kept; copied */
+    const struct gw_redis_setup *redis;      /* outlives it */
+    struct gw_metrics_shard *metrics;        /* its own */
+    struct gw_str state_dir;                 /* where the instance's name is kept; copied */
+    struct gw_worker_thread *const *workers; /* who asks for events; outlive the thread */
+    size_t worker_count;
 };
 
 /* Starts the thread. */
 GW_MUST_CHECK
 int gw_telemetry_create(const struct gw_telemetry_setup *setup, struct gw_telemetry **out_telemetry,
                         struct gw_error *error);
-/* Lets the lane finish what it has (5 s at most) and joins the thread. NULL is safe. */
+/* Lets the lane finish what it has (5 s at most) and joins the thread; questions are refused from
+ * then on. The workers are still needed. NULL is safe. */
+void gw_telemetry_end(struct gw_telemetry *telemetry);
+/* Ends it, if that is not done. Nobody asks any more. NULL is safe. */
 void gw_telemetry_destroy(struct gw_telemetry *telemetry);
 
 /* From now on this snapshot counts, of which it takes a reference. Main thread. */

@@ -19,6 +19,11 @@ COUNTER(append_failures, "millgate_iot_journal_failures_total",
 COUNTER(checkpoints, "millgate_iot_checkpoints_total", "Checkpoints of edge nodes.");
 COUNTER(rebirths, "millgate_iot_rebirth_requests_total",
         "Rebirths that edge nodes were asked for.");
+COUNTER(enriched, "millgate_iot_events_enriched_total",
+        "Events that have the answer that they had asked an API for.");
+COUNTER(unenriched, "millgate_iot_events_unenriched_total",
+        "Events that went out without it, as it could not be had.");
+GAUGE(questions, "millgate_iot_enrichments_under_way", "Questions of events to APIs.");
 GAUGE(nodes, "millgate_iot_edge_nodes", "Edge nodes that this gateway owns.");
 GAUGE(members_gauge, "millgate_iot_members", "Gateways that share the edge nodes.");
 GAUGE(pending_bytes, "millgate_iot_journal_pending_bytes", "Messages that wait to be journaled.");
@@ -26,7 +31,7 @@ GAUGE(pending_events, "millgate_iot_events_pending", "Events that wait for the l
 GAUGE(brokers_up, "millgate_iot_brokers_up", "Brokers that are connected.");
 
 void gw_telemetry_metrics_publish(struct gw_metrics_shard *metrics, const struct gw_lane *lane,
-                                  size_t members)
+                                  size_t question_count, size_t members)
 {
     struct gw_lane_stats stats;
     size_t up = 0;
@@ -43,6 +48,9 @@ void gw_telemetry_metrics_publish(struct gw_metrics_shard *metrics, const struct
     gw_metrics_set(metrics, &append_failures, stats.append_failures);
     gw_metrics_set(metrics, &checkpoints, stats.checkpoints);
     gw_metrics_set(metrics, &rebirths, stats.rebirths);
+    gw_metrics_set(metrics, &enriched, stats.enriched);
+    gw_metrics_set(metrics, &unenriched, stats.unenriched);
+    gw_metrics_set(metrics, &questions, question_count);
     gw_metrics_set(metrics, &nodes, stats.nodes);
     gw_metrics_set(metrics, &members_gauge, members);
     gw_metrics_set(metrics, &pending_bytes, stats.pending_bytes);

@@ -8,4 +8,4 @@ struct gw_metrics_shard;
 
 /* On telemetry's thread, whose shard it is. `members`: gateways that share the edge nodes. */
 void gw_telemetry_metrics_publish(struct gw_metrics_shard *metrics, const struct gw_lane *lane,
-                                  size_t members);
+                                  size_t question_count, size_t members);

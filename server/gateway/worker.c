@@ -12,6 +12,7 @@
 #include "server/core/log.h"
 #include "server/filter/worker.h"
 #include "server/gateway/backend_metrics.h"
+#include "server/gateway/enrichment_call.h"
 #include "server/gateway/errand.h"
 #include "server/gateway/events.h"
 #include "server/gateway/flow_host.h"
@@ -57,7 +58,8 @@ struct gw_worker_thread {
     bool is_started;
     /* --- shared with the main thread --- */
     _Atomic(struct gw_view *) inbox;
-    _Atomic(struct gw_errand_part *) errands; /* the newest first */
+    _Atomic(struct gw_errand_part *) errands;          /* the newest first */
+    _Atomic(struct gw_enrichment_order *) enrichments; /* likewise */
     atomic_bool must_drain, must_stop, is_empty, has_redis;
     struct gw_redis_metrics redis_metrics;
 };
@@ -219,6 +221,8 @@ static void on_wake(void *self)
         gw_errand_do(errands, &worker->requests.worker);
         notify(worker);
     }
+    gw_enrichment_do(atomic_exchange_explicit(&worker->enrichments, NULL, memory_order_acq_rel),
+                     &worker->requests);
     if (atomic_load_explicit(&worker->must_drain, memory_order_relaxed)) {
         for (size_t i = 0; i < worker->listener_count; i++)
             gw_listener_drain(worker->listeners[i]);
@@ -234,6 +238,7 @@ static void finish(struct gw_worker_thread *worker)
     for (size_t i = 0; i < worker->listener_count; i++)
         gw_listener_destroy(worker->listeners[i]);
     worker->listener_count = 0;
+    gw_enrichment_leave(&worker->requests);
     gw_inner_cancel_all(&worker->requests.inner);
     sweep_retired(worker);
     gw_view_destroy(worker->requests.view);
@@ -281,6 +286,18 @@ void gw_worker_give(struct gw_worker_thread *worker, struct gw_errand_part *part
         continue;
     if (worker->is_started)
         gw_async_send(worker->wake);
+}
+
+void gw_worker_enrich(struct gw_worker_thread *worker, struct gw_enrichment_order *order)
+{
+    struct gw_enrichment_order *list =
+        atomic_load_explicit(&worker->enrichments, memory_order_relaxed);
+
+    while (!atomic_compare_exchange_weak_explicit(&worker->enrichments, &list,
+                                                  gw_enrichment_put(order, list),
+                                                  memory_order_release, memory_order_relaxed))
+        continue;
+    gw_async_send(worker->wake);
 }
 
 bool gw_worker_has_adopted(const struct gw_worker_thread *worker)
@@ -446,6 +463,7 @@ int gw_worker_create(const struct gw_worker_setup *setup, struct gw_worker_threa
     if (worker == NULL)
         return gw_error_set(error, -ENOMEM, "out of memory");
     gw_list_init(&worker->retired);
+    gw_list_init(&worker->requests.enrichments);
     gw_record_set_init(&worker->records, GW_RECORD_MAX_COUNT);
     worker->on_event = setup->on_event;
     worker->on_event_self = setup->on_event_self;
@@ -479,6 +497,7 @@ void gw_worker_destroy(struct gw_worker_thread *worker)
     }
     gw_view_destroy(atomic_load_explicit(&worker->inbox, memory_order_relaxed));
     gw_errand_drop(atomic_load_explicit(&worker->errands, memory_order_relaxed));
+    gw_enrichment_drop(atomic_load_explicit(&worker->enrichments, memory_order_acquire));
     gw_exchange_pool_finish(&worker->pool);
     gw_exchange_pool_finish(&worker->requests.inner);
     for (size_t i = 0; i < MAX_LISTENERS; i++)

@@ -13,6 +13,7 @@
 #include "server/gateway/view.h"
 
 struct gw_access_log;
+struct gw_enrichment_order;
 struct gw_errand_part;
 struct gw_landscape_board;
 struct gw_metrics;
@@ -49,6 +50,9 @@ int gw_worker_start(struct gw_worker_thread *worker, struct gw_error *error);
 
 /* The worker does it on its thread, and then calls on_event. One that has ended does not. */
 void gw_worker_give(struct gw_worker_thread *worker, struct gw_errand_part *part);
+
+/* The same of what an event asks: it comes back to telemetry in any case. Any thread. */
+void gw_worker_enrich(struct gw_worker_thread *worker, struct gw_enrichment_order *order);
 
 /* Takes no new connection and lets the exchanges end. */
 void gw_worker_drain(struct gw_worker_thread *worker);

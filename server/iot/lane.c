@@ -21,17 +21,27 @@ int64_t gw_lane_wall_ms(void)
 
 /* --- computing --- */
 
-/* A node that says nothing: the hour is journaled like a message, so that what follows from it is
- * computed again the same. */
-static void pass_time(struct gw_lane *lane, const struct gw_lane_node *node, int64_t now_ms)
+/* False: it is a message. */
+static bool compute_mark(struct gw_lane *lane, const struct gw_lane_node *node, struct gw_str topic,
+                         int64_t now_ms)
 {
+    bool is_silence = gw_str_equal(topic, GW_LANE_SILENCE);
+
+    if (gw_str_equal(topic, GW_LANE_DOUBT)) {
+        gw_sparkplug_host_doubt(lane->host, node->config, now_ms);
+        return true;
+    }
+    if (!is_silence && !gw_str_equal(topic, GW_LANE_HOUR))
+        return false;
     gw_sparkplug_host_tick(lane->host, node->config, now_ms);
-    gw_signal_engine_advance(lane->engine, node->config, now_ms - (int64_t)lane->config.silence_ms);
+    if (is_silence)
+        gw_signal_engine_advance(lane->engine, node->config,
+                                 now_ms - (int64_t)lane->config.silence_ms);
+    return true;
 }
 
 void gw_lane_compute(struct gw_lane *lane, struct gw_lane_node *node, struct gw_str entry)
 {
-    lane->current = node;
     while (entry.len >= GW_LANE_HEAD_BYTES) {
         int64_t arrival_ms;
         uint16_t topic_len;
@@ -43,15 +53,10 @@ void gw_lane_compute(struct gw_lane *lane, struct gw_lane_node *node, struct gw_
             break;
         struct gw_str topic = gw_str_from(entry.ptr + GW_LANE_HEAD_BYTES, topic_len);
         struct gw_str payload = gw_str_from(topic.ptr + topic_len, payload_len);
-        if (topic_len == 0)
-            pass_time(lane, node, arrival_ms);
-        else if (gw_str_equal(topic, GW_LANE_DOUBT))
-            gw_sparkplug_host_doubt(lane->host, node->config, arrival_ms);
-        else
+        if (!compute_mark(lane, node, topic, arrival_ms))
             gw_sparkplug_host_feed(lane->host, topic, payload, arrival_ms);
         entry = gw_str_tail(entry, GW_LANE_HEAD_BYTES + (size_t)topic_len + payload_len);
     }
-    lane->current = NULL;
 }
 
 static void on_samples(void *self, const struct gw_edge_node_config *node,

@@ -47,6 +47,30 @@ struct gw_lane_events {
     void (*on_owned)(void *self, const struct gw_edge_node_config *node, bool is_owned);
 };
 
+/* What an event asks of an API before it goes out (enrichment). */
+struct gw_lane_question {
+    struct gw_str operation;    /* its id */
+    struct gw_value parameters; /* an object of texts */
+    struct gw_str plant;        /* of the device */
+    struct gw_str traceparent;  /* of the event: the parent of what is done for it */
+    /* Once, from the loop, unless cancelled; never within ask(). 0: `answer` is JSON, or empty
+     * where there is nothing to tell; -EAGAIN: it may be asked once more; another: that would be in
+     * vain.
+     */
+    void (*done)(struct gw_lane_question *question, int rc, struct gw_str answer);
+    void *owner;
+    void *state; /* the asker's */
+};
+
+/* Who asks; each question lasts for a bounded time. */
+struct gw_lane_asker {
+    void *self;
+    uint64_t pause_ns; /* of a node, once two questions in a row have got no answer */
+    /* 0, or nothing was begun: -EAGAIN (too many are under way), -ENOMEM. */
+    int (*ask)(void *self, struct gw_lane_question *question);
+    void (*cancel)(void *self, struct gw_lane_question *question);
+};
+
 struct gw_lane_config {
     struct gw_loop *loop;
     struct gw_iot_store *store;   /* borrowed */
@@ -56,6 +80,7 @@ struct gw_lane_config {
     size_t broker_count;
     struct gw_str host_id; /* Sparkplug's, of the primary host; empty: there is none */
     struct gw_lane_events events;
+    struct gw_lane_asker asker; /* `ask` NULL: events go out as they were computed */
     struct gw_sparkplug_host_limits host_limits;
     uint64_t checkpoint_ns; /* between two of a node; 0: 10 s */
     uint64_t
@@ -68,8 +93,9 @@ struct gw_lane_stats {
     uint64_t dropped;                   /* of nodes that are not ours, or beyond all bounds */
     uint64_t appends, append_failures, checkpoints;
     uint64_t late, rebirths;
-    size_t nodes;         /* owned */
-    size_t pending_bytes; /* not yet journaled */
+    uint64_t enriched, unenriched; /* events that wanted it: with and without what they asked for */
+    size_t nodes;                  /* owned */
+    size_t pending_bytes;          /* not yet journaled */
     size_t pending_events;
 };
 

@@ -151,17 +151,20 @@ void gw_lane_connect_when_loaded(struct gw_lane *lane)
             gw_lane_subscribe(lane, &lane->nodes[i], true);
 }
 
-bool gw_lane_hears(const struct gw_lane *lane, const struct gw_lane_node *node)
+uint64_t gw_lane_hears_ns(const struct gw_lane *lane, const struct gw_lane_node *node)
 {
     uint64_t now_ns = gw_loop_now_ns(lane->loop);
+    uint64_t longest_ns = 0;
 
     for (size_t i = 0; i < lane->connection_count; i++) {
         const struct gw_lane_connection *connection = &lane->connections[i];
-        if (has_group(connection->config, node->config->group) && connection->up_since_ns > 0 &&
-            now_ns - connection->up_since_ns > lane->config.silence_ms * GW_NS_PER_MS)
-            return true;
+        if (!has_group(connection->config, node->config->group) || connection->up_since_ns == 0)
+            continue;
+        uint64_t ns = now_ns - connection->up_since_ns + 1;
+        if (ns > longest_ns)
+            longest_ns = ns;
     }
-    return false;
+    return longest_ns;
 }
 
 int gw_lane_copy_brokers(struct gw_lane *lane)

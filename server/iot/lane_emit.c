@@ -1,5 +1,5 @@
 /* From what a signal says to a CloudEvent in the log: in order for each edge node, each until it is
- * there. */
+ * there. What an event asks for before it goes out: lane_enrich.c. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -10,17 +10,9 @@
 
 #define MAX_EMISSION_BYTES (64u << 10)
 
-struct emission {
-    struct gw_list node;
-    struct gw_lane_node *owner;
-    struct gw_event event;
-    struct gw_event_append append;
-    bool is_under_way;
-    struct gw_arena arena;
-};
-
-static void destroy(struct emission *emission)
+static void destroy(struct gw_lane_emission *emission)
 {
+    gw_lane_enrich_cancel(emission);
     gw_list_remove(&emission->node);
     gw_arena_finish(&emission->arena);
     free(emission);
@@ -28,7 +20,7 @@ static void destroy(struct emission *emission)
 
 static void on_done(struct gw_event_append *append, int rc, struct gw_str place, bool is_repeated)
 {
-    struct emission *emission = append->owner;
+    struct gw_lane_emission *emission = append->owner;
     struct gw_lane_node *node = emission->owner;
     struct gw_lane *lane = node->lane;
     (void)place, (void)is_repeated;
@@ -48,9 +40,13 @@ void gw_lane_emit_next(struct gw_lane_node *node)
 {
     struct gw_iot_store *store = node->lane->config.store;
 
+    gw_lane_enrich_next(node);
     if (node->is_emitting || gw_list_is_empty(&node->emissions))
         return;
-    struct emission *emission = GW_LIST_ITEM(node->emissions.next, struct emission, node);
+    struct gw_lane_emission *emission =
+        GW_LIST_ITEM(node->emissions.next, struct gw_lane_emission, node);
+    if (emission->asking != GW_LANE_COMPLETE)
+        return; /* those behind it wait: their order is the node's */
     emission->append =
         (struct gw_event_append){.event = &emission->event, .done = on_done, .owner = emission};
     if (store->ops->emit(store, &emission->append) != 0)
@@ -61,7 +57,7 @@ void gw_lane_emit_next(struct gw_lane_node *node)
 
 void gw_lane_emit(struct gw_lane_node *node, const struct gw_signal_event *event)
 {
-    struct emission *emission = calloc(1, sizeof(*emission));
+    struct gw_lane_emission *emission = calloc(1, sizeof(*emission));
 
     if (emission == NULL) {
         /* Nothing is lost: without a checkpoint behind it, it is computed again. */
@@ -77,6 +73,7 @@ void gw_lane_emit(struct gw_lane_node *node, const struct gw_signal_event *event
         destroy(emission);
         return;
     }
+    gw_lane_enrich_begin(emission, event);
     gw_list_append(&node->emissions, &emission->node);
     node->emission_count++;
     node->lane->stats.pending_events++;
@@ -90,7 +87,7 @@ void gw_lane_emit_finish(struct gw_lane_node *node)
 
     while (!gw_list_is_empty(&node->emissions)) {
         first = node->emissions.next;
-        struct emission *emission = GW_LIST_ITEM(first, struct emission, node);
+        struct gw_lane_emission *emission = GW_LIST_ITEM(first, struct gw_lane_emission, node);
         if (emission->is_under_way)
             store->ops->cancel_emit(store, &emission->append);
         node->lane->stats.pending_events--;

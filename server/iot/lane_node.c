@@ -125,12 +125,20 @@ static void load(struct gw_lane_node *node, struct gw_str bytes)
 
 /* --- claiming and loading --- */
 
+/* Those of many nodes are spread over the time between two, or all would stand still at once. */
+static uint64_t first_checkpoint_ns(const struct gw_lane_node *node)
+{
+    uint32_t share = node->config->index * UINT32_C(2654435769) >> 16; /* of 65536: golden ratio */
+
+    return node->lane->config.checkpoint_ns / 65536 * (share + 1);
+}
+
 static void become_owned(struct gw_lane_node *node)
 {
     struct gw_lane *lane = node->lane;
 
     node->state = GW_LANE_OWNED;
-    node->checkpoint_ns = now_of(node) + lane->config.checkpoint_ns;
+    node->checkpoint_ns = now_of(node) + first_checkpoint_ns(node);
     lane->stats.nodes++;
     gw_lane_subscribe(lane, node, true);
     if (lane->config.events.on_owned != NULL)
@@ -437,14 +445,18 @@ static void follow_wish(struct gw_lane_node *node, uint64_t now_ns)
     }
 }
 
-/* See gw_lane_compute(): a message without a topic is the hour. With many nodes more rarely. */
+/* With many nodes more rarely. */
 static void tell_time(struct gw_lane_node *node, uint64_t now_ns)
 {
-    uint64_t pause_ns = GW_NS_PER_SECOND * (1 + node->lane->node_count / 500);
+    const struct gw_lane *lane = node->lane;
+    uint64_t pause_ns = GW_NS_PER_SECOND * (1 + lane->node_count / 500);
+    uint64_t hears_ns = gw_lane_hears_ns(lane, node);
 
-    if (node->state == GW_LANE_OWNED && now_ns - node->taken_ns >= pause_ns &&
-        gw_lane_hears(node->lane, node) &&
-        gw_lane_node_take(node, GW_STR(""), GW_STR(""), gw_lane_wall_ms()))
+    if (node->state != GW_LANE_OWNED || now_ns - node->taken_ns < pause_ns || hears_ns == 0)
+        return;
+    bool is_silence = hears_ns > lane->config.silence_ms * GW_NS_PER_MS;
+    if (gw_lane_node_take(node, is_silence ? GW_LANE_SILENCE : GW_LANE_HOUR, GW_STR(""),
+                          gw_lane_wall_ms()))
         gw_lane_node_commit(node);
 }
 

@@ -8,8 +8,11 @@
 
 /* Of a message in an entry of the journal: arrival, length of topic and payload; they follow. */
 #define GW_LANE_HEAD_BYTES 14
-/* The topics of what no broker sent, journaled like a message, so that it is computed again the
- * same: none, the hour for a node that says nothing; this, messages may have been missed. */
+/* The topics of what no broker sent, journaled like messages, so that it is computed again the
+ * same: the hour, of a node that says nothing; the same, where its silence has lasted; messages may
+ * have been missed. */
+#define GW_LANE_HOUR GW_STR("")
+#define GW_LANE_SILENCE GW_STR("-")
 #define GW_LANE_DOUBT GW_STR("?")
 
 enum gw_lane_node_state {
@@ -19,6 +22,27 @@ enum gw_lane_node_state {
     GW_LANE_OWNED,
     GW_LANE_LEAVING, /* no new message; released when all is done */
     GW_LANE_RELEASING,
+};
+
+/* How far an event is with what it asks for. */
+enum gw_lane_asking {
+    GW_LANE_COMPLETE, /* it may go out */
+    GW_LANE_UNASKED,
+    GW_LANE_ASKED,
+};
+
+struct gw_lane_emission {
+    struct gw_list node; /* in its node's emissions */
+    struct gw_lane_node *owner;
+    struct gw_event event;
+    struct gw_event_append append;
+    bool is_under_way;
+    enum gw_lane_asking asking;
+    unsigned tries;
+    uint64_t ask_at_ns; /* not before */
+    struct gw_lane_question question;
+    struct gw_str member; /* of data, for the answer */
+    struct gw_arena arena;
 };
 
 struct gw_lane_node {
@@ -43,6 +67,7 @@ struct gw_lane_node {
     struct gw_list emissions; /* in order; the first is under way */
     size_t emission_count;
     bool is_emitting;
+    uint64_t unasked_until_ns; /* nobody has answered: events go out without asking */
 };
 
 struct gw_lane_connection {
@@ -78,14 +103,14 @@ struct gw_lane {
     void (*stopped)(void *self);
     void *stopped_self;
     uint64_t stop_at_ns;
-    struct gw_lane_node *current; /* whose messages are computed on */
-    bool is_replaying;            /* of the journal: no rebirth is asked for */
+    bool is_replaying; /* of the journal: no rebirth is asked for */
     bool (*is_mine)(void *self, const struct gw_edge_node_config *node);
     void *is_mine_self;
     uint64_t rebirth_tokens; /* of the rate over all nodes */
     struct gw_list dirty;
     struct gw_timer tick;
-    struct gw_soon commit; /* at the end of a turn, for all that came in it */
+    struct gw_soon commit;    /* at the end of a turn, for all that came in it */
+    uint64_t refusal_told_ns; /* when it was last logged that a question was refused; 0: never */
     struct gw_lane_stats stats;
 };
 
@@ -107,8 +132,9 @@ void gw_lane_subscribe(struct gw_lane *lane, const struct gw_lane_node *node, bo
 void gw_lane_check_pressure(struct gw_lane *lane);
 /* As gw_lane_feed(). */
 int gw_lane_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload);
-/* Is some broker of the node connected for long enough that what it had kept for us has come? */
-bool gw_lane_hears(const struct gw_lane *lane, const struct gw_lane_node *node);
+/* For how long has some broker of the node been connected? 0: none is. After a while what it had
+ * kept for us has come. */
+uint64_t gw_lane_hears_ns(const struct gw_lane *lane, const struct gw_lane_node *node);
 
 /* --- lane_node.c --- */
 
@@ -131,3 +157,12 @@ void gw_lane_emit(struct gw_lane_node *node, const struct gw_signal_event *event
 /* Begins with the first emission, where none is under way. */
 void gw_lane_emit_next(struct gw_lane_node *node);
 void gw_lane_emit_finish(struct gw_lane_node *node);
+
+/* --- lane_enrich.c --- */
+
+/* The emission is new: does it ask for something? */
+void gw_lane_enrich_begin(struct gw_lane_emission *emission, const struct gw_signal_event *event);
+/* Asks for the node's next events, as far as that is due. */
+void gw_lane_enrich_next(struct gw_lane_node *node);
+/* The emission goes. */
+void gw_lane_enrich_cancel(struct gw_lane_emission *emission);

@@ -75,13 +75,14 @@ static int compare_names(const void *a, const void *b)
 /* Returns whether they are others than before. */
 static bool take(struct gw_iot_members *members, const struct gw_reply *reply)
 {
-    struct gw_str names[GW_IOT_MAX_MEMBERS];
+    struct gw_str names[GW_IOT_MAX_MEMBERS] = {0};
     size_t count = 0;
 
     for (size_t i = 0; i < reply->count && count < GW_IOT_MAX_MEMBERS; i++)
         if (reply->items[i].text.len > 0 && reply->items[i].text.len <= GW_IOT_MEMBER_BYTES)
             names[count++] = reply->items[i].text;
-    qsort(names, count, sizeof(names[0]), compare_names);
+    if (count > 1)
+        qsort(names, count, sizeof(names[0]), compare_names);
     bool is_same = count == members->count;
     for (size_t i = 0; i < count && is_same; i++)
         is_same = gw_str_equal(names[i], members->names[i]);

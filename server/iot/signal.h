@@ -31,6 +31,21 @@ int gw_signals_load(const struct gw_str *files, size_t count, struct gw_registry
                     struct gw_diagnostics *diagnostics, struct gw_signals **out_signals);
 /* Of all devices, those series that some signal looks at: for capacity. */
 size_t gw_signals_watched_series(const struct gw_signals *signals);
+
+/* What a signal has asked before its events go out (`enrich` of its document). All lies in the
+ * signals. */
+struct gw_signal_enrichment {
+    const char *file;
+    unsigned line, column; /* of the operation's name */
+    struct gw_str operation;
+    const struct gw_value_member *parameters; /* by name: texts, placeholders not yet filled in */
+    size_t parameter_count;
+};
+size_t gw_signals_count(const struct gw_signals *signals);
+/* False: this one has none. */
+bool gw_signals_get_enrichment(const struct gw_signals *signals, size_t index,
+                               struct gw_signal_enrichment *out_enrichment);
+
 struct gw_signals *gw_signals_hold(struct gw_signals *signals);
 void gw_signals_release(struct gw_signals *signals); /* NULL is safe */
 
@@ -70,7 +85,8 @@ struct gw_signal_event {
                                             signals */
     struct gw_value data;                /* an object, as the event's schema says */
     /* What must be asked before it can go out (enrichment): an operation's id and its parameters,
-     * and the member of data that takes the answer; null: nothing. */
+     * and the member of data that takes the answer; null: nothing. Both names are as long as the
+     * signals are. */
     struct gw_str enrich_operation, enrich_member;
     struct gw_value enrich_parameters;
 };
@@ -121,3 +137,6 @@ void gw_signal_engine_forget(struct gw_signal_engine *engine,
 
 /* For capacity: bytes of state now, queues included. */
 size_t gw_signal_engine_bytes(const struct gw_signal_engine *engine);
+/* Of these, what is as long as documents say: queues (of the lateness), panes of sliding windows,
+ * bins of percentiles. */
+size_t gw_signal_engine_ring_bytes(const struct gw_signal_engine *engine);

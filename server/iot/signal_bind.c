@@ -168,84 +168,152 @@ static size_t find_bindings(const struct gw_signals *signals, const struct gw_de
     return from;
 }
 
-typedef void visit_fn(struct gw_signals *signals, uint32_t binding,
-                      const struct gw_device_config *device);
+/* --- who looks at a metric --- */
 
-/* In the order in which instances are numbered. */
-static void visit_node(struct gw_signals *signals, uint32_t index, visit_fn *visit)
+/* One behind the last binding of the type of the first. */
+static size_t end_of_type(const struct gw_signals *signals, size_t from)
 {
-    const struct gw_edge_node_config *node = gw_registry_node(signals->registry, index);
+    size_t to = from;
 
-    for (uint32_t lane = 0; lane < signals->lane_count; lane++) {
-        if (signals->instances != NULL)
-            signals->nodes[index].lane_at[lane] = signals->instance_count;
-        for (size_t i = 0; i < node->device_count; i++) {
-            const struct gw_device_config *device = node->devices[i];
-            size_t at = find_bindings(signals, device->type, lane);
-            for (; at < signals->binding_count && signals->bindings[at]->type == device->type &&
-                   signals->bindings[at]->signal->lane == lane;
-                 at++)
-                visit(signals, (uint32_t)at, device);
-        }
-    }
-    if (signals->instances != NULL)
-        for (uint32_t lane = signals->lane_count; lane <= SIGNAL_MAX_LANES; lane++)
-            signals->nodes[index].lane_at[lane] = signals->instance_count;
-}
-
-static void visit_all(struct gw_signals *signals, visit_fn *visit)
-{
-    signals->instance_count = 0;
-    for (uint32_t i = 0; i < gw_registry_node_count(signals->registry); i++)
-        visit_node(signals, i, visit);
-}
-
-static void count_instance(struct gw_signals *signals, uint32_t at,
-                           const struct gw_device_config *device)
-{
-    const struct signal_binding *binding = signals->bindings[at];
-
-    signals->instance_count++;
-    for (uint32_t i = 0; i < binding->signal->input_count; i++)
-        signals->tap_at[gw_device_series(device, binding->metrics[i]) + 1]++;
-}
-
-static void fill_instance(struct gw_signals *signals, uint32_t at,
-                          const struct gw_device_config *device)
-{
-    const struct signal_binding *binding = signals->bindings[at];
-    struct signal_node *node = &signals->nodes[device->node];
-    uint32_t number = signals->instance_count++;
-
-    signals->instances[number] = (struct signal_instance){at, device->index, node->words};
-    if (binding->signal->words > UINT32_MAX - node->words)
-        signals->is_too_large = true;
-    node->words += binding->signal->words;
-    for (uint32_t i = 0; i < binding->signal->input_count; i++) {
-        uint32_t series = gw_device_series(device, binding->metrics[i]);
-        signals->taps[signals->tap_at[series]++] =
-            (struct signal_tap){number, (uint16_t)i, (uint16_t)binding->signal->lane};
-        signals->series_lanes[series] |= (uint8_t)(1u << binding->signal->lane);
-    }
+    while (to < signals->binding_count &&
+           signals->bindings[to]->type == signals->bindings[from]->type)
+        to++;
+    return to;
 }
 
 /* tap_at: first how many, then where they begin, and after the filling where they end. */
+static void list_taps(struct gw_signals *signals, size_t from, size_t to, uint32_t first)
+{
+    uint32_t *tap_at = signals->tap_at + signals->bindings[from]->taps_at;
+    size_t metric_count = signals->bindings[from]->type->metric_count, lane_from = from;
+
+    for (size_t i = from; i < to; i++)
+        for (uint32_t k = 0; k < signals->bindings[i]->signal->input_count; k++)
+            tap_at[signals->bindings[i]->metrics[k]->index + 1]++;
+    tap_at[0] = first;
+    for (size_t i = 1; i <= metric_count; i++)
+        tap_at[i] += tap_at[i - 1];
+    for (size_t i = from; i < to; i++) {
+        const struct signal *signal = signals->bindings[i]->signal;
+        if (signal->lane != signals->bindings[lane_from]->signal->lane)
+            lane_from = i;
+        for (uint32_t k = 0; k < signal->input_count; k++)
+            signals->taps[tap_at[signals->bindings[i]->metrics[k]->index]++] =
+                (struct signal_tap){(uint32_t)(i - lane_from), (uint16_t)k, (uint16_t)signal->lane};
+    }
+    memmove(tap_at + 1, tap_at, metric_count * sizeof(*tap_at));
+    tap_at[0] = first;
+}
+
 static int make_taps(struct signal_loading *loading)
 {
     struct gw_signals *signals = loading->signals;
-    size_t series_count = gw_registry_series_count(signals->registry);
+    uint32_t places = 0, taps = 0;
 
-    signals->tap_at = signal_alloc(loading, series_count + 2, sizeof(*signals->tap_at));
-    signals->series_lanes = signal_alloc(loading, series_count + 1, 1);
+    for (size_t from = 0, to; from < signals->binding_count; from = to) {
+        to = end_of_type(signals, from);
+        for (size_t i = from; i < to; i++) {
+            signals->bindings[i]->taps_at = places;
+            taps += signals->bindings[i]->signal->input_count;
+        }
+        places += (uint32_t)signals->bindings[from]->type->metric_count + 1;
+    }
+    signals->tap_at = signal_alloc(loading, places, sizeof(*signals->tap_at));
+    signals->taps = signal_alloc(loading, taps, sizeof(*signals->taps));
     if (loading->has_no_memory)
         return -ENOMEM;
-    visit_all(signals, count_instance);
-    for (size_t i = 1; i <= series_count; i++) {
-        signals->watched_count += signals->tap_at[i] > 0 ? 1 : 0;
-        signals->tap_at[i] += signals->tap_at[i - 1];
+    taps = 0;
+    for (size_t from = 0, to; from < signals->binding_count; from = to) {
+        to = end_of_type(signals, from);
+        list_taps(signals, from, to, taps);
+        for (size_t i = from; i < to; i++)
+            taps += signals->bindings[i]->signal->input_count;
     }
-    signals->taps = signal_alloc(loading, signals->tap_at[series_count], sizeof(*signals->taps));
-    return signals->taps != NULL ? 0 : -ENOMEM;
+    return 0;
+}
+
+/* --- the instances --- */
+
+static void add_instance(struct gw_signals *signals, struct signal_node *node,
+                         struct signal_binding *binding, const struct gw_device_config *device)
+{
+    const struct signal *signal = binding->signal;
+
+    signals->instances[signals->instance_count++] = device->index;
+    if (signal->words > UINT32_MAX - node->words)
+        signals->is_too_large = true;
+    node->words += signal->words;
+    for (uint32_t i = 0; i < signal->input_count; i++)
+        signals->series_lanes[gw_device_series(device, binding->metrics[i])] |=
+            (uint8_t)(1u << signal->lane);
+}
+
+static void add_post(struct gw_signals *signals, struct signal_node *node, uint32_t lane,
+                     const struct gw_device_config *device)
+{
+    struct signal_post *post = &signals->posts[(size_t)device->index * signals->lane_count + lane];
+    size_t at = find_bindings(signals, device->type, lane);
+
+    *post = (struct signal_post){signals->instance_count, node->words, (uint32_t)at};
+    for (; at < signals->binding_count && signals->bindings[at]->type == device->type &&
+           signals->bindings[at]->signal->lane == lane;
+         at++) {
+        signals->bindings[at]->words_before = node->words - post->words_at;
+        add_instance(signals, node, signals->bindings[at], device);
+    }
+}
+
+static void fill_node(struct gw_signals *signals, uint32_t index)
+{
+    const struct gw_edge_node_config *config = gw_registry_node(signals->registry, index);
+    struct signal_node *node = &signals->nodes[index];
+
+    for (uint32_t lane = 0; lane < signals->lane_count; lane++) {
+        node->lane_at[lane] = signals->instance_count;
+        for (size_t i = 0; i < config->device_count; i++)
+            add_post(signals, node, lane, config->devices[i]);
+    }
+    for (uint32_t lane = signals->lane_count; lane <= SIGNAL_MAX_LANES; lane++)
+        node->lane_at[lane] = signals->instance_count;
+}
+
+static size_t count_instances(const struct gw_signals *signals)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < gw_registry_device_count(signals->registry); i++) {
+        const struct gw_device_type *type = gw_registry_device(signals->registry, i)->type;
+        size_t at = find_bindings(signals, type, 0);
+        if (at < signals->binding_count && signals->bindings[at]->type == type)
+            count += end_of_type(signals, at) - at;
+    }
+    return count;
+}
+
+static int make_instances(struct signal_loading *loading)
+{
+    struct gw_signals *signals = loading->signals;
+    const struct gw_registry *registry = signals->registry;
+    size_t series_count = gw_registry_series_count(registry);
+    size_t posts = gw_registry_device_count(registry) * signals->lane_count;
+    size_t instances = count_instances(signals);
+
+    if (instances > UINT32_MAX) {
+        signals->is_too_large = true;
+        return 0;
+    }
+    signals->series_lanes = signal_alloc(loading, series_count + 1, 1);
+    signals->nodes =
+        signal_alloc(loading, gw_registry_node_count(registry), sizeof(*signals->nodes));
+    signals->posts = signal_alloc(loading, posts, sizeof(*signals->posts));
+    signals->instances = signal_alloc(loading, instances, sizeof(*signals->instances));
+    if (loading->has_no_memory)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < gw_registry_node_count(registry); i++)
+        fill_node(signals, i);
+    for (size_t i = 0; i < series_count; i++)
+        signals->watched_count += signals->series_lanes[i] != 0;
+    return 0;
 }
 
 int signal_bind_all(struct signal_loading *loading)
@@ -259,20 +327,10 @@ int signal_bind_all(struct signal_loading *loading)
         rc = list_bindings(loading);
     if (rc == 0)
         rc = make_taps(loading);
-    if (rc != 0)
+    if (rc == 0)
+        rc = make_instances(loading);
+    if (rc != 0 || !signals->is_too_large)
         return rc;
-    signals->nodes =
-        signal_alloc(loading, gw_registry_node_count(signals->registry), sizeof(*signals->nodes));
-    signals->instances =
-        signal_alloc(loading, signals->instance_count, sizeof(*signals->instances));
-    if (loading->has_no_memory)
-        return -ENOMEM;
-    visit_all(signals, fill_instance);
-    size_t series_count = gw_registry_series_count(signals->registry);
-    memmove(signals->tap_at + 1, signals->tap_at, series_count * sizeof(*signals->tap_at));
-    signals->tap_at[0] = 0;
-    if (!signals->is_too_large)
-        return 0;
     gw_diagnostics_add(loading->diagnostics, GW_SEVERITY_ERROR, NULL, 0, 0,
                        "the signals of one edge node take more than 32 GiB");
     return -EINVAL;

@@ -4,6 +4,10 @@
 
 #include "server/core/clock.h"
 
+/* The attributes have room beside it. */
+#define MAX_ENRICHED_BYTES (GW_EVENT_MAX_BYTES - 8 * 1024)
+#define MAX_SCRATCH_BYTES ((size_t)4 * 1024 * 1024)
+
 /* Names of plants and equipment are an operator's: what a path may not hold is escaped (RFC 3986,
  * 3.3). */
 static void append_segment(struct gw_buf *out, struct gw_str text)
@@ -95,4 +99,53 @@ int gw_signal_event_to_cloud(const struct gw_signal_event *event, struct gw_aren
     if (rc == 0)
         *out_event = cloud;
     return rc;
+}
+
+/* --- what was asked for it --- */
+
+static int merge(struct gw_str data, struct gw_arena *scratch, struct gw_str member,
+                 struct gw_str answer, struct gw_buf *out)
+{
+    struct gw_value_builder merged = {.arena = scratch};
+    struct gw_json_error error;
+    struct gw_value object, value;
+    int rc = gw_value_read(scratch, data, NULL, &object, &error);
+
+    if (rc == 0)
+        rc = gw_value_read(scratch, answer, NULL, &value, &error);
+    if (rc == 0 && object.type != GW_JSON_OBJECT)
+        rc = -EINVAL;
+    for (uint32_t i = 0; rc == 0 && i < object.count; i++)
+        rc = gw_value_add_member(&merged, object.members[i].name, object.members[i].value);
+    if (rc == 0)
+        rc = gw_value_add_member(&merged, member, value);
+    if (rc != 0)
+        return rc;
+    object = gw_value_built_object(&merged);
+    gw_value_write(out, &object);
+    return out->has_failed ? -EMSGSIZE : 0;
+}
+
+int gw_signal_cloud_enrich(struct gw_event *event, struct gw_arena *arena, struct gw_str member,
+                           struct gw_str answer)
+{
+    struct gw_arena scratch;
+    struct gw_buf text;
+
+    gw_arena_init(&scratch, 8 * 1024, MAX_SCRATCH_BYTES);
+    gw_buf_init(&text, MAX_ENRICHED_BYTES);
+    int rc = merge(event->data, &scratch, member, answer, &text);
+    struct gw_str data = rc == 0 ? gw_arena_copy(arena, gw_buf_str(&text)) : GW_STR("");
+    if (rc == 0 && data.ptr == NULL)
+        rc = -ENOMEM;
+    if (rc == 0)
+        event->data = data;
+    gw_buf_finish(&text);
+    gw_arena_finish(&scratch);
+    return rc;
+}
+
+int gw_signal_cloud_lacks(struct gw_event *event)
+{
+    return gw_event_add_extension(event, GW_STR("enrichment"), GW_STR("unavailable"));
 }

@@ -13,3 +13,12 @@
 GW_MUST_CHECK
 int gw_signal_event_to_cloud(const struct gw_signal_event *event, struct gw_arena *arena,
                              struct gw_event *out_event);
+
+/* Puts the answer of an enrichment into the data as `member`, whatever that was before; in the same
+ * arena. 0, -ENOMEM, -EINVAL (no JSON), or -EMSGSIZE: then the event is as it was. */
+GW_MUST_CHECK
+int gw_signal_cloud_enrich(struct gw_event *event, struct gw_arena *arena, struct gw_str member,
+                           struct gw_str answer);
+/* Says that the answer could not be had: the extension `enrichment`, "unavailable". */
+GW_MUST_CHECK
+int gw_signal_cloud_lacks(struct gw_event *event);

@@ -210,6 +210,10 @@ static void compile_enrichment(struct signal_loading *loading, const json_t *giv
         return;
     enrichment->member = signal_copy(loading, text_of(given, "member"));
     enrichment->operation = signal_copy(loading, text_of(given, "operation"));
+    struct gw_position place;
+    (void)gw_document_locate(loading->document, "/enrich/operation", &place);
+    enrichment->line = place.line;
+    enrichment->column = place.column;
     struct gw_value_member *members =
         signal_alloc(loading, json_object_size(parameters), sizeof(*members));
     enrichment->parameters = members;

@@ -283,7 +283,7 @@ void signal_compile_layout(struct signal *signal)
     signal->alarm_at = signal->results_at = SIGNAL_NONE;
     if (signal->raise != NULL) {
         signal->alarm_at = at;
-        at += WORDS(struct alarm_state);
+        at += WORDS(struct alarm_state) + (signal->window.kind != SIGNAL_WINDOW_NONE ? 1 : 0);
         signal->results_at = at;
         at += signal->value_count;
     }

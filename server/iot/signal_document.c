@@ -303,6 +303,28 @@ int gw_signals_load(const struct gw_str *files, size_t count, struct gw_registry
     return 0;
 }
 
+size_t gw_signals_count(const struct gw_signals *signals)
+{
+    return signals->signal_count;
+}
+
+bool gw_signals_get_enrichment(const struct gw_signals *signals, size_t index,
+                               struct gw_signal_enrichment *out_enrichment)
+{
+    const struct signal *signal = signals->signals[index];
+    const struct signal_enrichment *enrichment = &signal->enrichment;
+
+    if (enrichment->operation.len == 0)
+        return false;
+    *out_enrichment = (struct gw_signal_enrichment){.file = signal->file.ptr,
+                                                    .line = enrichment->line,
+                                                    .column = enrichment->column,
+                                                    .operation = enrichment->operation,
+                                                    .parameters = enrichment->parameters,
+                                                    .parameter_count = enrichment->parameter_count};
+    return true;
+}
+
 struct gw_signals *gw_signals_hold(struct gw_signals *signals)
 {
     atomic_fetch_add_explicit(&signals->references, 1, memory_order_relaxed);

@@ -18,6 +18,7 @@ struct gw_signal_engine *gw_signal_engine_create(struct gw_signals *signals,
         return NULL;
     engine->signals = gw_signals_hold(signals);
     engine->events = *events;
+    engine->device = gw_registry_device(signals->registry, 0);
     engine->teller.events = &engine->events;
     engine->teller.digester = gw_digester_create();
     gw_arena_init(&engine->teller.arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
@@ -202,10 +203,9 @@ static void rearm_device(struct gw_signal_engine *engine, struct signal_site *si
 {
     for (uint32_t lane = 0; lane < engine->signals->lane_count; lane++)
         for (uint32_t i = site->node->lane_at[lane]; i < site->node->lane_at[lane + 1]; i++) {
-            if (engine->signals->instances[i].device != device)
+            if (engine->signals->instances[i] != device)
                 continue;
-            struct signal_run run =
-                signal_run_of(engine->signals, site, i, site->lanes[lane].clock_ms);
+            struct signal_run run = signal_run_of(engine->signals, site, lane, i);
             if (run_state(&run)->is_held_back)
                 signal_site_rearm(engine->signals, site, lane, &run);
         }
@@ -261,15 +261,43 @@ static size_t site_bytes(const struct gw_signals *signals, const struct signal_s
 size_t gw_signal_engine_bytes(const struct gw_signal_engine *engine)
 {
     const struct gw_signals *signals = engine->signals;
-    size_t series = gw_registry_series_count(signals->registry);
-    size_t bytes = sizeof(*engine) + series * (sizeof(uint32_t) + 1) +
-                   signals->instance_count * sizeof(struct signal_instance) +
-                   signals->tap_at[series] * sizeof(struct signal_tap);
+    size_t bytes = sizeof(*engine) + gw_registry_series_count(signals->registry) +
+                   signals->instance_count * sizeof(uint32_t) +
+                   gw_registry_device_count(signals->registry) * signals->lane_count *
+                       sizeof(struct signal_post);
 
     for (size_t i = 0; i < gw_registry_node_count(signals->registry); i++)
         bytes += sizeof(struct signal_site *) +
                  (engine->sites[i] != NULL ? site_bytes(signals, engine->sites[i]) : 0);
     return bytes + engine->instant.capacity * sizeof(struct signal_record);
+}
+
+static size_t ring_words(const struct signal *signal)
+{
+    const struct signal_window *window = &signal->window;
+    size_t words = window->panes > 1 ? (size_t)window->panes * window->pane_words : 0;
+
+    for (uint32_t i = 0; window->panes == 1 && i < signal->value_count; i++)
+        if (signal->values[i].function == SIGNAL_PERCENTILE)
+            words += signal_function_words(SIGNAL_PERCENTILE);
+    return words;
+}
+
+size_t gw_signal_engine_ring_bytes(const struct gw_signal_engine *engine)
+{
+    const struct gw_signals *signals = engine->signals;
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < gw_registry_node_count(signals->registry); i++) {
+        const struct signal_site *site = engine->sites[i];
+        for (uint32_t lane = 0; site != NULL && lane < signals->lane_count; lane++) {
+            bytes += signal_queue_bytes(&site->lanes[lane].queue);
+            for (uint32_t k = site->node->lane_at[lane]; k < site->node->lane_at[lane + 1]; k++)
+                bytes +=
+                    ring_words(signal_run_of(signals, site, lane, k).signal) * sizeof(uint64_t);
+        }
+    }
+    return bytes;
 }
 
 size_t gw_signals_watched_series(const struct gw_signals *signals)

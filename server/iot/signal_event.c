@@ -286,12 +286,12 @@ static void tell(struct signal_teller *teller, struct writing *writing,
 
 static struct gw_signal_event event_of(const struct signal_run *run)
 {
-    return (struct gw_signal_event){
-        .signal = run->signal->name,
-        .device = gw_registry_device(run->signals->registry, run->instance->device),
-        .time_ms = run->now_ms,
-        .is_local = run->signal->is_local,
-        .local = run->signal->local};
+    return (struct gw_signal_event){.signal = run->signal->name,
+                                    .device =
+                                        gw_registry_device(run->signals->registry, run->device),
+                                    .time_ms = run->now_ms,
+                                    .is_local = run->signal->is_local,
+                                    .local = run->signal->local};
 }
 
 void signal_tell_window(struct signal_teller *teller, const struct signal_run *run,

@@ -57,8 +57,8 @@ static void note_evidence(struct signal_run *run, const struct signal_result *re
     run_state(run)->is_dirty = true;
     if (alarm->evidence_from_ms >= 0 || result->count == 0)
         return;
-    alarm->window_from_ms = result->first_ms;
-    alarm->window_count = result->count;
+    alarm->window_from_ms[0] = result->first_ms;
+    alarm->window_count = result->count < UINT32_MAX ? (uint32_t)result->count : UINT32_MAX;
 }
 
 static void close_window(struct signal_teller *teller, struct signal_run *run)
@@ -147,7 +147,7 @@ void signal_instance_take(struct signal_teller *teller, struct signal_run *run, 
     struct input_state *state = run_input(run, input);
 
     signal_window_hold(run, input);
-    if (run->signal->raise != NULL)
+    if (run->signal->raise != NULL && run_alarm(run)->evidence_count < UINT32_MAX)
         run_alarm(run)->evidence_count++;
     if (record->kind != RECORD_SAMPLE || !is_acceptable(of, record)) {
         state->stamp &= ~(int64_t)INPUT_KNOWN;
@@ -238,7 +238,7 @@ static void gather(struct signal_run *run, bool speaks)
     if (!speaks) {
         alarm->evidence_from_ms = -1;
     } else if (alarm->evidence_from_ms < 0) {
-        alarm->evidence_from_ms = alarm->window_count > 0 ? alarm->window_from_ms : run->now_ms;
+        alarm->evidence_from_ms = alarm->window_count > 0 ? alarm->window_from_ms[0] : run->now_ms;
         alarm->evidence_count = alarm->window_count > 0 ? alarm->window_count : 1;
     }
     alarm->window_count = 0;

@@ -4,13 +4,25 @@
 #include "server/core/instant.h"
 #include "server/iot/signal_private.h"
 
+#define NAMES_BLOCK_BYTES (64u << 10)
+#define MAX_NAMES_BYTES (64u << 20)
 #define MAX_WINDOW_AGE_MS (INT64_C(70) * 86400000) /* no window is open for so long */
 
 /* --- reading: failure sticks --- */
 
+/* A device as it was when the state was saved. */
+struct saved_device {
+    const struct gw_device_config *device; /* NULL: it is none of the node (any more) */
+    const uint32_t *metrics; /* those of its type now, by their numbers then, or SIGNAL_NONE */
+    uint32_t metric_count;
+};
+
 struct taking {
     struct gw_str rest;
     bool is_wrong;
+    struct gw_arena arena;
+    struct saved_device *devices;
+    uint32_t device_count;
     struct gw_signal_engine *engine;
     const struct gw_edge_node_config *node;
     struct signal_site *site;
@@ -125,7 +137,8 @@ static bool is_alarm_sound(const struct signal_run *run)
         return true;
     const struct alarm_state *alarm = run_alarm(run);
     return is_time(alarm->evidence_from_ms, -1) && is_time(alarm->raised_ms, 0) &&
-           is_time(alarm->window_from_ms, 0) && is_condition_sound(run, signal->raise) &&
+           (signal->window.kind == SIGNAL_WINDOW_NONE || is_time(alarm->window_from_ms[0], 0)) &&
+           is_condition_sound(run, signal->raise) &&
            (signal->clear == NULL || is_condition_sound(run, signal->clear));
 }
 
@@ -146,11 +159,12 @@ static uint32_t find_instance(const struct taking *taking, uint32_t lane, uint32
                               struct gw_str name, struct gw_str fingerprint)
 {
     const struct gw_signals *signals = taking->engine->signals;
+    const struct signal_post *post = signal_post_of(signals, device, lane);
     uint32_t end = taking->site->node->lane_at[lane + 1];
 
-    for (uint32_t i = signal_site_first(signals, taking->site, lane, device);
-         i < end && signals->instances[i].device == device; i++) {
-        const struct signal *signal = signals->bindings[signals->instances[i].binding]->signal;
+    for (uint32_t i = post->instance_at; i < end && signals->instances[i] == device; i++) {
+        const struct signal *signal =
+            signals->bindings[post->binding_at + (i - post->instance_at)]->signal;
         if (gw_str_equal(signal->name, name))
             return gw_str_equal(fingerprint, gw_str_from((const char *)signal->fingerprint,
                                                          SIGNAL_FINGERPRINT_BYTES))
@@ -178,8 +192,8 @@ static void take_instance(struct taking *taking, uint32_t lane)
         return;
     }
     int64_t clock_ms = taking->site->lanes[lane].clock_ms;
-    struct signal_run run =
-        signal_run_of(taking->engine->signals, taking->site, instance, clock_ms);
+    struct signal_run run = signal_run_of(taking->engine->signals, taking->site, lane, instance);
+    run.now_ms = clock_ms;
     if (words != run.signal->words || run_state(&run)->due_ms != SIGNAL_NEVER) {
         taking->is_wrong = true;
         return;
@@ -194,28 +208,128 @@ static void take_instance(struct taking *taking, uint32_t lane)
 
 /* --- lanes --- */
 
-static void take_record(struct taking *taking, uint32_t lane)
+static void *take_memory(struct taking *taking, size_t count, size_t bytes)
 {
-    struct signal_record record = {.time_ms = take_time(taking)};
-    uint64_t bits = take(taking, 8);
+    void *memory = gw_arena_calloc(&taking->arena, count + 1, bytes);
 
-    memcpy(&record.number, &bits, sizeof(bits));
-    record.kind = (uint8_t)take(taking, 1);
-    record.quality = (uint8_t)take(taking, 1);
-    record.is_text = take(taking, 1) == 1;
-    const struct gw_device_config *device = take_device(taking);
-    struct gw_str name = take_text(taking);
-    if (record.kind > RECORD_OFFLINE || record.quality > GW_QUALITY_STALE || record.time_ms == 0 ||
-        isinf(record.number))
+    if (memory == NULL)
         taking->is_wrong = true;
-    if (taking->is_wrong || device == NULL || lane == SIGNAL_NONE)
+    return memory;
+}
+
+struct names { /* of metrics, as they were */
+    struct gw_str *items;
+    uint32_t count;
+};
+
+static void take_metric_names(struct taking *taking, struct names *names)
+{
+    uint64_t count = take(taking, 4);
+
+    if (count > taking->rest.len / 4)
+        taking->is_wrong = true;
+    if (taking->is_wrong)
         return;
-    record.subject = device->index;
+    names->count = (uint32_t)count;
+    names->items = take_memory(taking, count, sizeof(*names->items));
+    for (uint64_t i = 0; i < count && !taking->is_wrong; i++)
+        names->items[i] = take_text(taking);
+}
+
+static void find_metrics(struct taking *taking, const struct names *names,
+                         struct saved_device *saved)
+{
+    uint32_t *metrics = take_memory(taking, names->count, sizeof(*metrics));
+
+    for (uint32_t i = 0; i < names->count && !taking->is_wrong; i++) {
+        const struct gw_metric_config *metric =
+            gw_device_type_find_name(saved->device->type, names->items[i]);
+        metrics[i] = metric != NULL ? metric->index : SIGNAL_NONE;
+    }
+    saved->metrics = metrics;
+}
+
+static void take_names(struct taking *taking)
+{
+    uint64_t count = take(taking, 4);
+    const struct saved_device *last = NULL; /* whose metrics have been found */
+    struct names names = {NULL, 0};
+
+    if (count > taking->rest.len / 5)
+        taking->is_wrong = true;
+    if (taking->is_wrong)
+        return;
+    taking->device_count = (uint32_t)count;
+    taking->devices = take_memory(taking, count, sizeof(*taking->devices));
+    for (uint64_t i = 0; i < count && !taking->is_wrong; i++) {
+        struct saved_device *saved = &taking->devices[i];
+        saved->device = take_device(taking);
+        if (take(taking, 1) != 1) {
+            take_metric_names(taking, &names);
+            last = NULL;
+        }
+        saved->metric_count = names.count;
+        if (saved->device == NULL || taking->is_wrong)
+            continue;
+        if (last != NULL && last->device->type == saved->device->type)
+            saved->metrics = last->metrics;
+        else
+            find_metrics(taking, &names, saved);
+        last = saved;
+    }
+}
+
+/* False: it is wrong, or the device is no more. */
+static bool take_place(struct taking *taking, unsigned flags, struct signal_place *place)
+{
+    if ((flags & SIGNAL_SAME_TIME) == 0)
+        place->time_ms = take_time(taking);
+    if ((flags & SIGNAL_SAME_DEVICE) == 0)
+        place->device = (uint32_t)take(taking, 4);
+    if ((flags & SIGNAL_NEXT_METRIC) == 0)
+        place->metric = (uint32_t)take(taking, 2);
+    if (place->time_ms == 0 || place->device >= taking->device_count ||
+        ((flags & SIGNAL_OFFLINE) == 0 &&
+         place->metric >= taking->devices[place->device].metric_count))
+        taking->is_wrong = true;
+    return !taking->is_wrong && taking->devices[place->device].device != NULL;
+}
+
+static double take_value(struct taking *taking, bool is_short)
+{
+    uint64_t bits = take(taking, is_short ? 4 : 8);
+    uint32_t short_bits = (uint32_t)bits;
+    float short_value;
+    double value;
+
+    memcpy(&short_value, &short_bits, sizeof(short_value));
+    memcpy(&value, &bits, sizeof(value));
+    return is_short ? (double)short_value : value;
+}
+
+/* `place`: of the one before, and a metric further. */
+static void take_record(struct taking *taking, uint32_t lane, struct signal_place *place)
+{
+    unsigned flags = (unsigned)take(taking, 1);
+    bool is_ours = take_place(taking, flags, place);
+    uint32_t metric = place->metric++;
+    struct signal_record record = {.time_ms = place->time_ms,
+                                   .number = take_value(taking, (flags & SIGNAL_SHORT) != 0),
+                                   .kind = (flags & SIGNAL_OFFLINE) != 0 ? RECORD_OFFLINE
+                                                                         : RECORD_SAMPLE,
+                                   .quality = (uint8_t)(flags >> SIGNAL_QUALITY_SHIFT & 3),
+                                   .is_text = (flags & SIGNAL_TEXT) != 0};
+
+    if (isinf(record.number))
+        taking->is_wrong = true;
+    if (taking->is_wrong || !is_ours || lane == SIGNAL_NONE)
+        return;
+    const struct saved_device *saved = &taking->devices[place->device];
+    record.subject = saved->device->index;
     if (record.kind == RECORD_SAMPLE) {
-        const struct gw_metric_config *metric = gw_device_type_find_name(device->type, name);
-        if (metric == NULL)
+        if (saved->metrics[metric] == SIGNAL_NONE)
             return;
-        record.subject = gw_device_series(device, metric);
+        record.subject = saved->device->series_at + saved->metrics[metric];
     }
     if (record.time_ms < taking->site->lanes[lane].clock_ms ||
         signal_queue_push(&taking->site->lanes[lane].queue, &record) != 0)
@@ -236,8 +350,9 @@ static void take_lane(struct taking *taking)
     if (lane != SIGNAL_NONE && !taking->is_wrong)
         taking->site->lanes[lane].clock_ms = clock_ms;
     uint64_t count = take(taking, 4);
+    struct signal_place place = {0, 0, 0};
     for (uint64_t i = 0; i < count && !taking->is_wrong; i++)
-        take_record(taking, lane);
+        take_record(taking, lane, &place);
     count = take(taking, 4);
     for (uint64_t i = 0; i < count && !taking->is_wrong; i++)
         take_instance(taking, lane);
@@ -258,6 +373,7 @@ static void take_site(struct taking *taking)
 {
     taking->site->last_ms = take_time(taking);
     taking->site->advanced_ms = take_time(taking);
+    take_names(taking);
     uint64_t count = take(taking, 4);
     for (uint64_t i = 0; i < count && !taking->is_wrong; i++)
         take_suppression(taking);
@@ -279,9 +395,11 @@ int gw_signal_engine_load(struct gw_signal_engine *engine, const struct gw_edge_
     taking.site = signal_site_of(engine, node->index);
     if (taking.site == NULL)
         return -ENOMEM;
+    gw_arena_init(&taking.arena, NAMES_BLOCK_BYTES, MAX_NAMES_BYTES);
     take_site(&taking);
     for (uint64_t i = 0; i < lanes && !taking.is_wrong; i++)
         take_lane(&taking);
+    gw_arena_finish(&taking.arena);
     if (!taking.is_wrong && taking.rest.len == 0)
         return 0;
     gw_signal_engine_forget(engine, node);

@@ -20,6 +20,12 @@ struct instance_state {          /* two words, the first of an instance */
     uint8_t is_listed;           /* among those to be judged when the instant is over */
 };
 
+static inline const struct signal_post *signal_post_of(const struct gw_signals *signals,
+                                                       uint32_t device, uint32_t lane)
+{
+    return &signals->posts[(size_t)device * signals->lane_count + lane];
+}
+
 enum { INPUT_KNOWN = 1, INPUT_HAS_BASE = 2, INPUT_FLAG_BITS = 2 };
 
 struct input_state {
@@ -46,9 +52,9 @@ struct pane { /* followed by the accumulators */
 struct alarm_state {
     int64_t evidence_from_ms; /* of the samples that speak for a change; -1: none do */
     int64_t raised_ms;        /* when it was raised */
-    uint64_t evidence_count;  /* samples since */
-    int64_t window_from_ms;   /* of the window that has just closed: its first sample */
-    uint64_t window_count;    /* 0: none has */
+    uint32_t evidence_count;  /* samples since */
+    uint32_t window_count;    /* of the window that has just closed; 0: none has */
+    int64_t window_from_ms[]; /* of a signal with windows: one, that window's first sample */
 };
 
 static inline bool input_is_known(const struct input_state *state)
@@ -71,7 +77,7 @@ static inline bool input_is_known_at(const struct signal_input *input,
 /* An instance at work: what its parts are given. */
 struct signal_run {
     const struct gw_signals *signals;
-    const struct signal_instance *instance;
+    uint32_t instance, device;
     const struct signal_binding *binding;
     const struct signal *signal;
     uint64_t *words;
@@ -217,20 +223,19 @@ struct gw_signal_engine {
     struct signal_teller teller;
     struct signal_site **sites; /* by the number of the edge node; NULL: not fed yet */
     struct signal_instant instant;
+    const struct gw_device_config *device; /* whose sample was the last one; some in any case */
     uint32_t *dirty;
     uint32_t dirty_count, dirty_capacity;
 };
 
+/* An instance of the lane. */
 struct signal_run signal_run_of(const struct gw_signals *signals, const struct signal_site *site,
-                                uint32_t instance, int64_t now_ms);
+                                uint32_t lane, uint32_t instance);
 /* Makes one for the node if there is none; NULL without memory. */
 struct signal_site *signal_site_of(struct gw_signal_engine *engine, uint32_t node);
 void signal_site_destroy(const struct gw_signals *signals, struct signal_site *site);
 /* Computes all that can be. */
 void signal_site_drain(struct gw_signal_engine *engine, struct signal_site *site, uint32_t lane);
-/* The lane's first instance of the device; of the next one, or the lane's end, if it has none. */
-uint32_t signal_site_first(const struct gw_signals *signals, const struct signal_site *site,
-                           uint32_t lane, uint32_t device);
 /* 0, -ENOBUFS, -ENOMEM. */
 GW_MUST_CHECK
 int signal_site_suppress(struct signal_site *site, uint32_t device, int64_t from_ms,
@@ -243,7 +248,25 @@ void signal_site_rearm(const struct gw_signals *signals, struct signal_site *sit
 
 /* --- signal_save.c, signal_load.c ------------------------------------------------------------- */
 
-#define SIGNAL_SAVE_MAGIC UINT32_C(0x3153474d) /* "MGS1": changes with the layout of any state */
+#define SIGNAL_SAVE_MAGIC UINT32_C(0x3253474d) /* "MGS2": changes with the layout of any state */
+
+/* Of a record that waits: a byte of these, then what is not as the one before lets expect, then its
+ * number. */
+enum {
+    SIGNAL_SAME_TIME = 1,
+    SIGNAL_SAME_DEVICE = 2,
+    SIGNAL_NEXT_METRIC = 4,
+    SIGNAL_OFFLINE = 8,
+    SIGNAL_TEXT = 16,
+    SIGNAL_QUALITY_SHIFT = 5, /* two bits */
+    SIGNAL_SHORT = 128,       /* its number is a float's */
+};
+#define SIGNAL_RECORD_BYTES (1 + 8 + 4 + 2 + 8)
+
+struct signal_place { /* of a record, by numbers in the names that were saved with it */
+    int64_t time_ms;
+    uint32_t device, metric;
+};
 
 /* Words from outside, of an instance in a lane that has come to `clock_ms`: whether nothing in them
  * leads astray. Sets what is not kept. */

@@ -118,6 +118,7 @@ struct signal_enrichment {
     struct gw_str member, operation;
     const struct gw_value_member *parameters; /* texts with {plant}, {equipment}, ... */
     uint32_t parameter_count;
+    unsigned line, column; /* of the operation's name */
 };
 
 struct signal {
@@ -156,17 +157,20 @@ struct signal_binding {
     struct signal_counter {
         double zero, modulus; /* of a counter: what it begins at, how far it goes; 0: no end */
     } counters[SIGNAL_MAX_INPUTS];
+    uint32_t words_before; /* of an instance of it: those of the others of its device and lane */
+    uint32_t taps_at;      /* of its type: where the metrics' taps are listed */
 };
 
-struct signal_instance {
-    uint32_t binding; /* index into the signals' */
-    uint32_t device;
-    uint32_t words_at; /* in its node's state */
+/* The signals of one lateness of one device: its instances are those of its type's bindings, one
+ * after the other. */
+struct signal_post {
+    uint32_t instance_at, words_at; /* the first one's number, and its words in the node's state */
+    uint32_t binding_at;
 };
 
-/* Who looks at a series. */
+/* Who looks at a metric of a type. */
 struct signal_tap {
-    uint32_t instance;
+    uint32_t binding; /* of those of the lane */
     uint16_t input;
     uint16_t lane;
 };
@@ -185,12 +189,13 @@ struct gw_signals {
     uint32_t lane_count;
     struct gw_str *texts; /* that conditions name */
     size_t text_count;
-    const struct signal_binding **bindings; /* by type, lane, name */
+    struct signal_binding **bindings; /* by type, lane, name */
     size_t binding_count;
-    struct signal_instance *instances; /* by node, lane, device, signal */
-    struct signal_node *nodes;         /* by the number of the edge node */
+    uint32_t *instances;       /* their devices; by node, lane, device, signal */
+    struct signal_post *posts; /* by device and lane */
+    struct signal_node *nodes; /* by the number of the edge node */
     uint32_t instance_count;
-    uint32_t *tap_at; /* by series, one more than there are */
+    uint32_t *tap_at; /* by type and metric, one more than there are of each type */
     struct signal_tap *taps;
     uint8_t *series_lanes; /* by series: bits */
     uint32_t watched_count;

@@ -6,17 +6,20 @@
 #include "server/iot/signal_private.h"
 
 struct signal_run signal_run_of(const struct gw_signals *signals, const struct signal_site *site,
-                                uint32_t instance, int64_t now_ms)
+                                uint32_t lane, uint32_t instance)
 {
-    const struct signal_instance *of = &signals->instances[instance];
-    const struct signal_binding *binding = signals->bindings[of->binding];
+    uint32_t device = signals->instances[instance];
+    const struct signal_post *post = signal_post_of(signals, device, lane);
+    const struct signal_binding *binding =
+        signals->bindings[post->binding_at + (instance - post->instance_at)];
 
     return (struct signal_run){.signals = signals,
-                               .instance = of,
+                               .instance = instance,
+                               .device = device,
                                .binding = binding,
                                .signal = binding->signal,
-                               .words = site->words + of->words_at,
-                               .now_ms = now_ms};
+                               .words = site->words + post->words_at + binding->words_before,
+                               .now_ms = site->lanes[lane].clock_ms};
 }
 
 /* --- making --- */
@@ -25,10 +28,11 @@ static void clear_instances(const struct gw_signals *signals, struct signal_site
 {
     const uint32_t *at = site->node->lane_at;
 
-    for (uint32_t i = at[0]; i < at[signals->lane_count]; i++) {
-        struct signal_run run = signal_run_of(signals, site, i, 0);
-        signal_instance_clear(&run);
-    }
+    for (uint32_t lane = 0; lane < signals->lane_count; lane++)
+        for (uint32_t i = at[lane]; i < at[lane + 1]; i++) {
+            struct signal_run run = signal_run_of(signals, site, lane, i);
+            signal_instance_clear(&run);
+        }
 }
 
 static bool take_memory(const struct gw_signals *signals, struct signal_site *site)
@@ -113,21 +117,22 @@ struct heap {
     const struct gw_signals *signals;
     struct signal_site *site;
     struct signal_lane *lane;
-    uint32_t first; /* instance of the lane */
+    uint32_t number; /* of the lane */
+    uint32_t first;  /* instance of the lane */
 };
 
 static struct heap heap_of(const struct gw_signals *signals, struct signal_site *site,
                            uint32_t lane)
 {
-    return (struct heap){signals, site, &site->lanes[lane], site->node->lane_at[lane]};
+    return (struct heap){signals, site, &site->lanes[lane], lane, site->node->lane_at[lane]};
 }
 
 static struct instance_state *state_at(const struct heap *heap, uint32_t timer)
 {
-    const struct signal_instance *instance =
-        &heap->signals->instances[heap->first + heap->lane->timers[timer]];
+    const struct signal_run run = signal_run_of(heap->signals, heap->site, heap->number,
+                                                heap->first + heap->lane->timers[timer]);
 
-    return (struct instance_state *)(void *)(heap->site->words + instance->words_at);
+    return run_state(&run);
 }
 
 static void swap(const struct heap *heap, uint32_t a, uint32_t b)
@@ -175,9 +180,8 @@ void signal_site_rearm(const struct gw_signals *signals, struct signal_site *sit
                        struct signal_run *run)
 {
     struct instance_state *state = run_state(run);
-    int64_t until_ms = state->is_held_back
-                           ? signal_site_suppressed_ms(site, run->instance->device, run->now_ms)
-                           : 0;
+    int64_t until_ms =
+        state->is_held_back ? signal_site_suppressed_ms(site, run->device, run->now_ms) : 0;
     int64_t due_ms = signal_instance_due_ms(run, until_ms);
 
     if (due_ms == state->due_ms)
@@ -191,8 +195,7 @@ void signal_site_rearm(const struct gw_signals *signals, struct signal_site *sit
     }
     if (state->heap_at == SIGNAL_NONE) {
         state->heap_at = heap.lane->timer_count++;
-        heap.lane->timers[state->heap_at] =
-            (uint32_t)(run->instance - signals->instances) - heap.first;
+        heap.lane->timers[state->heap_at] = run->instance - heap.first;
     }
     sift(&heap, state->heap_at);
 }
@@ -208,8 +211,7 @@ static void judge(struct gw_signal_engine *engine, struct signal_site *site, uin
     if (run->signal->raise != NULL && (state->is_dirty || run->signal->looks_at_inputs)) {
         state->is_dirty = false;
         signal_instance_judge(&engine->teller, run,
-                              signal_site_suppressed_ms(site, run->instance->device, run->now_ms) >
-                                  0);
+                              signal_site_suppressed_ms(site, run->device, run->now_ms) > 0);
     }
     signal_site_rearm(engine->signals, site, lane, run);
 }
@@ -231,41 +233,43 @@ static bool is_listed(struct gw_signal_engine *engine, struct signal_run *run)
         engine->dirty = dirty;
         engine->dirty_capacity = capacity;
     }
-    engine->dirty[engine->dirty_count++] = (uint32_t)(run->instance - engine->signals->instances);
+    engine->dirty[engine->dirty_count++] = run->instance;
     state->is_listed = true;
     return true;
+}
+
+/* Samples of one device mostly come together. */
+static const struct gw_device_config *device_of(struct gw_signal_engine *engine, uint32_t series)
+{
+    const struct gw_metric_config *metric;
+
+    if (series - engine->device->series_at >= engine->device->type->metric_count)
+        engine->device = gw_registry_series_device(engine->signals->registry, series, &metric);
+    return engine->device;
 }
 
 static void take_sample(struct gw_signal_engine *engine, struct signal_site *site, uint32_t lane,
                         const struct signal_record *record)
 {
     const struct gw_signals *signals = engine->signals;
-    uint32_t end = signals->tap_at[record->subject + 1];
+    if ((signals->series_lanes[record->subject] >> lane & 1) == 0)
+        return; /* of a state that was saved when somebody looked at it */
+    const struct gw_device_config *device = device_of(engine, record->subject);
+    const struct signal_post *post = signal_post_of(signals, device->index, lane);
+    const uint32_t *tap_at = &signals->tap_at[signals->bindings[post->binding_at]->taps_at +
+                                              (record->subject - device->series_at)];
 
-    for (uint32_t i = signals->tap_at[record->subject]; i < end; i++) {
+    for (uint32_t i = tap_at[0]; i < tap_at[1]; i++) {
         const struct signal_tap *tap = &signals->taps[i];
         if (tap->lane != lane)
             continue;
-        struct signal_run run = signal_run_of(signals, site, tap->instance, record->time_ms);
+        struct signal_run run =
+            signal_run_of(signals, site, lane, post->instance_at + tap->binding);
+        run.now_ms = record->time_ms;
         signal_instance_take(&engine->teller, &run, tap->input, record);
         if (!is_listed(engine, &run))
             judge(engine, site, lane, &run);
     }
-}
-
-uint32_t signal_site_first(const struct gw_signals *signals, const struct signal_site *site,
-                           uint32_t lane, uint32_t device)
-{
-    uint32_t from = site->node->lane_at[lane], to = site->node->lane_at[lane + 1];
-
-    while (from < to) {
-        uint32_t middle = from + (to - from) / 2;
-        if (signals->instances[middle].device < device)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    return from;
 }
 
 static void take_offline(struct gw_signal_engine *engine, struct signal_site *site, uint32_t lane,
@@ -273,10 +277,11 @@ static void take_offline(struct gw_signal_engine *engine, struct signal_site *si
 {
     const struct gw_signals *signals = engine->signals;
     uint32_t end = site->node->lane_at[lane + 1];
-    uint32_t at = signal_site_first(signals, site, lane, record->subject);
+    uint32_t at = signal_post_of(signals, record->subject, lane)->instance_at;
 
-    for (; at < end && signals->instances[at].device == record->subject; at++) {
-        struct signal_run run = signal_run_of(signals, site, at, record->time_ms);
+    for (; at < end && signals->instances[at] == record->subject; at++) {
+        struct signal_run run = signal_run_of(signals, site, lane, at);
+        run.now_ms = record->time_ms;
         for (uint32_t i = 0; i < run.signal->input_count; i++)
             signal_instance_take(&engine->teller, &run, i, record);
         if (!is_listed(engine, &run))
@@ -296,7 +301,8 @@ static void take_instant(struct gw_signal_engine *engine, struct signal_site *si
             take_sample(engine, site, lane, record);
     }
     for (uint32_t i = 0; i < engine->dirty_count; i++) {
-        struct signal_run run = signal_run_of(engine->signals, site, engine->dirty[i], now_ms);
+        struct signal_run run = signal_run_of(engine->signals, site, lane, engine->dirty[i]);
+        run.now_ms = now_ms;
         judge(engine, site, lane, &run);
     }
     engine->dirty_count = 0;
@@ -310,7 +316,8 @@ static void run_timers(struct gw_signal_engine *engine, struct signal_site *site
     while (heap.lane->timer_count > 0 && state_at(&heap, 0)->due_ms <= until_ms) {
         int64_t due_ms = state_at(&heap, 0)->due_ms;
         struct signal_run run =
-            signal_run_of(engine->signals, site, heap.first + heap.lane->timers[0], due_ms);
+            signal_run_of(engine->signals, site, lane, heap.first + heap.lane->timers[0]);
+        run.now_ms = due_ms;
         signal_instance_tick(&engine->teller, &run);
         judge(engine, site, lane, &run);
         if (run_state(&run)->due_ms == due_ms) { /* nothing may stand still */

@@ -89,7 +89,7 @@ int gw_sparkplug_alias_add(const struct gw_sparkplug_host *host, struct gw_spark
     entry->is_used = true;
     if (!is_taken)
         return 0;
-    entry->metric = NULL;
+    entry->metric = 0;
     entry->prefix_len = 0;
     entry->is_ambiguous = true;
     return -EEXIST;

@@ -13,10 +13,10 @@
 /* What an alias stands for: a metric, or the beginning of its name for a dataset or template. */
 struct gw_sparkplug_alias {
     uint64_t alias;
-    const struct gw_metric_config *metric; /* NULL: not registered, or ambiguous */
-    uint32_t device;                       /* in the registry */
-    uint32_t generation;                   /* of the device's births; another one: outdated */
-    uint16_t prefix_len;                   /* of metric->source; 0: the metric itself */
+    uint32_t device;     /* in the registry */
+    uint32_t generation; /* of the device's births; another one: outdated */
+    uint16_t metric;     /* of its type, from 1 on; 0: not registered, or ambiguous */
+    uint16_t prefix_len; /* of the metric's source; 0: the metric itself */
     bool is_used, is_ambiguous;
 };
 

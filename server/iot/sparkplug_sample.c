@@ -223,7 +223,7 @@ static void add_alias(const struct origin *origin, const struct gw_sparkplug_met
         return;
     struct gw_sparkplug_alias alias = {
         .alias = metric->alias,
-        .metric = config,
+        .metric = (uint16_t)(config != NULL ? config->index + 1 : 0),
         .device = origin->device->index,
         .generation = origin->host->devices[origin->device->index].generation,
         .prefix_len = (uint16_t)prefix_len,
@@ -311,18 +311,18 @@ static void take_by_alias(const struct origin *origin, struct gw_sparkplug_metri
         lack_birth(origin, "an alias is not known");
         return;
     }
-    if (alias->metric == NULL) {
+    if (alias->metric == 0) {
         if (alias->is_ambiguous)
             set_aside(origin, GW_QUARANTINE_MALFORMED, (struct gw_str){0}, "an ambiguous alias");
         return;
     }
     if (GW_UNLIKELY(!origin->host->devices[alias->device].is_certain) && quality == GW_QUALITY_GOOD)
         quality = GW_QUALITY_UNCERTAIN;
+    const struct gw_metric_config *config = &origin->device->type->metrics[alias->metric - 1];
     if (alias->prefix_len > 0)
-        tell_parts(origin, gw_str_from(alias->metric->source.ptr, alias->prefix_len), metric,
-                   quality);
+        tell_parts(origin, gw_str_from(config->source.ptr, alias->prefix_len), metric, quality);
     else
-        take_value(origin, alias->metric, metric, quality);
+        take_value(origin, config, metric, quality);
 }
 
 static void take_by_name(const struct origin *origin, struct gw_sparkplug_metric *metric)

@@ -77,7 +77,7 @@ static void put(struct gw_buf *out, uint64_t number)
 
 static void put_signed(struct gw_buf *out, int64_t number)
 {
-    put(out, (uint64_t)number << 1 ^ (uint64_t)(number >> 63));
+    put(out, (uint64_t)number << 1 ^ (number < 0 ? UINT64_MAX : 0));
 }
 
 static void put_text(struct gw_buf *out, struct gw_str text)
@@ -161,10 +161,9 @@ static void put_aliases(struct gw_buf *out, const struct gw_sparkplug_host *host
             continue;
         if (entry->device != last_device)
             position = position_of(node->config, last_device = entry->device);
-        const struct gw_device_type *type = node->config->devices[position]->type;
         put(out, entry->alias);
         put(out, position);
-        put(out, entry->metric == NULL ? 0 : (uint64_t)(entry->metric - type->metrics) + 1);
+        put(out, entry->metric);
         put(out, entry->prefix_len);
         put(out, entry->is_ambiguous);
     }
@@ -345,9 +344,9 @@ static void get_alias(struct reading *from, struct gw_sparkplug_host *host,
     const struct gw_device_config *device = node->config->devices[position];
     alias.device = device->index;
     alias.generation = host->devices[device->index].generation;
-    alias.metric = metric > 0 ? &device->type->metrics[metric - 1] : NULL;
+    alias.metric = (uint16_t)metric;
     bool is_good = alias.prefix_len == 0 ||
-                   (alias.metric != NULL && alias.prefix_len < alias.metric->source.len);
+                   (metric > 0 && alias.prefix_len < device->type->metrics[metric - 1].source.len);
     if (!is_good || gw_sparkplug_alias_add(host, node, &alias) != 0)
         from->has_failed = true;
 }

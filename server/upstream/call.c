@@ -1,5 +1,6 @@
 #include "server/upstream/call.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "server/core/clock.h"
@@ -74,9 +75,8 @@ static void tell_limit(struct gw_exchange *ex, struct gw_str field)
 {
     if (field.len == 0 || ex->deadline_ns <= ex->now_ns)
         return;
-    struct gw_str text =
-        gw_arena_printf(&ex->arena, "%llu",
-                        (unsigned long long)((ex->deadline_ns - ex->now_ns) / GW_NS_PER_MS + 1));
+    uint64_t left_ms = (ex->deadline_ns - ex->now_ns) / GW_NS_PER_MS + 1;
+    struct gw_str text = gw_arena_printf(&ex->arena, "%" PRIu64, left_ms);
     if (text.ptr != NULL && gw_request_add_field(ex, field, text) != 0)
         return; /* there is no room for what is only a hint */
 }

@@ -1,7 +1,7 @@
 // script/bench [SECTION...] [--pairs N] [--seconds S]
 // script/bench limits --accuracy
 //
-// Sections: proxy policy limits tokens storm latency memory routes identity flood flow, or all (the default). Ratios are medians
+// Sections: proxy policy limits tokens storm latency memory routes identity flood flow iot, or all (the default). Ratios are medians
 // over pairs of runs taken in turn; the bars are judged by the reader, never by a test.
 
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,10 +17,11 @@ import { stopAll } from './targets.mjs';
 // Their rig has packages of its own, which the other sections do without.
 const identity = async (stage) => (await import('./identity.mjs')).identity(stage);
 const flood = async (stage) => (await import('./flood.mjs')).flood(stage);
+const iot = async (stage) => (await import('./iot.mjs')).iot(stage);
 const flow = async (stage) => (await import('./flow.mjs')).flow(stage);
 const chain = async (stage) => (await import('./limits.mjs')).chain(stage); // the end of `limits`, by itself
-const SECTIONS = { ...sections, flood, identity, flow, chain };
-const NAMES = ['proxy', 'policy', 'limits', 'tokens', 'storm', 'latency', 'memory', 'routes', 'identity', 'flood', 'flow'];
+const SECTIONS = { ...sections, flood, identity, flow, iot, chain };
+const NAMES = ['proxy', 'policy', 'limits', 'tokens', 'storm', 'latency', 'memory', 'routes', 'identity', 'flood', 'flow', 'iot'];
 
 function readArguments() {
   const { values, positionals } = parseArgs({

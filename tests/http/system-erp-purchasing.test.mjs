@@ -90,6 +90,23 @@ describe('system/erp-purchasing', () => {
     assert.equal((await announce([1, 'S-5005'])).status, 201);
   });
 
+  test('1010: the answer of an announcement is lost, and the delivery is received: with its key it is told, as it is now', async () => {
+    const made = await post('1010', '/purchase-orders', newOrder('1010'));
+    await step('1010', `/purchase-orders/${made.json.id}`, 'send');
+    const { supplier, material, unit } = BOUGHT['1010'];
+    const notice = { supplier, reference: 'LS-LOST', expectedOn: '2027-01-16',
+      lines: [{ purchaseOrder: made.json.id, purchaseOrderLine: made.json.lines[0].line, material, quantity: quantity(12, unit) }] };
+    const key = randomUUID();
+    pair.faults['1010'].fault = { kind: 'cut-after', times: 1, match: /shipment\.in\.create"/ };
+    assertProblem(await post('1010', '/deliveries', notice, { key }), 503);
+    const [{ id }] = (await get('1010', '/deliveries?reference=LS-LOST')).json.items;
+    assert.equal((await step('1010', `/deliveries/${id}`, 'receive')).json?.status, 'received');
+    const told = await pair.again(() => post('1010', '/deliveries', notice, { key }));
+    assert.deepEqual([told.status, told.json.id, told.json.status], [201, id, 'received'], told.text);
+    assert.equal((await get('1010', '/deliveries?reference=LS-LOST')).json.items.length, 1);
+    assert.match(assertProblem(await post('1010', '/deliveries', notice), 422).type, /orders-sent$|delivery-within-open-quantity$/); // another key, another delivery
+  });
+
   for (const plant of PLANTS) {
     const { supplier, material, unit, other } = BOUGHT[plant];
     test(`${plant}: an order from its first day to the delivery`, async () => {

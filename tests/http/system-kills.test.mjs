@@ -54,14 +54,13 @@ describe('a gateway dies between its writes and their answers', () => {
   });
 
   test('one document of each', async (t) => {
-    const rows = [];
-    for (const row of KILLS) {
-      const { request } = await requests.prepare(requests.find(row.api, row.name), row.plant);
-      rows.push({ ...row, request, key: randomUUID() });
-    }
+    const rows = KILLS.map((row) => ({ ...row, key: randomUUID() }));
+    await Promise.all(PLANTS.map(async (plant) => { // each ERP has them one after the other
+      for (const row of rows.filter((one) => one.plant === plant)) ({ request: row.request } = await requests.prepare(requests.find(row.api, row.name), plant));
+    }));
     const first = await countAll();
     const lost = [];
-    await Promise.all(PLANTS.map(async (plant) => { // each ERP has them one after the other
+    await Promise.all(PLANTS.map(async (plant) => {
       for (const row of rows.filter((one) => one.plant === plant)) lost.push((await sendAndHold(row)).lost);
     }));
     const sent = await countAll();

@@ -125,10 +125,11 @@ describe('a transition is asked for again', () => {
   }
 
   test('the gateway is killed when the ERP has made it: with the same key it is answered, and made once', async () => {
-    const readyAt = async (plant) => {
-      for (const one of CASES) if (one.plant === plant) await getReady(one);
-    };
-    await Promise.all([readyAt('1010'), readyAt('1020')]);
+    // Each ERP has them one after the other.
+    const each = (act) => Promise.all(['1010', '1020'].map(async (plant) => {
+      for (const one of CASES) if (one.plant === plant) await act(one);
+    }));
+    await each(getReady);
     const lost = [];
     const idle = { plant: '1020', ready: () => newOrder('1020'), action: 'release' }; // of which nothing is sent
     await getReady(idle);
@@ -136,17 +137,17 @@ describe('a transition is asked for again', () => {
     proxyOf('1020').fault = [hang];
     lost.push(idle.send().catch(() => undefined));
     await eventually(() => hang.hits, 'it is under way');
-    for (const one of CASES) { // all are under way when the gateway dies
+    await each(async (one) => { // all are under way when the gateway dies
       one.fault = { kind: 'hold-after', match: one.match };
       proxyOf(one.plant).fault = [one.fault];
       lost.push(one.send().catch(() => undefined));
-      await eventually(() => one.fault.isDone, `the ERP has done it: ${nameOf(one)}`);
-    }
+      await eventually(() => one.fault.isDone, `the ERP has done it: ${nameOf(one)}`, 30_000);
+    });
     await plants.gw.kill();
     await Promise.all(lost);
     Object.assign(plants.gw, { stderr: '', ports: [], wasKilled: false });
     await plants.gw.start();
-    for (const one of CASES) {
+    await each(async (one) => {
       const watch = { kind: 'passed', match: one.match };
       proxyOf(one.plant).fault = [watch];
       const stale = await one.send({ key: randomUUID() });
@@ -161,7 +162,7 @@ describe('a transition is asked for again', () => {
       assert.deepEqual([one.fault.hits, watch.hits], [1, undefined], nameOf(one));
       const third = await one.send();
       assert.equal(third.headers['idempotency-replayed'], 'true', third.text);
-    }
+    });
     await move(idle.record, 'release'); // somebody else
     assertProblem(await again(idle.send), 412); // a key under which nothing was sent has no such right
   });
@@ -185,9 +186,11 @@ describe('a transition is asked for again', () => {
 // The services that know no Tryton: here the answer is lost, and the gateway lives on.
 describe('a transition whose answer is lost is asked for again', () => {
   const suite = suiteScope();
+  const starting = startCloud(suite, { apis: ['erp-quality', 'maintenance', 'logistics', 'field-service', 'erp-costing', 'erp-assets', 'erp-inventory', 'erp-production', 'wms', 'mes'] }); // beside the rigs above
+  starting.catch(() => {}); // told where it is awaited
   let cloud;
   before(async () => {
-    cloud = await startCloud(suite, { apis: ['erp-quality', 'maintenance', 'logistics', 'field-service', 'erp-costing', 'erp-assets', 'erp-inventory', 'erp-production', 'wms', 'mes'] });
+    cloud = await starting;
   });
 
   const appointment = { start: '2026-11-24T08:00:00+01:00', end: '2026-11-24T12:00:00+01:00' };

@@ -161,6 +161,13 @@ class FaultProxy {
     response.write(bytes.subarray(0, bytes.length >> 1), () => response.destroy());
   }
 
+  /** Nobody listens there any more, until `back()`. */
+  async away() {
+    for (const socket of this.#sockets) socket.destroy();
+    this.server.close();
+    await once(this.server, 'close');
+  }
+
   /** Listens again, where it did before. */
   async back() {
     if (this.server.listening) return;

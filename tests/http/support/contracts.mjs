@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const METHODS = ['get', 'put', 'post', 'delete', 'patch'];
 
-// Of the OData rig, which has it for itself.
+// A package of the OData rig.
 const { parse } = createRequire(join(ROOT, 'tests/rigs/odata/package.json'))('yaml');
 
 export const readYaml = (path) => parse(readFileSync(join(ROOT, path), 'utf8'));

@@ -25,28 +25,30 @@ const soon = { 'retry-after': '7' };
 // Whoever has named a state by If-Match is told that it is gone.
 const beaten = (asked, effect, { takesEtag }) => (takesEtag ? [412, 'precondition-failed'] : [409, 'changed-meanwhile']);
 
-// Of the answer to a read: the first one of the operation, or with `isForAll` all.
+// Of the answer to a read: the first one of the operation, or with `isForAll` all. What a flow could make something else
+// of is met by every operation (`isFlows`), the rest, which is the connector's alone, by one list and one read of each API
+// and plant.
 const read = [
-  { what: 'closed before an answer', with: { kind: 'cut-before' }, says: AWAY },
+  { what: 'closed before an answer', isFlows: true, with: { kind: 'cut-before' }, says: AWAY },
   { what: 'no answer in time', with: { kind: 'hang' }, says: LATE },
-  { what: '503 with Retry-After', with: answer(503, SECRET, soon), says: AWAY, retryAfter: /^7$/ },
+  { what: '503 with Retry-After', isFlows: true, with: answer(503, SECRET, soon), says: AWAY, retryAfter: /^7$/ },
   { what: '503', with: answer(503, PAGE, HTML_TYPE), says: AWAY },
   { what: '429', with: answer(429, PAGE, HTML_TYPE), says: AWAY },
   { what: '502 of something before it', with: answer(502, PAGE, HTML_TYPE), says: AWAY },
   { what: '500', with: answer(500, PAGE, HTML_TYPE), says: either(AWAY, RUBBISH) },
   { what: '401', with: answer(401, PAGE, HTML_TYPE), says: RUBBISH, isForAll: true },
   { what: '403', with: answer(403, PAGE, HTML_TYPE), says: RUBBISH },
-  { what: 'its own refusal', with: refusal, says: [422, 'refused'] },
-  { what: 'its own conflict', with: conflict, says: beaten },
+  { what: 'its own refusal', isFlows: true, with: refusal, says: [422, 'refused'] },
+  { what: 'its own conflict', isFlows: true, with: conflict, says: beaten },
   { what: '200 with a page of HTML', with: answer(200, PAGE, HTML_TYPE), says: RUBBISH },
   { what: 'HTML that is said to be JSON', with: answer(200, PAGE), says: RUBBISH },
   { what: 'JSON that ends too early', with: answer(200, CUT), says: RUBBISH },
   { what: 'a body that ends too early', with: { kind: 'short', body: CUT }, says: RUBBISH },
   { what: 'nothing', with: answer(200), says: RUBBISH },
-  { what: 'null', with: answer(200, 'null'), says: RUBBISH },
-  { what: 'other JSON', with: answer(200, { hello: [SECRET] }), says: RUBBISH },
-  { what: 'a result of another type', with: either(answer(200, { id: 1, result: 7 }), answer(200, { value: 'seven' })), says: RUBBISH },
-  { what: 'rows of other types', with: either(answer(200, { id: 1, result: [[1], 'x'] }), answer(200, { value: [[1], 'x'] })), says: RUBBISH },
+  { what: 'null', isFlows: true, with: answer(200, 'null'), says: RUBBISH },
+  { what: 'other JSON', isFlows: true, with: answer(200, { hello: [SECRET] }), says: RUBBISH },
+  { what: 'a result of another type', isFlows: true, with: either(answer(200, { id: 1, result: 7 }), answer(200, { value: 'seven' })), says: RUBBISH },
+  { what: 'rows of other types', isFlows: true, with: either(answer(200, { id: 1, result: [[1], 'x'] }), answer(200, { value: [[1], 'x'] })), says: RUBBISH },
   { what: 'a redirect', with: answer(302, PAGE, { ...HTML_TYPE, location: 'http://127.0.0.1:1/' }), says: RUBBISH },
   { what: 'a body that never ends', with: { kind: 'endless' }, says: RUBBISH, isCostly: true },
 ];
@@ -58,15 +60,16 @@ const inDoubt = (ofRepeatable) => ({ isRpc }, effect) => {
   return effect === 'C' ? [503, 'effect-settling'] : [502, 'effect-in-doubt'];
 };
 
-// Of the answer to its write. None of them has it done.
+// Of the answer to its write. None of them has it done. All of them are met by one write of each effect, API and plant,
+// `isFlows` by every one.
 const write = [
-  { what: '503 with Retry-After', with: answer(503, SECRET, soon), says: AWAY, retryAfter: /^7$/ },
+  { what: '503 with Retry-After', isFlows: true, with: answer(503, SECRET, soon), says: AWAY, retryAfter: /^7$/ },
   { what: '401', with: answer(401, PAGE, HTML_TYPE), says: RUBBISH },
   { what: '403', with: answer(403, PAGE, HTML_TYPE), says: RUBBISH },
-  { what: 'its own refusal', with: refusal, says: [422, 'refused'] },
-  { what: 'its own conflict', with: conflict, says: beaten },
-  { what: 'its record has changed', with: either(rpcError('ConcurrencyException'), odataError(412, 'STALE')), says: beaten },
-  { what: 'closed before an answer', with: { kind: 'cut-before' }, says: inDoubt(AWAY) },
+  { what: 'its own refusal', isFlows: true, with: refusal, says: [422, 'refused'] },
+  { what: 'its own conflict', isFlows: true, with: conflict, says: beaten },
+  { what: 'its record has changed', isFlows: true, with: either(rpcError('ConcurrencyException'), odataError(412, 'STALE')), says: beaten },
+  { what: 'closed before an answer', isFlows: true, with: { kind: 'cut-before' }, says: inDoubt(AWAY) },
   { what: 'no answer in time', with: { kind: 'hang' }, says: inDoubt(LATE) },
   { what: '500', with: answer(500, PAGE, HTML_TYPE), says: inDoubt(RUBBISH) },
   { what: '200 with a page of HTML', with: answer(200, PAGE, HTML_TYPE), says: inDoubt(RUBBISH) },

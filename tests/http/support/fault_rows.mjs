@@ -4,9 +4,11 @@
 //   first    a list; its first item is what the operation is about: [list] or [list, of this item], or of another API
 //            'api:list'
 //   after    an operation that is done for it, anew; its answer is the item
-//   behind   likewise, but the answer that this operation's own cases have ended with
+//   behind   likewise, but that operation's own cases have ended with the answer: nothing is made for it. Of each one
+//            stands behind it that changes the item
 //   body     what is sent: a value, or of (item, box)
 //   effect   the class of its first write, where it is not B with an ETag, and else C at plant 1010, A at 1020
+//   asksBoth  its reads are of another system than its write
 //   unknown  members of the body that name what is not there, where nothing in the path does
 //   etagOf   whose ETag is meant, if it is not the path without its last part: 'api:path'
 //
@@ -18,6 +20,8 @@ export const SHARED = 'kept by one system for all plants'; // what happens at pl
 const pieces = (value) => ({ value, unit: 'H87' });
 const metres = (value) => ({ value, unit: 'MTR' });
 const cloud = (row) => ({ 1010: SHARED, 1020: row });
+// Kept by one system for all plants, whose rules ask the plant's own system: 1010's is another one.
+const asked = (there, row) => ({ 1010: { effect: 'A', asksBoth: true, ...there }, 1020: row });
 const by = (key, value) => (item) => item[key] === value;
 
 const inventory = {
@@ -31,18 +35,18 @@ const inventory = {
     1010: { body: { type: 'transfer', material: 'NUT-M8', from: '101B', to: '101D', quantity: pieces('2') }, unknown: { material: 'NOPE' } },
     1020: { body: { type: 'scrap', material: 'BAR-D25', lot: 'L260083', from: '102B', quantity: metres('0.125'), reason: 'bent' }, unknown: { material: 'NOPE' } },
   },
-  getGoodsMovement: { after: 'postGoodsMovement' },
+  getGoodsMovement: { behind: 'postGoodsMovement' },
   reverseGoodsMovement: {
-    1010: { effect: 'C', after: 'postGoodsMovement', body: { reason: 'Wrong place' } },
-    1020: { effect: 'A', after: 'postGoodsMovement', body: { reason: 'Wrong place' } },
+    1010: { effect: 'C', behind: 'postGoodsMovement', body: { reason: 'Wrong place' } },
+    1020: { effect: 'A', behind: 'postGoodsMovement', body: { reason: 'Wrong place' } },
   },
   listReservations: {},
   createReservation: {
     1010: { body: { material: 'BOLT-M8', storageLocation: '101B', quantity: pieces('3') }, unknown: { material: 'NOPE' } },
     1020: { body: { material: 'BAR-D20', lot: 'L260082', storageLocation: '102A', quantity: metres('0.5') }, unknown: { material: 'NOPE' } },
   },
-  getReservation: { after: 'createReservation' },
-  cancelReservation: { after: 'createReservation', body: {} },
+  getReservation: { behind: 'createReservation' },
+  cancelReservation: { behind: 'createReservation', body: {} },
 };
 
 const order = (material) => ({ material, quantity: pieces('8'), plannedStart: '2026-11-25', plannedEnd: '2026-11-27' });
@@ -53,7 +57,7 @@ const production = {
     1020: { body: order('PUMP-NW25'), unknown: { material: 'NOPE' } },
   },
   getProductionOrder: { first: ['/production-orders'] },
-  releaseProductionOrder: { after: 'createProductionOrder', body: {} },
+  releaseProductionOrder: { behind: 'createProductionOrder', body: {} },
   startProductionOrder: {
     1010: { first: ['/production-orders?status=released', by('material', 'SHAFT-20')], body: {} },
     1020: { after: 'releaseProductionOrder', body: { at: '2026-11-20T06:30:00Z' } },
@@ -89,17 +93,17 @@ const purchasing = {
     1020: { body: bought('27400001', 'BAR-D20', 'MTR'), unknown: { supplier: '99999999' } },
   },
   getPurchaseOrder: { first: ['/purchase-orders'] },
-  sendPurchaseOrder: { after: 'createPurchaseOrder', body: {} },
+  sendPurchaseOrder: { behind: 'createPurchaseOrder', body: {} },
   cancelPurchaseOrder: { after: 'createPurchaseOrder', body: {} },
   confirmPurchaseOrderLine: {
-    1010: { after: 'sendPurchaseOrder', body: promise, etagOf: '/purchase-orders/{id}' },
+    1010: { behind: 'sendPurchaseOrder', body: promise, etagOf: '/purchase-orders/{id}' },
     1020: { effect: 'A', after: 'sendPurchaseOrder', body: promise, etagOf: '/purchase-orders/{id}' },
   },
   listPurchaseOrderConfirmations: {},
   listDeliveries: {},
   announceDelivery: { after: 'sendPurchaseOrder', body: notice, unknown: { supplier: '99999999' } },
   getDelivery: { first: ['/deliveries'] },
-  receiveDelivery: { after: 'announceDelivery', body: {} },
+  receiveDelivery: { behind: 'announceDelivery', body: {} },
   cancelDelivery: { after: 'announceDelivery', body: {} },
 };
 
@@ -120,8 +124,8 @@ const costing = {
   listCostPostings: {},
   postCost: { 1010: { body: expense, unknown: { productionOrder: '99', costCenter: undefined } },
     1020: { body: cost('620000'), unknown: { productionOrder: '99', costCenter: undefined } } },
-  getCostPosting: { after: 'postCost' },
-  reverseCostPosting: { 1010: { effect: 'C', after: 'postCost', body: { reason: 'Wrong order' } }, 1020: { effect: 'A', after: 'postCost', body: { reason: 'Wrong order' } } },
+  getCostPosting: { behind: 'postCost' },
+  reverseCostPosting: { 1010: { effect: 'C', behind: 'postCost', body: { reason: 'Wrong order' } }, 1020: { effect: 'A', after: 'postCost', body: { reason: 'Wrong order' } } },
 };
 
 const valued = ['0010', '0020'].map((line) => ({ line, valuation: 'accepted' }));
@@ -178,9 +182,9 @@ const wms = {
   listStock: { query: { 1010: '?material=BOLT-M8&storageLocation=101B', 1020: '?storageLocation=102A' } },
   listTransfers: {},
   createTransfer: { 1010: { body: bolts, unknown: nothing }, 1020: { body: screws, unknown: { lines: [{ ...screws.lines[0], lot: 'NOPE' }] } } },
-  getTransfer: { after: 'createTransfer' },
-  assignTransfer: { after: 'createTransfer', body: {} },
-  completeTransfer: { after: 'assignTransfer', body: {} },
+  getTransfer: { behind: 'createTransfer' },
+  assignTransfer: { behind: 'createTransfer', body: {} },
+  completeTransfer: { behind: 'assignTransfer', body: {} },
   cancelTransfer: { after: 'createTransfer', body: {} },
   listStockCounts: {},
   recordStockCount: {
@@ -194,11 +198,11 @@ const malfunction = { type: 'malfunction', description: 'Spindle is hot', priori
 const work = { type: 'corrective', description: 'Change the bearing', priority: 'urgent', physicalAsset: 'WASH-1' };
 const maintenance = {
   listMaintenanceNotifications: cloud({}),
-  createMaintenanceNotification: cloud({ body: malfunction, unknown: { equipment: 'NOPE' } }),
+  createMaintenanceNotification: asked({ body: { ...malfunction, equipment: 'PRESS-4' }, unknown: { equipment: 'NOPE' } }, { body: malfunction, unknown: { equipment: 'NOPE' } }),
   getMaintenanceNotification: cloud({ first: ['/maintenance-notifications'] }),
   completeMaintenanceNotification: cloud({ after: 'createMaintenanceNotification', body: {} }),
   listMaintenanceOrders: cloud({}),
-  createMaintenanceOrder: cloud({ body: work, unknown: { physicalAsset: 'NOPE' } }),
+  createMaintenanceOrder: asked({ body: { ...work, physicalAsset: '1' }, unknown: { physicalAsset: 'NOPE' } }, { body: work, unknown: { physicalAsset: 'NOPE' } }),
   getMaintenanceOrder: cloud({ first: ['/maintenance-orders'] }),
   releaseMaintenanceOrder: cloud({ after: 'createMaintenanceOrder', body: {} }),
   startMaintenanceOrder: cloud({ after: 'releaseMaintenanceOrder', body: {} }),
@@ -207,11 +211,13 @@ const maintenance = {
 };
 
 const pumps = { shipTo: { name: 'Gate 4', city: 'Graz', country: 'AT' }, lines: [{ material: 'PUMP-NW25', quantity: pieces('2'), lot: 'L260001' }] };
+const motors = { ...pumps, lines: [{ material: 'MOTOR-0K37', quantity: pieces('1'), lot: 'LOT-1301' }] };
+const nothingSuch = { material: 'NOPE', quantity: pieces('2') };
 const logistics = {
   listShipments: cloud({}),
-  createShipment: cloud({ body: pumps, unknown: { lines: [{ material: 'NOPE', quantity: pieces('2') }] } }),
+  createShipment: asked({ body: motors, unknown: { lines: [nothingSuch] } }, { body: pumps, unknown: { lines: [nothingSuch] } }),
   getShipment: cloud({ first: ['/shipments'] }),
-  dispatchShipment: cloud({ after: 'createShipment', body: { carrier: 'Spedition Roth' } }),
+  dispatchShipment: asked({ behind: 'createShipment', effect: 'B', body: { carrier: 'Spedition Roth' } }, { after: 'createShipment', body: { carrier: 'Spedition Roth' } }),
   reportShipmentEvent: cloud({ after: 'dispatchShipment', body: { at: '2126-11-25T15:20:00Z', code: 'delayed', place: 'Hub Kassel' } }),
   confirmShipmentDelivery: cloud({ after: 'dispatchShipment', body: { signedBy: 'K. Huber' } }),
   cancelShipment: cloud({ after: 'createShipment', body: {} }),

@@ -31,7 +31,7 @@ export class Requests {
     return answer;
   }
 
-  async #itemOf(operation, plant, row) {
+  async #itemOf(operation, plant, row, isOwn) {
     if (row.first) {
       const [, api = operation.api, list] = /^(?:([a-z-]+):)?(.*)$/.exec(row.first[0]);
       const { items } = (await this.#read(api, plant, `${list}${list.includes('?') ? '&' : '?'}limit=200`)).json;
@@ -39,15 +39,17 @@ export class Requests {
       assert.ok(item, `${operation.name} at ${plant}: ${row.first[0]} has no such item`);
       return item;
     }
-    if (row.behind) return (await this.ends.get(`${operation.api} ${row.behind} ${plant}`)).json;
-    return row.after ? (await this.perform(this.find(operation.api, row.after), plant)).json : {};
+    if (row.behind && isOwn) return (await this.ends.get(`${operation.api} ${row.behind} ${plant}`)).json;
+    const before = row.after ?? row.behind;
+    return before ? (await this.perform(this.find(operation.api, before), plant)).json : {};
   }
 
-  /** What is to be sent: {api, plant, method, rest, body, etag}, and `unknown` in its place for what is not there. */
-  async prepare(operation, plant) {
+  /** What is to be sent: {api, plant, method, rest, body, etag}, and `unknown` in its place for what is not there. With
+   * `isOwn` of the end of what it stands behind, which is there; else of one made anew. */
+  async prepare(operation, plant, { isOwn = false } = {}) {
     const { api, method, path, takesEtag } = operation;
     const row = rowOf(operation, plant);
-    const item = await this.#itemOf(operation, plant, row);
+    const item = await this.#itemOf(operation, plant, row, isOwn);
     const body = typeof row.body === 'function' ? await row.body(item, this.box) : row.body;
     const request = { api, plant, method, rest: fill(path, item) + (row.query?.[plant] ?? ''), body };
     if (takesEtag) {

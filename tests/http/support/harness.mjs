@@ -26,6 +26,8 @@ export const isSanitized = Boolean(process.env.MILLGATE_SANITIZED);
 const START_MS = 90_000;
 const STOP_MS = 30_000;
 const REQUEST_MS = 20_000;
+const CLEAN_UP_MS = 60_000;
+const LEFT_OPEN_MS = 60_000; // behind the last suite
 const SANITIZER = /ERROR: \w+Sanitizer|runtime error:|WARNING: ThreadSanitizer|LeakSanitizer/;
 
 if (!PROGRAM || !existsSync(PROGRAM)) {
@@ -212,6 +214,7 @@ export class Gateway {
 
   /** Stops by SIGTERM; fails unless it ends in time, with 0, and no sanitizer spoke. */
   async stop() {
+    if (!this.process) return;
     if (this.isRunning) this.process.kill('SIGTERM');
     const timer = setTimeout(() => this.process.kill('SIGKILL'), STOP_MS);
     const [code, signal] = await this.exited;
@@ -240,13 +243,41 @@ async function endPrivateRedis(stateDir) {
   await eventually(() => !existsSync(`/proc/${pid}`), 'the private Redis has ended');
 }
 
-/** Takes clean-ups as a test's context does, for what all tests of the surrounding suite share. */
+let openScopes = 0; // all of a file are there before its first test runs
+
+/** When all is over and something still keeps the process alive, it ends as failed. */
+function endSoon() {
+  setTimeout(() => {
+    process.stderr.write('something was left open by the tests\n');
+    process.exit(1);
+  }, LEFT_OPEN_MS).unref();
+}
+
+/** Takes clean-ups as a test's context does, for what all tests of the surrounding suite share. All of them are done,
+ * whichever fails or does not end; what comes when it is over, as of a start that went on beside one that failed, at once. */
 export function suiteScope() {
   const cleanUps = [];
+  const errors = [];
+  let isOver = false;
+  const act = async (cleanUp) => {
+    const late = new Promise((_, reject) => setTimeout(() => reject(new Error('a clean-up did not end')), CLEAN_UP_MS).unref());
+    await Promise.race([(async () => cleanUp())(), late]).catch((error) => errors.push(error));
+  };
+  openScopes++;
   after(async () => {
-    for (const cleanUp of cleanUps.reverse()) await cleanUp();
+    while (cleanUps.length > 0) await act(cleanUps.pop());
+    isOver = true;
+    if (--openScopes === 0) endSoon();
+    if (errors.length > 0) throw errors[0];
   });
-  return { after: (cleanUp) => cleanUps.push(cleanUp) };
+  return { after: (cleanUp) => (isOver ? act(cleanUp) : cleanUps.push(cleanUp)) };
+}
+
+/** What is being started is stopped with the suite, also where it comes to be when something beside it has failed. */
+export async function owned(scope, starting, ...how) {
+  const it = await starting;
+  scope.after(() => it.stop(...how));
+  return it;
 }
 
 /** Prepares the folder and files of a gateway that is not started. */

@@ -92,15 +92,15 @@ async function startBroker(scope, dir, settings) {
   return broker;
 }
 
-/** `iot` are further settings of the section, `settings` lines of mosquitto's file, `broker` one that is there already. */
-export async function startTelemetry(scope, { layout, iot = {}, start = true, dir = makeFolder(), settings = [], config = {}, ...options }) {
+/** `iot` are further settings of the section, `extra` other sections, `settings` lines of mosquitto's file, `broker` one that is there already. */
+export async function startTelemetry(scope, { layout, iot = {}, start = true, dir = makeFolder(), settings = [], config = {}, extra = {}, ...options }) {
   mkdirSync(dir, { recursive: true });
   const broker = options.broker ?? await startBroker(scope, dir, settings);
   const registry = [join(IOT, 'types'), writeRegistry(join(dir, 'devices.json'), layout)];
   const events = await startEvents(scope, {
     dir, start, ...options,
     events: { unknown_types: 'accept' },
-    config: { ...config, extra: { iot: {
+    config: { ...config, extra: { ...extra, iot: {
       instance: 'test', registry, signals: [IOT], silence: '2h', checkpoint: '500ms',
       brokers: { main: { host: '127.0.0.1', port: broker.port, user: 'mes', password: MQTT_USERS.mes.password } },
       ...iot,

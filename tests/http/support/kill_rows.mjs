@@ -6,8 +6,6 @@ const odata = (service, entity) => ({ name: `${service}'s ${entity}`, of: async 
 
 // Told again under its key: what it has made (A, C), or that nobody knows (D).
 const MADE = [201];
-// Its moves are in a delivery already, which is its own: listDeliveries has it.
-const TAKEN = [422, 'not-offered'];
 const UNKNOWN = [409, 'outcome-unknown'];
 
 const transfers = tryton('stock.shipment.internal');
@@ -24,7 +22,7 @@ export const KILLS = [
   ['erp-production', 'confirmProduction', '1020', odata('erp', 'A_ProductionConfirmation'), MADE],
   ['erp-purchasing', 'createPurchaseOrder', '1010', tryton('purchase.purchase'), MADE],
   ['erp-purchasing', 'createPurchaseOrder', '1020', odata('erp', 'A_PurchaseOrder'), MADE],
-  ['erp-purchasing', 'announceDelivery', '1010', tryton('stock.shipment.in'), TAKEN],
+  ['erp-purchasing', 'announceDelivery', '1010', tryton('stock.shipment.in'), MADE],
   ['erp-purchasing', 'announceDelivery', '1020', odata('erp', 'A_InboundDelivery'), MADE],
   ['erp-partners', 'changeSupplierContact', '1010', tryton('party.contact_mechanism', [['value', '=', 'sales@supplier.test']]), [200]],
   ['erp-costing', 'postCost', '1010', moves, MADE],

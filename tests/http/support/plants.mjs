@@ -13,7 +13,7 @@ import { startFaultProxy } from '../../rigs/fault_proxy.mjs';
 import { odataIsInstalled, startOdata } from '../../rigs/odata.mjs';
 import { startRedis } from '../../rigs/redis.mjs';
 import { isInstalled, startTryton } from '../../rigs/tryton/tryton.mjs';
-import { makeFolder, startGateway } from './harness.mjs';
+import { makeFolder, owned, startGateway } from './harness.mjs';
 import { Issuer } from './tokens.mjs';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -117,10 +117,8 @@ function issuersOf(issuer) {
 
 async function startRigs(scope) {
   const [odataUrl, tryton, redis] = await Promise.all([
-    startOdata(scope), startTryton({ dir: join(makeFolder(), 'tryton') }), startRedis({ dir: join(makeFolder(), 'redis') }),
+    startOdata(scope), owned(scope, startTryton({ dir: join(makeFolder(), 'tryton') })), owned(scope, startRedis({ dir: join(makeFolder(), 'redis') }), 'SIGKILL'),
   ]);
-  scope.after(() => tryton.stop());
-  scope.after(() => redis.stop('SIGKILL'));
   const proxies = { plant1: await startFaultProxy({ target: tryton.url }), cloud: await startFaultProxy({ target: odataUrl }) };
   for (const proxy of Object.values(proxies)) scope.after(() => proxy.stop());
   return { odataUrl, tryton, redis, proxies, erp: await tryton.client().login() };

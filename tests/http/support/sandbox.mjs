@@ -13,7 +13,7 @@ import { odataIsInstalled, startOdata } from '../../rigs/odata.mjs';
 import { startRedis } from '../../rigs/redis.mjs';
 import { isInstalled, startTryton } from '../../rigs/tryton/tryton.mjs';
 import { gatewayConfig, writeFiles } from './config.mjs';
-import { Gateway, makeFolder } from './harness.mjs';
+import { Gateway, makeFolder, owned } from './harness.mjs';
 import { Issuer } from './tokens.mjs';
 
 const DOCKER = fileURLToPath(new URL('../../../docker', import.meta.url));
@@ -97,10 +97,8 @@ class Sandbox {
 
 export async function startSandbox(scope, { config, apis }) {
   const [odataUrl, tryton, redis] = await Promise.all([
-    startOdata(scope), startTryton({ dir: join(makeFolder(), 'tryton') }), startRedis({ dir: join(makeFolder(), 'redis') }),
+    startOdata(scope), owned(scope, startTryton({ dir: join(makeFolder(), 'tryton') })), owned(scope, startRedis({ dir: join(makeFolder(), 'redis') }), 'SIGKILL'),
   ]);
-  scope.after(() => tryton.stop());
-  scope.after(() => redis.stop('SIGKILL'));
   const proxies = { plant1: await startFaultProxy({ target: tryton.url }), cloud: await startFaultProxy({ target: odataUrl }) };
   for (const proxy of Object.values(proxies)) scope.after(() => proxy.stop());
   return Object.assign(new Sandbox(), { config, apis, odataUrl, tryton, redis, proxies, erp: await tryton.client().login() });

@@ -7,6 +7,7 @@
 //   busy      503 with Retry-After: 7         broken     500, not by OData
 //   html      200 with a page                 cut-json   200 with half an object
 //   shape     200 with other JSON             deep       200, deeper than anybody reads
+//   empty     200 with nothing                values     200 with a list of what are no entities
 //   huge      200 with 32 MiB                 cut        executed; half of the answer
 //   lost      executed; the connection is closed instead of an answer
 //   held      executed; never answered
@@ -49,6 +50,8 @@ const KINDS = {
   html: (req, res) => res.setHeader('content-type', 'text/html').end('<html><body>Please log in</body></html>'),
   'cut-json': (req, res) => json(res, '{"value":[{"Material":"X"'),
   shape: (req, res) => json(res, '{"hello":["world"]}'),
+  empty: (req, res) => json(res, ''),
+  values: (req, res) => json(res, '{"value":[1,"x"],"d":{"results":[1,"x"]}}'),
   deep: (req, res) => json(res, `{"d":${'['.repeat(DEEP)}${']'.repeat(DEEP)},"value":${'['.repeat(DEEP)}${']'.repeat(DEEP)}}`),
   huge: (req, res) => json(res, `{"value":["${'x'.repeat(HUGE)}"]}`),
   cut: (req, res, next) => { swallow(req, res, true); next(); },

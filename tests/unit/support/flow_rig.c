@@ -204,12 +204,16 @@ static const char *check_operation(void *self, struct gw_str operation_id)
     return gw_str_has_prefix(operation_id, GW_STR("get")) ? NULL : "there is no such operation";
 }
 
-/* getOrder answers 200 with its parameters and body; getNothing 404; getLater never. */
+/* getOrder answers 200 with its parameters and body; getNothing 404; getBusy 503, and to come again
+ * in 7 s; getLater never. */
 static void call_operation(void *self, struct gw_flow_operation_call *call)
 {
     struct flow_rig *rig = self;
+    bool is_busy = gw_str_equal(call->operation_id, GW_STR("getBusy"));
     bool is_there = !gw_str_equal(call->operation_id, GW_STR("getNothing"));
-    struct gw_value_builder body = {.arena = call->arena}, answer = {.arena = call->arena};
+    struct gw_str status = is_busy ? GW_STR("503") : is_there ? GW_STR("200") : GW_STR("404");
+    struct gw_value_builder body = {.arena = call->arena}, answer = {.arena = call->arena},
+                            fields = {.arena = call->arena};
 
     note_call(call->effect_key, &call->parameters);
     if (gw_str_equal(call->operation_id, GW_STR("getLater"))) {
@@ -222,9 +226,10 @@ static void call_operation(void *self, struct gw_flow_operation_call *call)
     }
     int rc = gw_value_add_member(&body, GW_STR("parameters"), call->parameters);
     rc |= gw_value_add_member(&body, GW_STR("body"), call->body);
-    rc |= gw_value_add_member(&answer, GW_STR("status"),
-                              gw_value_number(is_there ? GW_STR("200") : GW_STR("404")));
-    rc |= gw_value_add_member(&answer, GW_STR("headers"), gw_value_object(NULL, 0));
+    rc |= gw_value_add_member(&answer, GW_STR("status"), gw_value_number(status));
+    if (is_busy)
+        rc |= gw_value_add_member(&fields, GW_STR("retry-after"), gw_value_string(GW_STR("7")));
+    rc |= gw_value_add_member(&answer, GW_STR("headers"), gw_value_built_object(&fields));
     rc |= gw_value_add_member(&answer, GW_STR("body"), gw_value_built_object(&body));
     assert_int_equal(rc, 0);
     call->answer = gw_value_built_object(&answer);

@@ -128,15 +128,15 @@ static void all_problems_are_told_at_once(void **state)
                           " \"security\": [{\"a\": []}],\n"
                           " \"paths\": {\"/a\": {\"get\": {}}, \"b\": {}}}\n");
     assert_null(contract_folder_load(&folder, "o.json", &strict));
-    assert_string_equal(
-        folder.findings,
-        "o.json:1:30: info needs \"title\"\n"
-        "o.json:1:30: info needs \"version\"\n"
-        "o.json:2:54: \"owner\" must be a string, not a number\n"
-        "o.json:3:16: components.securitySchemes defines no \"a\"\n"
-        "o.json:4:26: an operation needs \"responses\"\n"
-        "o.json:4:26: neither a flow, nor a builtin, nor a backend, here or in the root's x-millgate\n"
-        "o.json:4:31: a path begins with a slash\n");
+    assert_string_equal(folder.findings,
+                        "o.json:1:30: info needs \"title\"\n"
+                        "o.json:1:30: info needs \"version\"\n"
+                        "o.json:2:54: \"owner\" must be a string, not a number\n"
+                        "o.json:3:16: components.securitySchemes defines no \"a\"\n"
+                        "o.json:4:26: an operation needs \"responses\"\n"
+                        "o.json:4:26: neither a flow, nor a builtin, nor a backend, here or in the "
+                        "root's x-millgate\n"
+                        "o.json:4:31: a path begins with a slash\n");
     contract_folder_destroy(&folder);
 }
 

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "server/core/clock.h"
 #include "tests/unit/support/flow_rig.h"
 
 static struct flow_rig rig;
@@ -131,6 +132,10 @@ static void operations_are_called(void **state)
     flow_rig_assert_error(&rig, "do: [{a: {call: openapi, with: {operationId: getBroken}}}]", "{}",
                           "communication", "/do/0/a");
     assert_int_equal(rig.error.status, 500);
+    flow_rig_assert_error(&rig, "do: [{a: {call: openapi, with: {operationId: getBusy}}}]", "{}",
+                          "communication", "/do/0/a");
+    assert_int_equal(rig.error.status, 503);
+    assert_int_equal(rig.error.retry_ns, 7 * GW_NS_PER_SECOND);
     flow_rig_assert_output(&rig,
                            "do: [{t: {try: [{a: {call: openapi, with: {operationId: getNothing,"
                            " parameters: {id: 3}}}}],"

@@ -1,12 +1,14 @@
 /* Calls of our own to a peer that plays a backend. */
 #include "server/upstream/call.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -17,11 +19,13 @@
 #include "tests/unit/support/backend_rig.h"
 #include "tests/unit/support/peer.h"
 
+/* What the peer's threads play. Changed while they may look, so under its lock. */
 struct part {
+    pthread_mutex_t lock;
     const char *answer; /* NULL: closes without one */
     unsigned closes;    /* so many connections are closed first */
     bool hangs;
-    char head[4096], body[256];
+    char head[4096], body[256]; /* of the last request */
 };
 
 struct outcome {
@@ -38,29 +42,74 @@ static struct backend_rig rig;
 static struct peer peer;
 static struct part part;
 
+static bool read_request(int fd, char *head, size_t head_room, char *body, size_t body_room)
+{
+    if (peer_read_head(fd, head, head_room) <= 0)
+        return false;
+    const char *length = strstr(head, "Content-Length: ");
+    size_t len = length == NULL ? 0 : (size_t)strtoul(length + 16, NULL, 10);
+    if (len >= body_room || !peer_read_exactly(fd, body, len))
+        return false;
+    body[len] = '\0';
+    return true;
+}
+
 static void play(struct peer *self, int fd, unsigned index)
 {
     struct part *script = self->script;
+    char head[sizeof(script->head)], body[sizeof(script->body)];
 
-    while (peer_read_head(fd, script->head, sizeof(script->head)) > 0) {
-        const char *length = strstr(script->head, "Content-Length: ");
-        size_t len = length == NULL ? 0 : (size_t)strtoul(length + 16, NULL, 10);
-        if (len >= sizeof(script->body) || !peer_read_exactly(fd, script->body, len))
-            return;
-        script->body[len] = '\0';
+    while (read_request(fd, head, sizeof(head), body, sizeof(body))) {
+        pthread_mutex_lock(&script->lock);
+        memcpy(script->head, head, sizeof(head));
+        memcpy(script->body, body, sizeof(body));
+        const char *answer = index < script->closes ? NULL : script->answer;
+        bool hangs = script->hangs;
+        pthread_mutex_unlock(&script->lock);
         atomic_fetch_add(&self->requests, 1);
-        if (script->hangs)
+        if (hangs)
             peer_drain(fd);
-        if (script->answer == NULL || index < script->closes)
+        if (answer == NULL)
             return;
-        peer_send_text(fd, script->answer);
+        peer_send_text(fd, answer);
     }
+}
+
+static void set_answer(const char *answer)
+{
+    pthread_mutex_lock(&part.lock);
+    part.answer = answer;
+    pthread_mutex_unlock(&part.lock);
+}
+
+static void set_closes(unsigned closes)
+{
+    pthread_mutex_lock(&part.lock);
+    part.closes = closes;
+    pthread_mutex_unlock(&part.lock);
+}
+
+static void set_hangs(bool hangs)
+{
+    pthread_mutex_lock(&part.lock);
+    part.hangs = hangs;
+    pthread_mutex_unlock(&part.lock);
+}
+
+/* Whether the last request has this, in its head or its body. */
+static bool saw(const char *text)
+{
+    pthread_mutex_lock(&part.lock);
+    bool has = strstr(part.head, text) != NULL || strstr(part.body, text) != NULL;
+    pthread_mutex_unlock(&part.lock);
+    return has;
 }
 
 static int set_up(void **state)
 {
     (void)state;
-    part = (struct part){.answer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+    part = (struct part){.lock = PTHREAD_MUTEX_INITIALIZER,
+                         .answer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                                    "Content-Length: 7\r\n\r\n{\"a\":1}"};
     peer_start(&peer, play, &part);
     backend_rig_open(&rig);
@@ -143,11 +192,11 @@ static void test_an_answer(void **state)
     assert_string_equal(outcome.problem, "");
     assert_string_equal(outcome.body, "{\"a\":1}");
     assert_true(outcome.was_sent);
-    assert_string_equal(part.body, "{\"n\":1}");
-    assert_non_null(strstr(part.head, "POST /things HTTP/1.1\r\n"));
-    assert_non_null(strstr(part.head, "Authorization: Session abc\r\n"));
-    assert_non_null(strstr(part.head, "traceparent: 00-"));
-    assert_null(strstr(part.head, "Forwarded:")); /* it serves no caller */
+    assert_true(saw("POST /things HTTP/1.1\r\n"));
+    assert_true(saw("{\"n\":1}"));
+    assert_true(saw("Authorization: Session abc\r\n"));
+    assert_true(saw("traceparent: 00-"));
+    assert_false(saw("Forwarded:")); /* it serves no caller */
 }
 
 static void test_the_cause_is_its_parent(void **state)
@@ -162,11 +211,11 @@ static void test_the_cause_is_its_parent(void **state)
     request.cause = &cause;
     backend_rig_adopt(&rig);
     assert_int_equal(run(&request).status, 200);
-    assert_non_null(strstr(part.head, "GET /things?a=b%20c HTTP/1.1\r\n"));
-    assert_non_null(strstr(part.head, "traceparent: 00-0123456789abcdef0123456789abcdef-"));
-    assert_null(strstr(part.head, "-1111111111111111-")); /* a span of its own */
-    assert_non_null(strstr(part.head, "X-Request-Id: r1\r\n"));
-    assert_non_null(strstr(part.head, "for=192.0.2.1"));
+    assert_true(saw("GET /things?a=b%20c HTTP/1.1\r\n"));
+    assert_true(saw("traceparent: 00-0123456789abcdef0123456789abcdef-"));
+    assert_false(saw("-1111111111111111-")); /* a span of its own */
+    assert_true(saw("X-Request-Id: r1\r\n"));
+    assert_true(saw("for=192.0.2.1"));
 }
 
 static void test_credentials_of_the_operator_go_first(void **state)
@@ -180,9 +229,9 @@ static void test_credentials_of_the_operator_go_first(void **state)
     rig.config.credentials.fixed = GW_STR("Basic eDp5");
     backend_rig_adopt(&rig);
     assert_int_equal(run(&request).status, 200);
-    assert_non_null(strstr(part.head, "Authorization: Basic eDp5\r\n"));
-    assert_null(strstr(part.head, "Session abc"));
-    part.answer = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
+    assert_true(saw("Authorization: Basic eDp5\r\n"));
+    assert_false(saw("Session abc"));
+    set_answer("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
     struct outcome refused = run(&request);
     assert_string_equal(refused.problem, "bad-gateway");
     assert_int_equal(refused.backend_status, 401);
@@ -193,7 +242,7 @@ static void test_a_refusal_and_its_pause(void **state)
     struct gw_call_request request = get();
 
     (void)state;
-    part.answer = "HTTP/1.1 429 Too Many\r\nRetry-After: 3\r\nContent-Length: 2\r\n\r\nno";
+    set_answer("HTTP/1.1 429 Too Many\r\nRetry-After: 3\r\nContent-Length: 2\r\n\r\nno");
     backend_rig_adopt(&rig);
     struct outcome outcome = run(&request);
     assert_int_equal(outcome.status, 429);
@@ -216,20 +265,20 @@ static void test_only_what_is_repeatable_is_sent_again(void **state)
 
     (void)state;
     set_retries();
-    part.closes = 1;
+    set_closes(1);
     backend_rig_adopt(&rig);
     struct outcome once = run(&request);
     assert_string_equal(once.problem, "bad-gateway");
     assert_true(once.was_sent);
     assert_int_equal(atomic_load(&peer.requests), 1);
 
-    part.closes = 2;
+    set_closes(2);
     request.is_repeatable = true;
     struct outcome twice = run(&request);
     assert_int_equal(twice.status, 200);
     assert_int_equal(atomic_load(&peer.requests), 3);
 
-    part.closes = 100;
+    set_closes(100);
     request.method = GW_STR("PUT"); /* the method promises nothing */
     request.is_repeatable = false;
     assert_string_equal(run(&request).problem, "bad-gateway");
@@ -258,7 +307,7 @@ static void test_a_deadline_ends_a_call_that_was_sent(void **state)
     struct gw_call_request request = post();
 
     (void)state;
-    part.hangs = true;
+    set_hangs(true);
     request.deadline_ns = gw_clock_monotonic_ns() + 50 * GW_NS_PER_MS;
     backend_rig_adopt(&rig);
     struct outcome outcome = run(&request);
@@ -272,7 +321,7 @@ static void test_a_deadline_ends_one_that_waits_for_its_turn(void **state)
     struct outcome first = {0};
 
     (void)state;
-    part.hangs = true;
+    set_hangs(true);
     rig.config.bulkhead = (struct gw_bulkhead_rule){
         .max_requests = 1, .max_queued = 5, .queue_ns = 60 * GW_NS_PER_SECOND};
     backend_rig_adopt(&rig);
@@ -299,7 +348,7 @@ static void test_a_long_answer_is_collected_up_to_the_bound(void **state)
     (void)state;
     memset(answer + len, 'x', 120000);
     snprintf(answer + len + 120000, 16, "\r\n0\r\n\r\n");
-    part.answer = answer;
+    set_answer(answer);
     backend_rig_adopt(&rig);
     request.max_answer_bytes = 120000;
     struct outcome whole = run(&request);
@@ -314,19 +363,20 @@ static void test_a_long_answer_is_collected_up_to_the_bound(void **state)
 
 /* 300 KiB of JSON: it is there as a value, with its fields, in an arena of the caller's. */
 #define LARGE_ITEMS 30000
-static char large_answer[512 * 1024];
+static char large_answers[2][512 * 1024]; /* a peer may still be at the one before */
 
 static void make_large_answer(const char *end)
 {
+    char *large_answer = large_answers[end[0] != '\0'];
+    const size_t room = sizeof(large_answers[0]);
     size_t body = 1 + LARGE_ITEMS * 10 + 2 + strlen(end);
-    size_t at =
-        (size_t)snprintf(large_answer, sizeof(large_answer),
-                         "HTTP/1.1 200 OK\r\nX-Kept: yes\r\nContent-Length: %zu\r\n\r\n[", body);
+    size_t at = (size_t)snprintf(
+        large_answer, room, "HTTP/1.1 200 OK\r\nX-Kept: yes\r\nContent-Length: %zu\r\n\r\n[", body);
 
     for (int i = 0; i < LARGE_ITEMS; i++)
         at += (size_t)snprintf(large_answer + at, 16, "%09d,", 100000000 + i);
     snprintf(large_answer + at, 16, "1]%s", end);
-    part.answer = large_answer;
+    set_answer(large_answer);
 }
 
 struct taking {
@@ -410,8 +460,8 @@ static void test_an_answer_that_is_cut_short(void **state)
     struct gw_call_request request = get();
 
     (void)state;
-    part.answer = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\n{\"a\"";
-    part.closes = 0;
+    set_answer("HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\n{\"a\"");
+    set_closes(0);
     backend_rig_adopt(&rig);
     struct outcome outcome = {0};
     assert_non_null(gw_call_start(&request, on_done, &outcome));
@@ -434,7 +484,7 @@ static void test_what_is_cancelled_is_not_answered(void **state)
     struct gw_call *call = gw_call_start(&request, on_done, &outcome);
     assert_non_null(call);
     gw_call_cancel(call);
-    part.hangs = true;
+    set_hangs(true);
     call = gw_call_start(&request, on_done, &outcome);
     assert_non_null(call);
     while (atomic_load(&peer.requests) == 0)
@@ -442,7 +492,7 @@ static void test_what_is_cancelled_is_not_answered(void **state)
     gw_call_cancel(call);
     gw_loop_turn(rig.loop, 20);
     assert_false(outcome.is_there);
-    part.hangs = false;
+    set_hangs(false);
     assert_int_equal(run(&request).status, 200);
 }
 

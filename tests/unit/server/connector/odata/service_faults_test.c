@@ -121,6 +121,8 @@ static void faults_have_names(void **state)
         {"html", GW_CONNECTOR_RUBBISH, "no JSON"},
         {"cut-json", GW_CONNECTOR_RUBBISH, "no JSON"},
         {"shape", GW_CONNECTOR_RUBBISH, "not an OData"},
+        {"empty", GW_CONNECTOR_RUBBISH, "no JSON"},
+        {"values", GW_CONNECTOR_RUBBISH, "not an OData entity"},
         {"deep", GW_CONNECTOR_RUBBISH, "no JSON"},
         {"huge", GW_CONNECTOR_RUBBISH, ""},
         {"cut", GW_CONNECTOR_RUBBISH, ""},
@@ -178,6 +180,29 @@ static void a_lost_write_is_in_doubt_unless_it_has_a_key(void **state)
     connector_rig_close(&rig);
 }
 
+/* What cannot be read is no answer: whether it was done nobody knows. */
+static void a_write_whose_answer_is_rubbish_is_in_doubt(void **state)
+{
+    static const char *const kinds[] = {"html", "cut-json", "shape", "deep", "huge", "cut"};
+    static const char body[] = "{\"entity\":\"A_CostPosting\",\"body\":{\"CostCenter\":\"6\","
+                               "\"AmountInCurrency\":\"1\",\"Currency\":\"EUR\"}}";
+
+    (void)state;
+    for (size_t v = 0; v < 2; v++) {
+        open_version(versions[v]);
+        run("create", body, ALICE); /* the token is there now */
+        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+            odata_server_spoil(&server, kinds[i], "A_CostPosting", 1);
+            run("create", body, ALICE);
+            if (out.error != GW_CONNECTOR_IN_DOUBT)
+                print_error("%s %s\n", versions[v], kinds[i]);
+            expect_error(GW_CONNECTOR_IN_DOUBT, "");
+            odata_server_seen(&server);
+        }
+        connector_rig_close(&rig);
+    }
+}
+
 static void a_call_is_cancelled(void **state)
 {
     (void)state;
@@ -199,6 +224,7 @@ int main(void)
         cmocka_unit_test(a_batch_tells_of_each),
         cmocka_unit_test(faults_have_names),
         cmocka_unit_test(a_lost_write_is_in_doubt_unless_it_has_a_key),
+        cmocka_unit_test(a_write_whose_answer_is_rubbish_is_in_doubt),
         cmocka_unit_test(a_call_is_cancelled),
     };
 

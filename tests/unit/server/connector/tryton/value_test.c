@@ -301,7 +301,7 @@ static void test_statuses(void **state)
 
     (void)state;
     assert_answer(401, "", GW_CONNECTOR_DENIED, GW_CONNECTOR_DENIED, "session");
-    assert_answer(403, html, GW_CONNECTOR_WRONG, GW_CONNECTOR_WRONG, "method");
+    assert_answer(403, html, GW_CONNECTOR_DENIED, GW_CONNECTOR_DENIED, "method");
     assert_answer(400, html, GW_CONNECTOR_WRONG, GW_CONNECTOR_WRONG, "request");
     assert_answer(404, html, GW_CONNECTOR_WRONG, GW_CONNECTOR_WRONG, "request");
     assert_answer(429, html, GW_CONNECTOR_UNAVAILABLE, GW_CONNECTOR_UNAVAILABLE, "");
