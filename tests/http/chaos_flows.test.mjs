@@ -102,7 +102,7 @@ async function assertQuiet(gw, descriptors) {
     assert.fail(`${error.message}: ${names.map((name, i) => `${name} ${now[i]}`)}`);
   }
   await eventually(() => childrenOf(gw.pid, HELPER).length <= 2 && !childrenOf(gw.pid).some(({ state }) => state === 'Z'),
-    'one helper for each worker, and no dead one', 10_000);
+    'one helper for each worker, and no dead one', 60_000); // further ones end after 30 s without work
   await eventually(() => descriptorsOf(gw.pid) <= descriptors + 2, // a helper each
     `descriptors come back to ${descriptors}`, 30_000).catch((error) => assert.fail(`${error.message}, not ${descriptorsOf(gw.pid)}`));
 }
