@@ -57,6 +57,7 @@ GW_COLD int gw_cli_usage_error(const struct gw_cli *cli, const char *command, co
  */
 
 int gw_cli_serve(const struct gw_cli *cli, int argc, char **argv);
+int gw_cli_edge(const struct gw_cli *cli, int argc, char **argv);
 int gw_cli_check(const struct gw_cli *cli, int argc, char **argv);
 int gw_cli_version(const struct gw_cli *cli, int argc, char **argv);
 int gw_cli_audit(const struct gw_cli *cli, int argc, char **argv);

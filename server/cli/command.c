@@ -17,6 +17,13 @@ static const struct gw_command commands[] = {
      "reloads\n"
      "the configuration and its contracts, and opens the access log anew; a configuration with\n"
      "problems changes nothing.\n"},
+    {"edge", "run an edge: signals at the plant, spooled and forwarded", gw_cli_edge,
+     "Usage: millgate edge [-c FILE] [--check]\n"
+     "       millgate edge --reference\n\n"
+     "Takes telemetry in at the plant, computes its signals, keeps their events in a file and\n"
+     "forwards them to the centre when the line is up (docs/edge.md). FILE is edge.yaml if it is\n"
+     "not given. Runs until SIGTERM or SIGINT; SIGHUP reloads. --check only checks the file;\n"
+     "--reference prints what it may say.\n"},
     {"check", "check a configuration and its contracts", gw_cli_check,
      "Usage: millgate check -c FILE\n\n"
      "Tells all problems at once, one a line, as file:line:column. Exit code 1 if there are "

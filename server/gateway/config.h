@@ -196,6 +196,12 @@ struct gw_config_iot {
     uint64_t enrichment_timeout_ns;
 };
 
+/* An edge that may deliver events: see docs/edge.md. */
+struct gw_config_edge {
+    struct gw_str id, plant;
+    struct gw_str consumer; /* whom its certificate proves: "<scheme>:<subject>" */
+};
+
 struct gw_config {
     struct gw_config_listener *listeners;
     size_t listener_count;
@@ -219,6 +225,8 @@ struct gw_config {
     size_t landscape_count;
     struct gw_config_iot iot;
     struct gw_config_events events;
+    const struct gw_config_edge *edges;
+    size_t edge_count;
     struct gw_config_floor floor;
     struct gw_config_policy *policies; /* in the order of the chain */
     size_t policy_count;

@@ -227,6 +227,7 @@ int gw_config_fill(struct gw_config_loader *loader)
         gw_config_fill_landscapes,
         gw_config_fill_events,
         gw_config_fill_iot,
+        gw_config_fill_edges,
     };
     int rc = 0;
 

@@ -61,6 +61,8 @@ int gw_config_fill_paths(struct gw_config_loader *loader, const char *pointer, c
 GW_MUST_CHECK
 int gw_config_fill_events(struct gw_config_loader *loader);
 GW_MUST_CHECK
+int gw_config_fill_edges(struct gw_config_loader *loader);
+GW_MUST_CHECK
 int gw_config_fill_redis(struct gw_config_loader *loader);
 
 /* Of WebSockets and event streams. */

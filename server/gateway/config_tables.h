@@ -27,5 +27,8 @@ extern const struct gw_option gw_config_effects_options[];
 /* The section `events`. */
 extern const struct gw_option gw_config_events_options[];
 
+/* Of each edge: config_edges.c. */
+extern const struct gw_option gw_config_edge_options[];
+
 /* The section `redis`. */
 extern const struct gw_option gw_config_redis_options[];

@@ -53,6 +53,13 @@ void gw_events_refuse(struct gw_exchange *ex, const char *problem, const char *d
 /* What a failed command to Redis means for the caller. */
 void gw_events_refuse_for(struct gw_exchange *ex, int rc);
 
+/* --- events_publish.c --- */
+
+/* Is it as the contract of events has it? NULL, or the problem: then with a detail, and where it is
+ * so which members are wrong (a JSON array, or empty). *out_rc -ENOMEM: it is not known. */
+const char *gw_events_check_type(struct gw_exchange *ex, const struct gw_event *event,
+                                 struct gw_str *out_detail, struct gw_str *out_errors, int *out_rc);
+
 /* --- events_stream.c --- */
 
 void gw_event_streams_end(struct gw_event_service *service);

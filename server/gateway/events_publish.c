@@ -224,31 +224,45 @@ static struct gw_str write_violations(struct gw_arena *arena, const struct gw_vi
     return copy.ptr != NULL ? copy : GW_STR("");
 }
 
-/* Is it as the contract of events has it? */
-static void check_type(struct publishing_item *item)
+const char *gw_events_check_type(struct gw_exchange *ex, const struct gw_event *event,
+                                 struct gw_str *out_detail, struct gw_str *out_errors, int *out_rc)
 {
-    struct gw_exchange *ex = item->publishing->ex;
     const struct gw_snapshot *snapshot = ex->view->snapshot;
     const struct gw_event_types *types = snapshot->event_types;
     const struct gw_event_type *type =
-        types != NULL ? gw_event_types_find(types, item->event->type) : NULL;
+        types != NULL ? gw_event_types_find(types, event->type) : NULL;
+    const char *problem = NULL;
     struct gw_violations violations;
     struct gw_arena scratch;
 
-    if (type == NULL && !snapshot->config->events.accepts_unknown)
-        refuse(item, "unknown-event-type", GW_STR("No event of that type is described."));
+    *out_errors = GW_STR("");
+    *out_detail = GW_STR("No event of that type is described.");
+    *out_rc = 0;
     if (type == NULL)
-        return;
+        return snapshot->config->events.accepts_unknown ? NULL : "unknown-event-type";
     gw_arena_init(&scratch, SCRATCH_BYTES, MAX_SCRATCH_BYTES);
-    int rc =
-        gw_event_type_validate(types, type, item->event, &scratch, MAX_VIOLATIONS, &violations);
+    int rc = gw_event_type_validate(types, type, event, &scratch, MAX_VIOLATIONS, &violations);
     if (rc == -ENOMEM) {
-        item->rc = rc;
+        *out_rc = rc;
     } else if (rc != 0) {
-        refuse(item, "invalid-event", GW_STR("The event does not fit its schema."));
-        item->errors = write_violations(&ex->arena, &violations);
+        problem = "invalid-event";
+        *out_detail = GW_STR("The event does not fit its schema.");
+        *out_errors = write_violations(&ex->arena, &violations);
     }
     gw_arena_finish(&scratch);
+    return problem;
+}
+
+static void check_type(struct publishing_item *item)
+{
+    struct gw_str detail, errors;
+    const char *problem =
+        gw_events_check_type(item->publishing->ex, item->event, &detail, &errors, &item->rc);
+
+    if (problem == NULL)
+        return;
+    refuse(item, problem, detail);
+    item->errors = errors;
 }
 
 /* Who wants to know where an event came from follows its trace (CloudEvents, Distributed Tracing).

@@ -33,14 +33,13 @@ static int add_file(void *self, const char *path)
     return 0;
 }
 
-static int list_files(struct gw_snapshot *snapshot, const struct gw_str *from, size_t count,
+static int list_files(struct gw_arena *arena, const struct gw_str *from, size_t count,
                       const struct gw_folder_walk *how, struct files *files)
 {
     struct gw_folder_walk walk = *how;
     int rc = 0;
 
-    *files = (struct files){&snapshot->arena,
-                            gw_arena_calloc(&snapshot->arena, MAX_FILES, sizeof(struct gw_str)), 0};
+    *files = (struct files){arena, gw_arena_calloc(arena, MAX_FILES, sizeof(struct gw_str)), 0};
     if (files->paths == NULL)
         return -ENOMEM;
     walk.on_file = add_file;
@@ -86,43 +85,45 @@ static void digest_file(uint8_t *digest, struct gw_str path)
         fclose(file);
 }
 
-static int digest_all(struct gw_snapshot *snapshot, const struct files *registry,
-                      const struct files *signals)
+static int digest_all(const struct gw_config *config, const struct files *registry,
+                      const struct files *signals, uint8_t *digest)
 {
-    const json_t *section = json_object_get(snapshot->config->checked, "iot");
+    const json_t *section = json_object_get(config->checked, "iot");
     GW_SCOPED(gw_scope_free) char *text = json_dumps(section, JSON_COMPACT | JSON_SORT_KEYS);
 
     if (text == NULL)
         return -ENOMEM;
-    digest_on(snapshot->iot_digest, gw_str_of(text));
+    digest_on(digest, gw_str_of(text));
     for (size_t i = 0; i < registry->count; i++)
-        digest_file(snapshot->iot_digest, registry->paths[i]);
+        digest_file(digest, registry->paths[i]);
     for (size_t i = 0; i < signals->count; i++)
-        digest_file(snapshot->iot_digest, signals->paths[i]);
+        digest_file(digest, signals->paths[i]);
     return 0;
 }
 
 /* --- loading --- */
 
-static int load(struct gw_snapshot *snapshot, const struct files *registry,
+static int load(struct gw_iot_documents *documents, const struct files *registry,
                 const struct files *signals, struct gw_diagnostics *diagnostics)
 {
-    int rc = gw_registry_load(registry->paths, registry->count, diagnostics, &snapshot->registry);
+    int rc = gw_registry_load(registry->paths, registry->count, diagnostics, &documents->registry);
 
     if (rc == 0)
-        rc = gw_signals_load(signals->paths, signals->count, snapshot->registry, diagnostics,
-                             &snapshot->signals);
+        rc = gw_signals_load(signals->paths, signals->count, documents->registry, diagnostics,
+                             &documents->signals);
     return rc == -ENOMEM ? rc : 0; /* else it was told */
 }
 
-int gw_iot_load(struct gw_snapshot *snapshot, const struct gw_snapshot *previous,
-                struct gw_diagnostics *diagnostics)
+int gw_iot_documents_load(const struct gw_config *config, struct gw_arena *arena,
+                          const struct gw_iot_documents *previous,
+                          struct gw_diagnostics *diagnostics,
+                          struct gw_iot_documents *out_documents)
 {
     static const struct gw_str registry_endings[] = {GW_STR_INIT(".yaml"), GW_STR_INIT(".yml"),
                                                      GW_STR_INIT(".json")};
     static const struct gw_str signal_endings[] = {GW_STR_INIT(".signal.yaml"),
                                                    GW_STR_INIT(".signal.yml")};
-    const struct gw_config_iot *iot = &snapshot->config->iot;
+    const struct gw_config_iot *iot = &config->iot;
     const struct gw_folder_walk registry_walk = {.endings = registry_endings,
                                                  .ending_count = 3,
                                                  .what = "the registry",
@@ -133,21 +134,46 @@ int gw_iot_load(struct gw_snapshot *snapshot, const struct gw_snapshot *previous
                                                .diagnostics = diagnostics};
     struct files registry, signals;
 
+    *out_documents = (struct gw_iot_documents){.registry = NULL};
     if (!iot->is_on)
         return 0;
-    int rc = list_files(snapshot, iot->registry, iot->registry_count, &registry_walk, &registry);
+    int rc = list_files(arena, iot->registry, iot->registry_count, &registry_walk, &registry);
     if (rc == 0)
-        rc = list_files(snapshot, iot->signals, iot->signal_count, &signal_walk, &signals);
+        rc = list_files(arena, iot->signals, iot->signal_count, &signal_walk, &signals);
     if (rc == 0)
-        rc = digest_all(snapshot, &registry, &signals);
+        rc = digest_all(config, &registry, &signals, out_documents->digest);
     if (rc != 0)
         return rc;
     if (previous == NULL || previous->registry == NULL ||
-        memcmp(previous->iot_digest, snapshot->iot_digest, GW_SHA256_BYTES) != 0)
-        return load(snapshot, &registry, &signals, diagnostics);
-    snapshot->registry = gw_registry_hold(previous->registry);
-    snapshot->signals = gw_signals_hold(previous->signals);
+        memcmp(previous->digest, out_documents->digest, GW_SHA256_BYTES) != 0)
+        return load(out_documents, &registry, &signals, diagnostics);
+    out_documents->registry = gw_registry_hold(previous->registry);
+    out_documents->signals = gw_signals_hold(previous->signals);
     return 0;
+}
+
+void gw_iot_documents_release(struct gw_iot_documents *documents)
+{
+    gw_registry_release(documents->registry);
+    gw_signals_release(documents->signals);
+}
+
+int gw_iot_load(struct gw_snapshot *snapshot, const struct gw_snapshot *previous,
+                struct gw_diagnostics *diagnostics)
+{
+    struct gw_iot_documents documents, before = {.registry = NULL};
+
+    if (previous != NULL) {
+        before.registry = previous->registry;
+        before.signals = previous->signals;
+        memcpy(before.digest, previous->iot_digest, GW_SHA256_BYTES);
+    }
+    int rc =
+        gw_iot_documents_load(snapshot->config, &snapshot->arena, &before, diagnostics, &documents);
+    snapshot->registry = documents.registry;
+    snapshot->signals = documents.signals;
+    memcpy(snapshot->iot_digest, documents.digest, GW_SHA256_BYTES);
+    return rc;
 }
 
 void gw_iot_release(struct gw_snapshot *snapshot)

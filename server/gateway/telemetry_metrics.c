@@ -98,5 +98,6 @@ void gw_telemetry_metrics_publish(struct gw_metrics_shard *metrics, const struct
     gw_metrics_set(metrics, &pending_bytes, stats.pending_bytes);
     gw_metrics_set(metrics, &pending_events, stats.pending_events);
     gw_metrics_set(metrics, &brokers_up, up);
-    publish_board(metrics, board);
+    if (board != NULL)
+        publish_board(metrics, board);
 }

@@ -22,6 +22,7 @@ static const struct gw_problem_type problem_types[] = {
     {"already-executed", 409, "The first request with this key had its effect"},
     {"answer-not-kept", 409, "The first request was executed; its answer was not kept"},
     {"changed-meanwhile", 409, "Somebody else has changed the resource"},
+    {"sequence-gap", 409, "What comes before is missing"},
     {"wrong-phase", 409, "The move is not at this point"},
     {"writes-under-way", 409, "Writes are not known to have ended"},
     {"gone", 410, "The resource is no longer there"},

@@ -57,6 +57,18 @@ enum gw_alarm_change {
     GW_ALARM_CLEARED,
 };
 
+/* What an edge does of itself when the signal says something, where its allow-list permits. */
+struct gw_signal_local {
+    bool on_raised, on_cleared; /* of an alarm */
+    bool is_command;            /* else a call */
+    struct gw_str device;       /* of the same edge node; empty: the event's own */
+    struct gw_str metric;       /* as the device calls it */
+    uint8_t type;               /* enum gw_sparkplug_type */
+    struct gw_value value;      /* a boolean, a number or a string */
+    struct gw_str backend, path;
+    struct gw_str body; /* JSON; empty: the event as a CloudEvent */
+};
+
 /* Valid during the call; `data` lies in the engine's arena of the call. */
 struct gw_signal_event {
     struct gw_str id;     /* 32 hex digits: signal, version, asset and what caused it */
@@ -69,7 +81,9 @@ struct gw_signal_event {
     enum gw_alarm_change alarm;
     const char *severity; /* of an alarm: "info", "warning", "critical"; else NULL */
     bool is_local;        /* may be decided at the edge: see the document's `local` */
-    struct gw_value data; /* an object, as the event's schema says */
+    const struct gw_signal_local *local; /* what is to be done there; NULL: nothing. As long as the
+                                            signals */
+    struct gw_value data;                /* an object, as the event's schema says */
     /* What must be asked before it can go out (enrichment): an operation's id and its parameters,
      * and the member of data that takes the answer; null: nothing. Both names are as long as the
      * signals are. */

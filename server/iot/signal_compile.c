@@ -266,7 +266,7 @@ void signal_compile(struct signal_loading *loading, const json_t *document)
     signal->name = signal_copy(loading, text_of(document, "signal"));
     signal->title = signal_copy(loading, text_of(document, "title"));
     signal->version = (uint32_t)json_integer_value(json_object_get(document, "version"));
-    signal->is_local = json_is_true(json_object_get(document, "local"));
+    signal_compile_local(loading, json_object_get(document, "local"));
     check_name(loading);
     signal->lateness_ms = signal_read_ms(loading, document, "lateness", "", 0, MS_PER_DAY);
     compile_inputs(loading, json_object_get(document, "inputs"));

@@ -290,7 +290,8 @@ static struct gw_signal_event event_of(const struct signal_run *run)
                                     .device =
                                         gw_registry_device(run->signals->registry, run->device),
                                     .time_ms = run->now_ms,
-                                    .is_local = run->signal->is_local};
+                                    .is_local = run->signal->is_local,
+                                    .local = run->signal->local};
 }
 
 void signal_tell_window(struct signal_teller *teller, const struct signal_run *run,

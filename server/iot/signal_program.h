@@ -126,6 +126,7 @@ struct signal {
     uint32_t version;
     struct gw_str file; /* ends in NUL */
     bool is_local;
+    const struct gw_signal_local *local; /* NULL: nothing is done */
     int64_t lateness_ms;
     uint32_t lane;
     struct signal_input *inputs;
@@ -229,6 +230,8 @@ GW_COLD void signal_fail(struct signal_loading *loading, const char *pointer, co
 void signal_compile(struct signal_loading *loading, const json_t *document);
 void signal_compile_values(struct signal_loading *loading, const json_t *values);
 void signal_compile_window(struct signal_loading *loading, const json_t *given);
+/* `local` of the document: NULL, a boolean or an object. */
+void signal_compile_local(struct signal_loading *loading, const json_t *given);
 /* NULL: it is wrong, which has been told. Without `is_lasting` nothing in it may need time. */
 const struct signal_condition *signal_compile_condition(struct signal_loading *loading,
                                                         const json_t *json, const char *pointer,

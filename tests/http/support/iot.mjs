@@ -10,7 +10,7 @@ import { startEvents } from './events.mjs';
 import { eventually, makeFolder, PROGRAM } from './harness.mjs';
 
 const ROOT = new URL('../../../', import.meta.url).pathname;
-const IOT = join(ROOT, 'apis/system/iot');
+export const IOT = join(ROOT, 'apis/system/iot');
 const TYPES = { Cnc: 'cnc', Press: 'press', ColdStore: 'cold-store', EnergyMeter: 'energy-meter' };
 
 /** Whether mosquitto and the rig's packages are here; tests without them are skipped. */
@@ -19,7 +19,7 @@ export const iotIsInstalled = () => mosquittoIsInstalled() && existsSync(join(RO
 export const SIGNALS = readdirSync(IOT).filter((name) => name.endsWith('.signal.yaml')).map((name) => join(IOT, name));
 
 /** The registry of a layout of the plant, as a file. */
-function writeRegistry(path, layout) {
+export function writeRegistry(path, layout) {
   const devices = layout.flatMap(({ group, edgeNode, devices: kinds }) => Object.entries(kinds).map(([device, Kind]) => ({
     group, edge_node: edgeNode, device, type: Kind.type ?? TYPES[Kind.name], equipment: device.toUpperCase(), plant: group.replace('plant-', ''),
   })));

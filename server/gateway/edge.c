@@ -1,0 +1,313 @@
+#include "server/gateway/edge.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/core/clock.h"
+#include "server/core/log.h"
+#include "server/event/database.h"
+#include "server/event/spool.h"
+#include "server/gateway/edge_decide.h"
+#include "server/gateway/edge_private.h"
+#include "server/gateway/telemetry_metrics.h"
+#include "server/iot/store_sqlite.h"
+#include "server/net/http_client.h"
+#include "server/observe/metrics.h"
+
+#define STOP_NS (5 * GW_NS_PER_SECOND)
+#define TICK_NS (250 * GW_NS_PER_MS)
+
+/* --- what depends on the configuration --- */
+
+static bool is_mine(void *self, const struct gw_edge_node_config *node)
+{
+    (void)self, (void)node;
+    return true;
+}
+
+static void on_event(void *self, const struct gw_signal_event *event)
+{
+    struct gw_edge *edge = self;
+
+    if (edge->decide != NULL && event->local != NULL)
+        gw_edge_decide_event(edge->decide, event);
+}
+
+static int start_lane(struct gw_edge *edge, struct gw_error *error)
+{
+    const struct gw_config_iot *iot = &edge->config->base->iot;
+    struct gw_lane_broker brokers[GW_LANE_MAX_BROKERS];
+
+    if (edge->config->documents.signals == NULL)
+        return 0;
+    for (size_t i = 0; i < iot->broker_count; i++) {
+        brokers[i] = iot->brokers[i];
+        brokers[i].mqtt.client_id = gw_str_of(edge->client_id);
+    }
+    const struct gw_lane_config config = {
+        .loop = edge->loop,
+        .store = edge->store,
+        .registry = edge->config->documents.registry,
+        .signals = edge->config->documents.signals,
+        .brokers = brokers,
+        .broker_count = iot->broker_count,
+        .host_id = iot->host_id,
+        .events = {.self = edge, .on_event = on_event},
+        .host_limits = iot->host_limits,
+        .checkpoint_ns = iot->checkpoint_ns,
+        .silence_ms = iot->silence_ms,
+        .max_pending_bytes = iot->max_pending_bytes,
+    };
+    int rc = gw_lane_create(&config, &edge->lane, error);
+    if (rc != 0)
+        return rc;
+    gw_edge_decide_set_lane(edge->decide, edge->lane, edge->config->documents.registry);
+    gw_lane_set_owned(edge->lane, is_mine, edge);
+    gw_lane_set_primary(edge->lane, true);
+    return 0;
+}
+
+static int start_store(struct gw_edge *edge, struct gw_error *error)
+{
+    const struct gw_iot_sqlite_config store = {.database = edge->database,
+                                               .spool = edge->spool,
+                                               .max_journal_bytes =
+                                                   edge->config->max_journal_bytes};
+
+    edge->store = gw_iot_sqlite_create(&store);
+    return edge->store != NULL ? 0 : gw_error_set(error, -ENOMEM, "out of memory");
+}
+
+static int start_parts(struct gw_edge *edge, struct gw_error *error)
+{
+    const struct gw_edge_config *config = edge->config;
+
+    snprintf(edge->client_id, sizeof(edge->client_id), "millgate-edge-%.*s",
+             GW_STR_ARG(config->id));
+    gw_spool_set_bounds(edge->spool, &config->spool);
+    int rc = start_store(edge, error);
+    if (rc == 0 && config->has_centre)
+        rc = gw_edge_forward_create(edge->loop, edge->worker.http, edge->spool, config,
+                                    &edge->forward, error);
+    if (rc == 0 && config->allow.len > 0)
+        rc = gw_edge_decide_create(edge->loop, edge->worker.http, edge->database, config,
+                                   &edge->decide, error);
+    return rc == 0 ? start_lane(edge, error) : rc;
+}
+
+static void stop_parts(struct gw_edge *edge)
+{
+    gw_lane_destroy(edge->lane);
+    edge->lane = NULL;
+    gw_edge_decide_destroy(edge->decide);
+    edge->decide = NULL;
+    gw_edge_forward_destroy(edge->forward);
+    edge->forward = NULL;
+    if (edge->store != NULL)
+        edge->store->ops->destroy(edge->store);
+    edge->store = NULL;
+}
+
+/* --- ending and reloading --- */
+
+static void take_next(struct gw_edge *edge)
+{
+    struct gw_error error;
+
+    stop_parts(edge);
+    gw_edge_config_destroy(edge->config);
+    edge->config = edge->next;
+    edge->next = NULL;
+    gw_log_set_level(edge->config->base->log_level);
+    if (start_parts(edge, &error) != 0)
+        gw_log_error("edge: not all of the new configuration is at work: %s", error.text);
+    else
+        gw_log_info("edge: the new configuration is at work");
+}
+
+/* Not within the lane's own call. */
+static void go_on(struct gw_edge *edge)
+{
+    if (edge->is_stopping)
+        return;
+    if (edge->is_ending)
+        gw_loop_stop(edge->loop);
+    else if (edge->next != NULL)
+        take_next(edge);
+}
+
+static void on_lane_stopped(void *self)
+{
+    struct gw_edge *edge = self;
+
+    edge->is_stopping = false; /* the tick goes on */
+}
+
+static void stop_lane(struct gw_edge *edge)
+{
+    if (edge->lane == NULL || edge->is_stopping)
+        return;
+    edge->is_stopping = true;
+    gw_lane_stop(edge->lane, true, STOP_NS, on_lane_stopped, edge);
+}
+
+static void check_fixed(const struct gw_edge *edge, const struct gw_edge_config *next)
+{
+    if (!gw_str_equal(edge->config->database, next->database) ||
+        !gw_str_equal(edge->config->status.text, next->status.text) ||
+        !gw_str_equal(edge->config->status_socket, next->status_socket))
+        gw_log_warn("edge: spool.path and status are as they were until a restart");
+}
+
+static void reload(struct gw_edge *edge)
+{
+    struct gw_edge_config *next = NULL;
+    struct gw_diagnostics diagnostics;
+
+    gw_diagnostics_init(&diagnostics);
+    int rc = gw_edge_config_load(edge->config_path, edge->config, &diagnostics, &next);
+    gw_diagnostics_print(&diagnostics, stderr);
+    gw_diagnostics_finish(&diagnostics);
+    if (rc != 0) {
+        gw_log_error("edge: the configuration has problems; it stays as it was");
+        return;
+    }
+    check_fixed(edge, next);
+    gw_edge_config_destroy(edge->next);
+    edge->next = next;
+    stop_lane(edge);
+}
+
+static void on_signal(void *self, int number)
+{
+    struct gw_edge *edge = self;
+
+    if (number == SIGHUP) {
+        if (!edge->is_ending)
+            reload(edge);
+    } else if (edge->is_ending) {
+        gw_log_warn("stopping at once");
+        gw_loop_stop(edge->loop);
+    } else {
+        edge->is_ending = true;
+        stop_lane(edge);
+    }
+}
+
+static void on_tick(struct gw_timer *timer)
+{
+    struct gw_edge *edge = GW_CONTAINER_OF(timer, struct gw_edge, tick);
+
+    gw_timer_start(edge->loop, timer, TICK_NS, on_tick);
+    if (edge->lane != NULL)
+        gw_telemetry_metrics_publish(edge->worker.metrics, edge->lane, NULL, 0, 1);
+    go_on(edge);
+}
+
+/* --- starting --- */
+
+static int start_loop(struct gw_edge *edge, struct gw_error *error)
+{
+    static const int numbers[] = {SIGHUP, SIGTERM, SIGINT};
+    int rc = gw_loop_create(&edge->loop, error);
+
+    if (rc != 0)
+        return rc;
+    for (size_t i = 0; rc == 0 && i < GW_COUNT_OF(numbers); i++)
+        rc = gw_signal_create(edge->loop, numbers[i], on_signal, edge, &edge->signals[i]);
+    edge->metrics = gw_metrics_create(1);
+    if (rc != 0 || edge->metrics == NULL)
+        return gw_error_set(error, rc != 0 ? rc : -ENOMEM, "the loop cannot be begun");
+    edge->worker.loop = edge->loop;
+    edge->worker.metrics = gw_metrics_get_shard(edge->metrics, 0);
+    gw_list_init(&edge->worker.tenants);
+    return gw_http_client_create(edge->loop, &edge->worker.http, error);
+}
+
+static int load_first(struct gw_edge *edge, struct gw_error *error)
+{
+    struct gw_diagnostics diagnostics;
+
+    gw_diagnostics_init(&diagnostics);
+    int rc = gw_edge_config_load(edge->config_path, NULL, &diagnostics, &edge->config);
+    gw_diagnostics_print(&diagnostics, stderr);
+    gw_diagnostics_finish(&diagnostics);
+    if (rc != 0)
+        return gw_error_set(error, rc, "%s has problems", edge->config_path);
+    gw_log_set_level(edge->config->base->log_level);
+    return 0;
+}
+
+static int open_spool(struct gw_edge *edge, struct gw_error *error)
+{
+    static const char *const schemas[] = {gw_spool_schema, gw_iot_sqlite_schema,
+                                          gw_edge_decide_schema, NULL};
+    const struct gw_database_config config = {
+        .loop = edge->loop, .path = edge->config->database.ptr, .schemas = schemas};
+    int rc = gw_database_open(&config, &edge->database, error);
+
+    if (rc != 0)
+        return rc;
+    struct gw_spool_config spool = edge->config->spool;
+    spool.database = edge->database;
+    return gw_spool_create(&spool, &edge->spool, error);
+}
+
+static int start(struct gw_edge *edge, struct gw_error *error)
+{
+    int rc = start_loop(edge, error);
+
+    if (rc == 0)
+        rc = load_first(edge, error);
+    if (rc == 0)
+        rc = open_spool(edge, error);
+    if (rc == 0)
+        rc = start_parts(edge, error);
+    if (rc == 0)
+        rc = gw_edge_status_create(edge, &edge->status, error);
+    return rc;
+}
+
+static void finish(struct gw_edge *edge)
+{
+    gw_timer_stop(&edge->tick);
+    gw_edge_status_destroy(edge->status);
+    stop_parts(edge);
+    gw_spool_destroy(edge->spool);
+    gw_database_close(edge->database);
+    gw_http_client_destroy(edge->worker.http);
+    for (size_t i = 0; i < GW_COUNT_OF(edge->signals); i++)
+        gw_signal_destroy(edge->signals[i]);
+    gw_loop_destroy(edge->loop);
+    gw_metrics_destroy(edge->metrics);
+    gw_edge_config_destroy(edge->next);
+    gw_edge_config_destroy(edge->config);
+}
+
+int gw_edge_run(const char *config_path)
+{
+    struct gw_edge *edge = calloc(1, sizeof(*edge));
+    struct gw_error error = {0};
+    int exit_code = EXIT_FAILURE;
+
+    if (edge == NULL)
+        return EXIT_FAILURE;
+    edge->config_path = config_path;
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
+    if (start(edge, &error) != 0) {
+        gw_log_error("%s", error.text);
+    } else {
+        exit_code = EXIT_SUCCESS;
+        gw_timer_start(edge->loop, &edge->tick, TICK_NS, on_tick);
+        fprintf(stderr, "ready\n");
+        gw_loop_run(edge->loop);
+        gw_log_info("stopped");
+    }
+    finish(edge);
+    free(edge);
+    return exit_code;
+}
