@@ -5,15 +5,35 @@
 #include "server/filter/chain.h"
 #include "server/gateway/edge_accept.h"
 #include "server/gateway/events.h"
+#include "server/gateway/iot.h"
 #include "server/gateway/snapshot.h"
 #include "server/http/problem.h"
 
 const struct gw_builtin *const gw_builtins[] = {
-    &gw_events_publish,     &gw_events_poll,
-    &gw_events_stream,      &gw_events_get,
-    &gw_events_types,       &gw_events_consume,
-    &gw_events_acknowledge, &gw_events_rewind,
-    &gw_events_forget,      &gw_edge_accept,
+    &gw_events_publish,
+    &gw_events_poll,
+    &gw_events_stream,
+    &gw_events_get,
+    &gw_events_types,
+    &gw_events_consume,
+    &gw_events_acknowledge,
+    &gw_events_rewind,
+    &gw_events_forget,
+    &gw_iot_list_devices,
+    &gw_iot_get_device,
+    &gw_iot_read_values,
+    &gw_iot_read_history,
+    &gw_iot_list_quarantine,
+    &gw_iot_clear_quarantine,
+    &gw_iot_list_alarms,
+    &gw_iot_get_alarm,
+    &gw_iot_acknowledge_alarm,
+    &gw_iot_ingest,
+    &gw_iot_send_command,
+    &gw_iot_list_maintenance,
+    &gw_iot_set_maintenance,
+    &gw_iot_end_maintenance,
+    &gw_edge_accept,
     NULL,
 };
 

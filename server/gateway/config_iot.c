@@ -136,6 +136,13 @@ const struct gw_option gw_config_iot_options[] = {
      .max = 1 << 30,
      .value = "64MiB",
      .help = "Messages that wait to be journaled; beyond, brokers are not read."},
+    {.name = "history",
+     .type = GW_INT,
+     .min = 0,
+     .max = 100000,
+     .value = "1000",
+     .help = "Of each kept series, so many samples can be read (up to twice as many are held in "
+             "Redis, of 17 bytes each); 0: none."},
     {.name = "enrichment",
      .type = GW_OBJECT,
      .fields = enrichment_options,
@@ -250,6 +257,7 @@ int gw_config_fill_iot(struct gw_config_loader *loader)
     iot->checkpoint_ns = gw_config_number(checked, "checkpoint");
     iot->silence_ms = gw_config_number(checked, "silence") / GW_NS_PER_MS;
     iot->max_pending_bytes = gw_config_number(checked, "max_pending");
+    iot->history_samples = (uint32_t)gw_config_number(checked, "history");
     const json_t *enrichment = json_object_get(checked, "enrichment");
     iot->has_enrichment = enrichment != NULL;
     if (iot->has_enrichment) {

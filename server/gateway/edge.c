@@ -203,7 +203,7 @@ static void on_tick(struct gw_timer *timer)
 
     gw_timer_start(edge->loop, timer, TICK_NS, on_tick);
     if (edge->lane != NULL)
-        gw_telemetry_metrics_publish(edge->worker.metrics, edge->lane, 0, 1);
+        gw_telemetry_metrics_publish(edge->worker.metrics, edge->lane, NULL, 0, 1);
     go_on(edge);
 }
 

@@ -9,6 +9,8 @@
 #include "server/http/exchange.h"
 
 struct gw_access_log_shard;
+struct gw_command_desk;
+struct gw_command_port;
 struct gw_event_service;
 struct gw_landscape_board;
 struct gw_redis_setup;
@@ -20,7 +22,9 @@ struct gw_request_owner {
     struct gw_exchange_pool inner; /* of operations that flows call in-process */
     struct gw_flow_host flow_host; /* see flow_host.h */
     struct gw_landscape_board *landscape_board;
-    const struct gw_redis_setup *redis_setup; /* of the process */
+    const struct gw_redis_setup *redis_setup;    /* of the process */
+    struct gw_command_desk *const *command_desk; /* the process's; not there before telemetry is */
+    struct gw_command_port *commands;            /* NULL: not needed yet */
     struct gw_list enrichments;               /* under way, see enrichment_call.h */
     struct gw_event_service *events;          /* NULL: not needed yet; see events.h */
     unsigned shadow_count;      /* reads under way for comparison, see landscape_shadow.h */

@@ -13,6 +13,7 @@
 #include "server/gateway/admin.h"
 #include "server/gateway/admin_record.h"
 #include "server/gateway/backend_metrics.h"
+#include "server/gateway/command_desk.h"
 #include "server/gateway/effects_watch.h"
 #include "server/gateway/errand.h"
 #include "server/gateway/events.h"
@@ -185,6 +186,7 @@ static int start_worker(struct gw_server *server, size_t index, int (*fds)[GW_MA
         .metrics = server->metrics,
         .access_log = server->access_log,
         .landscape_board = &server->landscape_board,
+        .command_desk = &server->command_desk,
         .index = (unsigned)index,
         .count = config->workers,
         .instance = gw_str_of(server->instance),
@@ -246,9 +248,11 @@ static int start_telemetry(struct gw_server *server, struct gw_error *error)
     };
     int rc = gw_telemetry_create(&setup, &server->telemetry, error);
 
-    if (rc == 0)
-        gw_telemetry_adopt(server->telemetry, server->current);
-    return rc;
+    if (rc != 0)
+        return rc;
+    gw_telemetry_adopt(server->telemetry, server->current);
+    return gw_command_desk_create(server->loop, server->audit, server->telemetry,
+                                  &server->command_desk, error);
 }
 
 static int open_audit(struct gw_server *server, struct gw_error *error)
@@ -335,6 +339,7 @@ static void finish(struct gw_server *server)
     for (size_t i = 0; i < server->worker_count; i++)
         gw_worker_destroy(server->workers[i]);
     gw_telemetry_destroy(server->telemetry);
+    gw_command_desk_destroy(server->command_desk);
     gw_errands_finish(server);
     gw_access_log_destroy(server->access_log);
     gw_timer_stop(&server->drain_timer);

@@ -30,6 +30,7 @@ struct gw_landscape_watch;
 struct gw_private_redis;
 struct gw_readiness;
 struct gw_records;
+struct gw_command_desk;
 struct gw_telemetry;
 
 enum gw_server_phase { GW_SERVER_STARTING, GW_SERVER_SERVING, GW_SERVER_DRAINING };
@@ -88,6 +89,7 @@ struct gw_server {
     struct gw_event_trimmer *event_trimmer; /* NULL: there is no event log */
     struct gw_readiness *readiness;
     struct gw_telemetry *telemetry;
+    struct gw_command_desk *command_desk;
 };
 
 /* --- reload.c --- */

@@ -18,6 +18,7 @@
 #include "server/gateway/events.h"
 #include "server/gateway/redis_setup.h"
 #include "server/gateway/telemetry_metrics.h"
+#include "server/iot/board.h"
 #include "server/iot/lane.h"
 #include "server/iot/members.h"
 #include "server/iot/store_redis.h"
@@ -45,6 +46,7 @@ struct gw_telemetry {
     struct gw_event_log *log;
     struct gw_iot_store *store;
     struct gw_iot_members *members;
+    struct gw_iot_board *board;
     struct gw_lane *lane;
     bool is_stopping; /* the lane finishes what it has */
     bool is_ending;   /* and the thread after it */
@@ -113,12 +115,16 @@ static void on_members(void *self)
 
 static void stop_parts(struct gw_telemetry *telemetry)
 {
+    if (telemetry->board != NULL)
+        gw_iot_board_set_lane(telemetry->board, NULL);
     gw_lane_destroy(telemetry->lane);
+    gw_iot_board_destroy(telemetry->board);
     gw_iot_members_destroy(telemetry->members);
     if (telemetry->store != NULL)
         telemetry->store->ops->destroy(telemetry->store);
     gw_event_log_destroy(telemetry->log);
     telemetry->lane = NULL;
+    telemetry->board = NULL;
     telemetry->members = NULL;
     telemetry->store = NULL;
     telemetry->log = NULL;
@@ -140,12 +146,16 @@ static int start_lane(struct gw_telemetry *telemetry, struct gw_error *error)
                                           .brokers = brokers,
                                           .broker_count = iot->broker_count,
                                           .host_id = iot->host_id,
+                                          .events = gw_iot_board_events(telemetry->board),
                                           .asker = gw_enrichment_asker(telemetry->enrichment, iot),
                                           .host_limits = iot->host_limits,
                                           .checkpoint_ns = iot->checkpoint_ns,
                                           .silence_ms = iot->silence_ms,
                                           .max_pending_bytes = iot->max_pending_bytes};
-    return gw_lane_create(&config, &telemetry->lane, error);
+    int rc = gw_lane_create(&config, &telemetry->lane, error);
+    if (rc == 0)
+        gw_iot_board_set_lane(telemetry->board, telemetry->lane);
+    return rc;
 }
 
 static int start_parts(struct gw_telemetry *telemetry, struct gw_error *error)
@@ -165,7 +175,12 @@ static int start_parts(struct gw_telemetry *telemetry, struct gw_error *error)
     telemetry->store = telemetry->log == NULL ? NULL : gw_iot_redis_create(&store);
     telemetry->members = gw_iot_members_create(telemetry->loop, telemetry->redis.redis, instance,
                                                on_members, telemetry);
-    if (telemetry->store == NULL || telemetry->members == NULL)
+    const struct gw_iot_board_config board = {.values = {telemetry->loop, telemetry->redis.redis,
+                                                         telemetry->snapshot->registry, instance,
+                                                         config->iot.history_samples},
+                                              .writer = telemetry->records.writer};
+    telemetry->board = gw_iot_board_create(&board);
+    if (telemetry->store == NULL || telemetry->members == NULL || telemetry->board == NULL)
         return gw_error_set(error, -ENOMEM, "out of memory");
     return start_lane(telemetry, error);
 }
@@ -273,7 +288,7 @@ static void on_tick(struct gw_timer *timer)
 
     gw_timer_start(telemetry->loop, timer, TICK_NS, on_tick);
     if (telemetry->lane != NULL)
-        gw_telemetry_metrics_publish(telemetry->metrics, telemetry->lane,
+        gw_telemetry_metrics_publish(telemetry->metrics, telemetry->lane, telemetry->board,
                                      gw_enrichment_count(telemetry->enrichment),
                                      gw_iot_members_count(telemetry->members));
     go_on(telemetry);

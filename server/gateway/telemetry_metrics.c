@@ -1,5 +1,6 @@
 #include "server/gateway/telemetry_metrics.h"
 
+#include "server/iot/board.h"
 #include "server/iot/lane.h"
 #include "server/observe/metrics.h"
 
@@ -28,10 +29,46 @@ GAUGE(nodes, "millgate_iot_edge_nodes", "Edge nodes that this gateway owns.");
 GAUGE(members_gauge, "millgate_iot_members", "Gateways that share the edge nodes.");
 GAUGE(pending_bytes, "millgate_iot_journal_pending_bytes", "Messages that wait to be journaled.");
 GAUGE(pending_events, "millgate_iot_events_pending", "Events that wait for the log.");
+COUNTER(value_writes, "millgate_iot_board_writes_total",
+        "Scripts that have written values and histories for readers.");
+COUNTER(value_failures, "millgate_iot_board_failures_total", "Such that have failed.");
+COUNTER(history_dropped, "millgate_iot_history_dropped_total",
+        "Samples without a place in their history, as Redis was away for too long.");
+GAUGE(value_bytes, "millgate_iot_board_bytes", "Memory of last values and waiting histories.");
+GAUGE(pending_alarms, "millgate_iot_alarms_pending", "Changes of alarms that wait for Redis.");
 GAUGE(brokers_up, "millgate_iot_brokers_up", "Brokers that are connected.");
 
+#define QUARANTINED(reason)                                                 \
+    {                                                                       \
+        "millgate_iot_quarantined_total", "What was put aside, by reason.", \
+            "reason=\"" reason "\"", false                                  \
+    }
+static const struct gw_metric quarantined[GW_QUARANTINE_REASON_COUNT] = {
+    [GW_QUARANTINE_UNKNOWN_NODE] = QUARANTINED("unknown-node"),
+    [GW_QUARANTINE_UNKNOWN_DEVICE] = QUARANTINED("unknown-device"),
+    [GW_QUARANTINE_UNKNOWN_METRIC] = QUARANTINED("unknown-metric"),
+    [GW_QUARANTINE_MALFORMED] = QUARANTINED("malformed"),
+    [GW_QUARANTINE_TYPE] = QUARANTINED("type"),
+    [GW_QUARANTINE_TIME] = QUARANTINED("time"),
+};
+
+static void publish_board(struct gw_metrics_shard *metrics, const struct gw_iot_board *board)
+{
+    struct gw_iot_board_counts counts;
+
+    gw_iot_board_get_counts(board, &counts);
+    gw_metrics_set(metrics, &value_writes, counts.values.writes);
+    gw_metrics_set(metrics, &value_failures, counts.values.failures);
+    gw_metrics_set(metrics, &history_dropped, counts.values.history_dropped);
+    gw_metrics_set(metrics, &value_bytes, counts.values.bytes);
+    gw_metrics_set(metrics, &pending_alarms, counts.pending_alarms);
+    for (size_t i = 0; i < GW_QUARANTINE_REASON_COUNT; i++)
+        gw_metrics_set(metrics, &quarantined[i], counts.quarantined[i]);
+}
+
 void gw_telemetry_metrics_publish(struct gw_metrics_shard *metrics, const struct gw_lane *lane,
-                                  size_t question_count, size_t members)
+                                  const struct gw_iot_board *board, size_t question_count,
+                                  size_t members)
 {
     struct gw_lane_stats stats;
     size_t up = 0;
@@ -56,4 +93,6 @@ void gw_telemetry_metrics_publish(struct gw_metrics_shard *metrics, const struct
     gw_metrics_set(metrics, &pending_bytes, stats.pending_bytes);
     gw_metrics_set(metrics, &pending_events, stats.pending_events);
     gw_metrics_set(metrics, &brokers_up, up);
+    if (board != NULL)
+        publish_board(metrics, board);
 }

@@ -3,9 +3,12 @@
 
 #include <stddef.h>
 
+struct gw_iot_board;
 struct gw_lane;
 struct gw_metrics_shard;
 
-/* On telemetry's thread, whose shard it is. `members`: gateways that share the edge nodes. */
+/* On telemetry's thread, whose shard it is. `members`: gateways that share the edge nodes.
+ * `board` may be NULL. */
 void gw_telemetry_metrics_publish(struct gw_metrics_shard *metrics, const struct gw_lane *lane,
-                                  size_t question_count, size_t members);
+                                  const struct gw_iot_board *board, size_t question_count,
+                                  size_t members);

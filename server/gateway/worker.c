@@ -12,6 +12,7 @@
 #include "server/core/log.h"
 #include "server/filter/worker.h"
 #include "server/gateway/backend_metrics.h"
+#include "server/gateway/command_desk.h"
 #include "server/gateway/enrichment_call.h"
 #include "server/gateway/errand.h"
 #include "server/gateway/events.h"
@@ -246,6 +247,8 @@ static void finish(struct gw_worker_thread *worker)
     gw_worker_send_off(&worker->requests.worker);
     gw_flow_host_finish(&worker->requests);
     gw_event_service_finish(&worker->requests);
+    gw_command_port_close(worker->requests.commands);
+    worker->requests.commands = NULL;
     gw_upstreams_finish(&worker->upstreams);
     gw_timer_stop(&worker->tick);
     gw_check_destroy(worker->check);
@@ -413,6 +416,7 @@ static int set_up(struct gw_worker_thread *worker, const struct gw_worker_setup 
     gw_list_init(&public->tenants);
     worker->requests.landscape_board = setup->landscape_board;
     worker->requests.redis_setup = setup->redis;
+    worker->requests.command_desk = setup->command_desk;
     public->index = setup->index;
     public->count = setup->count;
     public->metrics = gw_metrics_get_shard(setup->metrics, setup->index);

@@ -13,6 +13,7 @@
 #include "server/gateway/view.h"
 
 struct gw_access_log;
+struct gw_command_desk;
 struct gw_enrichment_order;
 struct gw_errand_part;
 struct gw_landscape_board;
@@ -29,6 +30,7 @@ struct gw_worker_setup {
     struct gw_metrics *metrics;
     struct gw_access_log *access_log; /* may be NULL */
     struct gw_landscape_board *landscape_board;
+    struct gw_command_desk *const *command_desk; /* where it will be */
     unsigned index, count;
     struct gw_str instance; /* names this process in the fleet */
     /* Any thread: a view was adopted or retired, or the worker has become empty while draining. */

@@ -8,11 +8,13 @@
 #include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/iot/lane_private.h"
+#include "server/iot/sample_json.h"
 
 #define TICK_NS (100 * GW_NS_PER_MS)
 #define MAX_NODE_PENDING_BYTES (64u << 20)
 #define MAX_CHECKPOINT_BYTES (32u << 20)
 #define REBIRTHS_PER_SECOND 50
+#define MAX_SAMPLES_ARENA (32u << 20)
 
 int64_t gw_lane_wall_ms(void)
 {
@@ -20,6 +22,26 @@ int64_t gw_lane_wall_ms(void)
 }
 
 /* --- computing --- */
+
+static void on_samples(void *self, const struct gw_edge_node_config *node,
+                       const struct gw_sample *samples, size_t count);
+static void on_quarantine(void *self, enum gw_quarantine_reason reason, struct gw_str name,
+                          struct gw_str detail);
+
+/* Registered when they were taken, and no longer. */
+static void quarantine_unknown(struct gw_lane *lane, const struct gw_edge_node_config *config,
+                               const struct gw_samples_read *read)
+{
+    char name[512];
+    bool is_metric = read->unknown_metric.len > 0;
+    int len = snprintf(name, sizeof(name), "%.*s/%.*s%s%.*s", GW_STR_ARG(config->id),
+                       GW_STR_ARG(read->unknown_device), is_metric ? "/" : "",
+                       GW_STR_ARG(read->unknown_metric));
+
+    on_quarantine(lane, is_metric ? GW_QUARANTINE_UNKNOWN_METRIC : GW_QUARANTINE_UNKNOWN_DEVICE,
+                  gw_str_from(name, (size_t)len < sizeof(name) ? (size_t)len : sizeof(name) - 1),
+                  GW_STR("over HTTP"));
+}
 
 /* False: it is a message. */
 static bool compute_mark(struct gw_lane *lane, const struct gw_lane_node *node, struct gw_str topic,
@@ -40,6 +62,31 @@ static bool compute_mark(struct gw_lane *lane, const struct gw_lane_node *node, 
     return true;
 }
 
+/* Samples that came over HTTP. */
+static void take_samples(struct gw_lane *lane, const struct gw_lane_node *node, struct gw_str topic,
+                         struct gw_str payload)
+{
+    const struct gw_edge_node_config *config = node->config;
+    struct gw_samples_read read;
+    struct gw_error error = {.text = "out of memory"};
+    struct gw_str group, edge_node, place = GW_STR("");
+    struct gw_arena arena;
+
+    (void)gw_samples_topic_parse(topic, &group, &edge_node, &place);
+    gw_arena_init(&arena, 16u << 10, MAX_SAMPLES_ARENA);
+    if (gw_samples_read(payload, lane->config.registry, config, &arena, &read, &error) != 0) {
+        on_quarantine(lane, GW_QUARANTINE_MALFORMED, config->id, gw_str_of(error.text));
+    } else {
+        if (read.count > 0)
+            on_samples(lane, config, read.samples, read.count);
+        if (read.unknown > 0)
+            quarantine_unknown(lane, config, &read);
+    }
+    gw_arena_finish(&arena);
+    if (lane->config.events.on_journaled != NULL)
+        lane->config.events.on_journaled(lane->config.events.self, config, place);
+}
+
 void gw_lane_compute(struct gw_lane *lane, struct gw_lane_node *node, struct gw_str entry)
 {
     while (entry.len >= GW_LANE_HEAD_BYTES) {
@@ -53,7 +100,9 @@ void gw_lane_compute(struct gw_lane *lane, struct gw_lane_node *node, struct gw_
             break;
         struct gw_str topic = gw_str_from(entry.ptr + GW_LANE_HEAD_BYTES, topic_len);
         struct gw_str payload = gw_str_from(topic.ptr + topic_len, payload_len);
-        if (!compute_mark(lane, node, topic, arrival_ms))
+        if (gw_str_has_prefix(topic, GW_STR(GW_SAMPLES_TOPIC)))
+            take_samples(lane, node, topic, payload);
+        else if (!compute_mark(lane, node, topic, arrival_ms))
             gw_sparkplug_host_feed(lane->host, topic, payload, arrival_ms);
         entry = gw_str_tail(entry, GW_LANE_HEAD_BYTES + (size_t)topic_len + payload_len);
     }

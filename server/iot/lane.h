@@ -43,6 +43,10 @@ struct gw_lane_events {
     /* It is computed, and not yet emitted: an alarm's state, what is decided at the edge. Again
      * with the same id after a crash. */
     void (*on_event)(void *self, const struct gw_signal_event *event);
+    /* An alarm's event is in the log; again after a crash. */
+    void (*on_alarm)(void *self, const struct gw_alarm_news *news);
+    /* Samples that came by HTTP are in the journal (sample_json.h); again after a crash. */
+    void (*on_journaled)(void *self, const struct gw_edge_node_config *node, struct gw_str place);
     /* The node is ours from now on (with its state), or no longer. */
     void (*on_owned)(void *self, const struct gw_edge_node_config *node, bool is_owned);
 };
@@ -113,7 +117,8 @@ void gw_lane_set_owned(struct gw_lane *lane,
 /* Whether we are the one of the fleet that holds STATE and looks for who is not registered. */
 void gw_lane_set_primary(struct gw_lane *lane, bool is_primary);
 
-/* Messages that came another way (HTTP), as the broker would have given them. 0; -EAGAIN: too much
+/* Messages that came another way (HTTP): as the broker would have given them, or samples
+ * (sample_json.h). 0; -EAGAIN: too much
  * is pending; -ENOENT: the node is not registered, or not ours. */
 GW_MUST_CHECK
 int gw_lane_feed(struct gw_lane *lane, struct gw_str topic, struct gw_str payload);

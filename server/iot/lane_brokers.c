@@ -5,6 +5,7 @@
 #include "server/core/clock.h"
 #include "server/core/log.h"
 #include "server/iot/lane_private.h"
+#include "server/iot/sample_json.h"
 
 /* --- brokers --- */
 
@@ -58,20 +59,11 @@ static void on_commit(struct gw_soon *soon)
         gw_lane_node_commit(GW_LIST_ITEM(node, struct gw_lane_node, dirty));
 }
 
-int gw_lane_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload)
+static int take_for_node(struct gw_lane *lane, const struct gw_sparkplug_topic *parts,
+                         struct gw_str topic, struct gw_str payload)
 {
-    struct gw_sparkplug_topic parts;
-    struct gw_error error;
-
-    if (gw_sparkplug_topic_parse(topic, &parts, &error) != 0) {
-        gw_sparkplug_host_feed(lane->host, topic, payload,
-                               gw_lane_wall_ms()); /* it says what is wrong */
-        return -EINVAL;
-    }
-    if (parts.kind > GW_SPARKPLUG_DDEATH) /* commands, ours among them, and hosts' states */
-        return 0;
     const struct gw_edge_node_config *config =
-        gw_registry_find_node(lane->config.registry, parts.group, parts.edge_node);
+        gw_registry_find_node(lane->config.registry, parts->group, parts->edge_node);
     if (config == NULL) {
         gw_sparkplug_host_feed(lane->host, topic, payload, gw_lane_wall_ms());
         return -ENOENT;
@@ -84,6 +76,24 @@ int gw_lane_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payloa
     gw_loop_soon(lane->loop, &lane->commit, on_commit);
     gw_lane_check_pressure(lane);
     return 0;
+}
+
+int gw_lane_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload)
+{
+    struct gw_sparkplug_topic parts;
+    struct gw_error error;
+    struct gw_str place;
+
+    if (gw_samples_topic_parse(topic, &parts.group, &parts.edge_node, &place))
+        return take_for_node(lane, &parts, topic, payload);
+    if (gw_sparkplug_topic_parse(topic, &parts, &error) != 0) {
+        gw_sparkplug_host_feed(lane->host, topic, payload,
+                               gw_lane_wall_ms()); /* it says what is wrong */
+        return -EINVAL;
+    }
+    if (parts.kind > GW_SPARKPLUG_DDEATH) /* commands, ours among them, and hosts' states */
+        return 0;
+    return take_for_node(lane, &parts, topic, payload);
 }
 
 static void on_message(void *self, struct gw_str topic, struct gw_str payload, bool is_retained)

@@ -29,6 +29,9 @@ static void on_done(struct gw_event_append *append, int rc, struct gw_str place,
     node->is_emitting = false;
     if (rc != 0) /* the tick tries it again, and the log's guard keeps it from standing twice */
         return;
+    emission->alarm.data = emission->event.data; /* enriched by now */
+    if (emission->alarm.change != GW_ALARM_NONE && lane->config.events.on_alarm != NULL)
+        lane->config.events.on_alarm(lane->config.events.self, &emission->alarm);
     lane->stats.events++;
     lane->stats.pending_events--;
     node->emission_count--;
@@ -73,6 +76,16 @@ void gw_lane_emit(struct gw_lane_node *node, const struct gw_signal_event *event
         destroy(emission);
         return;
     }
+    emission->alarm = (struct gw_alarm_news){
+        .device = event->device,
+        .signal = gw_arena_copy(&emission->arena, event->signal),
+        .event_id = emission->event.id,
+        .severity = event->severity,
+        .change = event->alarm,
+        .time_ms = event->time_ms,
+    };
+    if (emission->alarm.signal.ptr == NULL)
+        emission->alarm.change = GW_ALARM_NONE;
     gw_lane_enrich_begin(emission, event);
     gw_list_append(&node->emissions, &emission->node);
     node->emission_count++;

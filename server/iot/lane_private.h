@@ -35,6 +35,7 @@ struct gw_lane_emission {
     struct gw_list node; /* in its node's emissions */
     struct gw_lane_node *owner;
     struct gw_event event;
+    struct gw_alarm_news alarm; /* change NONE: it is no alarm's */
     struct gw_event_append append;
     bool is_under_way;
     enum gw_lane_asking asking;

@@ -27,10 +27,12 @@ struct gw_metric_config {
     struct gw_str unit;   /* canonical (UN/ECE or UCUM text): "mm/s"; empty: none */
     double factor;        /* canonical = device * factor + offset */
     double offset;
-    double rollover; /* of a counter: the value behind which it begins at 0 again; 0: none */
-    uint32_t index;  /* among its type's metrics */
-    bool is_kept;    /* its history is kept for reading */
-    bool has_scale;  /* factor and offset are not 1 and 0 */
+    double rollover;      /* of a counter: the value behind which it begins at 0 again; 0: none */
+    uint8_t command_type; /* enum gw_sparkplug_type of commands to it; 0: it takes none */
+    double command_min, command_max; /* of a number, in our unit */
+    uint32_t index;                  /* among its type's metrics */
+    bool is_kept;                    /* its history is kept for reading */
+    bool has_scale;                  /* factor and offset are not 1 and 0 */
 };
 
 struct gw_device_type {

@@ -3,97 +3,16 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "server/iot/registry_private.h"
+#include "server/iot/sparkplug.h"
 #include "server/json/option.h"
 #include "server/json/yaml.h"
 
 #define MAX_FILES 1000
 #define MAX_TYPES 1000
 #define MAX_ARENA_BYTES (512u << 20)
-
-static const struct gw_option metric_options[] = {
-    {.name = "source",
-     .type = GW_STRING,
-     .min = 1,
-     .max = 512,
-     .flags = GW_OPTION_REQUIRED,
-     .help = "What the device calls it: \"Spindle/Vibration\"."},
-    {.name = "unit", .type = GW_STRING, .max = 32, .help = "The unit after `factor` (UCUM)."},
-    {.name = "factor",
-     .type = GW_ANY,
-     .help = "The device's number times this, plus `offset`, is ours; 1."},
-    {.name = "offset", .type = GW_ANY, .help = "See `factor`; 0."},
-    {.name = "rollover",
-     .type = GW_ANY,
-     .help = "Of a counter: the number of the device at which it is 0 again, as 65536."},
-    {.name = "keep", .type = GW_BOOL, .value = "true", .help = "Whether its history can be read."},
-    {0},
-};
-
-static const struct gw_option type_options[] = {
-    {.name = "metrics",
-     .type = GW_MAP,
-     .min = 1,
-     .max = GW_MAX_TYPE_METRICS,
-     .fields = metric_options,
-     .flags = GW_OPTION_REQUIRED,
-     .help = "Its metrics by our name: \"spindleVibration\"."},
-    {0},
-};
-
-#define DEVICE_NAME .type = GW_STRING, .min = 1, .max = GW_MAX_DEVICE_NAME
-
-static const struct gw_option device_options[] = {
-    {.name = "group", DEVICE_NAME, .flags = GW_OPTION_REQUIRED, .help = "Sparkplug's group id."},
-    {.name = "edge_node",
-     DEVICE_NAME,
-     .flags = GW_OPTION_REQUIRED,
-     .help = "Sparkplug's edge node id."},
-    {.name = "device",
-     DEVICE_NAME,
-     .help = "Sparkplug's device id; left out: the edge node's own metrics."},
-    {.name = "type",
-     .type = GW_STRING,
-     .min = 1,
-     .max = 64,
-     .flags = GW_OPTION_REQUIRED,
-     .help = "One of the types of any of the files."},
-    {.name = "equipment",
-     .type = GW_STRING,
-     .min = 1,
-     .max = 64,
-     .flags = GW_OPTION_REQUIRED,
-     .help = "Its id in the canonical model."},
-    {.name = "asset",
-     .type = GW_STRING,
-     .max = 64,
-     .help = "The physical asset that stands there."},
-    {.name = "plant",
-     .type = GW_STRING,
-     .min = 1,
-     .max = 64,
-     .flags = GW_OPTION_REQUIRED,
-     .help = "The plant where it stands: one for all devices of an edge node."},
-    {.name = "owner", .type = GW_STRING, .max = 64, .help = "Who answers for it."},
-    {0},
-};
-
-static const struct gw_option file_options[] = {
-    {.name = "types",
-     .type = GW_MAP,
-     .max = MAX_TYPES,
-     .fields = type_options,
-     .value = "{}",
-     .help = "Kinds of devices by name."},
-    {.name = "devices",
-     .type = GW_LIST,
-     .max = GW_MAX_DEVICES,
-     .fields = device_options,
-     .value = "[]",
-     .help = "The devices."},
-    {0},
-};
 
 struct file {
     struct gw_document *document;
@@ -147,6 +66,24 @@ static double read_number(struct loading *loading, const char *pointer, const js
     return otherwise;
 }
 
+static void fill_writable(struct loading *loading, const char *pointer, const json_t *given,
+                          struct gw_metric_config *metric)
+{
+    static const char *const types[] = {"Int8",   "Int16",  "Int32", "Int64",  "UInt8",   "UInt16",
+                                        "UInt32", "UInt64", "Float", "Double", "Boolean", "String"};
+    const char *type = json_string_value(json_object_get(given, "type"));
+
+    if (given == NULL || type == NULL)
+        return;
+    for (size_t i = 0; i < GW_COUNT_OF(types); i++)
+        if (strcmp(types[i], type) == 0)
+            metric->command_type = (uint8_t)(GW_SPARKPLUG_INT8 + i);
+    metric->command_min = read_number(loading, pointer, given, "min", -INFINITY);
+    metric->command_max = read_number(loading, pointer, given, "max", INFINITY);
+    if (metric->command_min > metric->command_max)
+        fail(loading, pointer, "min must not be above max");
+}
+
 static int fill_metric(struct loading *loading, const char *pointer, const char *name,
                        const json_t *given, struct gw_metric_config *metric)
 {
@@ -163,6 +100,7 @@ static int fill_metric(struct loading *loading, const char *pointer, const char 
     if (metric->rollover < 0)
         fail(loading, pointer, "rollover must be greater than 0");
     metric->has_scale = metric->factor != 1 || metric->offset != 0;
+    fill_writable(loading, pointer, json_object_get(given, "writable"), metric);
     metric->is_kept = json_is_true(json_object_get(given, "keep"));
     return 0;
 }
@@ -390,7 +328,8 @@ static int read_file(struct loading *loading, struct gw_str path)
     loading->file_count++;
     struct gw_option_source source = {
         .document = file->document, .diagnostics = loading->diagnostics, .is_literal = true};
-    return gw_option_check(&source, file->document->root, "", file_options, &file->checked);
+    return gw_option_check(&source, file->document->root, "", gw_registry_file_options,
+                           &file->checked);
 }
 
 static int fill(struct loading *loading)

@@ -6,6 +6,7 @@
 #include "server/core/arena.h"
 #include "server/core/map.h"
 #include "server/iot/registry.h"
+#include "server/json/option.h"
 
 #define GW_MAX_DEVICE_ID (3 * GW_MAX_DEVICE_NAME + 3)
 
@@ -21,3 +22,6 @@ struct gw_registry {
     size_t node_count;
     size_t series_count;
 };
+
+/* Of one file: registry_options.c. */
+extern const struct gw_option gw_registry_file_options[];

@@ -91,6 +91,16 @@ struct gw_signal_event {
     struct gw_value enrich_parameters;
 };
 
+/* Of an alarm's event, what is shown of the alarm. */
+struct gw_alarm_news {
+    const struct gw_device_config *device;
+    struct gw_str signal, event_id;
+    const char *severity; /* the signals' */
+    enum gw_alarm_change change;
+    int64_t time_ms;
+    struct gw_str data; /* JSON */
+};
+
 struct gw_signal_events {
     void *self;
     void (*on_event)(void *self, const struct gw_signal_event *event);

@@ -24,16 +24,17 @@ static void append_segment(struct gw_buf *out, struct gw_str text)
     }
 }
 
-static struct gw_str source_of(const struct gw_device_config *device, struct gw_arena *arena)
+struct gw_str gw_equipment_source(struct gw_str plant, struct gw_str equipment,
+                                  struct gw_arena *arena)
 {
     struct gw_str source = {NULL, 0};
     struct gw_buf text;
 
     gw_buf_init(&text, 1024);
     gw_buf_append_text(&text, "/plants/");
-    append_segment(&text, device->plant);
+    append_segment(&text, plant);
     gw_buf_append_text(&text, "/equipment/");
-    append_segment(&text, device->equipment);
+    append_segment(&text, equipment);
     if (!text.has_failed)
         source = gw_arena_copy(arena, gw_buf_str(&text));
     gw_buf_finish(&text);
@@ -84,7 +85,7 @@ int gw_signal_event_to_cloud(const struct gw_signal_event *event, struct gw_aren
     gw_clock_text(time, event->time_ms);
     struct gw_event cloud = {
         .id = gw_arena_copy(arena, event->id),
-        .source = source_of(device, arena),
+        .source = gw_equipment_source(device->plant, device->equipment, arena),
         .type = gw_arena_copy(arena, event->type),
         .subject = gw_arena_copy(arena, device->asset.len > 0 ? device->asset : device->equipment),
         .time = gw_arena_copy(arena, gw_str_of(time)),

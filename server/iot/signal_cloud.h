@@ -14,6 +14,10 @@ GW_MUST_CHECK
 int gw_signal_event_to_cloud(const struct gw_signal_event *event, struct gw_arena *arena,
                              struct gw_event *out_event);
 
+/* "/plants/1010/equipment/CNC-01", in the arena; ptr NULL without memory. */
+struct gw_str gw_equipment_source(struct gw_str plant, struct gw_str equipment,
+                                  struct gw_arena *arena);
+
 /* Puts the answer of an enrichment into the data as `member`, whatever that was before; in the same
  * arena. 0, -ENOMEM, -EINVAL (no JSON), or -EMSGSIZE: then the event is as it was. */
 GW_MUST_CHECK

@@ -176,7 +176,8 @@ describe('events that ask the shop floor', async () => {
       }
       floor.faults = {};
       const events = (await told(all, before)).filter(asks);
-      assert.ok(events.some((event) => !lacks(event)), interrupt);
+      assert.ok(events.length > 0, interrupt);
+      if (interrupt === 'kill') assert.ok(events.some((event) => !lacks(event))); // else they had time to give up
     }
   });
 });

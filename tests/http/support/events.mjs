@@ -36,12 +36,13 @@ export const TYPES = {
   },
 };
 
-/** Starts it: {gw, as}. `as` gives the fields of a caller. */
-export async function startEvents(t, { events = {}, dir = makeFolder(), start = true, config = {}, ...options } = {}) {
+/** Starts it. `more` are further contracts of openapi/. */
+export async function startEvents(t, { events = {}, dir = makeFolder(), start = true, more = [], config = {}, ...options } = {}) {
   const files = join(dir, 'openapi');
   mkdirSync(files, { recursive: true });
   for (const part of ['components', 'schemas']) cpSync(join(OPENAPI, part), join(files, part), { recursive: true });
-  copyFileSync(join(OPENAPI, 'system-events.v1.yaml'), join(files, 'system-events.v1.yaml'));
+  const contracts = ['system-events.v1.yaml', ...more];
+  for (const name of contracts) copyFileSync(join(OPENAPI, name), join(files, name));
   writeFileSync(join(dir, 'types.json'), JSON.stringify(TYPES));
   const gw = await prepareGateway(t, {
     dir, peer: null, contracts: {}, ...options,
@@ -49,7 +50,7 @@ export async function startEvents(t, { events = {}, dir = makeFolder(), start = 
       policies: [...PATIENT.filter((policy) => !('schema' in policy)), { schema: { responses: 'enforce', max_body_bytes: '8MiB' } }, { idempotency: {} }],
       ...config,
       extra: {
-        contracts: [join(files, 'system-events.v1.yaml')],
+        contracts: contracts.map((name) => join(files, name)),
         issuers: {
           factory: { issuer: ISSUER, jwks_file: join(dir, 'jwks.json'), audiences: [AUDIENCE], algorithms: ['RS256'], grants: ['/system/*'] },
           dev: { issuer: `${ISSUER}/dev`, jwks_file: join(dir, 'jwks.json'), audiences: [AUDIENCE], algorithms: ['RS256'], grants: ['/system/*'] },

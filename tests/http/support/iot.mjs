@@ -21,7 +21,7 @@ export const SIGNALS = readdirSync(IOT).filter((name) => name.endsWith('.signal.
 /** The registry of a layout of the plant, as a file. */
 export function writeRegistry(path, layout) {
   const devices = layout.flatMap(({ group, edgeNode, devices: kinds }) => Object.entries(kinds).map(([device, Kind]) => ({
-    group, edge_node: edgeNode, device, type: TYPES[Kind.name], equipment: device.toUpperCase(), plant: group.replace('plant-', ''),
+    group, edge_node: edgeNode, device, type: Kind.type ?? TYPES[Kind.name], equipment: device.toUpperCase(), plant: group.replace('plant-', ''),
   })));
   writeFileSync(path, JSON.stringify({ devices }));
   return path;
@@ -92,11 +92,13 @@ async function startBroker(scope, dir, settings) {
   return broker;
 }
 
-/** `iot` are further settings of the section, `extra` other sections, `settings` lines of mosquitto's file, `broker` one that is there already. */
-export async function startTelemetry(scope, { layout, iot = {}, start = true, dir = makeFolder(), settings = [], config = {}, extra = {}, ...options }) {
+/** `iot` are further settings of the section, `extra` other sections, `settings` lines of mosquitto's file, `broker` one that is there already,
+ *  `types` further ones of devices. */
+export async function startTelemetry(scope, { layout, iot = {}, start = true, dir = makeFolder(), settings = [], types = {}, config = {}, extra = {}, ...options }) {
   mkdirSync(dir, { recursive: true });
   const broker = options.broker ?? await startBroker(scope, dir, settings);
-  const registry = [join(IOT, 'types'), writeRegistry(join(dir, 'devices.json'), layout)];
+  writeFileSync(join(dir, 'types-of-tests.json'), JSON.stringify({ types }));
+  const registry = [join(IOT, 'types'), join(dir, 'types-of-tests.json'), writeRegistry(join(dir, 'devices.json'), layout)];
   const events = await startEvents(scope, {
     dir, start, ...options,
     events: { unknown_types: 'accept' },
@@ -107,7 +109,7 @@ export async function startTelemetry(scope, { layout, iot = {}, start = true, di
     } } },
   });
   const files = readdirSync(join(IOT, 'types')).map((name) => join(IOT, 'types', name));
-  const telemetry = new Telemetry({ dir, broker, events, registry: [...files, registry[1]] });
+  const telemetry = new Telemetry({ dir, broker, events, registry: [...files, ...registry.slice(1)] });
   if (start) await eventually(async () => (await telemetry.metric('millgate_iot_brokers_up')) === 1, 'the broker', 15_000);
   return telemetry;
 }
