@@ -162,6 +162,13 @@ describe('a centre', async () => {
     }
   });
 
+  test('large ones, too', async () => {
+    const data = [{ text: '\\"'.repeat(12_000) }, { numbers: Array(30_000).fill(1) }];
+    const lines = Array.from({ length: 60 }, (_, i) => lineOf(i + 1, event(`L${i}`, { type: 'test.noted.v1', data: data[i % 2] })));
+    const answer = await deliver(centre, 'edge-1', { epoch: 'large', lines });
+    assert.deepEqual([answer.status, answer.json?.acknowledged, answer.json?.refused], [200, 60, []], answer.text);
+  });
+
   test('refuses gaps and says what it expects', async () => {
     const answer = await deliver(centre, 'edge-1', { first: 7, lines: [lineOf(7, event(7))] });
     assert.match(assertProblem(answer, 409).type, /sequence-gap/);
