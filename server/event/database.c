@@ -39,12 +39,12 @@ struct gw_database {
 
 /* --- statements --- */
 
-/* Never 0. */
+/* Always negative. */
 static int fail(const struct gw_database *database, int code)
 {
     int rc = gw_database_file_errno(database->handle, code);
 
-    return rc != 0 ? rc : -EIO;
+    return rc < 0 ? rc : -EIO;
 }
 
 static sqlite3_stmt *prepare(struct gw_database *database, const char *sql)
@@ -90,7 +90,8 @@ int gw_database_ask(struct gw_database *database, const char *sql,
         if (code != SQLITE_OK)
             return fail(database, code);
     }
-    *out_rows = (struct gw_database_rows){database, statement};
+    out_rows->database = database;
+    out_rows->statement = statement;
     return 0;
 }
 
@@ -126,7 +127,7 @@ struct gw_str gw_database_bytes(const struct gw_database_rows *rows, int column)
 int gw_database_do(struct gw_database *database, const char *sql,
                    const struct gw_database_value *values, size_t count)
 {
-    struct gw_database_rows rows;
+    struct gw_database_rows rows = {database, NULL};
     int rc = gw_database_ask(database, sql, values, count, &rows);
 
     if (rc != 0)
@@ -142,7 +143,7 @@ int gw_database_do(struct gw_database *database, const char *sql,
 int gw_database_number(struct gw_database *database, const char *sql,
                        const struct gw_database_value *values, size_t count, int64_t *out_number)
 {
-    struct gw_database_rows rows;
+    struct gw_database_rows rows = {database, NULL};
     int rc = gw_database_ask(database, sql, values, count, &rows);
 
     if (rc == 0)
@@ -197,7 +198,7 @@ static int run_group(struct gw_database *database, struct gw_list *group)
 static void count(struct gw_database *database, int rc, uint64_t took_ns)
 {
     struct gw_database_stats *stats = &database->stats;
-    struct gw_database_rows rows;
+    struct gw_database_rows rows = {database, NULL};
 
     if ((rc != 0) != database->is_failing) {
         database->is_failing = rc != 0;

@@ -14,8 +14,9 @@
 #include "server/observe/metrics.h"
 #include "server/store/record_set.h"
 
-#define MAX_BODY_BYTES ((size_t)9 << 20)
-#define MAX_LINES_BYTES ((size_t)10 << 20) /* unpacked */
+#define MAX_BODY_BYTES ((size_t)4 << 20)
+#define MAX_LINES_BYTES ((size_t)4 << 20)   /* unpacked */
+#define MAX_ARENA_BYTES ((size_t)128 << 20) /* what lines of nothing but numbers need */
 #define MAX_ANSWER_BYTES ((size_t)256 << 10)
 #define MAX_TOLD 100 /* refused events */
 #define TIMEOUT_NS (2 * GW_NS_PER_SECOND)
@@ -51,6 +52,7 @@ static void leave(void *self)
         gw_redis_cancel(batch->question);
     gw_record_write_stop(&batch->commit);
     gw_buf_finish(&batch->lines);
+    gw_arena_finish(&batch->arena);
 }
 
 /* --- answers --- */
@@ -359,6 +361,7 @@ static void start(struct gw_exchange *ex)
     batch->ex = ex;
     batch->log = service->log;
     gw_buf_init(&batch->lines, MAX_LINES_BYTES);
+    gw_arena_init(&batch->arena, 64 << 10, MAX_ARENA_BYTES);
     const char *problem = read_request(batch, &detail);
     if (problem != NULL) {
         gw_events_refuse(ex, problem, detail);

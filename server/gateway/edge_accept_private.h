@@ -34,6 +34,7 @@ struct edge_batch {
     size_t waiting; /* appends under way */
     int rc;         /* of the first append that failed */
     struct gw_buf lines;
+    struct gw_arena arena; /* of its events: more than an exchange has */
     struct gw_redis_call *question;
     struct gw_record_write commit;
     struct gw_str key, args[3];

@@ -20,10 +20,10 @@ static const char *read_event(struct edge_batch *batch, struct edge_item *item, 
                               struct gw_str *out_detail)
 {
     struct gw_exchange *ex = batch->ex;
-    struct gw_event *event = gw_arena_calloc(&ex->arena, 1, sizeof(*event));
+    struct gw_event *event = gw_arena_calloc(&batch->arena, 1, sizeof(*event));
     struct gw_error error;
     struct gw_str errors;
-    int rc = event == NULL ? -ENOMEM : gw_event_parse(json, &ex->arena, event, &error);
+    int rc = event == NULL ? -ENOMEM : gw_event_parse(json, &batch->arena, event, &error);
 
     if (rc == -EINVAL) {
         item->problem = "invalid-event";

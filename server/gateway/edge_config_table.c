@@ -45,7 +45,7 @@ static const struct gw_option centre_options[] = {
     {.name = "batch_bytes",
      .type = GW_BYTES,
      .min = 65536,
-     .max = 8 << 20,
+     .max = 2 << 20,
      .value = "1MiB",
      .help = "Of one batch, before it is compressed."},
     {0},

@@ -136,7 +136,7 @@ describe('a centre', async () => {
   const centre = await startCentre(scope, {
     edges: { ...EDGES, 'edge-2': { plant: '1010', consumer: 'edges:edge-2' } }, events: { unknown_types: 'refuse' },
   });
-  const ids = async () => (await centre.client.mustPoll({ from: '2000-01-01T00:00:00Z', limit: 500 })).items.map(({ event: { id } }) => id);
+  const ids = async () => (await centre.telemetry.read()).map(({ id }) => id);
 
   test('takes batches in order, once', async () => {
     const batch = { lines: [1, 2, 3].map((n) => lineOf(n, event(n))) };
@@ -151,15 +151,22 @@ describe('a centre', async () => {
   });
 
   test('of which some are under way at once', async () => {
-    const lines = Array.from({ length: 200 }, (_, i) => lineOf(i + 1, event(1000 + i)));
+    const lines = Array.from({ length: 1000 }, (_, i) => lineOf(i + 1, event(1000 + i)));
     const answers = await Promise.all(Array.from({ length: 4 }, () => deliver(centre, 'edge-1', { epoch: 'crowd', lines })));
-    assert.deepEqual(answers.map(({ json }) => json.acknowledged), [200, 200, 200, 200]);
+    assert.deepEqual(answers.map(({ json }) => json.acknowledged), [1000, 1000, 1000, 1000]);
     const numbers = (await ids()).filter((id) => id.length > 8).map((id) => Number(id.slice(6)));
-    assert.equal(numbers.length, 200);
+    assert.equal(numbers.length, 1000);
     for (const rest of [0, 1]) {
       const own = numbers.filter((n) => n % 2 === rest);
       assert.deepEqual(own, own.toSorted((a, b) => a - b));
     }
+  });
+
+  test('large ones, too', async () => {
+    const data = [{ text: '\\"'.repeat(12_000) }, { numbers: Array(30_000).fill(1) }];
+    const lines = Array.from({ length: 60 }, (_, i) => lineOf(i + 1, event(`L${i}`, { type: 'test.noted.v1', data: data[i % 2] })));
+    const answer = await deliver(centre, 'edge-1', { epoch: 'large', lines });
+    assert.deepEqual([answer.status, answer.json?.acknowledged, answer.json?.refused], [200, 60, []], answer.text);
   });
 
   test('refuses gaps and says what it expects', async () => {
