@@ -1,9 +1,11 @@
 #include "server/iot/mqtt.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "server/core/clock.h"
 #include "server/core/log.h"
@@ -100,12 +102,20 @@ static uint64_t jittered(uint64_t ns)
     return ns / 2 + random % (ns / 2 + 1);
 }
 
+static void stop_polling(struct gw_mqtt *mqtt)
+{
+    if (mqtt->poll == NULL)
+        return;
+    gw_poll_destroy(mqtt->poll);
+    close(mqtt->fd);
+    mqtt->poll = NULL;
+}
+
 static void lose(struct gw_mqtt *mqtt)
 {
     bool was_up = mqtt->state == UP;
 
-    gw_poll_destroy(mqtt->poll);
-    mqtt->poll = NULL;
+    stop_polling(mqtt);
     gw_timer_stop(&mqtt->deadline);
     gw_timer_stop(&mqtt->misc);
     mqtt->state = WAITING;
@@ -202,7 +212,10 @@ static void on_started(void *self)
         lose(mqtt);
         return;
     }
-    if (gw_poll_create(mqtt->loop, fd, on_poll, mqtt, &mqtt->poll) != 0) {
+    mqtt->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (mqtt->fd < 0 || gw_poll_create(mqtt->loop, mqtt->fd, on_poll, mqtt, &mqtt->poll) != 0) {
+        if (mqtt->fd >= 0)
+            close(mqtt->fd);
         snprintf(mqtt->reason, sizeof(mqtt->reason), "out of memory");
         (void)mosquitto_disconnect(mqtt->client);
         lose(mqtt);
@@ -276,8 +289,7 @@ void gw_mqtt_destroy(struct gw_mqtt *mqtt)
     gw_timer_stop(&mqtt->retry);
     gw_timer_stop(&mqtt->deadline);
     gw_timer_stop(&mqtt->misc);
-    gw_poll_destroy(mqtt->poll);
-    mqtt->poll = NULL;
+    stop_polling(mqtt);
     if (mqtt->state == STARTING) {
         mqtt->is_leaving = true; /* on_started() ends it */
         return;

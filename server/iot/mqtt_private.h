@@ -31,6 +31,7 @@ struct gw_mqtt {
     int start_rc;
     char reason[160];
     struct gw_poll *poll;
+    int fd; /* of our own for the same connection, as libmosquitto closes its own without notice */
     struct gw_timer retry, deadline, misc;
     uint64_t backoff_ns;
     struct gw_map filters; /* struct filter */
