@@ -188,6 +188,8 @@ struct gw_config_iot {
     uint64_t checkpoint_ns, silence_ms;
     size_t max_pending_bytes;
     uint32_t history_samples;
+    struct gw_str export_folder; /* empty: nothing is exported */
+    uint64_t export_keep_s;
     struct gw_sparkplug_host_limits host_limits;
     bool has_enrichment;             /* events may ask APIs before they go out */
     struct gw_str enrichment_scopes; /* of whoever asks; separated by single spaces */

@@ -87,6 +87,22 @@ static const struct gw_option enrichment_options[] = {
     {0},
 };
 
+static const struct gw_option export_options[] = {
+    {.name = "folder",
+     .type = GW_STRING,
+     .min = 1,
+     .max = 4096,
+     .flags = GW_OPTION_REQUIRED,
+     .help = "Where the files are written; it is there already. Relative to this file."},
+    {.name = "keep",
+     .type = GW_DURATION,
+     .min = 3600 * SECOND,
+     .max = 3660 * 24 * 3600 * SECOND,
+     .value = "7d",
+     .help = "Files that are older are deleted."},
+    {0},
+};
+
 const struct gw_option gw_config_iot_options[] = {
     {.name = "instance",
      .type = GW_STRING,
@@ -148,6 +164,12 @@ const struct gw_option gw_config_iot_options[] = {
      .fields = enrichment_options,
      .help = "Lets events ask what their signals' `enrich` names before they go out, as the "
              "consumer `telemetry` of the device's plant; if left out, nothing is asked."},
+    {.name = "export",
+     .type = GW_OBJECT,
+     .fields = export_options,
+     .help =
+         "Writes all samples into files of InfluxDB's line protocol, one for each hour; none if "
+         "left out."},
     {.name = "reorder",
      .type = GW_DURATION,
      .min = 10 * MS,
@@ -237,6 +259,23 @@ static int fill_brokers(struct gw_config_loader *loader, const json_t *checked)
     return rc;
 }
 
+static int fill_export(struct gw_config_loader *loader, const json_t *checked)
+{
+    struct gw_config_iot *iot = &loader->config->iot;
+    const json_t *section = json_object_get(checked, "export");
+
+    if (section == NULL)
+        return 0;
+    iot->export_keep_s = gw_config_number(section, "keep") / GW_NS_PER_SECOND;
+    iot->export_folder = gw_config_path(loader, gw_config_text(section, "folder"));
+    if (iot->export_folder.ptr == NULL)
+        return -ENOMEM;
+    if (access(iot->export_folder.ptr, W_OK | X_OK) != 0)
+        gw_config_fail(loader, "/iot/export", "cannot write to the folder %s: %s",
+                       iot->export_folder.ptr, strerror(errno));
+    return 0;
+}
+
 int gw_config_fill_iot(struct gw_config_loader *loader)
 {
     struct gw_config_iot *iot = &loader->config->iot;
@@ -272,6 +311,8 @@ int gw_config_fill_iot(struct gw_config_loader *loader)
     if (rc == 0)
         rc = gw_config_fill_paths(loader, "/iot/signals", json_object_get(checked, "signals"),
                                   &iot->signals, &iot->signal_count);
+    if (rc == 0)
+        rc = fill_export(loader, checked);
     if (rc == 0)
         rc = fill_brokers(loader, json_object_get(checked, "brokers"));
     return rc;

@@ -178,7 +178,9 @@ static int start_parts(struct gw_telemetry *telemetry, struct gw_error *error)
     const struct gw_iot_board_config board = {.values = {telemetry->loop, telemetry->redis.redis,
                                                          telemetry->snapshot->registry, instance,
                                                          config->iot.history_samples},
-                                              .writer = telemetry->records.writer};
+                                              .writer = telemetry->records.writer,
+                                              .export_folder = config->iot.export_folder,
+                                              .export_keep_s = config->iot.export_keep_s};
     telemetry->board = gw_iot_board_create(&board);
     if (telemetry->store == NULL || telemetry->members == NULL || telemetry->board == NULL)
         return gw_error_set(error, -ENOMEM, "out of memory");

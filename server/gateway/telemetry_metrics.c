@@ -35,6 +35,9 @@ COUNTER(value_failures, "millgate_iot_board_failures_total", "Such that have fai
 COUNTER(history_dropped, "millgate_iot_history_dropped_total",
         "Samples without a place in their history, as Redis was away for too long.");
 GAUGE(value_bytes, "millgate_iot_board_bytes", "Memory of last values and waiting histories.");
+COUNTER(exported, "millgate_iot_exported_total", "Samples that are in files for a historian.");
+COUNTER(export_dropped, "millgate_iot_export_dropped_total",
+        "Samples that are in none, as the disk took no more.");
 GAUGE(pending_alarms, "millgate_iot_alarms_pending", "Changes of alarms that wait for Redis.");
 GAUGE(brokers_up, "millgate_iot_brokers_up", "Brokers that are connected.");
 
@@ -61,6 +64,8 @@ static void publish_board(struct gw_metrics_shard *metrics, const struct gw_iot_
     gw_metrics_set(metrics, &value_failures, counts.values.failures);
     gw_metrics_set(metrics, &history_dropped, counts.values.history_dropped);
     gw_metrics_set(metrics, &value_bytes, counts.values.bytes);
+    gw_metrics_set(metrics, &exported, counts.exported.samples);
+    gw_metrics_set(metrics, &export_dropped, counts.exported.dropped);
     gw_metrics_set(metrics, &pending_alarms, counts.pending_alarms);
     for (size_t i = 0; i < GW_QUARANTINE_REASON_COUNT; i++)
         gw_metrics_set(metrics, &quarantined[i], counts.quarantined[i]);

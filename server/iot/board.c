@@ -13,6 +13,7 @@ struct gw_iot_board {
     struct gw_quarantine_board *quarantine;
     struct gw_iot_alarms *alarms;
     struct gw_iot_inbox *inbox;
+    struct gw_iot_export *export; /* NULL: it is not wanted */
     struct gw_iot_maintenance *maintenance;
     const struct gw_lane *lane;
 };
@@ -23,6 +24,8 @@ static void on_samples(void *self, const struct gw_edge_node_config *node,
     struct gw_iot_board *board = self;
 
     gw_iot_values_take(board->values, node, samples, count);
+    if (board->export != NULL)
+        gw_iot_export_take(board->export, samples, count);
 }
 
 static void on_state(void *self, const struct gw_device_config *device, enum gw_device_state state,
@@ -102,8 +105,16 @@ struct gw_iot_board *gw_iot_board_create(const struct gw_iot_board_config *confi
     board->inbox =
         gw_iot_inbox_create(config->values.loop, config->values.redis, config->values.registry);
     board->maintenance = gw_iot_maintenance_create(config->values.loop, config->values.redis);
-    if (board->inbox != NULL && board->maintenance != NULL && board->values != NULL &&
-        board->quarantine != NULL && board->alarms != NULL)
+    bool is_complete = config->export_folder.len == 0;
+    if (!is_complete) {
+        const struct gw_iot_export_config exporting = {
+            config->values.loop, config->values.registry, config->export_folder,
+            config->values.instance, config->export_keep_s};
+        board->export = gw_iot_export_create(&exporting);
+        is_complete = board->export != NULL;
+    }
+    if (is_complete && board->inbox != NULL && board->maintenance != NULL &&
+        board->values != NULL && board->quarantine != NULL && board->alarms != NULL)
         return board;
     gw_iot_board_destroy(board);
     return NULL;
@@ -113,6 +124,7 @@ void gw_iot_board_destroy(struct gw_iot_board *board)
 {
     if (board == NULL)
         return;
+    gw_iot_export_destroy(board->export);
     gw_iot_inbox_destroy(board->inbox);
     gw_iot_maintenance_destroy(board->maintenance);
     gw_iot_values_destroy(board->values);
@@ -126,5 +138,8 @@ void gw_iot_board_get_counts(const struct gw_iot_board *board,
 {
     gw_iot_values_get_counts(board->values, &out_counts->values);
     out_counts->quarantined = gw_quarantine_board_counts(board->quarantine);
+    out_counts->exported = (struct gw_iot_export_counts){0};
+    if (board->export != NULL)
+        gw_iot_export_get_counts(board->export, &out_counts->exported);
     out_counts->pending_alarms = gw_iot_alarms_pending(board->alarms);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "server/core/attr.h"
+#include "server/iot/export.h"
 #include "server/iot/lane.h"
 #include "server/iot/values.h"
 
@@ -12,12 +13,15 @@ struct gw_record_writer;
 struct gw_iot_board_config {
     struct gw_iot_values_config values; /* with what the others need, too */
     struct gw_record_writer *writer;    /* borrowed */
+    struct gw_str export_folder;        /* empty: nothing is exported */
+    uint64_t export_keep_s;
 };
 
 struct gw_iot_board_counts {
     struct gw_iot_values_counts values;
     const uint64_t *quarantined; /* by reason */
     size_t pending_alarms;
+    struct gw_iot_export_counts exported;
 };
 
 GW_MUST_CHECK

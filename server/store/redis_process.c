@@ -74,7 +74,9 @@ int gw_redis_process_check(const char *program, struct gw_error *error)
 
 /* The working directory is the state folder, so no path of the user's stands here but the
  * socket's, which we made. Commands that could undo durability or the access rules are both
- * renamed away and outside the user's rules. */
+ * renamed away and outside the user's rules. Nobody can be the default user; but what Redis reads
+ * back from its file is executed in its name, and of transactions (scripts that write more than
+ * once) it asks for each command whether that may: one that might not would be left out. */
 static int write_settings(const struct gw_state_folder *folder)
 {
     GW_SCOPED(gw_scope_close)
@@ -100,7 +102,7 @@ static int write_settings(const struct gw_state_folder *folder)
                       "rename-command FLUSHDB \"\"\n"
                       "rename-command REPLICAOF \"\"\n"
                       "rename-command SLAVEOF \"\"\n"
-                      "user default off\n"
+                      "user default off ~* &* +@all\n"
                       "user " GW_PRIVATE_REDIS_USER
                       " on >%s ~* +@all -@dangerous -@admin +info +role +client|setname\n",
                       folder->socket_path, folder->password);

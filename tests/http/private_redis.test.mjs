@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, statSyn
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
+import { counted, startEvents } from './support/events.mjs';
 import { Gateway, PROGRAM, eventually, isSanitized, makeFolder, peerPath, prepareGateway, runProgram, startGateway } from './support/harness.mjs';
 
 // The redis-servers that are the gateway's children, or work in its folder: an orphan of a killed
@@ -63,6 +64,22 @@ describe('private redis', () => {
     assert.ok(second);
     await eventually(async () => (await gw.admin('/readyz')).status === 200, 'ready again', 20_000);
     assert.equal((await gw.get(peerPath('mirror'))).status, 200);
+  });
+
+  test('what was written by scripts of several writes is there after its end, in order or not', async (t) => {
+    const events = await startEvents(t);
+    const count = async () => (await events.mustPoll({ from: '2000-01-01T00:00:00Z' })).items.length;
+    await events.mustPublish([counted('a', 1), counted('b', 2)]);
+    await events.gw.stop();
+    await events.gw.startAgain();
+    assert.equal(await count(), 2);
+    await events.mustPublish(counted('a', 3));
+    const [first] = serversOf(events.gw);
+    process.kill(first, 'SIGKILL');
+    await eventually(() => serversOf(events.gw).find((pid) => pid !== first), 'another one runs', 20_000);
+    await eventually(async () => (await events.gw.admin('/readyz')).status === 200, 'ready again', 20_000);
+    await eventually(async () => (await events.poll({ from: '2000-01-01T00:00:00Z' })).status === 200, 'the log again', 20_000);
+    assert.equal(await count(), 3);
   });
 
   test('kill -9 of the gateway and restart, again and again: never two, nothing lost', { timeout: 540_000 }, async (t) => {

@@ -1,12 +1,12 @@
 // What lanes keep for readers: devices and their state, last values, histories, alarms, and what was put aside.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
-import { eventually, suiteScope } from './support/harness.mjs';
+import { eventually, makeFolder, suiteScope } from './support/harness.mjs';
 import { iotIsInstalled, startTelemetry } from './support/iot.mjs';
 
 if (!iotIsInstalled()) {
@@ -75,9 +75,10 @@ class Reader {
 
 describe('reading', async () => {
   const scope = suiteScope();
+  const exports = makeFolder();
   const layout = [...LINES, { group: 'plant-1010', edgeNode: 'drives', devices: { 'drive-1': Drive } }];
   const telemetry = await startTelemetry(scope, {
-    layout, more: ['system-iot.v1.yaml'], types: { drive: DRIVE } });
+    layout, more: ['system-iot.v1.yaml'], types: { drive: DRIVE }, iot: { export: { folder: exports } } });
   const plant = await startPlant(scope, { broker: telemetry.edge, layout, backMs: 2 * 3_600_000 });
   const all = new Reader(telemetry.gw);
   const device = LINES.flatMap(({ group, edgeNode, devices }) => Object.keys(devices).map((name) => `${group}/${edgeNode}/${name}`))
@@ -130,6 +131,18 @@ describe('reading', async () => {
     assert.deepEqual(part.items, items.slice(-3));
     assert.equal(part.more, true);
     assert.equal((await all.request(`/devices/${device}/metrics/nothing/history`)).status, 404);
+  });
+
+  test('all samples are in files for a historian', async () => {
+    const escape = (text) => text.replace(/[,= ]/g, '\\$&');
+    const sent = plant.samples.filter((sample) => sample.device === 'cnc-1' && sample.metric === 'Spindle/Vibration')
+      .map(({ time, value }) => `spindleVibration,device=${escape(device)},equipment=CNC-1,plant=1010,quality=good value=${value} ${time}000000`);
+    const lines = () => readdirSync(exports).filter((name) => /^samples-test-\d{4}-\d\d-\d\dT\d\d\.line$/.test(name))
+      .flatMap((name) => readFileSync(join(exports, name), 'utf8').split('\n'));
+    const last = sent.at(-1);
+    await eventually(() => lines().includes(last), 'the last sample', PATIENCE);
+    const got = new Set(lines());
+    assert.deepEqual(sent.filter((line) => !got.has(line)), []);
   });
 
   test('an alarm: raised, acknowledged, cleared, and raised anew', async () => {
