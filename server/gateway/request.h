@@ -25,8 +25,8 @@ struct gw_request_owner {
     const struct gw_redis_setup *redis_setup;    /* of the process */
     struct gw_command_desk *const *command_desk; /* the process's; not there before telemetry is */
     struct gw_command_port *commands;            /* NULL: not needed yet */
-    struct gw_list enrichments;               /* under way, see enrichment_call.h */
-    struct gw_event_service *events;          /* NULL: not needed yet; see events.h */
+    struct gw_list enrichments;                  /* under way, see enrichment_call.h */
+    struct gw_event_service *events;             /* NULL: not needed yet; see events.h */
     unsigned shadow_count;      /* reads under way for comparison, see landscape_shadow.h */
     uint64_t shadow_told_ns;    /* when the last differences were logged */
     unsigned shadow_told;       /* since then */
