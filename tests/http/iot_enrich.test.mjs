@@ -176,8 +176,7 @@ describe('events that ask the shop floor', async () => {
       }
       floor.faults = {};
       const events = (await told(all, before)).filter(asks);
-      assert.ok(events.length > 0, interrupt);
-      if (interrupt === 'kill') assert.ok(events.some((event) => !lacks(event))); // else they had time to give up
+      if (interrupt === 'kill') assert.ok(events.some((event) => !lacks(event))); // else they had time to give up, or to go out before
     }
   });
 });
