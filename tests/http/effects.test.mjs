@@ -86,7 +86,7 @@ describe('effects', () => {
     mkdirSync(folder, { recursive: true });
     for (const [name, write] of Object.entries(WRITES))
       writeFileSync(join(folder, `${name}.flow.yaml`), JSON.stringify(flowOf(name, write)));
-    const effects = { settle: '1s' };
+    const effects = { settle: '3s' }; // longer than a busy ERP takes
     gw = await startGateway(suite, {
       issuer: new Issuer(), peer: null,
       contracts: { 'effects.v1.yaml': peerContract({ name: 'effects', backend: 'cloud', paths: Object.fromEntries(Object.keys(WRITES).map(pathOf)) }) },
@@ -251,7 +251,7 @@ const answers = Object.fromEntries(await Promise.all([...done.map((write) => ['d
     await sleep(1500); // now the backend has answered
     await redis.start();
     for (const answer of await answers) assert.equal(answer.status, 201, answer.text);
-    for (const write of writes) assert.equal(await countOf(write), 1);
+    for (const write of writes) assert.equal(await countOf(write), 1, write.name);
     await eventually(async () => (await listed())?.length === 0, 'nothing is in doubt', 20_000);
 
     await hold(others, []);
@@ -268,7 +268,7 @@ const answers = Object.fromEntries(await Promise.all([...done.map((write) => ['d
     lines.erp.fault = { kind: 'cut-after', match: /TTT/ };
     const first = await post(found);
     assert.equal(typeOf({ json: assertProblem(first, 503) }), 'effect-settling');
-    assert.equal(first.headers['retry-after'], '1');
+    assert.equal(first.headers['retry-after'], '3');
     const keyless = await post({ ...dubious, key: undefined });
     assert.equal(typeOf({ json: assertProblem(keyless, 502) }), 'effect-in-doubt');
     assert.equal(keyless.headers['retry-after'], undefined);

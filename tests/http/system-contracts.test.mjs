@@ -19,7 +19,7 @@ function copyContracts(t) {
   const folder = makeFolder();
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   cpSync(OPENAPI, folder, { recursive: true });
-  rmSync(join(folder, 'system-sandbox-odata.v1.yaml'));
+  for (const name of ['sandbox-odata', 'edge']) rmSync(join(folder, `system-${name}.v1.yaml`)); // no plant's API
   for (const name of readdirSync(folder).filter((file) => file.endsWith('.v1.yaml'))) {
     const text = readFileSync(join(folder, name), 'utf8');
     writeFileSync(join(folder, name), text.replace(/\{(flow|builtin): [^}]*\}/g, '{backend: peer, backend_path: /count}'));

@@ -35,7 +35,8 @@ function configOf(sandbox, { dir, issuer, redis, backend }) {
   return {
     ...sandbox, redis: { url: redis.url }, state_dir: join(dir, 'state'), access_log: join(dir, 'access.log'), request_timeout_field: 'X-Request-Timeout',
     listeners: [{ address: '127.0.0.1:0' }], admin: { ...sandbox.admin, address: '127.0.0.1:0' },
-    events: { ...sandbox.events, contract: beside(sandbox.events.contract) }, iot: undefined, contracts: sandbox.contracts.map(beside), flows: sandbox.flows.map(beside), issuers: { dev: one, factory: one },
+    events: { ...sandbox.events, contract: beside(sandbox.events.contract) }, iot: undefined,
+    contracts: sandbox.contracts.filter((path) => !path.includes('system-iot')).map(beside), flows: sandbox.flows.map(beside), issuers: { dev: one, factory: one },
     backends: Object.fromEntries(Object.entries(sandbox.backends).map(([name, options]) => [name, { ...options, ...backend }])),
     plans: { standard: { ...sandbox.plans.standard, limit: 1_000_000, burst: 100_000 } },
     policies: sandbox.policies.map((policy) => (policy === 'idempotency' ? { idempotency: { redis_timeout: '5s', claim: '5s' } }
