@@ -19,7 +19,7 @@ static const struct gw_value *sort_value(const struct gw_value *item, struct gw_
         *out_is_decimal = true;
         member = gw_value_member(member, GW_STR("value"));
     }
-    if (!is_scalar(member))
+    if (member == NULL || !is_scalar(member))
         return NULL;
     *out_is_decimal |= member->type == GW_JSON_NUMBER;
     return member;

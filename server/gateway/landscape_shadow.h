@@ -18,7 +18,7 @@ enum gw_shadow_outcome {
 
 /* The exchange's response is set, but not sent. Only what went well is compared. */
 void gw_landscape_shadow_start(struct gw_request_owner *owner, struct gw_exchange *ex,
-                               const struct gw_service *shadow, struct gw_str key);
+                               const struct gw_service *service, struct gw_str key);
 
 /* Main thread: the metrics of a service of a landscape; of any other, nothing. */
 void gw_landscape_shadow_name(struct gw_metrics_shard *shard, struct gw_service *service);
