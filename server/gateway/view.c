@@ -67,16 +67,17 @@ void gw_view_adopt(struct gw_view *view, struct gw_upstreams *upstreams)
 
 static int create_connector(const struct gw_view *view, size_t index, size_t number, void **out)
 {
+    const struct gw_connector_type *type = gw_connectors[number];
     const struct gw_backend *backend = &view->backends[index];
     const json_t *options = view->snapshot->config->backends[index].connectors[number];
     struct gw_error error = {0};
 
-    if (options == NULL || backend->upstreams == NULL)
+    if (type == NULL || options == NULL || backend->upstreams == NULL)
         return -ENOENT;
-    int rc = gw_connectors[number]->create(options, backend, out, &error);
+    int rc = type->create(options, backend, out, &error);
     if (rc != 0)
-        gw_log_error("backend %.*s: %s: %s", GW_STR_ARG(backend->config->name),
-                     gw_connectors[number]->name, error.text);
+        gw_log_error("backend %.*s: %s: %s", GW_STR_ARG(backend->config->name), type->name,
+                     error.text);
     return rc;
 }
 
