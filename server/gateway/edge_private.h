@@ -20,7 +20,8 @@ struct gw_edge {
     struct gw_worker worker; /* what the listener sees of us */
     struct gw_metrics *metrics;
     struct gw_edge_config *config;
-    struct gw_edge_config *next; /* to be used once the lane has stopped */
+    struct gw_edge_config *coming; /* the lane changes to it; NULL: it does not */
+    struct gw_edge_config *next;   /* to be used once the lane has stopped, or changed */
     struct gw_database *database;
     struct gw_spool *spool;
     struct gw_iot_store *store;
@@ -30,6 +31,7 @@ struct gw_edge {
     struct gw_lane *lane; /* NULL: none is configured, or it could not be made */
     struct gw_timer tick;
     bool is_stopping; /* the lane finishes what it has */
+    bool has_stopped; /* it may go */
     bool is_ending;   /* and the process after it */
     char client_id[96];
 };

@@ -18,6 +18,7 @@ struct window {
     struct gw_list node;
     struct gw_str field, text; /* as Redis has them; allocated with it */
     uint64_t turn;             /* of the reading that last had it */
+    bool is_told;
 };
 
 struct gw_iot_maintenance {
@@ -68,7 +69,8 @@ static void keep(struct gw_iot_maintenance *maintenance, struct gw_str field, st
     memcpy(bytes + field.len, text.ptr, text.len);
     *window = (struct window){.field = gw_str_from(bytes, field.len),
                               .text = gw_str_from(bytes + field.len, text.len),
-                              .turn = maintenance->turn};
+                              .turn = maintenance->turn,
+                              .is_told = true};
     if (gw_map_add(&maintenance->by_field, window->field, window) == 0)
         gw_list_append(&maintenance->windows, &window->node);
     else
@@ -81,7 +83,7 @@ static void take(struct gw_iot_maintenance *maintenance, struct gw_str field, st
     struct gw_str rest = text, from, until;
     uint64_t from_ms, until_ms;
 
-    if (known != NULL && gw_str_equal(known->text, text)) {
+    if (known != NULL && known->is_told && gw_str_equal(known->text, text)) {
         known->turn = maintenance->turn;
         return;
     }
@@ -135,6 +137,13 @@ static void on_tick(struct gw_timer *timer)
         gw_redis_send(maintenance->redis, &command, on_windows, maintenance, &maintenance->call) !=
             0)
         maintenance->call = NULL;
+}
+
+void gw_iot_maintenance_repeat(struct gw_iot_maintenance *maintenance)
+{
+    for (struct gw_list *node = maintenance->windows.next; node != &maintenance->windows;
+         node = node->next)
+        GW_LIST_ITEM(node, struct window, node)->is_told = false;
 }
 
 void gw_iot_maintenance_set_lane(struct gw_iot_maintenance *maintenance, struct gw_lane *lane)

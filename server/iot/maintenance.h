@@ -18,5 +18,7 @@ struct gw_redis;
 GW_MUST_CHECK
 struct gw_iot_maintenance *gw_iot_maintenance_create(struct gw_loop *loop, struct gw_redis *redis);
 void gw_iot_maintenance_destroy(struct gw_iot_maintenance *maintenance); /* NULL is safe */
+/* The lane may not know what it was told: it is told again. */
+void gw_iot_maintenance_repeat(struct gw_iot_maintenance *maintenance);
 /* NULL: there is none any more. */
 void gw_iot_maintenance_set_lane(struct gw_iot_maintenance *maintenance, struct gw_lane *lane);

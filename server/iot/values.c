@@ -64,7 +64,7 @@ static void mark_device(struct values_node *node, struct values_device *devices,
 
 /* --- taking --- */
 
-static void drop_text(struct gw_iot_values *values, struct value_slot *slot)
+void gw_values_drop_text(struct gw_iot_values *values, struct value_slot *slot)
 {
     if (slot->type != GW_SAMPLE_TEXT)
         return;
@@ -92,7 +92,7 @@ static void keep_text(struct gw_iot_values *values, struct value_slot *slot, str
 static void keep_value(struct gw_iot_values *values, struct value_slot *slot,
                        const struct gw_sample *sample)
 {
-    drop_text(values, slot);
+    gw_values_drop_text(values, slot);
     slot->is_known = true;
     slot->time_ms = sample->time_ms;
     slot->quality = sample->quality;
@@ -159,12 +159,15 @@ static void on_written(struct gw_board_write *write, int rc, const struct gw_rep
     struct values_node *node = write->subject;
     (void)reply;
 
-    node->writes--;
+    if (node != NULL)
+        node->writes--;
     if (rc == 0) {
         values->counts.writes++;
         return;
     }
     values->counts.failures++;
+    if (node == NULL)
+        return;               /* it is registered no more */
     node->is_doubtful = true; /* all that is known is written again */
     mark(values, node);
 }
@@ -306,7 +309,7 @@ void gw_iot_values_leave(struct gw_iot_values *values, const struct gw_edge_node
         values->devices[device->index] = (struct values_device){.next_dirty = GW_SERIES_NONE};
         for (uint32_t k = 0; k < device->type->metric_count; k++) {
             struct value_slot *slot = &values->slots[device->series_at + k];
-            drop_text(values, slot);
+            gw_values_drop_text(values, slot);
             *slot = (struct value_slot){.next_dirty = GW_SERIES_NONE};
         }
     }
@@ -349,6 +352,11 @@ struct gw_iot_values *gw_iot_values_create(const struct gw_iot_values_config *co
     return values;
 }
 
+void gw_iot_values_keep(struct gw_iot_values *values, uint32_t history_samples)
+{
+    values->history_samples = history_samples;
+}
+
 void gw_iot_values_destroy(struct gw_iot_values *values)
 {
     if (values == NULL)
@@ -361,7 +369,7 @@ void gw_iot_values_destroy(struct gw_iot_values *values)
     for (size_t i = 0; values->nodes != NULL && i < gw_registry_node_count(values->registry); i++)
         gw_values_drop_history(values, &values->nodes[i]);
     for (size_t i = 0; values->slots != NULL && i < gw_registry_series_count(values->registry); i++)
-        drop_text(values, &values->slots[i]);
+        gw_values_drop_text(values, &values->slots[i]);
     gw_registry_release(values->registry);
     gw_buf_finish(&values->text);
     free(values->instance);

@@ -65,6 +65,10 @@ struct gw_iot_values {
     struct gw_iot_values_counts counts;
 };
 
+/* --- values.c --- */
+
+void gw_values_drop_text(struct gw_iot_values *values, struct value_slot *slot);
+
 /* --- values_history.c --- */
 
 void gw_values_keep_history(struct gw_iot_values *values, struct values_node *node,
