@@ -7,6 +7,8 @@
 #include "server/core/similar.h"
 #include "server/iot/signal_private.h"
 
+#define MAX_FINGERPRINT_TEXT (64u << 10)
+
 /* --- one signal --- */
 
 static void tell_metric(struct signal_loading *loading, const struct signal_input *input,
@@ -23,6 +25,27 @@ static void tell_metric(struct signal_loading *loading, const struct signal_inpu
                 GW_STR_ARG(type->name), GW_STR_ARG(input->metric),
                 similar.best.ptr != NULL ? "; did you mean \"" : "", GW_STR_ARG(similar.best),
                 similar.best.ptr != NULL ? "\"?" : "");
+}
+
+/* Numbers of another scale are no continuation, whatever the document says. */
+static void take_fingerprint(struct signal_loading *loading, struct signal_binding *binding)
+{
+    const struct signal *signal = binding->signal;
+    uint8_t digest[GW_SHA256_BYTES];
+    struct gw_buf text;
+
+    gw_buf_init(&text, MAX_FINGERPRINT_TEXT);
+    gw_buf_append(&text, signal->fingerprint, sizeof(signal->fingerprint));
+    for (uint32_t i = 0; i < signal->input_count; i++) {
+        const struct gw_metric_config *metric = binding->metrics[i];
+        if (metric != NULL)
+            gw_buf_printf(&text, "%.*s\n%a %a %a\n", GW_STR_ARG(metric->source), metric->factor,
+                          metric->offset, metric->rollover);
+    }
+    loading->has_no_memory = loading->has_no_memory || text.has_failed;
+    gw_digest_compute(GW_SHA256, gw_buf_str(&text), digest);
+    memcpy(binding->fingerprint, digest, sizeof(binding->fingerprint));
+    gw_buf_finish(&text);
 }
 
 static void bind_type(struct signal_loading *loading, const struct gw_device_type *type)
@@ -43,6 +66,7 @@ static void bind_type(struct signal_loading *loading, const struct gw_device_typ
         binding->counters[i].zero = metric->offset;
         binding->counters[i].modulus = metric->rollover * fabs(metric->factor);
     }
+    take_fingerprint(loading, binding);
 }
 
 void signal_bind(struct signal_loading *loading, const json_t *document)

@@ -157,6 +157,7 @@ struct signal_binding {
     struct signal_counter {
         double zero, modulus; /* of a counter: what it begins at, how far it goes; 0: no end */
     } counters[SIGNAL_MAX_INPUTS];
+    uint8_t fingerprint[SIGNAL_FINGERPRINT_BYTES]; /* of the document and of these metrics */
     uint32_t words_before; /* of an instance of it: those of the others of its device and lane */
     uint32_t taps_at;      /* of its type: where the metrics' taps are listed */
 };

@@ -148,7 +148,7 @@ static void put_instances(const struct gw_signals *signals, const struct signal_
                 continue;
             put_text(out, gw_registry_device(signals->registry, run.device)->id);
             put_text(out, run.signal->name);
-            gw_buf_append(out, run.signal->fingerprint, SIGNAL_FINGERPRINT_BYTES);
+            gw_buf_append(out, run.binding->fingerprint, SIGNAL_FINGERPRINT_BYTES);
             put(out, run.signal->words, 4);
             for (uint32_t k = 0; k < run.signal->words; k++)
                 put(out, run.words[k], 8);

@@ -8,7 +8,7 @@ import { ADMIN_SCOPE } from './support/config.mjs';
 import { answerOf, Floor, floorSections } from './support/floor.mjs';
 import { withRedis } from './support/fleet.mjs';
 import { eventually, makeFolder, runProgram, suiteScope } from './support/harness.mjs';
-import { assertSame, iotIsInstalled, startTelemetry } from './support/iot.mjs';
+import { assertNodeOrder, assertSame, iotIsInstalled, startTelemetry } from './support/iot.mjs';
 import { ISSUER } from './support/tokens.mjs';
 
 if (!iotIsInstalled()) {
@@ -48,20 +48,12 @@ const sentBy = (plant) => plant.edges.reduce((sum, { counts }) => sum + counts.s
 async function told({ telemetry, plant }, before = []) {
   const expected = telemetry.expected(plant.samples);
   await eventually(async () => (await telemetry.read()).length >= expected.length, 'all events', 30_000);
-  const events = await telemetry.read();
+  const items = await telemetry.readItems();
+  const events = items.map(({ event }) => event);
   assertSame(events.map(bare), expected);
-  assertOrder(events, expected);
+  assertNodeOrder(items, expected);
   const known = new Set(idsOf(before));
   return events.filter(({ id }) => !known.has(id));
-}
-
-/** What a signal says of a machine, in the order in which it was computed: between signals it may be another each time. */
-function assertOrder(events, expected) {
-  const seriesOf = ({ signal, subject }) => `${signal} of ${subject}`;
-  for (const series of new Set(events.map(seriesOf))) {
-    const of = (list) => idsOf(list.filter((event) => seriesOf(event) === series));
-    assert.deepEqual(of(events), of(expected), series);
-  }
 }
 
 async function reload(telemetry, change) {
@@ -176,7 +168,8 @@ describe('events that ask the shop floor', async () => {
       }
       floor.faults = {};
       const events = (await told(all, before)).filter(asks);
-      if (interrupt === 'kill') assert.ok(events.some((event) => !lacks(event))); // else they had time to give up, or to go out before
+      assert.ok(events.length > 0, interrupt);
+      if (interrupt === 'kill') assert.ok(events.some((event) => !lacks(event))); // else they had time to give up
     }
   });
 });

@@ -43,10 +43,15 @@ export class Telemetry {
 
   /** All events of the log that signals have told, in order. */
   async read() {
+    return (await this.readItems()).map(({ event }) => event);
+  }
+
+  /** And where they stand in it. */
+  async readItems() {
     const items = [];
     for (let cursor; ;) {
       const page = await this.events.mustPoll({ limit: 500, ...(cursor ? { after: cursor } : { from: '2000-01-01T00:00:00Z' }) });
-      items.push(...page.items.map(({ event }) => event));
+      items.push(...page.items);
       if (!page.more) return items;
       cursor = page.cursor;
     }
@@ -84,6 +89,25 @@ export function assertSame(events, expected) {
   const ids = events.map(({ id }) => id);
   assert.equal(new Set(ids).size, ids.length, 'an event stands twice');
   assert.deepEqual(events.map(text).sort(), expected.map(text).sort());
+}
+
+/** What an edge node says stands in the log in the order in which it was computed: of one subject exactly, between subjects (which
+ *  are in partitions of their own) by the log's clock. */
+export function assertNodeOrder(items, expected) {
+  const nodeOf = ({ data }) => data.device.split('/').slice(0, 2).join('/');
+  const placeOf = ({ place }) => place.split('-').map(Number);
+  const places = new Map(items.map((item) => [item.event.id, placeOf(item)]));
+  for (const node of new Set(expected.map(nodeOf))) {
+    let [last, subjects] = [['', 0], new Map()];
+    for (const { id, subject } of expected.filter((event) => nodeOf(event) === node)) {
+      const [partition, ms, sequence] = places.get(id);
+      const before = subjects.get(subject);
+      assert.ok(ms >= last[1], `${id} of ${node} stands at ${ms}, and ${last[0]}, which was before it, at ${last[1]}`);
+      assert.ok(!before || (before[0] === partition && (before[1] < ms || (before[1] === ms && before[2] < sequence))), `${id} of ${subject}`);
+      last = [id, ms];
+      subjects.set(subject, [partition, ms, sequence]);
+    }
+  }
 }
 
 async function startBroker(scope, dir, settings) {
