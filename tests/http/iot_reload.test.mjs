@@ -5,6 +5,7 @@ import { readFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { eventually, makeFolder, suiteScope } from './support/harness.mjs';
 import { assertNodeOrder, assertSame, IOT, iotIsInstalled, startTelemetry } from './support/iot.mjs';
@@ -20,9 +21,10 @@ const { connect } = createRequire(new URL('../rigs/iot/', import.meta.url))('mqt
 const BACK_MS = 40 * 3_600_000;
 const LINE_1 = LAYOUT.filter(({ edgeNode }) => edgeNode === 'line-1');
 const LINE_3 = LAYOUT.filter(({ edgeNode }) => edgeNode === 'line-3');
+/** A machine that breaks down now and then, and what else happens. */
 const FAULTS = {
-  'line-1': [['breakdown', 'cnc-1'], ['vibrate', 'lathe-3', { by: 9 }], ['reset', 'cnc-1']],
-  'line-3': [['breakdown', 'lathe-1'], ['vibrate', 'lathe-2', { by: 9 }], ['scrap', 'press-1', { share: 0.6 }], ['reset', 'mill-1']],
+  'line-1': ['cnc-1', ['vibrate', 'lathe-3', { by: 9 }], ['reset', 'lathe-3']],
+  'line-3': ['lathe-1', ['vibrate', 'lathe-2', { by: 9 }], ['scrap', 'press-1', { share: 0.6 }], ['reset', 'mill-1']],
 };
 
 const sentBy = (plant) => plant.edges.reduce((sum, { counts }) => sum + counts.sent, 0);
@@ -39,23 +41,35 @@ async function startBroker(scope, dir) {
 const brokerOf = (broker, more) => ({ host: '127.0.0.1', port: broker.port, user: 'mes', password: MQTT_USERS.mes.password, ...more });
 const edgeOf = (broker) => ({ url: broker.url, username: 'edge', password: MQTT_USERS.edge.password });
 
+/** Some messages, and then room for others: two hundred steps a second, where the machine has the time. */
+async function stepOn(plant, count) {
+  for (let i = 0; i < count; i += 4) {
+    await plant.step(4);
+    await sleep(20);
+  }
+}
+
 /** Steps on and on, with something wrong now and then. */
 function keepSending(plant) {
   const faults = FAULTS[plant.edges[0].edgeNode];
   let isOver = false;
   const run = async () => {
     for (let round = 0; !isOver; round++) {
-      const [kind, machine, settings] = faults[round % faults.length];
+      const [kind, machine, settings] = faults[1 + round % (faults.length - 1)];
+      await plant.fault('breakdown', faults[0]);
       await plant.fault(kind, machine, settings);
-      await plant.step(60);
+      await stepOn(plant, 60);
       await plant.mend(kind, machine);
-      await plant.step(60);
+      await plant.mend('breakdown', faults[0]);
+      await stepOn(plant, 60);
     }
   };
+  plant.isRunning = true;
   const running = run();
   return async () => {
     isOver = true;
     await running;
+    plant.isRunning = false;
   };
 }
 
@@ -85,6 +99,8 @@ describe('reloads while edge nodes send', async () => {
     gw.process.kill('SIGHUP');
     await eventually(async () => (await telemetry.metric('millgate_reloads_total')) > (reloads ?? 0), 'the reload', 15_000);
     if (isOther) await eventually(() => atWork() > before, 'the new configuration', 15_000);
+    const steps = line3.steps + 150;
+    await eventually(() => !line3.isRunning || line3.steps >= steps, 'something more', 30_000);
   };
   const writeDevices = (change) => {
     const path = join(dir, 'devices.json');
@@ -130,7 +146,7 @@ describe('reloads while edge nodes send', async () => {
     for (const end of over) await end();
     await telemetry.settled(sentBy(line3) + sentBy(line1));
     assert.equal(await telemetry.metric('millgate_iot_messages_total'), sentBy(line3) + sentBy(line1));
-    assert.ok((await assertTold()) > 20);
+    assert.ok((await assertTold()) > 5);
     assert.equal(birthsOf(line3), births);
     assert.deepEqual(asked.filter((topic) => !topic.includes('line-9')), []);
     for (const broker of [main, other])
