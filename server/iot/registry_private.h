@@ -5,6 +5,7 @@
 
 #include "server/core/arena.h"
 #include "server/core/map.h"
+#include "server/iot/json_map.h"
 #include "server/iot/registry.h"
 #include "server/json/option.h"
 
@@ -21,6 +22,8 @@ struct gw_registry {
     struct gw_edge_node_config *nodes;
     size_t node_count;
     size_t series_count;
+    struct gw_json_map *maps[GW_JSON_MAPS_MAX];
+    size_t map_count;
 };
 
 /* Of one file: registry_options.c. */
