@@ -48,8 +48,8 @@ static bool find_device(struct gw_json_reading *reading, uint32_t root)
         at = gw_pointer_find(&reading->tape, root, place->map->device_at);
         if (at == GW_JSON_NONE || gw_json_scalar_text(&reading->tape, at, &device) != 0 ||
             device.len == 0 || device.len > GW_MAX_DEVICE_NAME) {
-            gw_json_set_aside_message(reading, at == GW_JSON_NONE ? root : at,
-                                      "no name of a device");
+            gw_json_set_aside_message(reading, GW_QUARANTINE_MALFORMED,
+                                      at == GW_JSON_NONE ? root : at, "no name of a device");
             return false;
         }
     }
@@ -59,8 +59,7 @@ static bool find_device(struct gw_json_reading *reading, uint32_t root)
     int len = snprintf(name, sizeof(name), "%.*s/%.*s%s%.*s", GW_STR_ARG(place->group),
                        GW_STR_ARG(place->edge_node), device.len > 0 ? "/" : "", GW_STR_ARG(device));
     gw_json_set_aside(reading, GW_QUARANTINE_UNKNOWN_DEVICE,
-                      gw_json_text_of(name, sizeof(name), len), at, "topic %.*s",
-                      GW_STR_ARG(reading->message->topic));
+                      gw_json_text_of(name, sizeof(name), len), at, "it is not registered");
     return false;
 }
 
@@ -80,7 +79,8 @@ static void take_metrics(struct gw_json_reading *reading, uint32_t root,
         if (name.ptr != NULL)
             gw_json_take_value(reading, name, at, stamp);
         else
-            gw_json_set_aside_message(reading, at, "the name of its metric is too long");
+            gw_json_set_aside_message(reading, GW_QUARANTINE_MALFORMED, at,
+                                      "the name of its metric is too long");
     }
 }
 
@@ -91,14 +91,15 @@ static void take_part(struct gw_json_reading *reading, uint32_t root)
                                   .quality = GW_QUALITY_GOOD};
 
     reading->has_found = false;
+    reading->device = NULL;
     if (!find_device(reading, root) ||
         !gw_json_read_stamp(reading, root, map->time, map->quality, &stamp)) {
         gw_json_is_full(reading);
         return;
     }
     if (map->time.ptr != NULL && !stamp.has_time) {
-        gw_json_set_aside(reading, GW_QUARANTINE_TIME, reading->message->topic, root,
-                          "there is no %.*s", GW_STR_ARG(map->time));
+        gw_json_set_aside_message(reading, GW_QUARANTINE_TIME, root, "there is no %.*s",
+                                  GW_STR_ARG(map->time));
         gw_json_is_full(reading);
         return;
     }
@@ -109,7 +110,8 @@ static void take_part(struct gw_json_reading *reading, uint32_t root)
     for (size_t i = 0; i < map->entries_count; i++)
         gw_json_take_list(reading, &map->entries[i], root, &stamp);
     if (!reading->has_found) {
-        gw_json_set_aside_message(reading, root, "nothing that the mapping names is there");
+        gw_json_set_aside_message(reading, GW_QUARANTINE_MALFORMED, root,
+                                  "nothing that the mapping names is there");
         gw_json_is_full(reading);
     }
 }
@@ -120,8 +122,8 @@ static void take_all(struct gw_json_reading *reading)
     uint32_t at = map->each.ptr != NULL ? gw_pointer_find(&reading->tape, 0, map->each) : 0;
 
     if (at == GW_JSON_NONE) {
-        gw_json_set_aside(reading, GW_QUARANTINE_MALFORMED, reading->message->topic, 0,
-                          "there is no %.*s", GW_STR_ARG(map->each));
+        gw_json_set_aside_message(reading, GW_QUARANTINE_MALFORMED, 0, "there is no %.*s",
+                                  GW_STR_ARG(map->each));
         return;
     }
     if (map->each.ptr == NULL || gw_json_type(&reading->tape, at) != GW_JSON_ARRAY) {
@@ -161,11 +163,11 @@ static bool parse(struct gw_json_reading *reading, int *out_rc)
     if (*out_rc == -ENOMEM)
         return false;
     if (*out_rc != 0)
-        gw_json_set_aside(reading, GW_QUARANTINE_MALFORMED, reading->message->topic, GW_JSON_NONE,
-                          "no JSON that can be read: %s, at byte %zu", why.text, why.byte);
+        gw_json_set_aside_message(reading, GW_QUARANTINE_MALFORMED, GW_JSON_NONE,
+                                  "no JSON that can be read: %s, at byte %zu", why.text, why.byte);
     else if (reading->tape.has_duplicates)
-        gw_json_set_aside(reading, GW_QUARANTINE_MALFORMED, reading->message->topic, GW_JSON_NONE,
-                          "an object has two members of one name");
+        gw_json_set_aside_message(reading, GW_QUARANTINE_MALFORMED, GW_JSON_NONE,
+                                  "an object has two members of one name");
     bool is_good = *out_rc == 0 && !reading->tape.has_duplicates;
     *out_rc = 0;
     return is_good;
@@ -188,13 +190,14 @@ int gw_json_map_read(const struct gw_registry *registry, const struct gw_json_me
 
     *out_read = (struct gw_json_read){0};
     if (gw_json_map_locate(registry, message->topic, &reading.place, &error) != 0) {
-        gw_json_set_aside(&reading, GW_QUARANTINE_MALFORMED, message->topic, GW_JSON_NONE, "%s",
-                          error.text);
+        gw_json_set_aside_message(&reading, GW_QUARANTINE_MALFORMED, GW_JSON_NONE, "%s",
+                                  error.text);
         return 0;
     }
+    reading.is_located = true;
     if (message->node != NULL && !is_of(&reading.place, message->node)) {
-        gw_json_set_aside(&reading, GW_QUARANTINE_MALFORMED, message->topic, GW_JSON_NONE,
-                          "it names another edge node than when the message came");
+        gw_json_set_aside_message(&reading, GW_QUARANTINE_MALFORMED, GW_JSON_NONE,
+                                  "it names another edge node than when the message came");
         return 0;
     }
     if (!parse(&reading, &rc))
@@ -206,7 +209,8 @@ int gw_json_map_read(const struct gw_registry *registry, const struct gw_json_me
     if (reading.value_count <= GW_JSON_MAP_MAX_VALUES)
         return 0;
     *out_read = (struct gw_json_read){0};
-    gw_json_set_aside(&reading, GW_QUARANTINE_MALFORMED, message->topic, GW_JSON_NONE,
-                      "more than %d values", GW_JSON_MAP_MAX_VALUES);
+    reading.device = NULL;
+    gw_json_set_aside_message(&reading, GW_QUARANTINE_MALFORMED, GW_JSON_NONE,
+                              "more than %d values", GW_JSON_MAP_MAX_VALUES);
     return 0;
 }

@@ -74,8 +74,8 @@ struct gw_json_read {
     size_t passed_over; /* values of a retained message that have no time */
 };
 
-/* What is put aside: `name` is the topic, group/node/device[/metric], and `detail` says mapping,
- * JSON Pointer and rule. They are valid during the call. */
+/* What is put aside: `name` is group/node[/device[/metric]], or the topic where that names nobody;
+ * `detail` says mapping, JSON Pointer, rule and topic. They are valid during the call. */
 struct gw_json_sink {
     void *self;
     void (*on_aside)(void *self, enum gw_quarantine_reason reason, struct gw_str name,

@@ -12,13 +12,14 @@ struct gw_json_reading {
     struct gw_arena *arena;
     struct gw_json_tape tape;
     struct gw_json_place place;
+    bool is_located; /* `place` is whole */
     struct gw_json_read *out;
     size_t capacity;
     size_t value_count; /* also of those that are put aside */
     size_t aside_count;
     /* --- of the part that is read: all, or one of `each` --- */
-    const struct gw_device_config *device;
-    uint32_t *claimed; /* tokens that members of objects are not */
+    const struct gw_device_config *device; /* NULL: not known yet */
+    uint32_t *claimed;                     /* tokens that members of objects are not */
     size_t claimed_count;
     bool has_found; /* something that the mapping names */
 };
@@ -32,12 +33,14 @@ struct gw_json_stamp {
 
 /* --- json_map_take.c --- */
 
-/* `at`: the token that it is about, or GW_JSON_NONE. */
+/* By a name. `at`: the token that it is about, or GW_JSON_NONE. */
 GW_PRINTF(5, 6)
 void gw_json_set_aside(struct gw_json_reading *reading, enum gw_quarantine_reason reason,
                        struct gw_str name, uint32_t at, const char *format, ...);
-/* Malformed, by its topic. */
-void gw_json_set_aside_message(struct gw_json_reading *reading, uint32_t at, const char *why);
+/* By the device or edge node, as far as they are known; else by the topic. */
+GW_PRINTF(4, 5)
+void gw_json_set_aside_message(struct gw_json_reading *reading, enum gw_quarantine_reason reason,
+                               uint32_t at, const char *format, ...);
 /* What snprintf() has written. */
 struct gw_str gw_json_text_of(char *buffer, size_t size, int len);
 

@@ -17,35 +17,61 @@ struct path {
 
 /* --- putting aside --- */
 
-void gw_json_set_aside(struct gw_json_reading *reading, enum gw_quarantine_reason reason,
-                       struct gw_str name, uint32_t at, const char *format, ...)
+struct gw_str gw_json_text_of(char *buffer, size_t size, int len)
+{
+    return gw_str_from(buffer, (size_t)len < size ? (size_t)len : size - 1);
+}
+
+GW_PRINTF(5, 0)
+static void set_aside(struct gw_json_reading *reading, enum gw_quarantine_reason reason,
+                      struct gw_str name, uint32_t at, const char *format, va_list args)
 {
     const struct gw_json_map *map = reading->place.map;
     struct gw_str mapping = map != NULL ? map->name : GW_STR("-");
     struct gw_str pointer = GW_STR("");
-    char why[MAX_DETAIL], detail[2 * MAX_DETAIL];
-    va_list args;
+    char why[MAX_DETAIL], detail[4 * MAX_DETAIL];
 
     if (at != GW_JSON_NONE && reading->aside_count++ < MAX_POINTED) {
         pointer = gw_pointer_to(&reading->tape, 0, at, reading->arena);
         pointer.len = pointer.len > MAX_DETAIL / 2 ? MAX_DETAIL / 2 : pointer.len;
     }
-    va_start(args, format);
     vsnprintf(why, sizeof(why), format, args);
+    int len = snprintf(detail, sizeof(detail), "mapping %.*s%s%.*s: %s; topic %.*s",
+                       GW_STR_ARG(mapping), pointer.len > 0 ? ", " : "", GW_STR_ARG(pointer), why,
+                       GW_STR_ARG(reading->message->topic));
+    reading->sink->on_aside(reading->sink->self, reason, name,
+                            gw_json_text_of(detail, sizeof(detail), len));
+}
+
+void gw_json_set_aside(struct gw_json_reading *reading, enum gw_quarantine_reason reason,
+                       struct gw_str name, uint32_t at, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    set_aside(reading, reason, name, at, format, args);
     va_end(args);
-    int len = snprintf(detail, sizeof(detail), "mapping %.*s%s%.*s: %s", GW_STR_ARG(mapping),
-                       pointer.len > 0 ? ", " : "", GW_STR_ARG(pointer), why);
-    reading->sink->on_aside(reading->sink->self, reason, name, gw_str_from(detail, (size_t)len));
 }
 
-void gw_json_set_aside_message(struct gw_json_reading *reading, uint32_t at, const char *why)
+void gw_json_set_aside_message(struct gw_json_reading *reading, enum gw_quarantine_reason reason,
+                               uint32_t at, const char *format, ...)
 {
-    gw_json_set_aside(reading, GW_QUARANTINE_MALFORMED, reading->message->topic, at, "%s", why);
-}
+    const struct gw_json_place *place = &reading->place;
+    struct gw_str name = reading->message->topic;
+    char text[4 * GW_MAX_DEVICE_NAME];
+    va_list args;
 
-struct gw_str gw_json_text_of(char *buffer, size_t size, int len)
-{
-    return gw_str_from(buffer, (size_t)len < size ? (size_t)len : size - 1);
+    if (reading->device != NULL) {
+        name = reading->device->id;
+    } else if (reading->is_located) {
+        int len = snprintf(text, sizeof(text), "%.*s/%.*s%s%.*s", GW_STR_ARG(place->group),
+                           GW_STR_ARG(place->edge_node), place->device.len > 0 ? "/" : "",
+                           GW_STR_ARG(place->device));
+        name = gw_json_text_of(text, sizeof(text), len);
+    }
+    va_start(args, format);
+    set_aside(reading, reason, name, at, format, args);
+    va_end(args);
 }
 
 /* --- one value --- */
@@ -63,8 +89,7 @@ static void set_aside_value(struct gw_json_reading *reading, enum gw_quarantine_
     int len = snprintf(name, sizeof(name), "%.*s/%.*s", GW_STR_ARG(reading->device->id),
                        GW_STR_ARG(source));
 
-    gw_json_set_aside(reading, reason, gw_json_text_of(name, sizeof(name), len), at,
-                      "%s: topic %.*s", why, GW_STR_ARG(reading->message->topic));
+    gw_json_set_aside(reading, reason, gw_json_text_of(name, sizeof(name), len), at, "%s", why);
 }
 
 void gw_json_take_value(struct gw_json_reading *reading, struct gw_str source, uint32_t at,
@@ -111,15 +136,15 @@ bool gw_json_read_stamp(struct gw_json_reading *reading, uint32_t root, struct g
         quality_at = gw_pointer_find(&reading->tape, root, quality);
     if (time_at != GW_JSON_NONE) {
         if (!gw_json_map_read_time(map, &reading->tape, time_at, &stamp->time_ms)) {
-            gw_json_set_aside(reading, GW_QUARANTINE_TIME, reading->message->topic, time_at,
-                              "no time of the mapping's unit, nor of RFC 3339");
+            gw_json_set_aside_message(reading, GW_QUARANTINE_TIME, time_at,
+                                      "no time of the mapping's unit, nor of RFC 3339");
             return false;
         }
         stamp->has_time = true;
     }
     if (quality_at != GW_JSON_NONE && gw_json_type(&reading->tape, quality_at) != GW_JSON_NULL &&
         !gw_json_map_read_quality(map, &reading->tape, quality_at, &stamp->quality)) {
-        gw_json_set_aside_message(reading, quality_at, "no quality");
+        gw_json_set_aside_message(reading, GW_QUARANTINE_MALFORMED, quality_at, "no quality");
         return false;
     }
     return true;
@@ -179,7 +204,8 @@ static void take_members(struct gw_json_reading *reading, const struct gw_json_m
         if (is_claimed(reading, cursor.value))
             continue;
         if (!enter(path, gw_json_string(&reading->tape, cursor.name))) {
-            gw_json_set_aside_message(reading, cursor.value, "its name is empty or too long");
+            gw_json_set_aside_message(reading, GW_QUARANTINE_MALFORMED, cursor.value,
+                                      "its name is empty or too long");
             gw_json_is_full(reading);
             continue;
         }
@@ -205,9 +231,10 @@ void gw_json_take_object(struct gw_json_reading *reading, const struct gw_json_m
         return;
     reading->has_found = true;
     if (gw_json_type(&reading->tape, at) != GW_JSON_OBJECT)
-        gw_json_set_aside_message(reading, at, "no object");
+        gw_json_set_aside_message(reading, GW_QUARANTINE_MALFORMED, at, "no object");
     else if (!begin(&path, &members->prefix, reading))
-        gw_json_set_aside_message(reading, at, "the names of its metrics are too long");
+        gw_json_set_aside_message(reading, GW_QUARANTINE_MALFORMED, at,
+                                  "the names of its metrics are too long");
     else
         take_members(reading, members, at, &path, stamp);
 }
@@ -225,7 +252,8 @@ static void take_entry(struct gw_json_reading *reading, const struct gw_json_ent
     path->len = path->prefix_len;
     if (name_at == GW_JSON_NONE || gw_json_scalar_text(&reading->tape, name_at, &name) != 0 ||
         !enter(path, name)) {
-        gw_json_set_aside_message(reading, at, "the entry has no name, or one that is too long");
+        gw_json_set_aside_message(reading, GW_QUARANTINE_MALFORMED, at,
+                                  "the entry has no name, or one that is too long");
         gw_json_is_full(reading);
         return;
     }
@@ -252,11 +280,12 @@ void gw_json_take_list(struct gw_json_reading *reading, const struct gw_json_ent
         return;
     reading->has_found = true;
     if (gw_json_type(&reading->tape, at) != GW_JSON_ARRAY) {
-        gw_json_set_aside_message(reading, at, "no list");
+        gw_json_set_aside_message(reading, GW_QUARANTINE_MALFORMED, at, "no list");
         return;
     }
     if (!begin(&path, &entries->prefix, reading)) {
-        gw_json_set_aside_message(reading, at, "the names of its metrics are too long");
+        gw_json_set_aside_message(reading, GW_QUARANTINE_MALFORMED, at,
+                                  "the names of its metrics are too long");
         return;
     }
     struct gw_json_cursor cursor = gw_json_begin(&reading->tape, at);

@@ -11,15 +11,14 @@
 #define MAX_FUTURE_MS (INT64_C(10) * 60 * 1000) /* as the Sparkplug host's, unless it is set */
 #define MAX_PREFIX 16
 
-static void quarantine_place(struct gw_lane *lane, enum gw_quarantine_reason reason,
-                             struct gw_str name, const struct gw_json_place *place,
-                             const char *text, struct gw_str more)
+static void quarantine(struct gw_lane *lane, enum gw_quarantine_reason reason, struct gw_str name,
+                       const struct gw_json_place *place, const char *why, struct gw_str topic)
 {
     struct gw_str mapping = place->map != NULL ? gw_json_map_name(place->map) : GW_STR("-");
     char detail[GW_QUARANTINE_MAX_TEXT];
 
-    snprintf(detail, sizeof(detail), "mapping %.*s: %s%.*s", GW_STR_ARG(mapping), text,
-             GW_STR_ARG(more));
+    snprintf(detail, sizeof(detail), "mapping %.*s: %s; topic %.*s", GW_STR_ARG(mapping), why,
+             GW_STR_ARG(topic));
     gw_lane_quarantine(lane, reason, name, gw_str_of(detail));
 }
 
@@ -30,8 +29,8 @@ static void quarantine_node(struct gw_lane *lane, const struct gw_json_place *pl
     int len = snprintf(name, sizeof(name), "%.*s/%.*s", GW_STR_ARG(place->group),
                        GW_STR_ARG(place->edge_node));
 
-    quarantine_place(lane, GW_QUARANTINE_UNKNOWN_NODE, gw_str_from(name, (size_t)len), place,
-                     "topic ", topic);
+    quarantine(lane, GW_QUARANTINE_UNKNOWN_NODE, gw_str_from(name, (size_t)len), place,
+               "it is not registered", topic);
 }
 
 /* The edge node that the topic names; NULL: there is none, which was told. */
@@ -41,7 +40,7 @@ static const struct gw_edge_node_config *find_node(struct gw_lane *lane, struct 
     struct gw_error error;
 
     if (gw_json_map_locate(lane->config.registry, topic, &place, &error) != 0) {
-        quarantine_place(lane, GW_QUARANTINE_MALFORMED, topic, &place, error.text, GW_STR(""));
+        quarantine(lane, GW_QUARANTINE_MALFORMED, topic, &place, error.text, topic);
         return NULL;
     }
     const struct gw_edge_node_config *node =

@@ -99,19 +99,20 @@ describe('machines that speak JSON', async () => {
 
   test('what cannot be read is put aside, and spoils nothing else', async () => {
     const topic = 'factory/1010/line-7/press-7/telemetry';
+    const press = 'plant-1010/line-7/press-7';
     const time = plant.clock + 500;
     const cases = [
-      [topic, '{"ts":', 'malformed', topic, /^mapping nested: no JSON that can be read: .*, at byte 6$/],
-      [topic, '{"data":{}}', 'time', topic, /^mapping nested: there is no \/ts$/],
-      [topic, `{"ts":${time},"data":{"Spindle":{"Oil":1}}}`, 'unknown-metric', 'plant-1010/line-7/press-7/Spindle/Oil', /^mapping nested, \/data\/Spindle\/Oil: /],
-      [topic, `{"ts":${time},"data":{"Energy":{"Total":[1]},"Machine":{"State":2}}}`, 'type', 'plant-1010/line-7/press-7/Energy/Total', /^mapping nested, \/data\/Energy\/Total: /],
-      [topic, `{"ts":${Date.now() + HOUR},"data":{"Machine":{"State":1}}}`, 'time', 'plant-1010/line-7/press-7/Machine/State', /the time lies in the future/],
+      [topic, '{"ts":', 'malformed', press, /^mapping nested: no JSON that can be read: .*, at byte 6; topic factory\/1010\/line-7\/press-7\/telemetry$/],
+      [topic, '{"data":{}}', 'time', press, /^mapping nested: there is no \/ts;/],
+      [topic, `{"ts":${time},"data":{"Spindle":{"Oil":1}}}`, 'unknown-metric', `${press}/Spindle/Oil`, /^mapping nested, \/data\/Spindle\/Oil: /],
+      [topic, `{"ts":${time},"data":{"Energy":{"Total":[1]},"Machine":{"State":2}}}`, 'type', `${press}/Energy/Total`, /^mapping nested, \/data\/Energy\/Total: /],
+      [topic, `{"ts":${Date.now() + HOUR},"data":{"Machine":{"State":1}}}`, 'time', `${press}/Machine/State`, /the time lies in the future/],
       ['factory/1010/line-7/press-77/telemetry', `{"ts":${time}}`, 'unknown-device', 'plant-1010/line-7/press-77', /topic factory/],
-      ['factory/1010/line-77/press-7/telemetry', '{}', 'unknown-node', 'plant-1010/line-77', /^mapping nested: topic factory\/1010\/line-77/],
+      ['factory/1010/line-77/press-7/telemetry', '{}', 'unknown-node', 'plant-1010/line-77', /^mapping nested: it is not registered; topic factory\/1010\/line-77/],
       ['factory/1010//press-7/telemetry', '{}', 'malformed', 'factory/1010//press-7/telemetry', /a level that names something is empty/],
       [topic, ' '.repeat(1 << 20) + '{}', 'malformed', topic, /it has 1048578 bytes; at most 1048576 are taken/],
     ];
-    for (const some of [cases.slice(0, -1), cases.slice(-1)]) { // the last has the name of the first
+    for (const some of [cases.slice(0, -1), cases.slice(-1)]) {
       for (const [to, payload] of some) await plant.publish(to, payload);
       for (const [, , reason, name, detail] of some)
         await eventually(async () => detail.test((await reader.aside(reason, name))?.detail), `${reason} ${name}`, PATIENCE);

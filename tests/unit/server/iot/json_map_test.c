@@ -78,14 +78,18 @@ static void unload(void)
 static void on_aside(void *self, enum gw_quarantine_reason reason, struct gw_str name,
                      struct gw_str detail)
 {
-    (void)self;
+    const char *topic = self;
+    size_t end = strlen(topic) + strlen("; topic ");
+
+    assert_true(gw_str_has_suffix(detail, gw_str_of(topic)));
+    detail.len -= end;
     gw_buf_printf(&asides, "%s %.*s: %.*s\n", gw_quarantine_reason_name(reason), GW_STR_ARG(name),
                   GW_STR_ARG(detail));
 }
 
 static struct gw_json_read read_message(const char *topic, struct gw_str payload, bool is_retained)
 {
-    const struct gw_json_sink sink = {.on_aside = on_aside};
+    const struct gw_json_sink sink = {.self = (void *)(uintptr_t)topic, .on_aside = on_aside};
     const struct gw_json_message message = {.topic = gw_str_of(topic),
                                             .payload = payload,
                                             .arrival_ms = ARRIVAL_MS,
@@ -135,15 +139,14 @@ static void expect(const char *topic, const char *payload, const char *samples, 
 static void test_values_at_pointers(void **state)
 {
     (void)state;
-    must_load("m: {" NAMES ", time: /ts, quality: /q, metrics: {Temp: /temp, State/run: /state/run,"
-              " count: /c~1d/1, energy/total: /e}}");
-    expect(
-        "f/1010/line-1/p1/t",
-        "{\"ts\":1766000000001,\"temp\":21.5,\"state\":{\"run\":true},\"c/d\":[1,9007199254740993]"
-        ",\"e\":1500}",
-        "p1 temperature@1 21.5\np1 running@1 true\np1 count@1 9007199254740993\n"
-        "p1 energy@1 1.5\n",
-        "");
+    must_load("m: {" NAMES ", time: /ts, quality: /q, metrics: {Temp: /temp, State/run: "
+                           "/state/run, count: /c~1d/1, energy/total: /e}}");
+    expect("f/1010/line-1/p1/t",
+           "{\"ts\":1766000000001,\"temp\":21.5,\"state\":{\"run\":true},\"c/"
+           "d\":[1,9007199254740993],\"e\":1500}",
+           "p1 temperature@1 21.5\np1 running@1 true\np1 count@1 9007199254740993\n"
+           "p1 energy@1 1.5\n",
+           "");
     expect("f/1010/line-1/p2/t", "{\"ts\":\"2025-12-17T19:33:20.250Z\",\"temp\":\"warm\"}",
            "p2 temperature@250 \"warm\"\n", "");
     expect("f/1010/line-1/p1/t", "{\"ts\":1766000000000,\"temp\":null,\"e\":-1e3}",
@@ -159,34 +162,33 @@ static void test_what_cannot_be_read(void **state)
 {
     (void)state;
     must_load("m: {" NAMES ", time: /ts, quality: /q, metrics: {Temp: /temp, count: /c}}");
-    expect("f/1010/line-1/p1/t", "{\"ts\":1766000000000,\"temp\":{},\"c\":5}", "p1 count@0 5\n",
-           "type plant-1010/line-1/p1/Temp: mapping m, /temp: no scalar, or one beyond all bounds: "
-           "topic f/1010/line-1/p1/t\n");
-    expect("f/1010/line-1/p1/t", "{\"ts\":1766000000000,\"temp\":1e999}", "",
-           "type plant-1010/line-1/p1/Temp: mapping m, /temp: no scalar, or one beyond all bounds: "
-           "topic f/1010/line-1/p1/t\n");
+    expect(
+        "f/1010/line-1/p1/t", "{\"ts\":1766000000000,\"temp\":{},\"c\":5}", "p1 count@0 5\n",
+        "type plant-1010/line-1/p1/Temp: mapping m, /temp: no scalar, or one beyond all bounds\n");
+    expect(
+        "f/1010/line-1/p1/t", "{\"ts\":1766000000000,\"temp\":1e999}", "",
+        "type plant-1010/line-1/p1/Temp: mapping m, /temp: no scalar, or one beyond all bounds\n");
     expect("f/1010/line-1/p1/t", "{\"temp\":1}", "",
-           "time f/1010/line-1/p1/t: mapping m: there is no /ts\n");
+           "time plant-1010/line-1/p1: mapping m: there is no /ts\n");
     expect("f/1010/line-1/p1/t", "{\"ts\":\"noon\",\"temp\":1}", "",
-           "time f/1010/line-1/p1/t: mapping m, /ts: no time of the mapping's unit, nor of RFC "
+           "time plant-1010/line-1/p1: mapping m, /ts: no time of the mapping's unit, nor of RFC "
            "3339\n");
     expect("f/1010/line-1/p1/t", "{\"ts\":-1,\"temp\":1}", "",
-           "time f/1010/line-1/p1/t: mapping m, /ts: no time of the mapping's unit, nor of RFC "
+           "time plant-1010/line-1/p1: mapping m, /ts: no time of the mapping's unit, nor of RFC "
            "3339\n");
     expect("f/1010/line-1/p1/t", "{\"ts\":1766000600001,\"temp\":1}", "",
-           "time plant-1010/line-1/p1/Temp: mapping m, /temp: the time lies in the future: topic "
-           "f/1010/line-1/p1/t\n");
+           "time plant-1010/line-1/p1/Temp: mapping m, /temp: the time lies in the future\n");
     expect("f/1010/line-1/p1/t", "{\"ts\":1766000000000,\"temp\":1,\"q\":\"fine\"}", "",
-           "malformed f/1010/line-1/p1/t: mapping m, /q: no quality\n");
+           "malformed plant-1010/line-1/p1: mapping m, /q: no quality\n");
     expect("f/1010/line-1/p1/t", "{\"ts\":1766000000000,\"other\":1}", "",
-           "malformed f/1010/line-1/p1/t: mapping m: nothing that the mapping names is there\n");
+           "malformed plant-1010/line-1/p1: mapping m: nothing that the mapping names is there\n");
     expect("f/1010/line-1/p1/t", "{\"ts\":1,", "",
-           "malformed f/1010/line-1/p1/t: mapping m: no JSON that can be read: the name of a "
+           "malformed plant-1010/line-1/p1: mapping m: no JSON that can be read: the name of a "
            "member was expected here, at byte 8\n");
     expect("f/1010/line-1/p1/t", "{\"ts\":1766000000000,\"temp\":1,\"temp\":2}", "",
-           "malformed f/1010/line-1/p1/t: mapping m: an object has two members of one name\n");
+           "malformed plant-1010/line-1/p1: mapping m: an object has two members of one name\n");
     expect("f/1010/line-1/p3/t", "{\"ts\":1766000000000,\"temp\":1}", "",
-           "unknown-device plant-1010/line-1/p3: mapping m: topic f/1010/line-1/p3/t\n");
+           "unknown-device plant-1010/line-1/p3: mapping m: it is not registered\n");
     expect("f/1010//p3/t", "{}", "",
            "malformed f/1010//p3/t: mapping m: a level that names something is empty\n");
     expect("f/1010/line-1/p1", "{}", "",
@@ -240,19 +242,19 @@ static void test_objects(void **state)
 {
     (void)state;
     must_load("m: {" NAMES ", time: /ts, metrics: {Temp: /t}, objects: [{at: '', ignore: [rssi, "
-              "energy/unit]}, {at: /state, prefix: State/}]}");
+                           "energy/unit]}, {at: /state, prefix: State/}]}");
     expect("f/1010/line-1/p1/t",
            "{\"ts\":1766000000000,\"t\":1,\"count\":2,\"rssi\":-60,\"energy\":{\"total\":3000,"
            "\"unit\":\"Wh\"},\"state\":{\"run\":false}}",
            "p1 temperature@0 1\np1 count@0 2\np1 energy@0 3\np1 running@0 false\n", "");
-    expect("f/1010/line-1/p1/t",
-           "{\"ts\":1766000000000,\"count\":[1],\"\":1,\"new\":{\"a~/\":1},\"state\":4}", "",
-           "type plant-1010/line-1/p1/count: mapping m, /count: no scalar, or one beyond all "
-           "bounds: topic f/1010/line-1/p1/t\n"
-           "malformed f/1010/line-1/p1/t: mapping m, /: its name is empty or too long\n"
-           "unknown-metric plant-1010/line-1/p1/new/a~/: mapping m, /new/a~0~1: its type has no "
-           "such source: topic f/1010/line-1/p1/t\n"
-           "malformed f/1010/line-1/p1/t: mapping m, /state: no object\n");
+    expect(
+        "f/1010/line-1/p1/t",
+        "{\"ts\":1766000000000,\"count\":[1],\"\":1,\"new\":{\"a~/\":1},\"state\":4}", "",
+        "type plant-1010/line-1/p1/count: mapping m, /count: no scalar, or one beyond all bounds\n"
+        "malformed plant-1010/line-1/p1: mapping m, /: its name is empty or too long\n"
+        "unknown-metric plant-1010/line-1/p1/new/a~/: mapping m, /new/a~0~1: its type has no such "
+        "source\n"
+        "malformed plant-1010/line-1/p1: mapping m, /state: no object\n");
     unload();
 }
 
@@ -260,25 +262,23 @@ static void test_lists(void **state)
 {
     (void)state;
     must_load("m: {" NAMES ", lists: [{at: /values, name: /n, value: /v, time: /t, quality: /q, "
-              "ignore: [x]}, {at: /rows, name: /0, value: /1}], time_unit: s}");
+                           "ignore: [x]}, {at: /rows, name: /0, value: /1}], time_unit: s}");
     expect("f/1010/line-1/p1/t",
-           "{\"values\":[{\"n\":\"Temp\",\"v\":1,\"t\":1766000001},{\"n\":\"count\",\"v\":2,"
-           "\"q\":false},{\"n\":\"x\"}],\"rows\":[[\"Temp\",3]]}",
+           "{\"values\":[{\"n\":\"Temp\",\"v\":1,\"t\":1766000001},{\"n\":\"count\",\"v\":2,\"q\":"
+           "false},{\"n\":\"x\"}],\"rows\":[[\"Temp\",3]]}",
            "p1 temperature@1000 1\np1 count@0 2 bad\np1 temperature@0 3\n", "");
-    expect(
-        "f/1010/line-1/p1/t",
-        "{\"values\":[{\"v\":1},{\"n\":\"Temp\"},5,{\"n\":\"count\",\"v\":2,\"t\":\"x\"},"
-        "{\"n\":\"count\",\"v\":3}],\"rows\":{}}",
-        "p1 count@0 3\n",
-        "malformed f/1010/line-1/p1/t: mapping m, /values/0: the entry has no name, or one that "
-        "is too long\n"
-        "malformed plant-1010/line-1/p1/Temp: mapping m, /values/1: the entry has no value: topic "
-        "f/1010/line-1/p1/t\n"
-        "malformed f/1010/line-1/p1/t: mapping m, /values/2: the entry has no name, or one that "
-        "is too long\n"
-        "time f/1010/line-1/p1/t: mapping m, /values/3/t: no time of the mapping's unit, nor of "
-        "RFC 3339\n"
-        "malformed f/1010/line-1/p1/t: mapping m, /rows: no list\n");
+    expect("f/1010/line-1/p1/t",
+           "{\"values\":[{\"v\":1},{\"n\":\"Temp\"},5,{\"n\":\"count\",\"v\":2,\"t\":\"x\"},{\"n\":"
+           "\"count\",\"v\":3}],\"rows\":{}}",
+           "p1 count@0 3\n",
+           "malformed plant-1010/line-1/p1: mapping m, /values/0: the entry has no name, or one "
+           "that is too long\n"
+           "malformed plant-1010/line-1/p1/Temp: mapping m, /values/1: the entry has no value\n"
+           "malformed plant-1010/line-1/p1: mapping m, /values/2: the entry has no name, or one "
+           "that is too long\n"
+           "time plant-1010/line-1/p1: mapping m, /values/3/t: no time of the mapping's unit, nor "
+           "of RFC 3339\n"
+           "malformed plant-1010/line-1/p1: mapping m, /rows: no list\n");
     unload();
 }
 
@@ -291,11 +291,11 @@ static void test_several_messages_and_devices_in_one(void **state)
            "{\"data\":[{\"dev\":\"p1\",\"ts\":1766000000001,\"c\":1},{\"dev\":\"p2\",\"ts\":"
            "1766000000002,\"c\":2},{\"dev\":\"p9\",\"ts\":1,\"c\":2},{\"ts\":1,\"c\":2}]}",
            "p1 count@1 1\np2 count@2 2\n",
-           "unknown-device plant-1010/line-1/p9: mapping m, /data/2/dev: topic gw/line-1/up\n"
-           "malformed gw/line-1/up: mapping m, /data/3: no name of a device\n");
+           "unknown-device plant-1010/line-1/p9: mapping m, /data/2/dev: it is not registered\n"
+           "malformed plant-1010/line-1: mapping m, /data/3: no name of a device\n");
     expect("gw/line-1/up", "{\"data\":{\"dev\":\"p1\",\"ts\":1766000000001,\"c\":1}}",
            "p1 count@1 1\n", "");
-    expect("gw/line-1/up", "{}", "", "malformed gw/line-1/up: mapping m: there is no /data\n");
+    expect("gw/line-1/up", "{}", "", "malformed plant-1010/line-1: mapping m: there is no /data\n");
     expect("gw/line-1/up", "{\"data\":[]}", "", "");
     unload();
 }
@@ -309,8 +309,7 @@ static void test_placeholders_in_sources(void **state)
     expect("s/line-2/ch0/power", "\" 12 \"", " power@0 12\n", "");
     expect("s/line-2/ch0/power", "\"off\"", " power@0 \"off\"\n", "");
     expect("s/line-2/ch1/power", "1", "",
-           "unknown-metric plant-1010/line-2/ch1/power: mapping m: its type has no such source: "
-           "topic s/line-2/ch1/power\n");
+           "unknown-metric plant-1010/line-2/ch1/power: mapping m: its type has no such source\n");
     unload();
 }
 
@@ -346,8 +345,8 @@ static void test_bounds(void **state)
     (void)state;
 
     gw_buf_init(&text, 4u << 20);
-    must_load("m: {" NAMES ", lists: [{at: '', name: /0, value: /1}], metrics: {Temp: /0/1, count: "
-              "/0/1}}");
+    must_load("m: {" NAMES
+              ", lists: [{at: '', name: /0, value: /1}], metrics: {Temp: /0/1, count: /0/1}}");
     for (int count = GW_JSON_MAP_MAX_VALUES - 2; count <= GW_JSON_MAP_MAX_VALUES - 1; count++) {
         gw_buf_clear(&text);
         for (int i = 0; i < count; i++)
@@ -382,14 +381,12 @@ static void test_filters(void **state)
     char out[GW_JSON_MAP_MAX_TOPIC];
     (void)state;
 
-    must_load(
-        "a: {" NAMES ", metrics: {count: ''}}, "
-        "b: {topic: 'z/{x}/+/{y}/#', group: 'plant-{x}', edge_node: 'li{x}', metrics: {count: "
-        "''}}, "
-        "c: {topic: 'c/{x}', group: plant-1010, edge_node: line-2, device: '{x}-{x}', metrics: "
-        "{count: ''}}, "
-        "d: {topic: 'd/{x}', group: 'plant-{x}', edge_node: '{x}', metrics: {count: ''}}, "
-        "e: {topic: 'e/{x}', group: plant-1010, edge_node: 'l{x}-1', metrics: {count: ''}}");
+    must_load("a: {" NAMES
+              ", metrics: {count: ''}}, b: {topic: 'z/{x}/+/{y}/#', group: 'plant-{x}', edge_node: "
+              "'li{x}', metrics: {count: ''}}, c: {topic: 'c/{x}', group: plant-1010, edge_node: "
+              "line-2, device: '{x}-{x}', metrics: {count: ''}}, d: {topic: 'd/{x}', group: "
+              "'plant-{x}', edge_node: '{x}', metrics: {count: ''}}, e: {topic: 'e/{x}', group: "
+              "plant-1010, edge_node: 'l{x}-1', metrics: {count: ''}}");
     static const char *const expected[][3] = {
         /* line-1, line-2, any */
         {"f/1010/line-1/+/t", "f/1010/line-2/+/t", "f/+/+/+/t"},
