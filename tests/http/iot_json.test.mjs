@@ -3,14 +3,14 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
 import { Edge, startCentre } from './support/edge.mjs';
 import { withRedis } from './support/fleet.mjs';
-import { eventually, makeFolder, PROGRAM, suiteScope } from './support/harness.mjs';
-import { assertSame, iotIsInstalled, startTelemetry } from './support/iot.mjs';
+import { eventually, makeFolder, PROGRAM, runProgram, suiteScope } from './support/harness.mjs';
+import { assertSame, IOT, iotIsInstalled, startTelemetry } from './support/iot.mjs';
 
 if (!iotIsInstalled()) {
   console.log('mosquitto or the packages of tests/rigs/iot are not installed: skipped');
@@ -195,4 +195,16 @@ describe('an edge', async () => {
     assert.throws(() => execFileSync(PROGRAM, ['edge', '--check', '-c', edge.configPath], { encoding: 'utf8', stdio: 'pipe' }),
       ({ stderr }) => /mappings\.json:4:\d+: error: \{site\} is not in the topic/.test(stderr));
   });
+});
+
+test('recorded messages are shown as samples, and what is wrong with others', () => {
+  const registry = ['types/energy-meter.yaml', 'types/cnc.yaml', 'types/press.yaml', 'types/cold-store.yaml', 'devices/plant-1010.yaml']
+    .flatMap((name) => ['--registry', join(IOT, name)]);
+  const line = (topic, payload) => `1766000001.5 ${Buffer.from(payload).toString('hex')} ${topic}\n`;
+  const { code, stdout, stderr } = runProgram(['sparkplug', ...registry, '-'],
+    { input: line('meters/1010/hall/meter-4', '{"ts": 1766000000, "kwh": 4711.5}') + line('meters/1010/hall/meter-9', '{"ts": 1766000000, "kwh": 1}') });
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(JSON.parse(stdout), { group: 'plant-1010', edgeNode: 'hall', device: 'meter-4', metric: 'energyTotal', time: 1766000000000, value: 4711.5, quality: 'good' });
+  assert.match(stderr, /^line 2: unknown-device: plant-1010\/hall\/meter-9: mapping meters: it is not registered; topic meters\/1010\/hall\/meter-9$/m);
+  assert.match(stderr, /^2 messages, 1 samples; .*, 1 put aside$/m);
 });

@@ -6,7 +6,7 @@
 
 import { createRequire } from 'node:module';
 
-import { Press } from './plant/machines.mjs';
+import { EnergyMeter, Press } from './plant/machines.mjs';
 
 const { connect } = createRequire(import.meta.url)('mqtt');
 
@@ -35,6 +35,8 @@ const SHAPES = {
     return `{"id":"${at.device}","ns":${time}000123,"m":{"s":${state.value},"n":[${good.value},${scrap.value}],"e":"${energy.value}"}}`;
   }).join(',')}]}`]],
 };
+SHAPES.meter = (machines, time) => machines.map(({ at, metrics }) =>
+  [`meters/${at.plant}/${at.edgeNode}/${at.device}`, JSON.stringify({ ts: time / 1000, kwh: metrics['Energy/Total'].value })]);
 const SPOKEN = { gateway: ['Machine/State', 'Production/Good', 'Production/Scrap', 'Energy/Total'] };
 
 /** As the registry has it. */
@@ -60,6 +62,9 @@ export const JSON_LAYOUT = [
   { group: 'plant-1010', edgeNode: 'line-8', shape: 'list', devices: { 'press-8': Press } },
   { group: 'plant-1010', edgeNode: 'line-9', shape: 'gateway', devices: { 'press-9': Press, 'press-10': Press } },
 ];
+
+/** The sandbox's: apis/system/iot/devices/plant-1010.yaml has its mapping. */
+export const METER_LAYOUT = [{ group: 'plant-1010', edgeNode: 'hall', shape: 'meter', devices: { 'meter-4': EnergyMeter } }];
 
 export class JsonPlant {
   constructor({ broker, seed = 1, backMs = 0, everyMs = 1000, layout = JSON_LAYOUT, keep = true }) {
