@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/iot/json_map_private.h"
 #include "server/iot/registry_private.h"
 #include "server/iot/sparkplug.h"
 #include "server/json/option.h"
@@ -15,17 +14,12 @@
 #define MAX_TYPES 1000
 #define MAX_ARENA_BYTES (512u << 20)
 
-struct file {
-    struct gw_document *document;
-    json_t *checked; /* NULL: it has mistakes */
-};
-
 struct loading {
     struct gw_registry *registry;
     struct gw_diagnostics *diagnostics;
-    struct file *files;
+    struct gw_registry_file *files;
     size_t file_count;
-    struct file *file; /* that is being looked at */
+    struct gw_registry_file *file; /* that is being looked at */
 };
 
 GW_PRINTF(3, 4)
@@ -141,7 +135,7 @@ static int fill_metrics(struct loading *loading, const char *pointer, const json
     return 0;
 }
 
-static int load_types(struct loading *loading, struct file *file)
+static int load_types(struct loading *loading, struct gw_registry_file *file)
 {
     const char *name;
     const json_t *value;
@@ -212,7 +206,7 @@ static int fill_device(struct loading *loading, const char *pointer, const json_
     return rc == -EEXIST ? 0 : rc;
 }
 
-static int load_devices(struct loading *loading, struct file *file)
+static int load_devices(struct loading *loading, struct gw_registry_file *file)
 {
     struct gw_registry *registry = loading->registry;
     size_t index;
@@ -313,81 +307,11 @@ static int number(struct gw_registry *registry, struct gw_diagnostics *diagnosti
     return 0;
 }
 
-/* --- mappings --- */
-
-static bool has_source(const struct gw_registry *registry, struct gw_str source)
-{
-    const struct gw_map_entry *entry;
-    size_t position = 0;
-
-    while ((entry = gw_map_next(&registry->types_by_name, &position)) != NULL)
-        if (gw_device_type_find(entry->value, source) != NULL)
-            return true;
-    return false;
-}
-
-/* Against the others, and against the types. */
-static void check_mapping(struct loading *loading, const char *pointer,
-                          const struct gw_json_map *map)
-{
-    const struct gw_registry *registry = loading->registry;
-
-    for (size_t i = 0; i < registry->map_count; i++) {
-        const struct gw_json_map *other = registry->maps[i];
-        if (gw_str_equal(other->name, map->name))
-            fail(loading, pointer, "another file has a mapping \"%.*s\", too",
-                 GW_STR_ARG(map->name));
-        else if (gw_json_map_overlaps(other, map))
-            fail(loading, pointer,
-                 "there are topics that fit both \"%.*s\" and \"%.*s\" of the mapping %.*s: a "
-                 "topic has one mapping",
-                 GW_STR_ARG(map->topic), GW_STR_ARG(other->topic), GW_STR_ARG(other->name));
-    }
-    for (size_t i = 0; i < map->metric_count; i++) {
-        const struct gw_json_template *source = &map->metrics[i].source;
-        if (gw_json_template_is_text(source) && !has_source(registry, source->parts[0].text))
-            fail(loading, pointer, "no type has a metric of the source \"%.*s\"",
-                 GW_STR_ARG(source->parts[0].text));
-    }
-}
-
-static int load_mappings(struct loading *loading, struct file *file)
-{
-    struct gw_registry *registry = loading->registry;
-    const char *name;
-    const json_t *value;
-    char at[200];
-
-    loading->file = file;
-    json_object_foreach(json_object_get(file->checked, "mappings"), name, value)
-    {
-        snprintf(at, sizeof(at), "/mappings/%.150s", name);
-        const struct gw_json_map_source source = {.arena = &registry->arena,
-                                                  .document = file->document,
-                                                  .diagnostics = loading->diagnostics,
-                                                  .pointer = at,
-                                                  .name = name,
-                                                  .given = value};
-        struct gw_json_map *map;
-        int rc = gw_json_map_compile(&source, &map);
-        if (rc != 0)
-            return rc;
-        if (map == NULL)
-            continue;
-        check_mapping(loading, at, map);
-        if (registry->map_count < GW_JSON_MAPS_MAX)
-            registry->maps[registry->map_count++] = map;
-        else
-            fail(loading, at, "there are more than %d mappings", GW_JSON_MAPS_MAX);
-    }
-    return 0;
-}
-
 /* --- files --- */
 
 static int read_file(struct loading *loading, struct gw_str path)
 {
-    struct file *file = &loading->files[loading->file_count];
+    struct gw_registry_file *file = &loading->files[loading->file_count];
     char *name = gw_str_duplicate(path);
 
     if (name == NULL)
@@ -427,12 +351,17 @@ static int fill(struct loading *loading)
         return -ENOMEM;
     for (size_t i = 0; i < loading->file_count && rc == 0; i++)
         rc = load_devices(loading, &loading->files[i]);
-    for (size_t i = 0; i < loading->file_count && rc == 0; i++)
-        rc = load_mappings(loading, &loading->files[i]);
+    if (rc == 0)
+        rc = gw_registry_load_maps(registry, loading->files, loading->file_count,
+                                   loading->diagnostics);
     if (rc != 0)
         return rc;
-    return gw_diagnostics_has_errors(loading->diagnostics) ? -EINVAL
-                                                           : number(registry, loading->diagnostics);
+    if (gw_diagnostics_has_errors(loading->diagnostics))
+        return -EINVAL;
+    rc = number(registry, loading->diagnostics);
+    if (rc == 0)
+        gw_registry_check_maps(registry, loading->files, loading->file_count, loading->diagnostics);
+    return rc;
 }
 
 static int load_all(struct loading *loading, const struct gw_str *files, size_t count)

@@ -28,3 +28,19 @@ struct gw_registry {
 
 /* Of one file: registry_options.c. */
 extern const struct gw_option gw_registry_file_options[];
+
+struct gw_registry_file {
+    struct gw_document *document;
+    json_t *checked; /* NULL: it has mistakes */
+};
+
+/* --- registry_maps.c --- */
+
+/* Those of all files, once types and devices are loaded. 0 (mistakes are told) or -ENOMEM. */
+GW_MUST_CHECK
+int gw_registry_load_maps(struct gw_registry *registry, const struct gw_registry_file *files,
+                          size_t count, struct gw_diagnostics *diagnostics);
+/* Once edge nodes are known: warns of those that name none. */
+void gw_registry_check_maps(const struct gw_registry *registry,
+                            const struct gw_registry_file *files, size_t count,
+                            struct gw_diagnostics *diagnostics);

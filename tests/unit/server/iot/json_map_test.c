@@ -140,7 +140,7 @@ static void test_values_at_pointers(void **state)
 {
     (void)state;
     must_load("m: {" NAMES ", time: /ts, quality: /q, metrics: {Temp: /temp, State/run: "
-                           "/state/run, count: /c~1d/1, energy/total: /e}}");
+              "/state/run, count: /c~1d/1, energy/total: /e}}");
     expect("f/1010/line-1/p1/t",
            "{\"ts\":1766000000001,\"temp\":21.5,\"state\":{\"run\":true},\"c/"
            "d\":[1,9007199254740993],\"e\":1500}",
@@ -242,7 +242,7 @@ static void test_objects(void **state)
 {
     (void)state;
     must_load("m: {" NAMES ", time: /ts, metrics: {Temp: /t}, objects: [{at: '', ignore: [rssi, "
-                           "energy/unit]}, {at: /state, prefix: State/}]}");
+              "energy/unit]}, {at: /state, prefix: State/}]}");
     expect("f/1010/line-1/p1/t",
            "{\"ts\":1766000000000,\"t\":1,\"count\":2,\"rssi\":-60,\"energy\":{\"total\":3000,"
            "\"unit\":\"Wh\"},\"state\":{\"run\":false}}",
@@ -262,7 +262,7 @@ static void test_lists(void **state)
 {
     (void)state;
     must_load("m: {" NAMES ", lists: [{at: /values, name: /n, value: /v, time: /t, quality: /q, "
-                           "ignore: [x]}, {at: /rows, name: /0, value: /1}], time_unit: s}");
+              "ignore: [x]}, {at: /rows, name: /0, value: /1}], time_unit: s}");
     expect("f/1010/line-1/p1/t",
            "{\"values\":[{\"n\":\"Temp\",\"v\":1,\"t\":1766000001},{\"n\":\"count\",\"v\":2,\"q\":"
            "false},{\"n\":\"x\"}],\"rows\":[[\"Temp\",3]]}",
@@ -459,6 +459,19 @@ static void test_mistakes(void **state)
     }
 }
 
+static void test_one_that_names_nobody(void **state)
+{
+    (void)state;
+    assert_int_equal(load("m: {topic: a, group: plant-1010, edge_node: line-3, metrics: {count: "
+                          "''}}"),
+                     0);
+    assert_int_equal(diagnostics.count, 1);
+    assert_int_equal(diagnostics.findings[0].severity, GW_SEVERITY_WARNING);
+    assert_non_null(strstr(diagnostics.findings[0].text, "names no edge node"));
+    gw_diagnostics_finish(&diagnostics);
+    unload();
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -490,6 +503,7 @@ int main(void)
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_filters),
         cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_one_that_names_nobody),
     };
 
     return cmocka_run_group_tests(tests, begin, end);
