@@ -137,6 +137,37 @@ describe('machines that speak JSON', async () => {
   });
 });
 
+describe('machines without a clock', async () => {
+  const scope = suiteScope();
+  const dir = makeFolder();
+  const signals = join(dir, 'oven.signal.yaml');
+  writeFileSync(signals, 'signal: oven\nversion: 1\nlateness: PT0S\ndevices: [cold-store]\ninputs: {airTemperature: {}}\nalarm:\n  severity: warning\n'
+    + '  raised: test.hot.v1\n  cleared: test.cool.v1\n  raise: {value: airTemperature, above: 100}\n');
+  const telemetry = await startTelemetry(scope, { dir, layout: [{ group: 'ovens', edgeNode: 'hall', devices: { oven: { type: 'cold-store' } } }],
+    mappings: { ovens: { topic: 'ovens/{oven}', group: 'ovens', edge_node: 'hall', device: '{oven}', metrics: { 'Temperature/Air': '' } } },
+    iot: { signals: [signals], checkpoint: '600s' } });
+  const plant = await startJsonPlant(scope, { broker: brokerOf(telemetry.broker), layout: [] });
+
+  test('what is computed again after a crash has the times of when it came', async () => {
+    for (const value of [20, 120, 30, 121, 31, 0]) {
+      const before = Date.now();
+      await plant.publish('ovens/oven', String(value));
+      await eventually(() => Date.now() > before + 2, 'another time');
+    }
+    const types = async () => (await telemetry.read()).map(({ type }) => type);
+    await eventually(async () => (await types()).length === 4, 'all events', PATIENCE);
+    const events = await telemetry.read();
+    assert.deepEqual(await types(), ['test.hot.v1', 'test.cool.v1', 'test.hot.v1', 'test.cool.v1']);
+    await telemetry.gw.kill();
+    await telemetry.gw.startAgain();
+    await eventually(async () => (await telemetry.metric('millgate_iot_events_total')) === 4, 'all to be told again', PATIENCE);
+    assert.deepEqual(await telemetry.read(), events);
+    await plant.publish('ovens/oven', '130');
+    await plant.publish('ovens/oven', '20');
+    await eventually(async () => (await types()).length > 4, 'what comes from then on', PATIENCE);
+  });
+});
+
 describe('two gateways', async () => {
   const scope = suiteScope();
   const redis = await withRedis(scope);
