@@ -339,6 +339,28 @@ static void test_what_the_broker_has_kept(void **state)
     unload();
 }
 
+/* The mapping was changed since the message was journaled. */
+static void test_a_message_of_another_edge_node(void **state)
+{
+    (void)state;
+    must_load("m: {" NAMES ", metrics: {count: /c}}");
+    const struct gw_json_sink sink = {.self = (void *)(uintptr_t) "f/1010/line-1/p1/t",
+                                      .on_aside = on_aside};
+    struct gw_json_message message = {.node = gw_registry_node(registry, 1),
+                                      .topic = GW_STR_INIT("f/1010/line-1/p1/t"),
+                                      .payload = GW_STR_INIT("{\"c\":1}")};
+    struct gw_json_read got;
+
+    gw_buf_clear(&asides);
+    assert_int_equal(gw_json_map_read(registry, &message, &sink, &arena, &got), 0);
+    assert_int_equal(got.count, 0);
+    assert_true(asides.len > 0);
+    message.node = gw_registry_node(registry, 0);
+    assert_int_equal(gw_json_map_read(registry, &message, &sink, &arena, &got), 0);
+    assert_int_equal(got.count, 1);
+    unload();
+}
+
 static void test_bounds(void **state)
 {
     struct gw_buf text;
@@ -500,6 +522,7 @@ int main(void)
         cmocka_unit_test(test_placeholders_in_sources),
         cmocka_unit_test(test_what_means_good),
         cmocka_unit_test(test_what_the_broker_has_kept),
+        cmocka_unit_test(test_a_message_of_another_edge_node),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_filters),
         cmocka_unit_test(test_mistakes),
