@@ -2,6 +2,7 @@
  * for whoever wants to see what a plant sends, or to compute signals over it. */
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -229,6 +230,19 @@ static int feed_file(struct printing *printing, FILE *file)
     return ferror(file) ? GW_EXIT_PROBLEM : GW_EXIT_OK;
 }
 
+static void print_counts(const struct printing *printing)
+{
+    const struct gw_sparkplug_host_counts *counts = gw_sparkplug_host_counts(printing->host);
+
+    fprintf(printing->cli->err,
+            "%" PRIu64 " messages, %" PRIu64 " samples; %" PRIu64 " duplicates, %" PRIu64
+            " kept back, %" PRIu64 " gaps, %" PRIu64 " late, %" PRIu64 " without a birth, %" PRIu64
+            " put aside\n",
+            counts->messages + printing->json_messages, counts->samples + printing->json_samples,
+            counts->duplicates, counts->kept_back, counts->gaps, counts->late, counts->unborn,
+            counts->quarantined + printing->json_aside);
+}
+
 static int run(const struct gw_cli *cli, struct gw_registry *registry, const char *path)
 {
     struct printing printing = {.cli = cli, .registry = registry};
@@ -247,16 +261,7 @@ static int run(const struct gw_cli *cli, struct gw_registry *registry, const cha
     if (printing.host == NULL)
         return GW_EXIT_PROBLEM;
     int code = feed_file(&printing, file);
-    const struct gw_sparkplug_host_counts *counts = gw_sparkplug_host_counts(printing.host);
-    fprintf(cli->err,
-            "%llu messages, %llu samples; %llu duplicates, %llu kept back, %llu gaps, %llu late, "
-            "%llu without a birth, %llu put aside\n",
-            (unsigned long long)(counts->messages + printing.json_messages),
-            (unsigned long long)(counts->samples + printing.json_samples),
-            (unsigned long long)counts->duplicates, (unsigned long long)counts->kept_back,
-            (unsigned long long)counts->gaps, (unsigned long long)counts->late,
-            (unsigned long long)counts->unborn,
-            (unsigned long long)(counts->quarantined + printing.json_aside));
+    print_counts(&printing);
     gw_sparkplug_host_destroy(printing.host);
     return code;
 }
