@@ -67,6 +67,19 @@ void gw_config_fill_effects(struct gw_config_loader *loader, const char *backend
         gw_config_fail(loader, pointer, "\"%.64s\" is no name of a field", effect->key_field.ptr);
 }
 
+/* Whether its writes can be looked for. */
+static bool has_search(const struct gw_config_backend *backend)
+{
+    for (size_t i = 0; gw_connectors[i] != NULL; i++) {
+        const struct gw_connector_function *function = gw_connectors[i]->functions;
+        for (; backend->connectors[i] != NULL && function->name != NULL; function++) {
+            if (function->look_up != NULL)
+                return true;
+        }
+    }
+    return false;
+}
+
 /* Whoever lets a backend take so long for an answer knows of transactions that do, and the request
  * may have left last of all. */
 void gw_config_check_settle(struct gw_config_loader *loader, const char *backend_pointer,
@@ -75,14 +88,11 @@ void gw_config_check_settle(struct gw_config_loader *loader, const char *backend
     const struct gw_effect *effect = &backend->resilience.effect;
     uint64_t settle_ns = effect->settle_ns > 0 ? effect->settle_ns : GW_EFFECT_SETTLE_NS;
     uint64_t waited_ns = backend->first_byte_timeout_ns;
-    bool is_written = effect->class == GW_EFFECT_SEARCHABLE;
     char pointer[256];
 
     if (backend->total_timeout_ns > 0 && backend->total_timeout_ns < waited_ns)
         waited_ns = backend->total_timeout_ns;
-    for (size_t i = 0; gw_connectors[i] != NULL; i++)
-        is_written |= backend->connectors[i] != NULL;
-    if (!is_written || settle_ns >= waited_ns)
+    if (settle_ns >= waited_ns || !has_search(backend))
         return;
     snprintf(pointer, sizeof(pointer), "%.200s%s", backend_pointer,
              effect->settle_ns > 0 ? "/effects/settle" : "");
