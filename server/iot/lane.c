@@ -334,10 +334,14 @@ void gw_lane_stop(struct gw_lane *lane, bool keeps_sessions, uint64_t timeout_ns
         gw_lane_disconnect(lane);
 }
 
-int gw_lane_suppress(struct gw_lane *lane, struct gw_str equipment, int64_t from_ms,
+int gw_lane_suppress(struct gw_lane *lane, const struct gw_device_config *device, int64_t from_ms,
                      int64_t until_ms)
 {
-    return gw_signal_engine_suppress(lane->engine, equipment, from_ms, until_ms);
+    const struct gw_lane_node *node = &lane->nodes[device->node];
+
+    if (node->state == GW_LANE_FOREIGN || node->state == GW_LANE_CLAIMING)
+        return 0;
+    return gw_signal_engine_suppress(lane->engine, device, from_ms, until_ms);
 }
 
 enum gw_device_state gw_lane_device_state(const struct gw_lane *lane,

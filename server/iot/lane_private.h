@@ -55,6 +55,7 @@ struct gw_lane_node {
     const struct gw_edge_node_config *config;
     enum gw_lane_node_state state;
     bool is_wanted;      /* it should be ours */
+    bool may_replay;     /* on_loaded() has said so since its checkpoint was loaded */
     bool has_progressed; /* since the last checkpoint */
     uint64_t epoch;
     uint64_t retry_ns;       /* not before; CLOCK_MONOTONIC */
@@ -174,6 +175,14 @@ void gw_lane_node_tick(struct gw_lane_node *node, uint64_t now_ns);
 /* Nothing is under way any more and nothing is left to do. */
 bool gw_lane_node_is_idle(const struct gw_lane_node *node);
 void gw_lane_node_finish(struct gw_lane_node *node);
+
+/* --- lane_checkpoint.c --- */
+
+/* The state after all that was computed so far, in place of what is in `out`. */
+GW_MUST_CHECK
+int gw_lane_checkpoint_save(const struct gw_lane_node *node, struct gw_buf *out);
+/* What cannot be read begins anew, which is logged. */
+void gw_lane_checkpoint_load(struct gw_lane_node *node, struct gw_str bytes);
 
 /* --- lane_emit.c --- */
 
