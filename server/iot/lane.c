@@ -198,6 +198,7 @@ static void on_tick(struct gw_timer *timer)
         gw_lane_node_tick(&lane->nodes[i], now_ns);
         is_idle = is_idle && gw_lane_node_is_idle(&lane->nodes[i]);
     }
+    gw_lane_check_pressure(lane);
     gw_lane_connect_when_loaded(lane);
     if (lane->is_stopping && (is_idle || now_ns >= lane->stop_at_ns))
         finish_stop(lane);
@@ -308,7 +309,7 @@ int gw_lane_feed(struct gw_lane *lane, struct gw_str topic, struct gw_str payloa
 {
     if (lane->is_paused || lane->is_stopping)
         return -EAGAIN;
-    return gw_lane_take(lane, topic, payload);
+    return gw_lane_take(lane, topic, payload, false);
 }
 
 void gw_lane_stop(struct gw_lane *lane, bool keeps_sessions, uint64_t timeout_ns,
@@ -341,4 +342,5 @@ enum gw_device_state gw_lane_device_state(const struct gw_lane *lane,
 void gw_lane_get_stats(const struct gw_lane *lane, struct gw_lane_stats *out_stats)
 {
     *out_stats = lane->stats;
+    out_stats->owed = lane->owed;
 }

@@ -53,13 +53,14 @@ struct gw_lane_node {
     bool is_wanted;      /* it should be ours */
     bool has_progressed; /* since the last checkpoint */
     uint64_t epoch;
-    uint64_t retry_ns;       /* not before; CLOCK_MONOTONIC */
-    uint64_t checkpoint_ns;  /* when the next is due */
-    uint64_t taken_ns;       /* when its last message came */
-    struct gw_buf pending;   /* messages that no append has yet */
-    struct gw_buf appending; /* those of the append under way */
-    uint64_t sequence;       /* of the append under way */
-    struct gw_list dirty;    /* in the lane's list: it has something to append */
+    uint64_t retry_ns;                   /* not before; CLOCK_MONOTONIC */
+    uint64_t checkpoint_ns;              /* when the next is due */
+    uint64_t taken_ns;                   /* when its last message came */
+    struct gw_buf pending;               /* messages that no append has yet */
+    struct gw_buf appending;             /* those of the append under way */
+    size_t pending_owed, appending_owed; /* of them, those that the broker waits to hear of */
+    uint64_t sequence;                   /* of the append under way */
+    struct gw_list dirty;                /* in the lane's list: it has something to append */
     bool is_appending, is_checkpointing, is_asking; /* asking: claim, read, release */
     struct gw_store_call append, checkpoint, question;
     struct gw_buf checkpoint_bytes;
@@ -99,6 +100,8 @@ struct gw_lane {
     bool is_primary;
     bool is_connected_once; /* the brokers are asked from then on */
     bool is_paused;
+    size_t owed;            /* messages of QoS 1 and 2 that are not journaled */
+    uint64_t owed_since_ns; /* that some were */
     bool is_stopping;
     bool keeps_sessions; /* of the brokers, while it stops */
     void (*stopped)(void *self);
@@ -131,8 +134,10 @@ void gw_lane_connect_when_loaded(struct gw_lane *lane);
 void gw_lane_disconnect(struct gw_lane *lane);
 void gw_lane_subscribe(struct gw_lane *lane, const struct gw_lane_node *node, bool is_on);
 void gw_lane_check_pressure(struct gw_lane *lane);
-/* As gw_lane_feed(). */
-int gw_lane_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload);
+/* As gw_lane_feed(). `is_owed`: a broker waits to hear that it is journaled. */
+int gw_lane_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload, bool is_owed);
+/* So many of those that brokers wait for are journaled, or no longer ours. */
+void gw_lane_settle(struct gw_lane *lane, size_t owed);
 /* For how long has some broker of the node been connected? 0: none is. After a while what it had
  * kept for us has come. */
 uint64_t gw_lane_hears_ns(const struct gw_lane *lane, const struct gw_lane_node *node);

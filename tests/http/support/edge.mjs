@@ -82,10 +82,10 @@ export class Edge {
     Object.assign(this, parts);
   }
 
-  /** `edge` and `iot` are further settings of their sections. */
-  static async prepare(scope, { centre, port, layout, plant = '1010', id = 'edge-1', dir = makeFolder(), edge = {}, iot = {}, signals = [IOT] }) {
+  /** `edge` and `iot` are further settings of their sections, `settings` lines of the broker's file. */
+  static async prepare(scope, { centre, port, layout, plant = '1010', id = 'edge-1', dir = makeFolder(), edge = {}, iot = {}, signals = [IOT], settings = [] }) {
     mkdirSync(dir, { recursive: true });
-    const broker = await startMosquitto({ dir: join(dir, 'broker'), settings: ['queue_qos0_messages true'] });
+    const broker = await startMosquitto({ dir: join(dir, 'broker'), settings: ['queue_qos0_messages true', ...settings] });
     scope.after(() => broker.kill());
     const registry = [join(IOT, 'types'), writeRegistry(join(dir, 'devices.json'), layout)];
     const leaf = centre?.authority.issue(`/CN=${id}`);
