@@ -9,6 +9,7 @@
 #include "server/event/database.h"
 #include "server/event/spool.h"
 #include "server/gateway/edge_decide.h"
+#include "server/gateway/edge_decision.h"
 #include "server/gateway/edge_private.h"
 #include "server/gateway/listen_socket.h"
 #include "server/http/listener.h"
@@ -95,7 +96,8 @@ static struct picture take_picture(const struct gw_edge *edge)
 
 /* --- answers --- */
 
-static void answer(struct gw_exchange *ex, int status, struct gw_str type, struct gw_buf *text)
+void gw_edge_status_answer(struct gw_exchange *ex, int status, struct gw_str type,
+                           struct gw_buf *text)
 {
     struct gw_str body = gw_arena_copy(&ex->arena, gw_buf_str(text));
 
@@ -115,7 +117,7 @@ static void tell_health(const struct gw_edge *edge, struct gw_exchange *ex)
 
     gw_buf_init(&text, MAX_ANSWER_BYTES);
     gw_buf_append_text(&text, "{\"status\":\"alive\",\"version\":\"" MILLGATE_VERSION "\"}\n");
-    answer(ex, 200, GW_STR("application/json"), &text);
+    gw_edge_status_answer(ex, 200, GW_STR("application/json"), &text);
 }
 
 /* It takes telemetry in and keeps it; the centre is not asked for that. */
@@ -133,7 +135,7 @@ static void tell_readiness(const struct gw_edge *edge, struct gw_exchange *ex)
         gw_buf_append_text(&text, "{\"status\":\"ready\"}\n");
     else
         gw_buf_printf(&text, "{\"status\":\"not ready\",\"why\":\"%s\"}\n", why);
-    answer(ex, why == NULL ? 200 : 503, GW_STR("application/json"), &text);
+    gw_edge_status_answer(ex, why == NULL ? 200 : 503, GW_STR("application/json"), &text);
 }
 
 static void set_metrics(const struct gw_edge *edge, const struct picture *picture)
@@ -174,7 +176,7 @@ static void tell_metrics(const struct gw_edge *edge, struct gw_exchange *ex)
     set_metrics(edge, &picture);
     gw_buf_init(&text, MAX_ANSWER_BYTES);
     gw_metrics_print(edge->metrics, &text);
-    answer(ex, 200, GW_STR("text/plain; version=0.0.4; charset=utf-8"), &text);
+    gw_edge_status_answer(ex, 200, GW_STR("text/plain; version=0.0.4; charset=utf-8"), &text);
 }
 
 static void print_text(struct gw_buf *text, const char *name, struct gw_str value)
@@ -233,16 +235,17 @@ static void tell_status(const struct gw_edge *edge, struct gw_exchange *ex)
     gw_buf_printf(&text,
                   ",\"telemetry\":{\"edge_nodes\":%zu,\"owned\":%zu,\"brokers\":%zu,"
                   "\"brokers_up\":%zu,\"messages\":%" PRIu64 ",\"samples\":%" PRIu64
-                  ",\"journal_pending_bytes\":%zu,\"events_pending\":%zu}",
+                  ",\"journal_pending_bytes\":%zu,\"unacknowledged\":%zu,"
+                  "\"events_pending\":%zu}",
                   picture.nodes, picture.lane.nodes, picture.brokers, picture.brokers_up,
                   picture.lane.messages, picture.lane.samples, picture.lane.pending_bytes,
-                  picture.lane.pending_events);
+                  picture.lane.owed, picture.lane.pending_events);
     gw_buf_append_text(&text, ",\"decisions\":{");
     for (size_t i = 0; i < GW_EDGE_OUTCOME_COUNT; i++)
         gw_buf_printf(&text, "\"%s\":%" PRIu64 ",", gw_edge_outcome_name((enum gw_edge_outcome)i),
                       picture.decide.outcomes[i]);
     gw_buf_printf(&text, "\"repeated\":%" PRIu64 "}}\n", picture.decide.repeated);
-    answer(ex, 200, GW_STR("application/json"), &text);
+    gw_edge_status_answer(ex, 200, GW_STR("application/json"), &text);
 }
 
 /* --- requests --- */
@@ -272,7 +275,8 @@ static void begin(void *self, struct gw_exchange *ex)
     } pages[] = {{GW_STR_INIT("/healthz"), tell_health},
                  {GW_STR_INIT("/readyz"), tell_readiness},
                  {GW_STR_INIT("/metrics"), tell_metrics},
-                 {GW_STR_INIT("/status"), tell_status}};
+                 {GW_STR_INIT("/status"), tell_status},
+                 {GW_STR_INIT("/decisions"), gw_edge_decisions_tell}};
     const struct gw_edge_status *status = self;
 
     if (!is_ours(status, ex->request.host)) {
