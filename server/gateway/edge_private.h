@@ -10,6 +10,7 @@
 
 struct gw_database;
 struct gw_edge_decide;
+struct gw_edge_samples;
 struct gw_edge_status;
 struct gw_metrics;
 struct gw_buf;
@@ -28,6 +29,7 @@ struct gw_edge {
     struct gw_iot_store *store;
     struct gw_edge_forward *forward;
     struct gw_edge_decide *decide;
+    struct gw_edge_samples *samples; /* NULL: none are kept */
     struct gw_edge_status *status;
     struct gw_lane *lane; /* NULL: none is configured, or it could not be made */
     struct gw_timer tick;

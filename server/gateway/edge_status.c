@@ -11,6 +11,7 @@
 #include "server/gateway/edge_decide.h"
 #include "server/gateway/edge_decision.h"
 #include "server/gateway/edge_private.h"
+#include "server/gateway/edge_samples.h"
 #include "server/gateway/listen_socket.h"
 #include "server/http/listener.h"
 #include "server/http/problem.h"
@@ -45,6 +46,13 @@ COUNTER(refused_there, "millgate_edge_centre_refused_total",
         "Events that the centre refused for what they are.");
 COUNTER(batches, "millgate_edge_batches_total", "Batches that were acknowledged.");
 COUNTER(failures, "millgate_edge_batch_failures_total", "Batches that were not.");
+GAUGE(samples_waiting, "millgate_edge_samples_waiting", "Samples that wait to be forwarded.");
+GAUGE(samples_bytes, "millgate_edge_samples_bytes", "Their bytes on the disk.");
+COUNTER(samples_forwarded, "millgate_edge_samples_forwarded_total", "Samples that the centre has.");
+COUNTER(samples_dropped, "millgate_edge_samples_dropped_total",
+        "Samples that were dropped, as more than samples.max_bytes waited.");
+COUNTER(samples_refused, "millgate_edge_samples_refused_total",
+        "Samples whose device or metric the centre does not know.");
 COUNTER(commits, "millgate_edge_commits_total", "Commits of the spool's file.");
 COUNTER(commit_failures, "millgate_edge_commit_failures_total", "Commits that failed.");
 
@@ -68,6 +76,7 @@ struct picture {
     struct gw_database_stats database;
     struct gw_edge_forward_stats forward;
     struct gw_edge_decide_stats decide;
+    struct gw_edge_samples_stats samples;
     struct gw_lane_stats lane;
     size_t nodes, brokers, brokers_up; /* nodes: registered */
     double age_s;                      /* of the oldest event */
@@ -82,6 +91,7 @@ static struct picture take_picture(const struct gw_edge *edge)
     gw_database_get_stats(edge->database, &picture.database);
     gw_edge_forward_get_stats(edge->forward, &picture.forward);
     gw_edge_decide_get_stats(edge->decide, &picture.decide);
+    gw_edge_samples_get_stats(edge->samples, &picture.samples);
     if (edge->lane != NULL) {
         gw_lane_get_stats(edge->lane, &picture.lane);
         picture.nodes = gw_registry_node_count(edge->config->documents.registry);
@@ -159,6 +169,11 @@ static void set_metrics(const struct gw_edge *edge, const struct picture *pictur
                {&refused_there, picture->forward.refused_events},
                {&batches, picture->forward.batches},
                {&failures, picture->forward.failures},
+               {&samples_waiting, picture->samples.waiting},
+               {&samples_bytes, picture->samples.bytes},
+               {&samples_forwarded, picture->samples.forwarded},
+               {&samples_dropped, picture->samples.dropped},
+               {&samples_refused, picture->samples.refused},
                {&commits, picture->database.commits},
                {&commit_failures, picture->database.failures}};
 
@@ -220,6 +235,21 @@ static void print_centre(struct gw_buf *text, const struct picture *picture)
     gw_buf_append_byte(text, '}');
 }
 
+static void print_samples(struct gw_buf *text, const struct picture *picture)
+{
+    const struct gw_edge_samples_stats *samples = &picture->samples;
+
+    gw_buf_printf(text,
+                  ",\"samples\":{\"state\":\"%s\",\"waiting\":%" PRIu64 ",\"bytes\":%" PRIu64
+                  ",\"kept\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"forwarded\":%" PRIu64
+                  ",\"refused\":%" PRIu64 ",\"failures\":%" PRIu64 ",",
+                  gw_edge_centre_state_name(samples->state), samples->waiting, samples->bytes,
+                  samples->kept, samples->dropped, samples->forwarded, samples->refused,
+                  samples->failures);
+    print_text(text, "last_error", gw_str_of(samples->last_error));
+    gw_buf_append_byte(text, '}');
+}
+
 static void tell_status(const struct gw_edge *edge, struct gw_exchange *ex)
 {
     struct picture picture = take_picture(edge);
@@ -232,6 +262,8 @@ static void tell_status(const struct gw_edge *edge, struct gw_exchange *ex)
     print_text(&text, "plant", edge->config->plant);
     print_spool(&text, &picture);
     print_centre(&text, &picture);
+    if (edge->samples != NULL)
+        print_samples(&text, &picture);
     gw_buf_printf(&text,
                   ",\"telemetry\":{\"edge_nodes\":%zu,\"owned\":%zu,\"brokers\":%zu,"
                   "\"brokers_up\":%zu,\"messages\":%" PRIu64 ",\"samples\":%" PRIu64

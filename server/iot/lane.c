@@ -23,6 +23,8 @@ int64_t gw_lane_wall_ms(void)
 
 /* --- computing --- */
 
+static void tell_samples(struct gw_lane *lane, const struct gw_edge_node_config *node,
+                         const struct gw_sample *samples, size_t count);
 static void on_samples(void *self, const struct gw_edge_node_config *node,
                        const struct gw_sample *samples, size_t count);
 static void on_quarantine(void *self, enum gw_quarantine_reason reason, struct gw_str name,
@@ -77,7 +79,9 @@ static void take_samples(struct gw_lane *lane, const struct gw_lane_node *node, 
     if (gw_samples_read(payload, lane->config.registry, config, &arena, &read, &error) != 0) {
         on_quarantine(lane, GW_QUARANTINE_MALFORMED, config->id, gw_str_of(error.text));
     } else {
-        if (read.count > 0)
+        if (read.count > 0 && gw_str_has_prefix(topic, GW_STR(GW_SAMPLES_KEPT_TOPIC)))
+            tell_samples(lane, config, read.samples, read.count);
+        else if (read.count > 0)
             on_samples(lane, config, read.samples, read.count);
         if (read.unknown > 0)
             quarantine_unknown(lane, config, &read);
@@ -100,7 +104,8 @@ void gw_lane_compute(struct gw_lane *lane, struct gw_lane_node *node, struct gw_
             break;
         struct gw_str topic = gw_str_from(entry.ptr + GW_LANE_HEAD_BYTES, topic_len);
         struct gw_str payload = gw_str_from(topic.ptr + topic_len, payload_len);
-        if (gw_str_has_prefix(topic, GW_STR(GW_SAMPLES_TOPIC)))
+        if (gw_str_has_prefix(topic, GW_STR(GW_SAMPLES_TOPIC)) ||
+            gw_str_has_prefix(topic, GW_STR(GW_SAMPLES_KEPT_TOPIC)))
             take_samples(lane, node, topic, payload);
         else if (!compute_mark(lane, node, topic, arrival_ms))
             gw_sparkplug_host_feed(lane->host, topic, payload, arrival_ms);
@@ -108,14 +113,20 @@ void gw_lane_compute(struct gw_lane *lane, struct gw_lane_node *node, struct gw_
     }
 }
 
+static void tell_samples(struct gw_lane *lane, const struct gw_edge_node_config *node,
+                         const struct gw_sample *samples, size_t count)
+{
+    lane->stats.samples += count;
+    if (lane->config.events.on_samples != NULL)
+        lane->config.events.on_samples(lane->config.events.self, node, samples, count);
+}
+
 static void on_samples(void *self, const struct gw_edge_node_config *node,
                        const struct gw_sample *samples, size_t count)
 {
     struct gw_lane *lane = self;
 
-    lane->stats.samples += count;
-    if (lane->config.events.on_samples != NULL)
-        lane->config.events.on_samples(lane->config.events.self, node, samples, count);
+    tell_samples(lane, node, samples, count);
     gw_signal_engine_feed(lane->engine, node, samples, count);
 }
 
