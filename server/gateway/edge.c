@@ -12,6 +12,7 @@
 #include "server/event/spool.h"
 #include "server/gateway/edge_decide.h"
 #include "server/gateway/edge_private.h"
+#include "server/gateway/edge_samples.h"
 #include "server/gateway/telemetry_metrics.h"
 #include "server/iot/store_sqlite.h"
 #include "server/net/http_client.h"
@@ -36,13 +37,44 @@ static void on_event(void *self, const struct gw_signal_event *event)
         gw_edge_decide_event(edge->decide, event);
 }
 
-/* Before the lane has it: what it tells is decided on at once. */
+static void on_samples(void *self, const struct gw_edge_node_config *node,
+                       const struct gw_sample *samples, size_t count)
+{
+    struct gw_edge *edge = self;
+
+    gw_edge_samples_take(edge->samples, node, samples, count);
+}
+
+/* In place of those that are kept; what was taken is still written. */
+static int start_samples(struct gw_edge *edge, const struct gw_edge_config *config,
+                         struct gw_error *error)
+{
+    const struct gw_edge_samples_setup setup = {edge->loop, edge->worker.http, edge->database,
+                                                edge->spool, config};
+    struct gw_edge_samples *samples = NULL;
+    int rc = 0;
+
+    if (config->keeps_samples && config->documents.registry != NULL)
+        rc = gw_edge_samples_create(&setup, &samples, error);
+    if (rc != 0)
+        return rc;
+    gw_edge_samples_destroy(edge->samples);
+    edge->samples = samples;
+    edge->samples_config = config;
+    return 0;
+}
+
+/* Before the lane tells anything of it. */
 static int on_registry(void *self, struct gw_registry *registry)
 {
     struct gw_edge *edge = self;
 
-    gw_edge_decide_set_lane(edge->decide, edge->lane, registry);
-    return 0;
+    struct gw_error error = {0};
+
+    int rc = start_samples(edge, edge->coming, &error);
+    if (rc == 0)
+        gw_edge_decide_set_lane(edge->decide, edge->lane, registry);
+    return rc;
 }
 
 /* `brokers`: room for GW_LANE_MAX_BROKERS, to which it points. */
@@ -63,7 +95,10 @@ static struct gw_lane_config configure_lane(struct gw_edge *edge, const struct g
         .brokers = brokers,
         .broker_count = iot->broker_count,
         .host_id = iot->host_id,
-        .events = {.self = edge, .on_event = on_event, .on_registry = on_registry},
+        .events = {.self = edge,
+                   .on_event = on_event,
+                   .on_samples = on_samples,
+                   .on_registry = on_registry},
         .host_limits = iot->host_limits,
         .checkpoint_ns = iot->checkpoint_ns,
         .silence_ms = iot->silence_ms,
@@ -135,7 +170,14 @@ static int change_outlets(struct gw_edge *edge, struct gw_error *error)
     gw_edge_decide_follow(edge->decide, decide);
     gw_edge_decide_set_lane(edge->decide, edge->lane, edge->config->documents.registry);
     gw_edge_decide_destroy(decide);
-    return rc;
+    if (edge->samples_config == edge->config)
+        return rc;
+    int samples_rc = start_samples(edge, edge->config, error);
+    if (samples_rc != 0) { /* those that are kept know the last configuration, which goes */
+        gw_edge_samples_destroy(edge->samples);
+        edge->samples = NULL;
+    }
+    return rc != 0 ? rc : samples_rc;
 }
 
 static int start_parts(struct gw_edge *edge, struct gw_error *error)
@@ -145,6 +187,8 @@ static int start_parts(struct gw_edge *edge, struct gw_error *error)
     int rc = start_store(edge, error);
     if (rc == 0)
         rc = start_outlets(edge, error);
+    if (rc == 0)
+        rc = start_samples(edge, edge->config, error);
     return rc == 0 ? start_lane(edge, error) : rc;
 }
 
@@ -152,6 +196,8 @@ static void stop_parts(struct gw_edge *edge)
 {
     gw_lane_destroy(edge->lane);
     edge->lane = NULL;
+    gw_edge_samples_destroy(edge->samples);
+    edge->samples = NULL;
     stop_outlets(edge);
     if (edge->store != NULL)
         edge->store->ops->destroy(edge->store);
@@ -344,7 +390,7 @@ static int load_first(struct gw_edge *edge, struct gw_error *error)
 static int open_spool(struct gw_edge *edge, struct gw_error *error)
 {
     static const char *const schemas[] = {gw_spool_schema, gw_iot_sqlite_schema,
-                                          gw_edge_decide_schema, NULL};
+                                          gw_edge_decide_schema, gw_edge_samples_schema, NULL};
     const struct gw_database_config config = {
         .loop = edge->loop, .path = edge->config->database.ptr, .schemas = schemas};
     int rc = gw_database_open(&config, &edge->database, error);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "server/core/clock.h"
+#include "server/core/log.h"
 #include "server/iot/alarms.h"
 #include "server/iot/inbox.h"
 #include "server/iot/maintenance.h"
@@ -19,6 +20,7 @@ struct gw_iot_board {
     const struct gw_lane *lane;
     struct gw_loop *loop;
     struct gw_redis *redis;
+    struct gw_registry *registry; /* held */
 };
 
 static void on_samples(void *self, const struct gw_edge_node_config *node,
@@ -48,11 +50,25 @@ static void on_quarantine(void *self, enum gw_quarantine_reason reason, struct g
     gw_quarantine_board_add(board->quarantine, reason, name, detail, now_ms);
 }
 
-static void on_alarm(void *self, const struct gw_alarm_news *news)
+static bool on_alarm(void *self, const struct gw_alarm_news *news)
 {
     struct gw_iot_board *board = self;
 
-    gw_iot_alarms_tell(board->alarms, news);
+    return gw_iot_alarms_tell(board->alarms, news);
+}
+
+static bool is_kept(void *self, const struct gw_edge_node_config *node)
+{
+    const struct gw_iot_board *board = self;
+
+    return gw_iot_alarms_has_all(board->alarms, node);
+}
+
+static bool on_loaded(void *self, const struct gw_edge_node_config *node)
+{
+    struct gw_iot_board *board = self;
+
+    return gw_iot_maintenance_apply(board->maintenance, node);
 }
 
 /* Where the lane says what it is, and nobody else has said since when. */
@@ -73,7 +89,6 @@ static void on_owned(void *self, const struct gw_edge_node_config *node, bool is
         return;
     }
     show_states(board, node);
-    gw_iot_maintenance_repeat(board->maintenance); /* its checkpoint may not know */
 }
 
 static void on_journaled(void *self, const struct gw_edge_node_config *node, struct gw_str place)
@@ -87,20 +102,23 @@ static int on_registry(void *self, struct gw_registry *registry)
 {
     struct gw_iot_board *board = self;
     struct gw_iot_inbox *inbox = gw_iot_inbox_create(board->loop, board->redis, registry);
+    uint32_t *counts = calloc(gw_registry_node_count(registry) + 1, sizeof(*counts));
 
-    if (inbox == NULL)
-        return -ENOMEM;
-    int rc = gw_iot_values_change(board->values, registry);
-    if (rc != 0) {
+    if (inbox == NULL || counts == NULL || gw_iot_values_change(board->values, registry) != 0) {
         gw_iot_inbox_destroy(inbox);
-        return rc;
+        free(counts);
+        return -ENOMEM;
     }
+    gw_iot_alarms_change(board->alarms, board->registry, registry, counts);
     gw_iot_inbox_follow(inbox, board->inbox, registry);
     gw_iot_inbox_destroy(board->inbox);
     board->inbox = inbox;
     if (board->export != NULL)
         gw_iot_export_set_registry(board->export, registry);
-    gw_iot_maintenance_repeat(board->maintenance); /* devices may be new */
+    gw_iot_maintenance_set_registry(board->maintenance, registry);
+    gw_registry_hold(registry);
+    gw_registry_release(board->registry);
+    board->registry = registry;
     return 0;
 }
 
@@ -112,6 +130,8 @@ struct gw_lane_events gw_iot_board_events(struct gw_iot_board *board)
         .on_state = on_state,
         .on_quarantine = on_quarantine,
         .on_alarm = on_alarm,
+        .is_kept = is_kept,
+        .on_loaded = on_loaded,
         .on_journaled = on_journaled,
         .on_owned = on_owned,
         .on_registry = on_registry,
@@ -143,12 +163,15 @@ struct gw_iot_board *gw_iot_board_create(const struct gw_iot_board_config *confi
         return NULL;
     board->loop = config->values.loop;
     board->redis = config->values.redis;
+    board->registry = gw_registry_hold(config->values.registry);
     board->values = gw_iot_values_create(&config->values);
     board->quarantine = gw_quarantine_board_create(config->values.loop, config->values.redis);
-    board->alarms = gw_iot_alarms_create(config->values.loop, config->writer);
+    board->alarms =
+        gw_iot_alarms_create(config->values.loop, config->writer, config->values.registry);
     board->inbox =
         gw_iot_inbox_create(config->values.loop, config->values.redis, config->values.registry);
-    board->maintenance = gw_iot_maintenance_create(config->values.loop, config->values.redis);
+    board->maintenance = gw_iot_maintenance_create(config->values.loop, config->values.redis,
+                                                   config->values.registry);
     board->export = create_export(config);
     bool is_complete = (config->export_folder.len == 0) == (board->export == NULL);
     if (is_complete && board->inbox != NULL && board->maintenance != NULL &&
@@ -156,6 +179,22 @@ struct gw_iot_board *gw_iot_board_create(const struct gw_iot_board_config *confi
         return board;
     gw_iot_board_destroy(board);
     return NULL;
+}
+
+/* Of another length: what is known is written out, and known to those who read. */
+static void change_histories(struct gw_iot_board *board, const struct gw_iot_board_config *config)
+{
+    struct gw_iot_values *values;
+
+    if (gw_iot_values_history_samples(board->values) == config->values.history_samples)
+        return;
+    values = gw_iot_values_create(&config->values);
+    if (values == NULL) {
+        gw_log_error("iot: no memory for histories of another length");
+        return;
+    }
+    gw_iot_values_destroy(board->values);
+    board->values = values;
 }
 
 void gw_iot_board_change(struct gw_iot_board *board, const struct gw_iot_board_config *config)
@@ -166,15 +205,18 @@ void gw_iot_board_change(struct gw_iot_board *board, const struct gw_iot_board_c
             ? config->export_folder.len == 0
             : gw_iot_export_is(board->export, config->export_folder, config->export_keep_s);
 
-    gw_iot_values_keep(board->values, config->values.history_samples);
+    change_histories(board, config);
     if (!is_as_it_was) {
         gw_iot_export_destroy(board->export);
         board->export = create_export(config);
     }
     for (size_t i = 0; i < gw_registry_node_count(registry); i++) {
         const struct gw_edge_node_config *node = gw_registry_node(registry, i);
-        if (gw_iot_inbox_owns(board->inbox, node))
-            show_states(board, node);
+        if (!gw_iot_inbox_owns(board->inbox, node))
+            continue;
+        show_states(board, node);
+        if (!gw_iot_maintenance_apply(board->maintenance, node)) /* devices may be new */
+            gw_log_debug("iot: maintenance is not known yet");
     }
 }
 
@@ -188,6 +230,7 @@ void gw_iot_board_destroy(struct gw_iot_board *board)
     gw_iot_values_destroy(board->values);
     gw_quarantine_board_destroy(board->quarantine);
     gw_iot_alarms_destroy(board->alarms);
+    gw_registry_release(board->registry);
     free(board);
 }
 

@@ -112,13 +112,21 @@ static int make_successor(struct gw_lane_change *change, struct successor *succe
 
 /* --- taking it over --- */
 
-/* What waits to go out points into documents that are about to go. */
-static void keep_documents(const struct gw_lane *lane, struct gw_lane_node *node)
+/* What waits to go out points into documents that are about to go. An alarm is told of a device by
+ * its number now; one that is no more shows none. */
+static void keep_documents(const struct gw_lane_change *change, struct gw_lane_node *node)
 {
+    const struct gw_lane *lane = change->lane;
+
     for (struct gw_list *item = node->emissions.next; item != &node->emissions; item = item->next) {
         struct gw_lane_emission *emission = GW_LIST_ITEM(item, struct gw_lane_emission, node);
         if (emission->signals == NULL)
             emission->signals = gw_signals_hold(lane->config.signals);
+        const struct gw_device_config *device = emission->alarm.device;
+        emission->alarm.device = gw_registry_find(change->config.registry, device->group,
+                                                  device->edge_node, device->device);
+        if (emission->alarm.device == NULL)
+            emission->alarm = (struct gw_alarm_news){.device = device, .change = GW_ALARM_NONE};
     }
 }
 
@@ -133,7 +141,7 @@ static void take_nodes(struct gw_lane_change *change, struct successor *successo
             gw_lane_node_destroy(node);
             continue;
         }
-        keep_documents(lane, node);
+        keep_documents(change, node);
         node->config = next;
         node->append.node = node->checkpoint.node = node->question.node = next->id;
     }

@@ -31,11 +31,16 @@ static void prepare(struct gw_lane_node *node, struct gw_store_call *call,
 
 static void drop_pending(struct gw_lane_node *node)
 {
+    size_t owed = node->pending_owed + node->appending_owed;
+
+    node->pending_owed = 0;
+    node->appending_owed = 0;
     node->lane->stats.pending_bytes -= node->pending.len + node->appending.len + node->behind.len;
     gw_buf_clear(&node->pending);
     gw_buf_clear(&node->appending);
     gw_buf_clear(&node->behind);
     gw_list_remove(&node->dirty);
+    gw_lane_settle(node->lane, owed);
     gw_lane_check_pressure(node->lane);
 }
 
@@ -142,6 +147,18 @@ static void ask_read(struct gw_lane_node *node)
     fail_question(node, "the journal cannot be read of", rc);
 }
 
+/* First what is outside of the journal: it gives again what it gave. */
+static void begin_replay(struct gw_lane_node *node)
+{
+    const struct gw_lane_events *events = &node->lane->config.events;
+
+    if (!node->may_replay)
+        node->may_replay =
+            events->on_loaded == NULL || events->on_loaded(events->self, node->config);
+    if (node->may_replay)
+        ask_read(node);
+}
+
 static void on_claimed(struct gw_store_call *call, int rc)
 {
     struct gw_lane_node *node = call->owner;
@@ -155,9 +172,10 @@ static void on_claimed(struct gw_store_call *call, int rc)
     node->epoch = call->new_epoch;
     node->sequence = 0;
     node->state = GW_LANE_LOADING;
+    node->may_replay = false;
     set_position(node->position, call->checkpoint_at);
     gw_lane_state_load(node->lane->host, node->lane->engine, node->config, call->checkpoint);
-    ask_read(node);
+    begin_replay(node);
 }
 
 static void ask_claim(struct gw_lane_node *node)
@@ -305,6 +323,8 @@ static void on_appended(struct gw_store_call *call, int rc)
         lane->stats.pending_bytes -= node->appending.len;
     }
     gw_buf_clear(&node->appending);
+    gw_lane_settle(lane, node->appending_owed);
+    node->appending_owed = 0;
     gw_lane_check_pressure(lane);
     gw_lane_node_commit(node);
 }
@@ -323,6 +343,10 @@ void gw_lane_node_commit(struct gw_lane_node *node)
             return; /* the tick tries it again */
         }
         gw_buf_consume(&node->pending, len);
+        if (node->pending.len == 0) { /* else they are journaled with the rest, at the latest */
+            node->appending_owed = node->pending_owed;
+            node->pending_owed = 0;
+        }
         node->sequence++;
     }
     send_append(node);
@@ -357,10 +381,18 @@ bool gw_lane_node_is_idle(const struct gw_lane_node *node)
     return node->state == GW_LANE_FOREIGN && !node->is_asking;
 }
 
+bool gw_lane_node_is_told(const struct gw_lane_node *node)
+{
+    const struct gw_lane_events *events = &node->lane->config.events;
+
+    return node->emission_count == 0 &&
+           (events->is_kept == NULL || events->is_kept(events->self, node->config));
+}
+
 static bool is_settled(const struct gw_lane_node *node)
 {
     return node->pending.len == 0 && node->appending.len == 0 && node->behind.len == 0 &&
-           node->emission_count == 0 && !node->is_checkpointing;
+           !node->is_checkpointing && gw_lane_node_is_told(node);
 }
 
 bool gw_lane_node_has_state(const struct gw_lane_node *node)
@@ -374,7 +406,7 @@ bool gw_lane_node_is_at_rest(const struct gw_lane_node *node)
     if (node->state == GW_LANE_FOREIGN)
         return !node->is_asking;
     return !node->is_dropped && (node->state == GW_LANE_OWNED || node->state == GW_LANE_LEAVING) &&
-           node->emission_count == 0 && !node->has_progressed && !node->is_checkpointing;
+           !node->has_progressed && !node->is_checkpointing && gw_lane_node_is_told(node);
 }
 
 /* --- time --- */
@@ -386,7 +418,7 @@ static void follow_wish(struct gw_lane_node *node, uint64_t now_ns)
         ask_claim(node);
     else if (node->is_wanted && node->state == GW_LANE_LOADING && !node->is_asking &&
              now_ns >= node->retry_ns)
-        ask_read(node);
+        begin_replay(node);
     else if (!node->is_wanted && node->state == GW_LANE_LOADING && !node->is_asking)
         release(node);
     else if (!node->is_wanted && node->state == GW_LANE_OWNED) {

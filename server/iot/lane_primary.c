@@ -1,12 +1,13 @@
 /* The one of a fleet that speaks for all: Sparkplug's primary host (STATE, 3.0, 6.4.24), and who
- * looks at the births of edge nodes that nobody has registered. A connection of its own for each
- * broker, without a session: what it misses comes again. */
+ * looks at the births of edge nodes that nobody has registered, and at the topics that mappings
+ * have. A connection of its own for each broker, without a session: what it misses comes again. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "server/core/log.h"
+#include "server/iot/json_map.h"
 #include "server/iot/lane_private.h"
 
 #define STATE_BYTES 80
@@ -50,12 +51,18 @@ static void on_state(void *self, bool is_up, bool has_session, const char *reaso
 }
 
 /* Those of nodes that are registered go to their owners by another way. */
-static void on_message(void *self, struct gw_str topic, struct gw_str payload, bool is_retained)
+static void on_message(void *self, struct gw_str topic, struct gw_str payload, int qos,
+                       bool is_retained)
 {
     struct gw_lane_primary *primary = self;
     struct gw_sparkplug_topic parts;
     struct gw_error error;
+    (void)qos;
 
+    if (!gw_str_has_prefix(topic, GW_STR("spBv1.0/"))) {
+        gw_lane_json_watch(primary->lane, topic);
+        return;
+    }
     if (is_retained || gw_sparkplug_topic_parse(topic, &parts, &error) != 0)
         return;
     if (parts.kind == GW_SPARKPLUG_STATE) {
@@ -71,6 +78,54 @@ static void on_message(void *self, struct gw_str topic, struct gw_str payload, b
         gw_sparkplug_host_feed(primary->lane->host, topic, payload, gw_lane_wall_ms());
 }
 
+/* Any edge node's, as there is no birth that would say who is there. */
+static int watch_mappings(const struct gw_lane_primary *primary)
+{
+    const struct gw_registry *registry = primary->lane->config.registry;
+    char filter[GW_JSON_MAP_MAX_TOPIC];
+    int rc = 0;
+
+    for (size_t i = 0; i < gw_registry_map_count(registry) && rc == 0; i++) {
+        const struct gw_json_map *map = gw_registry_map(registry, i);
+        if (gw_json_map_is_watched(map))
+            rc = gw_mqtt_subscribe(primary->mqtt, gw_json_map_filter(map, NULL, filter), 0);
+    }
+    return rc;
+}
+
+static bool is_watched(const struct gw_registry *registry, struct gw_str text)
+{
+    char filter[GW_JSON_MAP_MAX_TOPIC];
+
+    for (size_t i = 0; i < gw_registry_map_count(registry); i++) {
+        const struct gw_json_map *map = gw_registry_map(registry, i);
+        if (gw_json_map_is_watched(map) &&
+            gw_str_equal(gw_json_map_filter(map, NULL, filter), text))
+            return true;
+    }
+    return false;
+}
+
+/* Topics that are there now, and those that are no more. */
+static void change_mappings(const struct gw_lane_primary *primary, const struct gw_registry *before)
+{
+    const struct gw_registry *registry = primary->lane->config.registry;
+    char filter[GW_JSON_MAP_MAX_TOPIC];
+
+    if (before == registry)
+        return;
+    if (watch_mappings(primary) != 0)
+        gw_log_error("iot: not all topics of mappings can be subscribed to");
+    for (size_t i = 0; i < gw_registry_map_count(before); i++) {
+        const struct gw_json_map *map = gw_registry_map(before, i);
+        if (!gw_json_map_is_watched(map))
+            continue;
+        struct gw_str text = gw_json_map_filter(map, NULL, filter);
+        if (!is_watched(registry, text))
+            gw_mqtt_unsubscribe(primary->mqtt, text);
+    }
+}
+
 static int subscribe(struct gw_lane_primary *primary)
 {
     static const struct gw_str births[] = {GW_STR_INIT("spBv1.0/+/NBIRTH/+"),
@@ -79,6 +134,8 @@ static int subscribe(struct gw_lane_primary *primary)
 
     for (size_t i = 0; i < GW_COUNT_OF(births) && rc == 0; i++)
         rc = gw_mqtt_subscribe(primary->mqtt, births[i], 0);
+    if (rc == 0)
+        rc = watch_mappings(primary);
     if (rc == 0 && primary->topic[0] != 0)
         rc = gw_mqtt_subscribe(primary->mqtt, gw_str_of(primary->topic), 1);
     return rc;
@@ -103,6 +160,7 @@ static struct gw_lane_primary *begin(struct gw_lane *lane, const struct gw_lane_
     snprintf(client_id, sizeof(client_id), "%.*s-host", GW_STR_ARG(config.client_id));
     config.client_id = gw_str_of(client_id);
     config.is_clean = true;
+    config.holds_acknowledgements = false; /* nobody would say that a state is journaled */
     primary->lane = lane;
     if (lane->config.host_id.len > 0)
         snprintf(primary->topic, sizeof(primary->topic), "spBv1.0/STATE/%.*s",
@@ -157,6 +215,8 @@ void gw_lane_change_primary(struct gw_lane *lane, const struct gw_lane_config *b
             continue;
         lane->primaries[i] = old[at];
         old[at] = NULL;
+        if (lane->primaries[i] != NULL)
+            change_mappings(lane->primaries[i], before->registry);
     }
     for (size_t i = 0; i < before->broker_count; i++)
         end(old[i]);

@@ -15,6 +15,10 @@
 #define GW_LANE_SILENCE GW_STR("-")
 #define GW_LANE_DOUBT GW_STR("?")
 
+/* Before the topics of messages that a mapping reads, of which the broker had kept the latter. */
+#define GW_LANE_JSON GW_STR("json/")
+#define GW_LANE_JSON_RETAINED GW_STR("json-retained/")
+
 #define GW_LANE_MAX_TEXT_BYTES (4u << 20) /* of a configuration */
 
 enum gw_lane_node_state {
@@ -56,6 +60,7 @@ struct gw_lane_node {
     enum gw_lane_node_state state;
     bool is_wanted;      /* it should be ours */
     bool is_dropped;     /* the configuration that comes does not have it */
+    bool may_replay;     /* on_loaded() has said so since its checkpoint was loaded */
     bool has_progressed; /* since the last checkpoint */
     uint64_t epoch;
     uint64_t retry_ns;       /* not before; CLOCK_MONOTONIC */
@@ -64,8 +69,9 @@ struct gw_lane_node {
     struct gw_buf pending;   /* messages that no append has yet */
     struct gw_buf appending; /* those of the append under way */
     struct gw_buf behind;    /* those journaled while the lane rests: computed on afterwards */
-    uint64_t sequence;       /* of the append under way */
-    struct gw_list dirty;    /* in the lane's list: it has something to append */
+    size_t pending_owed, appending_owed; /* of them, those that the broker waits to hear of */
+    uint64_t sequence;                   /* of the append under way */
+    struct gw_list dirty;                /* in the lane's list: it has something to append */
     bool is_appending, is_checkpointing, is_asking; /* asking: claim, read, release */
     struct gw_store_call append, checkpoint, question;
     struct gw_buf checkpoint_bytes;
@@ -110,6 +116,8 @@ struct gw_lane {
     bool is_primary;
     bool is_connected_once; /* the brokers are asked from then on */
     bool is_paused;
+    size_t owed;            /* messages of QoS 1 and 2 that are not journaled */
+    uint64_t owed_since_ns; /* that some were */
     bool is_stopping;
     bool keeps_sessions; /* of the brokers, while it stops */
     void (*stopped)(void *self);
@@ -119,6 +127,7 @@ struct gw_lane {
     bool (*is_mine)(void *self, const struct gw_edge_node_config *node);
     void *is_mine_self;
     uint64_t rebirth_tokens; /* of the rate over all nodes */
+    struct gw_arena json;    /* of the message that is read */
     struct gw_list dirty;
     struct gw_timer tick;
     struct gw_soon commit;    /* at the end of a turn, for all that came in it */
@@ -131,6 +140,10 @@ struct gw_lane {
 /* Computes on the messages of one journal entry. */
 void gw_lane_compute(struct gw_lane *lane, struct gw_lane_node *node, struct gw_str entry);
 int64_t gw_lane_wall_ms(void); /* since 1970 */
+void gw_lane_samples(struct gw_lane *lane, const struct gw_edge_node_config *node,
+                     const struct gw_sample *samples, size_t count);
+void gw_lane_quarantine(struct gw_lane *lane, enum gw_quarantine_reason reason, struct gw_str name,
+                        struct gw_str detail);
 /* What computes by this configuration's documents; 0 or -ENOMEM. */
 GW_MUST_CHECK
 int gw_lane_make_computing(struct gw_lane *lane, const struct gw_lane_config *config,
@@ -158,11 +171,28 @@ size_t gw_lane_find_broker(const struct gw_lane_config *config,
 void gw_lane_change_brokers(struct gw_lane *lane, const struct gw_lane_config *before);
 void gw_lane_subscribe(struct gw_lane *lane, const struct gw_lane_node *node, bool is_on);
 void gw_lane_check_pressure(struct gw_lane *lane);
-/* As gw_lane_feed(). */
-int gw_lane_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload);
+/* To the journal of an edge node. As gw_lane_feed(). `is_owed`: a broker waits to hear that it is
+ * journaled. */
+int gw_lane_take_for(struct gw_lane *lane, const struct gw_edge_node_config *config,
+                     struct gw_str topic, struct gw_str payload, bool is_owed);
+/* The same, for whom the topic names. */
+int gw_lane_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload, bool is_owed);
+/* So many of those that brokers wait for are journaled, or no longer ours. */
+void gw_lane_settle(struct gw_lane *lane, size_t owed);
 /* For how long has some broker of the node been connected? 0: none is. After a while what it had
  * kept for us has come. */
 uint64_t gw_lane_hears_ns(const struct gw_lane *lane, const struct gw_lane_node *node);
+
+/* --- lane_json.c --- */
+
+/* What a broker sends that is not Sparkplug's. */
+void gw_lane_json_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload,
+                       bool is_retained, bool is_owed);
+/* False: the topic in the journal is of another kind. */
+bool gw_lane_json_compute(struct gw_lane *lane, const struct gw_edge_node_config *node,
+                          struct gw_str topic, struct gw_str payload, int64_t arrival_ms);
+/* Who is not registered is put aside. */
+void gw_lane_json_watch(struct gw_lane *lane, struct gw_str topic);
 
 /* --- lane_primary.c --- */
 
@@ -199,6 +229,8 @@ void gw_lane_node_commit(struct gw_lane_node *node);
 void gw_lane_node_tick(struct gw_lane_node *node, uint64_t now_ns);
 /* Nothing is under way any more and nothing is left to do. */
 bool gw_lane_node_is_idle(const struct gw_lane_node *node);
+/* What was computed has come out, and outlives us. */
+bool gw_lane_node_is_told(const struct gw_lane_node *node);
 /* All that was computed is emitted and checkpointed; one that is dropped is another's. */
 bool gw_lane_node_is_at_rest(const struct gw_lane_node *node);
 /* Ours, or about to be: the lane has its state. */

@@ -124,7 +124,8 @@ void gw_lane_node_settle(struct gw_lane_node *node, uint64_t now_ns)
     bool is_urgent = node->state == GW_LANE_LEAVING || node->lane->is_resting;
 
     if ((node->state == GW_LANE_OWNED || node->state == GW_LANE_LEAVING) && node->has_progressed &&
-        node->emission_count == 0 && !node->is_checkpointing &&
-        (is_urgent ? now_ns >= node->retry_ns : now_ns >= node->checkpoint_ns))
+        !node->is_checkpointing &&
+        (is_urgent ? now_ns >= node->retry_ns : now_ns >= node->checkpoint_ns) &&
+        gw_lane_node_is_told(node))
         checkpoint(node, now_ns);
 }

@@ -56,8 +56,7 @@ void gw_iot_values_destroy(struct gw_iot_values *values);
  * to be written does. 0, or -ENOMEM: nothing has changed. */
 GW_MUST_CHECK
 int gw_iot_values_change(struct gw_iot_values *values, struct gw_registry *registry);
-/* So much of each series is kept from now on. */
-void gw_iot_values_keep(struct gw_iot_values *values, uint32_t history_samples);
+uint32_t gw_iot_values_history_samples(const struct gw_iot_values *values);
 
 void gw_iot_values_take(struct gw_iot_values *values, const struct gw_edge_node_config *config,
                         const struct gw_sample *samples, size_t count);

@@ -13,7 +13,8 @@ struct renumbering {
     struct value_slot *slots;
     struct values_device *devices;
     struct values_node *nodes;
-    uint32_t *series; /* by the old number; GW_SERIES_NONE: it is no more */
+    struct history_series *histories; /* NULL: none are kept */
+    uint32_t *series;                 /* by the old number; GW_SERIES_NONE: it is no more */
     uint32_t *device;
 };
 
@@ -28,6 +29,7 @@ static void drop(struct renumbering *to)
     free(to->slots);
     free(to->devices);
     free(to->nodes);
+    free(to->histories);
     free(to->series);
     free(to->device);
 }
@@ -44,17 +46,17 @@ static int make(struct renumbering *to)
     to->nodes = calloc(node_count + 1, sizeof(*to->nodes));
     to->series = calloc(old_series + 1, sizeof(*to->series));
     to->device = calloc(old_devices + 1, sizeof(*to->device));
+    if (to->values->histories != NULL)
+        to->histories = calloc(gw_registry_series_count(registry) + 1, sizeof(*to->histories));
     if (to->slots == NULL || to->devices == NULL || to->nodes == NULL || to->series == NULL ||
-        to->device == NULL)
+        to->device == NULL || (to->histories == NULL) != (to->values->histories == NULL))
         return -ENOMEM;
     for (size_t i = 0; i < old_series; i++)
         to->series[i] = GW_SERIES_NONE;
     for (size_t i = 0; i < old_devices; i++)
         to->device[i] = GW_SERIES_NONE;
     for (size_t i = 0; i < node_count; i++)
-        to->nodes[i] = (struct values_node){.config = gw_registry_node(registry, i),
-                                            .first_dirty = GW_SERIES_NONE,
-                                            .first_device = GW_SERIES_NONE};
+        gw_values_reset_node(&to->nodes[i], gw_registry_node(registry, i));
     return 0;
 }
 
@@ -79,69 +81,69 @@ static void move_device(struct renumbering *to, const struct gw_device_config *f
         to->series[series] = gw_device_series(next, metric);
         to->slots[to->series[series]] = values->slots[series];
         values->slots[series].type = GW_SAMPLE_NONE; /* its text has gone over */
+        if (to->histories == NULL)
+            continue;
+        to->histories[to->series[series]] = values->histories[series];
+        values->histories[series].chain = (struct gw_history_chain){.count = 0};
     }
 }
 
-/* What waits to be written keeps waiting. */
-static void move_marks(struct renumbering *to, const struct values_node *from,
-                       struct values_node *next)
+/* What waits to be written keeps waiting; in which order is all the same. */
+static void move_lists(struct renumbering *to, const struct values_lists *from,
+                       struct values_lists *next)
 {
     const struct gw_iot_values *values = to->values;
 
-    for (uint32_t i = from->first_dirty; i != GW_SERIES_NONE; i = values->slots[i].next_dirty) {
+    for (uint32_t i = from->series; i != GW_SERIES_NONE; i = values->slots[i].next_dirty) {
         if (to->series[i] == GW_SERIES_NONE)
             continue;
-        to->slots[to->series[i]].next_dirty = next->first_dirty;
-        next->first_dirty = to->series[i];
+        to->slots[to->series[i]].next_dirty = next->series;
+        next->series = to->series[i];
     }
-    for (uint32_t i = from->first_device; i != GW_SERIES_NONE; i = values->devices[i].next_dirty) {
+    for (uint32_t i = from->device; i != GW_SERIES_NONE; i = values->devices[i].next_dirty) {
         if (to->device[i] == GW_SERIES_NONE)
             continue;
-        to->devices[to->device[i]].next_dirty = next->first_device;
-        next->first_device = to->device[i];
+        to->devices[to->device[i]].next_dirty = next->device;
+        next->device = to->device[i];
     }
-}
-
-static void move_records(struct renumbering *to, struct values_node *from, struct values_node *next)
-{
-    size_t kept = 0;
-
-    next->records = from->records;
-    next->record_capacity = from->record_capacity;
-    for (size_t i = 0; i < from->record_count; i++) {
-        struct history_record record = from->records[i];
-        record.series = to->series[record.series];
-        record.order = (uint32_t)kept;
-        if (record.series != GW_SERIES_NONE)
-            next->records[kept++] = record;
+    for (uint32_t i = from->history; i != GW_SERIES_NONE; i = values->histories[i].next_listed) {
+        if (to->series[i] == GW_SERIES_NONE)
+            continue;
+        to->histories[to->series[i]].next_listed = next->history;
+        next->history = to->series[i];
     }
-    next->record_count = kept;
-    from->records = NULL;
-    from->record_count = from->record_capacity = 0;
 }
 
 static void move_node(struct renumbering *to, struct values_node *from, struct values_node *next)
 {
     for (size_t i = 0; i < from->config->device_count; i++)
         move_device(to, from->config->devices[i]);
-    move_marks(to, from, next);
-    move_records(to, from, next);
-    next->writes = from->writes;
+    move_lists(to, &from->marked, &next->marked);
+    move_lists(to, &from->pass, &next->pass);
+    next->values_due_ns = from->values_due_ns;
+    next->history_due_ns = from->history_due_ns;
     next->is_doubtful = from->is_doubtful;
+    gw_values_drop_history(to->values, from); /* of metrics that are no more */
     if (gw_list_is_linked(&from->dirty))
         gw_list_append(&to->values->dirty, &next->dirty);
     gw_list_remove(&from->dirty);
 }
 
+static struct values_node *find_next(const struct renumbering *to, const struct values_node *node)
+{
+    const struct gw_edge_node_config *next = node == NULL ? NULL : find_node(to, node->config);
+
+    return next == NULL ? NULL : &to->nodes[next->index];
+}
+
 /* Those under way know their node, which has moved or is no more. */
 static void move_writes(struct renumbering *to)
 {
+    to->values->writing = find_next(to, to->values->writing);
     for (struct gw_list *item = to->values->writes.next; item != &to->values->writes;
          item = item->next) {
         struct gw_board_write *write = GW_LIST_ITEM(item, struct gw_board_write, node);
-        const struct values_node *node = write->subject;
-        const struct gw_edge_node_config *next = node == NULL ? NULL : find_node(to, node->config);
-        write->subject = next == NULL ? NULL : &to->nodes[next->index];
+        write->subject = find_next(to, write->subject);
     }
 }
 
@@ -170,11 +172,13 @@ int gw_iot_values_change(struct gw_iot_values *values, struct gw_registry *regis
     struct renumbering old = {.slots = values->slots,
                               .devices = values->devices,
                               .nodes = values->nodes,
+                              .histories = values->histories,
                               .series = to.series,
                               .device = to.device};
     values->slots = to.slots;
     values->devices = to.devices;
     values->nodes = to.nodes;
+    values->histories = to.histories;
     drop(&old);
     gw_registry_hold(registry);
     gw_registry_release(values->registry);
