@@ -183,6 +183,22 @@ describe('reloads while edge nodes send', async () => {
     await assertTold();
   });
 
+  test('one reload upon the other', async () => {
+    const [over, connected] = [keepSending(line3), connects(main, 'millgate-test')];
+    for (let round = 0; round < 20; round++) {
+      writeDevices((devices) => (devices[round % devices.length].owner = `team-${round}`));
+      gw.rewriteConfig((config) => (config.iot.checkpoint = `${500 + round}ms`));
+      gw.process.kill('SIGHUP');
+      await sleep(30 * (round % 4));
+    }
+    await reload((iot) => (iot.checkpoint = '650ms'));
+    await over();
+    await telemetry.settled(0);
+    await assertTold();
+    assert.equal(connects(main, 'millgate-test'), connected);
+    assert.equal(states.length, 1, JSON.stringify(states));
+  });
+
   test('a device that is registered counts from then on, and one that is not, no more', async () => {
     const isLathe = ({ device }) => device === 'lathe-2';
     let lathe;
@@ -203,6 +219,21 @@ describe('reloads while edge nodes send', async () => {
     }, 'what it counts', 30_000);
     assert.equal(birthsOf(line3), births + 1, 'it was asked for the birth of what had been unknown, once');
     for (const id of ['millgate-test', 'millgate-test-host']) assert.equal(connects(main, id), 1, id);
+  });
+
+  test('an end in the middle of a reload loses nothing', async () => {
+    await line3.step(300);
+    await telemetry.settled(sentBy(line3) + sentBy(line1));
+    writeDevices((devices) => (devices[0].owner = 'team-0'));
+    const reloads = await telemetry.metric('millgate_reloads_total');
+    gw.process.kill('SIGHUP');
+    await eventually(async () => (await telemetry.metric('millgate_reloads_total')) > reloads, 'the reload', 15_000);
+    await gw.stop();
+    await gw.startAgain();
+    await eventually(async () => (await telemetry.metric('millgate_iot_brokers_up')) === 2, 'the brokers', 15_000);
+    await line3.step(100);
+    await telemetry.settled(1);
+    await assertTold('lathe-2'); // of which something was sent while it was not registered
   });
 
   async function plantSteps(plant, count) {
