@@ -97,9 +97,10 @@ static const struct gw_command commands[] = {
      "by\n"
      "ours for canonical ones. {..., \"online\": false, \"time\"} says that a device died, "
      "{\"suppress\":\n"
-     "EQUIPMENT, \"from\", \"until\"} that it is in maintenance. With --until, all that ends by "
-     "then is\n"
-     "told at the end. Nothing is asked: of a signal with `enrich`, events are as computed.\n"},
+     "EQUIPMENT, \"plant\", \"from\", \"until\"} that it is in maintenance (without a plant: in "
+     "each).\n"
+     "With --until, all that ends by then is told at the end. Nothing is asked: of a signal with\n"
+     "`enrich`, events are as computed.\n"},
     {"sparkplug", "show recorded Sparkplug or JSON messages as samples", gw_cli_sparkplug,
      "Usage: millgate sparkplug --registry FILE... FILE\n\n"
      "Reads messages as mosquitto_sub -t 'spBv1.0/#' -F '%U %x %t' prints them (- is standard\n"
