@@ -83,6 +83,21 @@ describe('machines that speak JSON', async () => {
     await assertTold();
   });
 
+  test('nor is anything lost that was not journaled when it was killed', async () => {
+    plant.fault('breakdown', 'press-8');
+    const walk = plant.step(150);
+    const from = (await telemetry.metric('millgate_iot_messages_total')) ?? 0;
+    await eventually(async () => (await telemetry.metric('millgate_iot_messages_total')) > from, 'it to take some', PATIENCE);
+    await telemetry.gw.kill();
+    await walk;
+    plant.mend('breakdown', 'press-8');
+    before = plant.sent;
+    await telemetry.gw.startAgain();
+    await plant.step(60);
+    await settled();
+    await assertTold();
+  });
+
   test('states are unknown, last values and times are read', async () => {
     const id = 'plant-1010/line-9/press-10';
     const last = plant.samples.filter(({ device, metric }) => device === 'press-10' && metric === 'Energy/Total').at(-1);
