@@ -58,7 +58,8 @@ static bool compute_mark(struct gw_lane *lane, const struct gw_lane_node *node, 
     gw_sparkplug_host_tick(lane->host, node->config, now_ms);
     if (is_silence)
         gw_signal_engine_advance(lane->engine, node->config,
-                                 now_ms - (int64_t)lane->config.silence_ms);
+                                 gw_sparkplug_host_clock_ms(lane->host, node->config, now_ms) -
+                                     (int64_t)lane->config.silence_ms);
     return true;
 }
 

@@ -107,6 +107,17 @@ gw_sparkplug_host_counts(const struct gw_sparkplug_host *host)
     return &host->counts;
 }
 
+int64_t gw_sparkplug_node_clock_ms(const struct gw_sparkplug_node *node, int64_t now_ms)
+{
+    return now_ms - node->behind_ms;
+}
+
+int64_t gw_sparkplug_host_clock_ms(const struct gw_sparkplug_host *host,
+                                   const struct gw_edge_node_config *node, int64_t now_ms)
+{
+    return gw_sparkplug_node_clock_ms(&host->nodes[node->index], now_ms);
+}
+
 /* --- telling --- */
 
 static void put_aside(struct gw_sparkplug_host *host, enum gw_quarantine_reason reason,
@@ -164,6 +175,15 @@ void gw_sparkplug_host_tick(struct gw_sparkplug_host *host, const struct gw_edge
 
 /* --- messages --- */
 
+/* A will was written long before. */
+static void read_clock(struct gw_sparkplug_node *node, const struct gw_sparkplug_message *message)
+{
+    if (!message->has_time || message->kind == GW_SPARKPLUG_NDEATH)
+        return;
+    node->behind_ms =
+        message->time_ms < message->arrival_ms ? message->arrival_ms - message->time_ms : 0;
+}
+
 static void feed_node(struct gw_sparkplug_host *host, struct gw_sparkplug_node *node,
                       struct gw_sparkplug_message *message)
 {
@@ -179,6 +199,7 @@ static void feed_node(struct gw_sparkplug_host *host, struct gw_sparkplug_node *
     message->has_time = payload.has_time;
     message->time_ms = payload.time_ms;
     message->seq = payload.seq;
+    read_clock(node, message);
     if (message->kind == GW_SPARKPLUG_NBIRTH)
         gw_sparkplug_take_birth(host, node, message, &payload);
     else if (message->kind == GW_SPARKPLUG_NDEATH)

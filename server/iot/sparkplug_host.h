@@ -103,6 +103,12 @@ void gw_sparkplug_host_doubt(struct gw_sparkplug_host *host,
                              const struct gw_edge_node_config *node /* NULL: all */,
                              int64_t now_ms);
 
+/* What the node's clock says at `now_ms` of ours, as far as its newest message told; not what is
+ * ahead of ours. What we say of the node's time (that it is silent, or dead) must not run away from
+ * what it says itself. */
+int64_t gw_sparkplug_host_clock_ms(const struct gw_sparkplug_host *host,
+                                   const struct gw_edge_node_config *node, int64_t now_ms);
+
 enum gw_device_state gw_sparkplug_host_state(const struct gw_sparkplug_host *host,
                                              const struct gw_device_config *device);
 const struct gw_sparkplug_host_counts *

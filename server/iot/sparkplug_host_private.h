@@ -70,6 +70,7 @@ struct gw_sparkplug_node {
     uint32_t held_count;
     size_t held_bytes;
     int64_t waiting_since_ms; /* with held messages: since when nothing went on */
+    int64_t behind_ms;        /* how far its clock was behind ours at its newest message; 0 on */
 
     struct gw_sparkplug_aliases aliases;
 };
@@ -91,6 +92,8 @@ struct gw_sparkplug_host {
 /* --- sparkplug_host.c --- */
 struct gw_sparkplug_node *gw_sparkplug_node_of(struct gw_sparkplug_host *host,
                                                const struct gw_edge_node_config *config);
+/* By the node's clock, if that is behind ours; else by ours. */
+int64_t gw_sparkplug_node_clock_ms(const struct gw_sparkplug_node *node, int64_t now_ms);
 GW_COLD void gw_sparkplug_quarantine(struct gw_sparkplug_host *host,
                                      const struct gw_sparkplug_node *node,
                                      enum gw_quarantine_reason reason, struct gw_str device,

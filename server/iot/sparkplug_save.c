@@ -8,7 +8,7 @@
 #include "server/core/hash.h"
 #include "server/iot/sparkplug_host_private.h"
 
-#define VERSION 1
+#define VERSION 2
 #define MAX_TIME_MS (INT64_C(1) << 53) /* of our own clock */
 
 enum { /* flags */
@@ -106,6 +106,7 @@ static void put_session(struct gw_buf *out, const struct gw_sparkplug_node *node
     put_signed(out, node->next_rebirth_ms);
     put(out, node->rebirth_wait_ms);
     put_signed(out, node->waiting_since_ms);
+    put_signed(out, node->behind_ms);
     for (size_t i = 0; i < GW_COUNT_OF(node->seen_ms); i++)
         seen += node->seen_ms[i] != INT64_MIN;
     put(out, seen);
@@ -287,6 +288,7 @@ static void get_session(struct reading *from, const struct gw_sparkplug_host *ho
     if (node->rebirth_wait_ms < host->limits.rebirth_ms)
         node->rebirth_wait_ms = host->limits.rebirth_ms;
     node->waiting_since_ms = get_time(from);
+    node->behind_ms = get_time(from);
     for (uint64_t seen = get_up_to(from, GW_COUNT_OF(node->seen_ms)); seen > 0; seen--) {
         uint64_t seq = get_up_to(from, UINT8_MAX);
         node->seen_ms[seq] = get_signed(from);

@@ -162,7 +162,7 @@ void gw_sparkplug_take_death(struct gw_sparkplug_host *host, struct gw_sparkplug
     node->death_ms = message->arrival_ms; /* the will was written long before */
     for (size_t i = 0; i < node->config->device_count; i++)
         gw_sparkplug_set_state(host, node, node->config->devices[i], GW_DEVICE_OFFLINE,
-                               message->arrival_ms);
+                               gw_sparkplug_node_clock_ms(node, message->arrival_ms));
 }
 
 /* --- of devices --- */
@@ -206,7 +206,8 @@ void gw_sparkplug_miss_devices(struct gw_sparkplug_host *host, struct gw_sparkpl
     for (size_t i = 0; i < node->config->device_count; i++) {
         const struct gw_device_config *device = node->config->devices[i];
         if (is_missing(&host->devices[device->index]))
-            gw_sparkplug_set_state(host, node, device, GW_DEVICE_OFFLINE, since_ms);
+            gw_sparkplug_set_state(host, node, device, GW_DEVICE_OFFLINE,
+                                   gw_sparkplug_node_clock_ms(node, since_ms));
     }
 }
 

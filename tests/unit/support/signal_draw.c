@@ -145,7 +145,8 @@ static void draw_input(struct draw_document *document, uint32_t index)
                                   .modulus = metrics[metric].modulus,
                                   .deadband = is_smooth && chance(30) ? 2.25 : 0,
                                   .debounce_ms = chance(30) ? PICK(300, 2000, 7000) : 0,
-                                  .max_age_ms = PICK(2000, 10000, 60000),
+                                  /* not known from the next tick on */
+                                  .max_age_ms = PICK(2000, 10000, 60000) - 1,
                                   .worst_quality = (uint8_t)quality,
                                   .is_unreadable = metric == MODE};
     gw_buf_printf(&document->text, "  i%u: {metric: %s, quality: %s, ", index, metrics[metric].name,

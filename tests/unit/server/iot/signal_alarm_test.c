@@ -171,6 +171,31 @@ static void clearing_begins_when_it_is_raised(void **state)
     plant_done();
 }
 
+/* Some deaths are told late: of a device that did not come back after a rebirth, or where the edge
+ * node's clock is ahead of ours. */
+static void a_late_death_counts_from_now(void **state)
+{
+    (void)state;
+    const struct gw_device_config *device;
+
+    plant_open_with("signal: w\ndevices: [cnc]\nlateness: PT5S\ninputs: {mode: {}}\n"
+                    "window: {tumbling: PT1M}\nvalues: {cut: {duration: mode, states: cut}}\n"
+                    "event: {type: t.w.v1}\n");
+    device = gw_registry_device(plant_rig->registry, 0);
+    plant_text(plant_series.mode, 0, "cut");
+    plant_real(signal_rig_series(plant_rig, "b", "temperature"), 45, 1);
+    plant_text(signal_rig_series(plant_rig, "b", "mode"), 45, "rest");
+    gw_signal_engine_state(plant_rig->engine, device, false,
+                           T0 + 10 * S); /* 40 has been computed */
+    plant_pass(200);
+    plant_says(0, "device", "g/n/a");
+    plant_has_value(0, "cut", "40");
+    plant_says(1, "device", "g/n/b");
+    plant_says(2, "device", "g/n/b");
+    assert_int_equal(plant_rig->late_count, 0);
+    plant_done();
+}
+
 static void silence_is_a_condition(void **state)
 {
     (void)state;
@@ -285,6 +310,7 @@ int main(void)
         cmocka_unit_test(what_is_not_known_changes_no_alarm),
         cmocka_unit_test(what_is_too_old_breaks_off),
         cmocka_unit_test(clearing_begins_when_it_is_raised),
+        cmocka_unit_test(a_late_death_counts_from_now),
         cmocka_unit_test(silence_is_a_condition),
         cmocka_unit_test(an_alarm_looks_at_windows),
         cmocka_unit_test(nothing_is_raised_in_maintenance),

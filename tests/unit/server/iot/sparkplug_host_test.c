@@ -99,15 +99,15 @@ static void test_a_node_death_makes_all_stale(void **state)
     sparkplug_rig_expect(&rig, "");
     assert_int_equal(counts()->old_deaths, 1);
 
-    rig.now_ms = 200000;
+    rig.now_ms = 200000; /* the node's clock is 99 s behind */
     sparkplug_rig_feed(&rig, "NDEATH/line-1", -1, 900, BD(7));
-    sparkplug_rig_expect(&rig, "g/line-1 load none @200000 stale\n"
-                               "g/line-1 is offline @200000\n"
-                               "g/line-1/cnc-1 good none @200000 stale\n"
-                               "g/line-1/cnc-1 vibration none @200000 stale\n"
-                               "g/line-1/cnc-1 is offline @200000\n"
-                               "g/line-1/cnc-2 good none @200000 stale\n"
-                               "g/line-1/cnc-2 is offline @200000\n");
+    sparkplug_rig_expect(&rig, "g/line-1 load none @101000 stale\n"
+                               "g/line-1 is offline @101000\n"
+                               "g/line-1/cnc-1 good none @101000 stale\n"
+                               "g/line-1/cnc-1 vibration none @101000 stale\n"
+                               "g/line-1/cnc-1 is offline @101000\n"
+                               "g/line-1/cnc-2 good none @101000 stale\n"
+                               "g/line-1/cnc-2 is offline @101000\n");
     assert_int_equal(gw_sparkplug_host_state(rig.host, rig.line_1->devices[1]), GW_DEVICE_OFFLINE);
     sparkplug_rig_feed(&rig, "NDEATH/line-1", -1, 900, BD(7));
     sparkplug_rig_expect(&rig, "");
@@ -121,6 +121,28 @@ static void test_a_node_death_makes_all_stale(void **state)
 
     sparkplug_rig_feed(&rig, "NBIRTH/line-1", 0, 200100, BD(8) " Load:Double=1.5");
     sparkplug_rig_expect(&rig, "g/line-1 is online @200003\ng/line-1 load 1.5 @200100\n");
+}
+
+/* What we say of its time goes by its clock, so that what it says next does not come too late; but
+ * nothing that we say lies in the future. */
+static void test_a_clock_behind_ours_is_reckoned_with(void **state)
+{
+    (void)state;
+    const struct gw_edge_node_config *node = rig.line_1;
+    be_born();
+    sparkplug_rig_told(&rig);
+    rig.now_ms = 500000;
+    sparkplug_rig_feed(&rig, "DDATA/line-1/cnc-1", 2, 200000, "#1=6");
+    assert_int_equal(gw_sparkplug_host_clock_ms(rig.host, node, 510000), 210000);
+    sparkplug_rig_feed(&rig, "DDATA/line-1/cnc-1", 3, 600000, "#1=7"); /* it was set */
+    assert_int_equal(gw_sparkplug_host_clock_ms(rig.host, node, 610000), 610000);
+    rig.now_ms = 605000;
+    sparkplug_rig_feed(&rig, "DDATA/line-1/cnc-1", 4, 601000, "#1=8");
+    sparkplug_rig_told(&rig);
+    rig.now_ms = 700000;
+    sparkplug_rig_feed(&rig, "NDEATH/line-1", -1, 900, BD(7)); /* a will says nothing of clocks */
+    assert_non_null(strstr(sparkplug_rig_told(&rig), "g/line-1/cnc-1 is offline @696000\n"));
+    assert_int_equal(gw_sparkplug_host_clock_ms(rig.host, node, 700000), 696000);
 }
 
 static void test_a_device_can_die_alone(void **state)
@@ -190,9 +212,9 @@ static void test_a_rebirth_without_its_devices_lets_them_die(void **state)
     tick(rig.now_ms + 29000);
     sparkplug_rig_expect(&rig, "");
     tick(rig.now_ms + 30000);
-    sparkplug_rig_expect(&rig, "g/line-1/cnc-1 good none @100002 stale\n"
-                               "g/line-1/cnc-1 vibration none @100002 stale\n"
-                               "g/line-1/cnc-1 is offline @100002\n");
+    sparkplug_rig_expect(&rig, "g/line-1/cnc-1 good none @2000 stale\n"
+                               "g/line-1/cnc-1 vibration none @2000 stale\n"
+                               "g/line-1/cnc-1 is offline @2000\n");
 }
 
 static void test_a_gap_is_waited_for_and_given_up(void **state)
@@ -351,8 +373,8 @@ static void test_doubt_asks_for_births(void **state)
                                "g/line-1/cnc-1 vibration 0.5 @1010\n");
     tick(100100 + 30000);
     sparkplug_rig_expect(&rig, "rebirth of g/line-1: an earlier request was not answered\n"
-                               "g/line-1 load none @100100 stale\n"
-                               "g/line-1 is offline @100100\n"
+                               "g/line-1 load none @1108 stale\n"
+                               "g/line-1 is offline @1108\n"
                                "rebirth of g/line-2: an earlier request was not answered\n");
 }
 
@@ -409,6 +431,7 @@ int main(void)
         T(test_births_explain_aliases),
         T(test_values_are_in_canonical_units),
         T(test_a_node_death_makes_all_stale),
+        T(test_a_clock_behind_ours_is_reckoned_with),
         T(test_a_device_can_die_alone),
         T(test_a_late_birth_of_a_dead_session_is_not_believed),
         T(test_a_rebirth_without_its_devices_lets_them_die),
