@@ -144,7 +144,8 @@ static void begin_replay(struct gw_lane_node *node)
     const struct gw_lane_events *events = &node->lane->config.events;
 
     if (!node->may_replay)
-        node->may_replay = events->on_loaded == NULL || events->on_loaded(events->self, node->config);
+        node->may_replay =
+            events->on_loaded == NULL || events->on_loaded(events->self, node->config);
     if (node->may_replay)
         ask_read(node);
 }
