@@ -104,6 +104,7 @@ struct gw_lane_stats {
     uint64_t dropped;                   /* of nodes that are not ours, or beyond all bounds */
     uint64_t appends, append_failures, checkpoints;
     uint64_t late, rebirths;
+    uint64_t passed_over;          /* values that a broker had kept, and that have no time */
     uint64_t enriched, unenriched; /* events that wanted it: with and without what they asked for */
     size_t nodes;                  /* owned */
     size_t pending_bytes;          /* not yet journaled */

@@ -15,6 +15,10 @@
 #define GW_LANE_SILENCE GW_STR("-")
 #define GW_LANE_DOUBT GW_STR("?")
 
+/* Before the topics of messages that a mapping reads, of which the broker had kept the latter. */
+#define GW_LANE_JSON GW_STR("json/")
+#define GW_LANE_JSON_RETAINED GW_STR("json-retained/")
+
 enum gw_lane_node_state {
     GW_LANE_FOREIGN,
     GW_LANE_CLAIMING,
@@ -109,6 +113,7 @@ struct gw_lane {
     bool (*is_mine)(void *self, const struct gw_edge_node_config *node);
     void *is_mine_self;
     uint64_t rebirth_tokens; /* of the rate over all nodes */
+    struct gw_arena json;    /* of the message that is read */
     struct gw_list dirty;
     struct gw_timer tick;
     struct gw_soon commit;    /* at the end of a turn, for all that came in it */
@@ -121,6 +126,10 @@ struct gw_lane {
 /* Computes on the messages of one journal entry. */
 void gw_lane_compute(struct gw_lane *lane, struct gw_lane_node *node, struct gw_str entry);
 int64_t gw_lane_wall_ms(void); /* since 1970 */
+void gw_lane_samples(struct gw_lane *lane, const struct gw_edge_node_config *node,
+                     const struct gw_sample *samples, size_t count);
+void gw_lane_quarantine(struct gw_lane *lane, enum gw_quarantine_reason reason, struct gw_str name,
+                        struct gw_str detail);
 
 /* --- lane_brokers.c --- */
 
@@ -132,11 +141,25 @@ void gw_lane_connect_when_loaded(struct gw_lane *lane);
 void gw_lane_disconnect(struct gw_lane *lane);
 void gw_lane_subscribe(struct gw_lane *lane, const struct gw_lane_node *node, bool is_on);
 void gw_lane_check_pressure(struct gw_lane *lane);
+/* To the journal of an edge node. As gw_lane_feed(). */
+int gw_lane_take_for(struct gw_lane *lane, const struct gw_edge_node_config *config,
+                     struct gw_str topic, struct gw_str payload);
 /* As gw_lane_feed(). */
 int gw_lane_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload);
 /* For how long has some broker of the node been connected? 0: none is. After a while what it had
  * kept for us has come. */
 uint64_t gw_lane_hears_ns(const struct gw_lane *lane, const struct gw_lane_node *node);
+
+/* --- lane_json.c --- */
+
+/* What a broker sends that is not Sparkplug's. */
+void gw_lane_json_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload,
+                       bool is_retained);
+/* False: the topic in the journal is of another kind. */
+bool gw_lane_json_compute(struct gw_lane *lane, const struct gw_edge_node_config *node,
+                          struct gw_str topic, struct gw_str payload, int64_t arrival_ms);
+/* Who is not registered is put aside. */
+void gw_lane_json_watch(struct gw_lane *lane, struct gw_str topic);
 
 /* --- lane_node.c --- */
 

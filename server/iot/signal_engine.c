@@ -247,7 +247,8 @@ size_t gw_signal_engine_bytes(const struct gw_signal_engine *engine)
     size_t bytes = sizeof(*engine) + gw_registry_series_count(signals->registry) +
                    signals->instance_count * sizeof(uint32_t) +
                    gw_registry_device_count(signals->registry) * signals->lane_count *
-                       sizeof(struct signal_post);
+                       sizeof(struct signal_post) +
+                   2 * signals->sibling_count * sizeof(struct signal_link);
 
     for (size_t i = 0; i < gw_registry_node_count(signals->registry); i++)
         bytes += sizeof(struct signal_site *) +

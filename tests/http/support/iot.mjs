@@ -94,11 +94,11 @@ async function startBroker(scope, dir, settings) {
 }
 
 /** `iot` are further settings of the section, `extra` other sections, `settings` lines of mosquitto's file, `broker` one that is there already,
- *  `types` further ones of devices. */
-export async function startTelemetry(scope, { layout, iot = {}, start = true, dir = makeFolder(), settings = [], types = {}, config = {}, extra = {}, ...options }) {
+ *  `types` further ones of devices, `mappings` of JSON topics. */
+export async function startTelemetry(scope, { layout, iot = {}, start = true, dir = makeFolder(), settings = [], types = {}, mappings = {}, config = {}, extra = {}, ...options }) {
   mkdirSync(dir, { recursive: true });
   const broker = options.broker ?? await startBroker(scope, dir, settings);
-  writeFileSync(join(dir, 'types-of-tests.json'), JSON.stringify({ types }));
+  writeFileSync(join(dir, 'types-of-tests.json'), JSON.stringify({ types, mappings }));
   const registry = [join(IOT, 'types'), join(dir, 'types-of-tests.json'), writeRegistry(join(dir, 'devices.json'), layout)];
   const events = await startEvents(scope, {
     dir, start, ...options,
