@@ -7,6 +7,7 @@
 #include "server/iot/inbox.h"
 #include "server/iot/maintenance.h"
 #include "server/iot/quarantine_board.h"
+#include "server/iot/shelved.h"
 
 struct gw_iot_board {
     struct gw_iot_values *values;
@@ -15,6 +16,7 @@ struct gw_iot_board {
     struct gw_iot_inbox *inbox;
     struct gw_iot_export *export; /* NULL: it is not wanted */
     struct gw_iot_maintenance *maintenance;
+    struct gw_iot_shelved *shelved;
     const struct gw_lane *lane;
 };
 
@@ -50,6 +52,14 @@ static bool on_alarm(void *self, const struct gw_alarm_news *news)
     struct gw_iot_board *board = self;
 
     return gw_iot_alarms_tell(board->alarms, news);
+}
+
+static bool is_shelved(void *self, const struct gw_alarm_news *news)
+{
+    const struct gw_iot_board *board = self;
+    int64_t now_ms = (int64_t)(gw_clock_realtime_ns() / GW_NS_PER_MS);
+
+    return gw_iot_shelved_has(board->shelved, news->device, news->signal, now_ms);
 }
 
 static bool is_kept(void *self, const struct gw_edge_node_config *node)
@@ -95,6 +105,7 @@ struct gw_lane_events gw_iot_board_events(struct gw_iot_board *board)
         .on_state = on_state,
         .on_quarantine = on_quarantine,
         .on_alarm = on_alarm,
+        .is_shelved = is_shelved,
         .is_kept = is_kept,
         .on_loaded = on_loaded,
         .on_journaled = on_journaled,
@@ -123,6 +134,8 @@ struct gw_iot_board *gw_iot_board_create(const struct gw_iot_board_config *confi
         gw_iot_inbox_create(config->values.loop, config->values.redis, config->values.registry);
     board->maintenance = gw_iot_maintenance_create(config->values.loop, config->values.redis,
                                                    config->values.registry);
+    board->shelved =
+        gw_iot_shelved_create(config->values.loop, config->values.redis, config->values.registry);
     bool is_complete = config->export_folder.len == 0;
     if (!is_complete) {
         const struct gw_iot_export_config exporting = {
@@ -132,7 +145,8 @@ struct gw_iot_board *gw_iot_board_create(const struct gw_iot_board_config *confi
         is_complete = board->export != NULL;
     }
     if (is_complete && board->inbox != NULL && board->maintenance != NULL &&
-        board->values != NULL && board->quarantine != NULL && board->alarms != NULL)
+        board->values != NULL && board->quarantine != NULL && board->alarms != NULL &&
+        board->shelved != NULL)
         return board;
     gw_iot_board_destroy(board);
     return NULL;
@@ -145,6 +159,7 @@ void gw_iot_board_destroy(struct gw_iot_board *board)
     gw_iot_export_destroy(board->export);
     gw_iot_inbox_destroy(board->inbox);
     gw_iot_maintenance_destroy(board->maintenance);
+    gw_iot_shelved_destroy(board->shelved);
     gw_iot_values_destroy(board->values);
     gw_quarantine_board_destroy(board->quarantine);
     gw_iot_alarms_destroy(board->alarms);
