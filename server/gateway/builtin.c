@@ -10,15 +10,20 @@
 #include "server/http/problem.h"
 
 const struct gw_builtin *const gw_builtins[] = {
-    &gw_events_publish,      &gw_events_poll,         &gw_events_stream,
-    &gw_events_get,          &gw_events_types,        &gw_events_consume,
-    &gw_events_acknowledge,  &gw_events_rewind,       &gw_events_forget,
-    &gw_iot_list_devices,    &gw_iot_get_device,      &gw_iot_read_values,
-    &gw_iot_read_history,    &gw_iot_list_quarantine, &gw_iot_clear_quarantine,
-    &gw_iot_list_alarms,     &gw_iot_get_alarm,       &gw_iot_acknowledge_alarm,
-    &gw_iot_ingest,          &gw_iot_send_command,    &gw_iot_list_maintenance,
-    &gw_iot_set_maintenance, &gw_iot_end_maintenance, &gw_iot_shelve_alarm,
-    &gw_iot_unshelve_alarm,  &gw_edge_accept,         NULL,
+    &gw_events_publish,       &gw_events_poll,
+    &gw_events_stream,        &gw_events_get,
+    &gw_events_types,         &gw_events_consume,
+    &gw_events_acknowledge,   &gw_events_rewind,
+    &gw_events_forget,        &gw_iot_list_devices,
+    &gw_iot_get_device,       &gw_iot_read_values,
+    &gw_iot_read_history,     &gw_iot_list_quarantine,
+    &gw_iot_clear_quarantine, &gw_iot_list_alarms,
+    &gw_iot_get_alarm,        &gw_iot_acknowledge_alarm,
+    &gw_iot_ingest,           &gw_iot_send_command,
+    &gw_iot_list_maintenance, &gw_iot_set_maintenance,
+    &gw_iot_end_maintenance,  &gw_iot_shelve_alarm,
+    &gw_iot_unshelve_alarm,   &gw_edge_accept,
+    &gw_edge_samples_accept,  NULL,
 };
 
 const struct gw_builtin *gw_builtin_find(struct gw_str name)

@@ -30,6 +30,8 @@ GAUGE(questions, "millgate_iot_enrichments_under_way", "Questions of events to A
 GAUGE(nodes, "millgate_iot_edge_nodes", "Edge nodes that this gateway owns.");
 GAUGE(members_gauge, "millgate_iot_members", "Gateways that share the edge nodes.");
 GAUGE(pending_bytes, "millgate_iot_journal_pending_bytes", "Messages that wait to be journaled.");
+GAUGE(owed, "millgate_iot_unacknowledged",
+      "Messages of QoS 1 that wait to be journaled: brokers have not been told that we have them.");
 GAUGE(pending_events, "millgate_iot_events_pending", "Events that wait for the log.");
 COUNTER(value_writes, "millgate_iot_board_writes_total",
         "Scripts that have written values and histories for readers.");
@@ -99,6 +101,7 @@ void gw_telemetry_metrics_publish(struct gw_metrics_shard *metrics, const struct
     gw_metrics_set(metrics, &nodes, stats.nodes);
     gw_metrics_set(metrics, &members_gauge, members);
     gw_metrics_set(metrics, &pending_bytes, stats.pending_bytes);
+    gw_metrics_set(metrics, &owed, stats.owed);
     gw_metrics_set(metrics, &pending_events, stats.pending_events);
     gw_metrics_set(metrics, &brokers_up, up);
     if (board != NULL)

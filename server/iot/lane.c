@@ -23,12 +23,18 @@ int64_t gw_lane_wall_ms(void)
 
 /* --- computing --- */
 
-void gw_lane_samples(struct gw_lane *lane, const struct gw_edge_node_config *node,
-                     const struct gw_sample *samples, size_t count)
+static void tell_samples(struct gw_lane *lane, const struct gw_edge_node_config *node,
+                         const struct gw_sample *samples, size_t count)
 {
     lane->stats.samples += count;
     if (lane->config.events.on_samples != NULL)
         lane->config.events.on_samples(lane->config.events.self, node, samples, count);
+}
+
+void gw_lane_samples(struct gw_lane *lane, const struct gw_edge_node_config *node,
+                     const struct gw_sample *samples, size_t count)
+{
+    tell_samples(lane, node, samples, count);
     gw_signal_engine_feed(lane->engine, node, samples, count);
 }
 
@@ -90,7 +96,9 @@ static void take_samples(struct gw_lane *lane, const struct gw_lane_node *node, 
     if (gw_samples_read(payload, lane->config.registry, config, &arena, &read, &error) != 0) {
         gw_lane_quarantine(lane, GW_QUARANTINE_MALFORMED, config->id, gw_str_of(error.text));
     } else {
-        if (read.count > 0)
+        if (read.count > 0 && gw_str_has_prefix(topic, GW_STR(GW_SAMPLES_KEPT_TOPIC)))
+            tell_samples(lane, config, read.samples, read.count);
+        else if (read.count > 0)
             gw_lane_samples(lane, config, read.samples, read.count);
         if (read.unknown > 0)
             quarantine_unknown(lane, config, &read);
@@ -113,7 +121,8 @@ void gw_lane_compute(struct gw_lane *lane, struct gw_lane_node *node, struct gw_
             break;
         struct gw_str topic = gw_str_from(entry.ptr + GW_LANE_HEAD_BYTES, topic_len);
         struct gw_str payload = gw_str_from(topic.ptr + topic_len, payload_len);
-        if (gw_str_has_prefix(topic, GW_STR(GW_SAMPLES_TOPIC)))
+        if (gw_str_has_prefix(topic, GW_STR(GW_SAMPLES_TOPIC)) ||
+            gw_str_has_prefix(topic, GW_STR(GW_SAMPLES_KEPT_TOPIC)))
             take_samples(lane, node, topic, payload);
         else if (!gw_lane_json_compute(lane, node->config, topic, payload, arrival_ms) &&
                  !compute_mark(lane, node, topic, arrival_ms))
@@ -204,6 +213,7 @@ static void on_tick(struct gw_timer *timer)
         gw_lane_node_tick(&lane->nodes[i], now_ns);
         is_idle = is_idle && gw_lane_node_is_idle(&lane->nodes[i]);
     }
+    gw_lane_check_pressure(lane);
     gw_lane_connect_when_loaded(lane);
     if (lane->is_stopping && (is_idle || now_ns >= lane->stop_at_ns))
         finish_stop(lane);
@@ -316,7 +326,7 @@ int gw_lane_feed(struct gw_lane *lane, struct gw_str topic, struct gw_str payloa
 {
     if (lane->is_paused || lane->is_stopping)
         return -EAGAIN;
-    return gw_lane_take(lane, topic, payload);
+    return gw_lane_take(lane, topic, payload, false);
 }
 
 void gw_lane_stop(struct gw_lane *lane, bool keeps_sessions, uint64_t timeout_ns,
@@ -353,4 +363,5 @@ enum gw_device_state gw_lane_device_state(const struct gw_lane *lane,
 void gw_lane_get_stats(const struct gw_lane *lane, struct gw_lane_stats *out_stats)
 {
     *out_stats = lane->stats;
+    out_stats->owed = lane->owed;
 }

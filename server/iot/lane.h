@@ -110,6 +110,7 @@ struct gw_lane_stats {
     uint64_t enriched, unenriched; /* events that wanted it: with and without what they asked for */
     size_t nodes;                  /* owned */
     size_t pending_bytes;          /* not yet journaled */
+    size_t owed;                   /* of them, messages that brokers have not been acknowledged */
     size_t pending_events;
 };
 

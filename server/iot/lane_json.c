@@ -53,7 +53,7 @@ static const struct gw_edge_node_config *find_node(struct gw_lane *lane, struct 
 /* --- what comes --- */
 
 void gw_lane_json_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload,
-                       bool is_retained)
+                       bool is_retained, bool is_owed)
 {
     struct gw_str prefix = is_retained ? GW_LANE_JSON_RETAINED : GW_LANE_JSON;
     char text[MAX_PREFIX + GW_JSON_MAP_MAX_TOPIC];
@@ -67,7 +67,7 @@ void gw_lane_json_take(struct gw_lane *lane, struct gw_str topic, struct gw_str 
     if (node == NULL)
         return;
     int len = snprintf(text, sizeof(text), "%.*s%.*s", GW_STR_ARG(prefix), GW_STR_ARG(topic));
-    if (gw_lane_take_for(lane, node, gw_str_from(text, (size_t)len), payload) != 0)
+    if (gw_lane_take_for(lane, node, gw_str_from(text, (size_t)len), payload, is_owed) != 0)
         gw_log_debug("iot: a message of %.*s is not ours", GW_STR_ARG(node->id)); /* counted */
 }
 

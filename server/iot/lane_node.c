@@ -28,10 +28,15 @@ static void prepare(struct gw_lane_node *node, struct gw_store_call *call,
 
 static void drop_pending(struct gw_lane_node *node)
 {
+    size_t owed = node->pending_owed + node->appending_owed;
+
     node->lane->stats.pending_bytes -= node->pending.len + node->appending.len;
+    node->pending_owed = 0;
+    node->appending_owed = 0;
     gw_buf_clear(&node->pending);
     gw_buf_clear(&node->appending);
     gw_list_remove(&node->dirty);
+    gw_lane_settle(node->lane, owed);
     gw_lane_check_pressure(node->lane);
 }
 
@@ -277,6 +282,8 @@ static void on_appended(struct gw_store_call *call, int rc)
     node->has_progressed = true;
     lane->stats.pending_bytes -= node->appending.len;
     gw_buf_clear(&node->appending);
+    gw_lane_settle(lane, node->appending_owed);
+    node->appending_owed = 0;
     gw_lane_check_pressure(lane);
     gw_lane_node_commit(node);
 }
@@ -295,6 +302,10 @@ void gw_lane_node_commit(struct gw_lane_node *node)
             return; /* the tick tries it again */
         }
         gw_buf_consume(&node->pending, len);
+        if (node->pending.len == 0) { /* else they are journaled with the rest, at the latest */
+            node->appending_owed = node->pending_owed;
+            node->pending_owed = 0;
+        }
         node->sequence++;
     }
     send_append(node);

@@ -57,11 +57,13 @@ static void on_state(void *self, bool is_up, bool has_session, const char *reaso
 }
 
 /* Those of nodes that are registered go to their owners by another way. */
-static void on_message(void *self, struct gw_str topic, struct gw_str payload, bool is_retained)
+static void on_message(void *self, struct gw_str topic, struct gw_str payload, int qos,
+                       bool is_retained)
 {
     struct gw_lane_primary *primary = self;
     struct gw_sparkplug_topic parts;
     struct gw_error error;
+    (void)qos;
 
     if (!gw_str_has_prefix(topic, GW_STR("spBv1.0/"))) {
         gw_lane_json_watch(primary->lane, topic);

@@ -58,13 +58,14 @@ struct gw_lane_node {
     bool may_replay;     /* on_loaded() has said so since its checkpoint was loaded */
     bool has_progressed; /* since the last checkpoint */
     uint64_t epoch;
-    uint64_t retry_ns;       /* not before; CLOCK_MONOTONIC */
-    uint64_t checkpoint_ns;  /* when the next is due */
-    uint64_t taken_ns;       /* when its last message came */
-    struct gw_buf pending;   /* messages that no append has yet */
-    struct gw_buf appending; /* those of the append under way */
-    uint64_t sequence;       /* of the append under way */
-    struct gw_list dirty;    /* in the lane's list: it has something to append */
+    uint64_t retry_ns;                   /* not before; CLOCK_MONOTONIC */
+    uint64_t checkpoint_ns;              /* when the next is due */
+    uint64_t taken_ns;                   /* when its last message came */
+    struct gw_buf pending;               /* messages that no append has yet */
+    struct gw_buf appending;             /* those of the append under way */
+    size_t pending_owed, appending_owed; /* of them, those that the broker waits to hear of */
+    uint64_t sequence;                   /* of the append under way */
+    struct gw_list dirty;                /* in the lane's list: it has something to append */
     bool is_appending, is_checkpointing, is_asking; /* asking: claim, read, release */
     struct gw_store_call append, checkpoint, question;
     struct gw_buf checkpoint_bytes;
@@ -104,6 +105,8 @@ struct gw_lane {
     bool is_primary;
     bool is_connected_once; /* the brokers are asked from then on */
     bool is_paused;
+    size_t owed;            /* messages of QoS 1 and 2 that are not journaled */
+    uint64_t owed_since_ns; /* that some were */
     bool is_stopping;
     bool keeps_sessions; /* of the brokers, while it stops */
     void (*stopped)(void *self);
@@ -141,11 +144,14 @@ void gw_lane_connect_when_loaded(struct gw_lane *lane);
 void gw_lane_disconnect(struct gw_lane *lane);
 void gw_lane_subscribe(struct gw_lane *lane, const struct gw_lane_node *node, bool is_on);
 void gw_lane_check_pressure(struct gw_lane *lane);
-/* To the journal of an edge node. As gw_lane_feed(). */
+/* To the journal of an edge node. As gw_lane_feed(). `is_owed`: a broker waits to hear that it is
+ * journaled. */
 int gw_lane_take_for(struct gw_lane *lane, const struct gw_edge_node_config *config,
-                     struct gw_str topic, struct gw_str payload);
-/* As gw_lane_feed(). */
-int gw_lane_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload);
+                     struct gw_str topic, struct gw_str payload, bool is_owed);
+/* The same, for whom the topic names. */
+int gw_lane_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload, bool is_owed);
+/* So many of those that brokers wait for are journaled, or no longer ours. */
+void gw_lane_settle(struct gw_lane *lane, size_t owed);
 /* For how long has some broker of the node been connected? 0: none is. After a while what it had
  * kept for us has come. */
 uint64_t gw_lane_hears_ns(const struct gw_lane *lane, const struct gw_lane_node *node);
@@ -154,7 +160,7 @@ uint64_t gw_lane_hears_ns(const struct gw_lane *lane, const struct gw_lane_node 
 
 /* What a broker sends that is not Sparkplug's. */
 void gw_lane_json_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload,
-                       bool is_retained);
+                       bool is_retained, bool is_owed);
 /* False: the topic in the journal is of another kind. */
 bool gw_lane_json_compute(struct gw_lane *lane, const struct gw_edge_node_config *node,
                           struct gw_str topic, struct gw_str payload, int64_t arrival_ms);
