@@ -13,6 +13,8 @@ COUNTER(dropped, "millgate_iot_messages_dropped_total",
 COUNTER(samples, "millgate_iot_samples_total", "Samples of registered series.");
 COUNTER(late, "millgate_iot_samples_late_total",
         "Samples that came after their window had been closed.");
+COUNTER(passed_over, "millgate_iot_retained_passed_over_total",
+        "Values of JSON messages that the broker had kept, without a time of their own.");
 COUNTER(events, "millgate_iot_events_total", "Events of signals that are in the log.");
 COUNTER(appends, "millgate_iot_journal_appends_total", "Group commits of the journal.");
 COUNTER(append_failures, "millgate_iot_journal_failures_total",
@@ -87,6 +89,7 @@ void gw_telemetry_metrics_publish(struct gw_metrics_shard *metrics, const struct
     gw_metrics_set(metrics, &dropped, stats.dropped);
     gw_metrics_set(metrics, &samples, stats.samples);
     gw_metrics_set(metrics, &late, stats.late);
+    gw_metrics_set(metrics, &passed_over, stats.passed_over);
     gw_metrics_set(metrics, &events, stats.events);
     gw_metrics_set(metrics, &appends, stats.appends);
     gw_metrics_set(metrics, &append_failures, stats.append_failures);

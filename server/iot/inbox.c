@@ -104,6 +104,9 @@ void gw_iot_inbox_own(struct gw_iot_inbox *inbox, const struct gw_edge_node_conf
 {
     struct inbox_node *node = &inbox->nodes[config->index];
 
+    if (node->call != NULL) /* its answer is behind what is to be read anew */
+        gw_redis_cancel(node->call);
+    node->call = NULL;
     node->is_owned = is_owned;
     node->place[0] = 0;
 }

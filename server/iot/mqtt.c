@@ -75,6 +75,9 @@ static void on_message(struct mosquitto *client, void *self,
         mqtt->is_owing = true;
     if ((uint32_t)message->payloadlen > mqtt->config.max_message_bytes) {
         mqtt->stats.oversized++;
+        if (mqtt->events.on_oversized != NULL)
+            mqtt->events.on_oversized(mqtt->events.self, gw_str_of(message->topic),
+                                      (size_t)message->payloadlen);
         return;
     }
     mqtt->events.on_message(mqtt->events.self, gw_str_of(message->topic),

@@ -50,6 +50,8 @@ struct gw_mqtt_events {
     /* Up, or no longer; `reason` says why it is not. With `has_session` the broker goes on where it
      * was; else messages may have been missed. */
     void (*on_state)(void *self, bool is_up, bool has_session, const char *reason);
+    /* It is larger than `max_message_bytes`, and dropped. May be NULL. */
+    void (*on_oversized)(void *self, struct gw_str topic, size_t bytes);
     /* Before every connection: sets the will with gw_mqtt_set_will(). May be NULL. */
     void (*on_connecting)(void *self);
 };
