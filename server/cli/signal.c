@@ -150,9 +150,10 @@ static int run(struct command *command, struct gw_diagnostics *diagnostics)
         if (command->samples != NULL)
             code = compute(command, registry, signals);
         else
-            fprintf(command->cli->out, "%zu signals, %zu devices, %zu series: no problems\n",
+            fprintf(command->cli->out, "%zu signals, %zu devices, %zu series: %s\n",
                     command->signal_count, gw_registry_device_count(registry),
-                    gw_signals_watched_series(signals));
+                    gw_signals_watched_series(signals),
+                    diagnostics->count > 0 ? "see the warnings" : "no problems");
     }
     gw_signals_release(signals);
     gw_registry_release(registry);

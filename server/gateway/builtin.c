@@ -34,6 +34,7 @@ const struct gw_builtin *const gw_builtins[] = {
     &gw_iot_set_maintenance,
     &gw_iot_end_maintenance,
     &gw_edge_accept,
+    &gw_edge_samples_accept,
     NULL,
 };
 

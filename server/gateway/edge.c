@@ -12,6 +12,7 @@
 #include "server/event/spool.h"
 #include "server/gateway/edge_decide.h"
 #include "server/gateway/edge_private.h"
+#include "server/gateway/edge_samples.h"
 #include "server/gateway/telemetry_metrics.h"
 #include "server/iot/store_sqlite.h"
 #include "server/net/http_client.h"
@@ -36,6 +37,24 @@ static void on_event(void *self, const struct gw_signal_event *event)
         gw_edge_decide_event(edge->decide, event);
 }
 
+static void on_samples(void *self, const struct gw_edge_node_config *node,
+                       const struct gw_sample *samples, size_t count)
+{
+    struct gw_edge *edge = self;
+
+    gw_edge_samples_take(edge->samples, node, samples, count);
+}
+
+static int start_samples(struct gw_edge *edge, struct gw_error *error)
+{
+    const struct gw_edge_samples_setup setup = {edge->loop, edge->worker.http, edge->database,
+                                                edge->spool, edge->config};
+
+    if (!edge->config->keeps_samples || edge->config->documents.registry == NULL)
+        return 0;
+    return gw_edge_samples_create(&setup, &edge->samples, error);
+}
+
 static int start_lane(struct gw_edge *edge, struct gw_error *error)
 {
     const struct gw_config_iot *iot = &edge->config->base->iot;
@@ -55,7 +74,7 @@ static int start_lane(struct gw_edge *edge, struct gw_error *error)
         .brokers = brokers,
         .broker_count = iot->broker_count,
         .host_id = iot->host_id,
-        .events = {.self = edge, .on_event = on_event},
+        .events = {.self = edge, .on_event = on_event, .on_samples = on_samples},
         .host_limits = iot->host_limits,
         .checkpoint_ns = iot->checkpoint_ns,
         .silence_ms = iot->silence_ms,
@@ -95,6 +114,8 @@ static int start_parts(struct gw_edge *edge, struct gw_error *error)
     if (rc == 0 && config->allow.len > 0)
         rc = gw_edge_decide_create(edge->loop, edge->worker.http, edge->database, config,
                                    &edge->decide, error);
+    if (rc == 0)
+        rc = start_samples(edge, error);
     return rc == 0 ? start_lane(edge, error) : rc;
 }
 
@@ -102,6 +123,8 @@ static void stop_parts(struct gw_edge *edge)
 {
     gw_lane_destroy(edge->lane);
     edge->lane = NULL;
+    gw_edge_samples_destroy(edge->samples);
+    edge->samples = NULL;
     gw_edge_decide_destroy(edge->decide);
     edge->decide = NULL;
     gw_edge_forward_destroy(edge->forward);
@@ -244,7 +267,7 @@ static int load_first(struct gw_edge *edge, struct gw_error *error)
 static int open_spool(struct gw_edge *edge, struct gw_error *error)
 {
     static const char *const schemas[] = {gw_spool_schema, gw_iot_sqlite_schema,
-                                          gw_edge_decide_schema, NULL};
+                                          gw_edge_decide_schema, gw_edge_samples_schema, NULL};
     const struct gw_database_config config = {
         .loop = edge->loop, .path = edge->config->database.ptr, .schemas = schemas};
     int rc = gw_database_open(&config, &edge->database, error);

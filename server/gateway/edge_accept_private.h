@@ -41,6 +41,17 @@ struct edge_batch {
     uint64_t committed;
 };
 
+/* --- edge_identity.c --- */
+
+#define EDGE_REVOKED "The edge has been revoked."
+
+/* NULL: the caller's certificate is not that edge's. */
+GW_MUST_CHECK
+const struct gw_config_edge *edge_find(const struct gw_exchange *ex, struct gw_str id);
+/* Now, by the record of consumers that policies/authorise reads: it may have come while a batch was
+ * on its way. */
+bool edge_is_disabled(struct gw_exchange *ex, const struct gw_config_edge *edge);
+
 /* --- edge_accept_read.c --- */
 
 #define EDGE_MAX_LINES 1001 /* a batch of 1000, and what was dropped before it */

@@ -1,8 +1,9 @@
 /* What an edge does of itself: a command by MQTT or a call of a local backend when a signal says
  * something, if the signed allow-list permits it.
  *
- * At most once for an event: its id is on the disk before anything is sent, with what came of it
- * behind; that table is the audit. All on the loop's thread. */
+ * At most once for an event: its id and what is to be done are on the disk before anything is sent,
+ * with what came of it behind; that table is the audit (edge_decision.h). All on the loop's thread.
+ */
 #pragma once
 
 #include <stdint.h>

@@ -67,7 +67,7 @@ static int make_event(struct acknowledging *acknowledging, const struct gw_reply
     struct gw_exchange *ex = acknowledging->request.ex;
     struct gw_event *event = &acknowledging->event;
     struct gw_arena *arena = &ex->arena;
-    struct gw_str equipment = row->items[2].text, version = row->items[10].text, at;
+    struct gw_str equipment = row->items[2].text, at;
     char time[GW_CLOCK_TEXT_BYTES];
     uint64_t ms = 0;
 
@@ -76,8 +76,7 @@ static int make_event(struct acknowledging *acknowledging, const struct gw_reply
         return -EPROTO;
     gw_clock_text(time, (int64_t)ms);
     *event = (struct gw_event){
-        .id =
-            gw_arena_printf(arena, "%.*s-%.*s", GW_STR_ARG(acknowledging->id), GW_STR_ARG(version)),
+        .id = gw_arena_printf(arena, "%.*s-%.*s", GW_STR_ARG(acknowledging->id), GW_STR_ARG(at)),
         .source = gw_equipment_source(acknowledging->plant, equipment, arena),
         .type = GW_STR(EVENT_TYPE),
         .subject = gw_arena_copy(arena, equipment),

@@ -108,7 +108,10 @@ static void on_members(void *self)
     gw_log_info("iot: %zu gateways share the edge nodes", gw_iot_members_count(telemetry->members));
     if (telemetry->lane == NULL)
         return;
-    gw_lane_set_owned(telemetry->lane, is_mine, telemetry);
+    /* Where Redis does not answer nobody is known. What is ours stays so: its messages wait, and if
+     * somebody else takes a node over meanwhile, the next append says so. */
+    if (gw_iot_members_count(telemetry->members) > 0)
+        gw_lane_set_owned(telemetry->lane, is_mine, telemetry);
     gw_lane_set_primary(telemetry->lane,
                         gw_iot_members_is_mine(telemetry->members, GW_STR("STATE")));
 }

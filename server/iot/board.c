@@ -45,11 +45,25 @@ static void on_quarantine(void *self, enum gw_quarantine_reason reason, struct g
     gw_quarantine_board_add(board->quarantine, reason, name, detail, now_ms);
 }
 
-static void on_alarm(void *self, const struct gw_alarm_news *news)
+static bool on_alarm(void *self, const struct gw_alarm_news *news)
 {
     struct gw_iot_board *board = self;
 
-    gw_iot_alarms_tell(board->alarms, news);
+    return gw_iot_alarms_tell(board->alarms, news);
+}
+
+static bool is_kept(void *self, const struct gw_edge_node_config *node)
+{
+    const struct gw_iot_board *board = self;
+
+    return gw_iot_alarms_has_all(board->alarms, node);
+}
+
+static bool on_loaded(void *self, const struct gw_edge_node_config *node)
+{
+    struct gw_iot_board *board = self;
+
+    return gw_iot_maintenance_apply(board->maintenance, node);
 }
 
 static void on_owned(void *self, const struct gw_edge_node_config *node, bool is_owned)
@@ -81,6 +95,8 @@ struct gw_lane_events gw_iot_board_events(struct gw_iot_board *board)
         .on_state = on_state,
         .on_quarantine = on_quarantine,
         .on_alarm = on_alarm,
+        .is_kept = is_kept,
+        .on_loaded = on_loaded,
         .on_journaled = on_journaled,
         .on_owned = on_owned,
     };
@@ -101,10 +117,12 @@ struct gw_iot_board *gw_iot_board_create(const struct gw_iot_board_config *confi
         return NULL;
     board->values = gw_iot_values_create(&config->values);
     board->quarantine = gw_quarantine_board_create(config->values.loop, config->values.redis);
-    board->alarms = gw_iot_alarms_create(config->values.loop, config->writer);
+    board->alarms =
+        gw_iot_alarms_create(config->values.loop, config->writer, config->values.registry);
     board->inbox =
         gw_iot_inbox_create(config->values.loop, config->values.redis, config->values.registry);
-    board->maintenance = gw_iot_maintenance_create(config->values.loop, config->values.redis);
+    board->maintenance = gw_iot_maintenance_create(config->values.loop, config->values.redis,
+                                                   config->values.registry);
     bool is_complete = config->export_folder.len == 0;
     if (!is_complete) {
         const struct gw_iot_export_config exporting = {

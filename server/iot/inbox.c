@@ -50,7 +50,9 @@ static int take(struct inbox_node *node, const struct gw_reply *entry)
         entry->items[0].text.len >= PLACE_BYTES)
         return -EPROTO;
     struct gw_str place = entry->items[0].text;
-    int len = snprintf(topic, sizeof(topic), GW_SAMPLES_TOPIC "%.*s/%.*s",
+    bool is_kept = gw_str_equal(entry->items[1].items[0].text, GW_STR(GW_INBOX_KEPT));
+    int len = snprintf(topic, sizeof(topic), "%s%.*s/%.*s",
+                       is_kept ? GW_SAMPLES_KEPT_TOPIC : GW_SAMPLES_TOPIC,
                        GW_STR_ARG(node->config->id), GW_STR_ARG(place));
     int rc = gw_lane_feed(node->inbox->lane, gw_str_from(topic, (size_t)len),
                           entry->items[1].items[1].text);
@@ -102,6 +104,9 @@ void gw_iot_inbox_own(struct gw_iot_inbox *inbox, const struct gw_edge_node_conf
 {
     struct inbox_node *node = &inbox->nodes[config->index];
 
+    if (node->call != NULL) /* its answer is behind what is to be read anew */
+        gw_redis_cancel(node->call);
+    node->call = NULL;
     node->is_owned = is_owned;
     node->place[0] = 0;
 }

@@ -12,6 +12,7 @@
 struct gw_iot_inbox;
 struct gw_redis;
 
+#define GW_INBOX_KEPT "k"  /* the field of an entry whose samples signals have seen, at an edge */
 #define GW_INBOX_MAX 10000 /* entries of one edge node: beyond, requests are refused */
 
 /* NULL without memory. The registry is that of the lane, which holds it. */

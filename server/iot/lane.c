@@ -23,10 +23,27 @@ int64_t gw_lane_wall_ms(void)
 
 /* --- computing --- */
 
-static void on_samples(void *self, const struct gw_edge_node_config *node,
-                       const struct gw_sample *samples, size_t count);
-static void on_quarantine(void *self, enum gw_quarantine_reason reason, struct gw_str name,
-                          struct gw_str detail);
+static void tell_samples(struct gw_lane *lane, const struct gw_edge_node_config *node,
+                         const struct gw_sample *samples, size_t count)
+{
+    lane->stats.samples += count;
+    if (lane->config.events.on_samples != NULL)
+        lane->config.events.on_samples(lane->config.events.self, node, samples, count);
+}
+
+void gw_lane_samples(struct gw_lane *lane, const struct gw_edge_node_config *node,
+                     const struct gw_sample *samples, size_t count)
+{
+    tell_samples(lane, node, samples, count);
+    gw_signal_engine_feed(lane->engine, node, samples, count);
+}
+
+void gw_lane_quarantine(struct gw_lane *lane, enum gw_quarantine_reason reason, struct gw_str name,
+                        struct gw_str detail)
+{
+    if (lane->config.events.on_quarantine != NULL)
+        lane->config.events.on_quarantine(lane->config.events.self, reason, name, detail);
+}
 
 /* Registered when they were taken, and no longer. */
 static void quarantine_unknown(struct gw_lane *lane, const struct gw_edge_node_config *config,
@@ -38,9 +55,10 @@ static void quarantine_unknown(struct gw_lane *lane, const struct gw_edge_node_c
                        GW_STR_ARG(read->unknown_device), is_metric ? "/" : "",
                        GW_STR_ARG(read->unknown_metric));
 
-    on_quarantine(lane, is_metric ? GW_QUARANTINE_UNKNOWN_METRIC : GW_QUARANTINE_UNKNOWN_DEVICE,
-                  gw_str_from(name, (size_t)len < sizeof(name) ? (size_t)len : sizeof(name) - 1),
-                  GW_STR("over HTTP"));
+    gw_lane_quarantine(
+        lane, is_metric ? GW_QUARANTINE_UNKNOWN_METRIC : GW_QUARANTINE_UNKNOWN_DEVICE,
+        gw_str_from(name, (size_t)len < sizeof(name) ? (size_t)len : sizeof(name) - 1),
+        GW_STR("over HTTP"));
 }
 
 /* False: it is a message. */
@@ -58,7 +76,8 @@ static bool compute_mark(struct gw_lane *lane, const struct gw_lane_node *node, 
     gw_sparkplug_host_tick(lane->host, node->config, now_ms);
     if (is_silence)
         gw_signal_engine_advance(lane->engine, node->config,
-                                 now_ms - (int64_t)lane->config.silence_ms);
+                                 gw_sparkplug_host_node_ms(lane->host, node->config, now_ms) -
+                                     (int64_t)lane->config.silence_ms);
     return true;
 }
 
@@ -75,10 +94,12 @@ static void take_samples(struct gw_lane *lane, const struct gw_lane_node *node, 
     (void)gw_samples_topic_parse(topic, &group, &edge_node, &place);
     gw_arena_init(&arena, 16u << 10, MAX_SAMPLES_ARENA);
     if (gw_samples_read(payload, lane->config.registry, config, &arena, &read, &error) != 0) {
-        on_quarantine(lane, GW_QUARANTINE_MALFORMED, config->id, gw_str_of(error.text));
+        gw_lane_quarantine(lane, GW_QUARANTINE_MALFORMED, config->id, gw_str_of(error.text));
     } else {
-        if (read.count > 0)
-            on_samples(lane, config, read.samples, read.count);
+        if (read.count > 0 && gw_str_has_prefix(topic, GW_STR(GW_SAMPLES_KEPT_TOPIC)))
+            tell_samples(lane, config, read.samples, read.count);
+        else if (read.count > 0)
+            gw_lane_samples(lane, config, read.samples, read.count);
         if (read.unknown > 0)
             quarantine_unknown(lane, config, &read);
     }
@@ -100,9 +121,11 @@ void gw_lane_compute(struct gw_lane *lane, struct gw_lane_node *node, struct gw_
             break;
         struct gw_str topic = gw_str_from(entry.ptr + GW_LANE_HEAD_BYTES, topic_len);
         struct gw_str payload = gw_str_from(topic.ptr + topic_len, payload_len);
-        if (gw_str_has_prefix(topic, GW_STR(GW_SAMPLES_TOPIC)))
+        if (gw_str_has_prefix(topic, GW_STR(GW_SAMPLES_TOPIC)) ||
+            gw_str_has_prefix(topic, GW_STR(GW_SAMPLES_KEPT_TOPIC)))
             take_samples(lane, node, topic, payload);
-        else if (!compute_mark(lane, node, topic, arrival_ms))
+        else if (!gw_lane_json_compute(lane, node->config, topic, payload, arrival_ms) &&
+                 !compute_mark(lane, node, topic, arrival_ms))
             gw_sparkplug_host_feed(lane->host, topic, payload, arrival_ms);
         entry = gw_str_tail(entry, GW_LANE_HEAD_BYTES + (size_t)topic_len + payload_len);
     }
@@ -111,12 +134,7 @@ void gw_lane_compute(struct gw_lane *lane, struct gw_lane_node *node, struct gw_
 static void on_samples(void *self, const struct gw_edge_node_config *node,
                        const struct gw_sample *samples, size_t count)
 {
-    struct gw_lane *lane = self;
-
-    lane->stats.samples += count;
-    if (lane->config.events.on_samples != NULL)
-        lane->config.events.on_samples(lane->config.events.self, node, samples, count);
-    gw_signal_engine_feed(lane->engine, node, samples, count);
+    gw_lane_samples(self, node, samples, count);
 }
 
 static void on_device_state(void *self, const struct gw_device_config *device,
@@ -151,10 +169,7 @@ static void on_rebirth(void *self, const struct gw_edge_node_config *node, const
 static void on_quarantine(void *self, enum gw_quarantine_reason reason, struct gw_str name,
                           struct gw_str detail)
 {
-    struct gw_lane *lane = self;
-
-    if (lane->config.events.on_quarantine != NULL)
-        lane->config.events.on_quarantine(lane->config.events.self, reason, name, detail);
+    gw_lane_quarantine(self, reason, name, detail);
 }
 
 static void on_event(void *self, const struct gw_signal_event *event)
@@ -198,6 +213,7 @@ static void on_tick(struct gw_timer *timer)
         gw_lane_node_tick(&lane->nodes[i], now_ns);
         is_idle = is_idle && gw_lane_node_is_idle(&lane->nodes[i]);
     }
+    gw_lane_check_pressure(lane);
     gw_lane_connect_when_loaded(lane);
     if (lane->is_stopping && (is_idle || now_ns >= lane->stop_at_ns))
         finish_stop(lane);
@@ -253,6 +269,7 @@ int gw_lane_create(const struct gw_lane_config *config, struct gw_lane **out_lan
     lane->loop = config->loop;
     gw_list_init(&lane->dirty);
     gw_arena_init(&lane->arena, 4096, 4u << 20);
+    gw_arena_init(&lane->json, 16u << 10, MAX_SAMPLES_ARENA);
     if (lane->config.silence_ms == 0)
         lane->config.silence_ms = 10 * 1000;
     if (lane->config.checkpoint_ns == 0)
@@ -289,6 +306,7 @@ void gw_lane_destroy(struct gw_lane *lane)
     free(lane->nodes);
     free(lane->brokers);
     gw_arena_finish(&lane->arena);
+    gw_arena_finish(&lane->json);
     free(lane);
 }
 
@@ -308,7 +326,7 @@ int gw_lane_feed(struct gw_lane *lane, struct gw_str topic, struct gw_str payloa
 {
     if (lane->is_paused || lane->is_stopping)
         return -EAGAIN;
-    return gw_lane_take(lane, topic, payload);
+    return gw_lane_take(lane, topic, payload, false);
 }
 
 void gw_lane_stop(struct gw_lane *lane, bool keeps_sessions, uint64_t timeout_ns,
@@ -326,10 +344,14 @@ void gw_lane_stop(struct gw_lane *lane, bool keeps_sessions, uint64_t timeout_ns
         gw_lane_disconnect(lane);
 }
 
-int gw_lane_suppress(struct gw_lane *lane, struct gw_str equipment, int64_t from_ms,
+int gw_lane_suppress(struct gw_lane *lane, const struct gw_device_config *device, int64_t from_ms,
                      int64_t until_ms)
 {
-    return gw_signal_engine_suppress(lane->engine, equipment, from_ms, until_ms);
+    const struct gw_lane_node *node = &lane->nodes[device->node];
+
+    if (node->state == GW_LANE_FOREIGN || node->state == GW_LANE_CLAIMING)
+        return 0;
+    return gw_signal_engine_suppress(lane->engine, device, from_ms, until_ms);
 }
 
 enum gw_device_state gw_lane_device_state(const struct gw_lane *lane,
@@ -341,4 +363,5 @@ enum gw_device_state gw_lane_device_state(const struct gw_lane *lane,
 void gw_lane_get_stats(const struct gw_lane *lane, struct gw_lane_stats *out_stats)
 {
     *out_stats = lane->stats;
+    out_stats->owed = lane->owed;
 }

@@ -43,10 +43,17 @@ struct gw_lane_events {
     /* It is computed, and not yet emitted: an alarm's state, what is decided at the edge. Again
      * with the same id after a crash. */
     void (*on_event)(void *self, const struct gw_signal_event *event);
-    /* An alarm's event is in the log; again after a crash. */
-    void (*on_alarm)(void *self, const struct gw_alarm_news *news);
+    /* An alarm's event is in the log; again after a crash. False: there is no room now, it is told
+     * once more. */
+    bool (*on_alarm)(void *self, const struct gw_alarm_news *news);
+    /* Does all that on_alarm was told of the node outlive us? Before that there is no checkpoint,
+     * so that a crash tells it again. */
+    bool (*is_kept)(void *self, const struct gw_edge_node_config *node);
     /* Samples that came by HTTP are in the journal (sample_json.h); again after a crash. */
     void (*on_journaled)(void *self, const struct gw_edge_node_config *node, struct gw_str place);
+    /* The node's checkpoint is loaded, and its journal not yet computed on: gw_lane_suppress() has
+     * what the journal meets. False: it is not known yet, ask again. */
+    bool (*on_loaded)(void *self, const struct gw_edge_node_config *node);
     /* The node is ours from now on (with its state), or no longer. */
     void (*on_owned)(void *self, const struct gw_edge_node_config *node, bool is_owned);
 };
@@ -97,9 +104,11 @@ struct gw_lane_stats {
     uint64_t dropped;                   /* of nodes that are not ours, or beyond all bounds */
     uint64_t appends, append_failures, checkpoints;
     uint64_t late, rebirths;
+    uint64_t passed_over;          /* values that a broker had kept, and that have no time */
     uint64_t enriched, unenriched; /* events that wanted it: with and without what they asked for */
     size_t nodes;                  /* owned */
     size_t pending_bytes;          /* not yet journaled */
+    size_t owed;                   /* of them, messages that brokers have not been acknowledged */
     size_t pending_events;
 };
 
@@ -136,9 +145,10 @@ int gw_lane_command(struct gw_lane *lane, const struct gw_edge_node_config *node
 void gw_lane_stop(struct gw_lane *lane, bool keeps_sessions, uint64_t timeout_ns,
                   void (*done)(void *self), void *self);
 
-/* As gw_signal_engine_suppress(). */
+/* As gw_signal_engine_suppress(); 0 as well where the device's node is not loaded here: when it is,
+ * on_loaded() is asked. */
 GW_MUST_CHECK
-int gw_lane_suppress(struct gw_lane *lane, struct gw_str equipment, int64_t from_ms,
+int gw_lane_suppress(struct gw_lane *lane, const struct gw_device_config *device, int64_t from_ms,
                      int64_t until_ms);
 enum gw_device_state gw_lane_device_state(const struct gw_lane *lane,
                                           const struct gw_device_config *device);

@@ -4,8 +4,16 @@
 
 #include "server/core/clock.h"
 #include "server/core/log.h"
+#include "server/iot/json_map.h"
 #include "server/iot/lane_private.h"
 #include "server/iot/sample_json.h"
+
+/* Acknowledgements of a connection leave together, when nothing that was taken waits for its
+ * commit. In a stream without a gap that moment is made: reading stops for a commit. Where the
+ * commit does not come, reading goes on, as others have messages that nobody waits for. */
+#define OWED_MAX_NS (20 * GW_NS_PER_MS)
+#define COMMIT_MAX_NS GW_NS_PER_SECOND
+#define OWED_MAX 1000 /* of brokers that do not stop by themselves */
 
 /* --- brokers --- */
 
@@ -17,13 +25,9 @@ static bool has_group(const struct gw_lane_broker *broker, struct gw_str group)
     return broker->group_count == 0;
 }
 
-void gw_lane_subscribe(struct gw_lane *lane, const struct gw_lane_node *node, bool is_on)
+static void subscribe(struct gw_lane *lane, const struct gw_lane_node *node, struct gw_str text,
+                      bool is_on)
 {
-    char filter[2 * GW_MAX_DEVICE_NAME + 40];
-    int len = snprintf(filter, sizeof(filter), "spBv1.0/%.*s/+/%.*s/#",
-                       GW_STR_ARG(node->config->group), GW_STR_ARG(node->config->edge_node));
-    struct gw_str text = gw_str_from(filter, (size_t)len);
-
     for (size_t i = 0; i < lane->connection_count; i++) {
         struct gw_lane_connection *connection = &lane->connections[i];
         if (!has_group(connection->config, node->config->group))
@@ -35,19 +39,57 @@ void gw_lane_subscribe(struct gw_lane *lane, const struct gw_lane_node *node, bo
     }
 }
 
+void gw_lane_subscribe(struct gw_lane *lane, const struct gw_lane_node *node, bool is_on)
+{
+    const struct gw_registry *registry = lane->config.registry;
+    char filter[GW_JSON_MAP_MAX_TOPIC];
+    int len = snprintf(filter, sizeof(filter), "spBv1.0/%.*s/+/%.*s/#",
+                       GW_STR_ARG(node->config->group), GW_STR_ARG(node->config->edge_node));
+
+    subscribe(lane, node, gw_str_from(filter, (size_t)len), is_on);
+    for (size_t i = 0; i < gw_registry_map_count(registry); i++) {
+        struct gw_str text = gw_json_map_filter(gw_registry_map(registry, i), node->config, filter);
+        if (text.ptr != NULL)
+            subscribe(lane, node, text, is_on);
+    }
+}
+
+static bool must_wait_for_commit(const struct gw_lane *lane)
+{
+    if (lane->owed == 0)
+        return false;
+    uint64_t for_ns = gw_loop_now_ns(lane->loop) - lane->owed_since_ns;
+
+    return lane->owed >= OWED_MAX || (for_ns >= OWED_MAX_NS && for_ns < COMMIT_MAX_NS);
+}
+
 void gw_lane_check_pressure(struct gw_lane *lane)
 {
     size_t pending = lane->stats.pending_bytes;
     size_t most = lane->config.max_pending_bytes;
     bool must_pause = lane->is_paused ? pending > most / 2 : pending > most;
 
-    if (must_pause == lane->is_paused)
-        return;
+    if (must_pause != lane->is_paused)
+        gw_log_warn("iot: %s", must_pause ? "too much waits to be journaled: brokers are not read"
+                                          : "brokers are read again");
     lane->is_paused = must_pause;
-    gw_log_warn("iot: %s", must_pause ? "too much waits to be journaled: brokers are not read"
-                                      : "brokers are read again");
+    must_pause = must_pause || must_wait_for_commit(lane);
     for (size_t i = 0; i < lane->connection_count; i++)
         gw_mqtt_pause(lane->connections[i].mqtt, must_pause);
+}
+
+void gw_lane_settle(struct gw_lane *lane, size_t owed)
+{
+    lane->owed -= owed;
+    for (size_t i = 0; lane->owed == 0 && i < lane->connection_count; i++)
+        gw_mqtt_acknowledge(lane->connections[i].mqtt);
+}
+
+static void owe(struct gw_lane *lane, struct gw_lane_node *node)
+{
+    if (lane->owed++ == 0)
+        lane->owed_since_ns = gw_loop_now_ns(lane->loop);
+    node->pending_owed++;
 }
 
 static void on_commit(struct gw_soon *soon)
@@ -59,33 +101,40 @@ static void on_commit(struct gw_soon *soon)
         gw_lane_node_commit(GW_LIST_ITEM(node, struct gw_lane_node, dirty));
 }
 
-static int take_for_node(struct gw_lane *lane, const struct gw_sparkplug_topic *parts,
-                         struct gw_str topic, struct gw_str payload)
+int gw_lane_take_for(struct gw_lane *lane, const struct gw_edge_node_config *config,
+                     struct gw_str topic, struct gw_str payload, bool is_owed)
 {
-    const struct gw_edge_node_config *config =
-        gw_registry_find_node(lane->config.registry, parts->group, parts->edge_node);
-    if (config == NULL) {
-        gw_sparkplug_host_feed(lane->host, topic, payload, gw_lane_wall_ms());
-        return -ENOENT;
-    }
     if (!gw_lane_node_take(&lane->nodes[config->index], topic, payload, gw_lane_wall_ms())) {
         lane->stats.dropped++;
         return -ENOENT;
     }
     lane->stats.messages++;
+    if (is_owed)
+        owe(lane, &lane->nodes[config->index]);
     gw_loop_soon(lane->loop, &lane->commit, on_commit);
     gw_lane_check_pressure(lane);
     return 0;
 }
 
-int gw_lane_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload)
+static int take_for_node(struct gw_lane *lane, const struct gw_sparkplug_topic *parts,
+                         struct gw_str topic, struct gw_str payload, bool is_owed)
+{
+    const struct gw_edge_node_config *config =
+        gw_registry_find_node(lane->config.registry, parts->group, parts->edge_node);
+    if (config != NULL)
+        return gw_lane_take_for(lane, config, topic, payload, is_owed);
+    gw_sparkplug_host_feed(lane->host, topic, payload, gw_lane_wall_ms());
+    return -ENOENT;
+}
+
+int gw_lane_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload, bool is_owed)
 {
     struct gw_sparkplug_topic parts;
     struct gw_error error;
     struct gw_str place;
 
     if (gw_samples_topic_parse(topic, &parts.group, &parts.edge_node, &place))
-        return take_for_node(lane, &parts, topic, payload);
+        return take_for_node(lane, &parts, topic, payload, is_owed);
     if (gw_sparkplug_topic_parse(topic, &parts, &error) != 0) {
         gw_sparkplug_host_feed(lane->host, topic, payload,
                                gw_lane_wall_ms()); /* it says what is wrong */
@@ -93,15 +142,31 @@ int gw_lane_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payloa
     }
     if (parts.kind > GW_SPARKPLUG_DDEATH) /* commands, ours among them, and hosts' states */
         return 0;
-    return take_for_node(lane, &parts, topic, payload);
+    return take_for_node(lane, &parts, topic, payload, is_owed);
 }
 
-static void on_message(void *self, struct gw_str topic, struct gw_str payload, bool is_retained)
+static void on_message(void *self, struct gw_str topic, struct gw_str payload, int qos,
+                       bool is_retained)
 {
     struct gw_lane_connection *connection = self;
 
-    if (!is_retained) /* Sparkplug 3.0, 6: none but STATE is; an old one tells nothing of now */
-        (void)gw_lane_take(connection->lane, topic, payload);
+    if (!gw_str_has_prefix(topic, GW_STR("spBv1.0/")))
+        gw_lane_json_take(connection->lane, topic, payload, is_retained, qos > 0);
+    else if (!is_retained) /* Sparkplug 3.0, 6: none but STATE is; an old one tells nothing of now
+                            */
+        (void)gw_lane_take(connection->lane, topic, payload, qos > 0);
+    if (qos > 0)
+        gw_lane_settle(connection->lane, 0); /* of one that was not taken */
+}
+
+static void on_oversized(void *self, struct gw_str topic, size_t bytes)
+{
+    struct gw_lane_connection *connection = self;
+    char detail[100];
+
+    snprintf(detail, sizeof(detail), "it has %zu bytes; at most %u are taken", bytes,
+             connection->config->mqtt.max_message_bytes);
+    gw_lane_quarantine(connection->lane, GW_QUARANTINE_MALFORMED, topic, gw_str_of(detail));
 }
 
 static void on_broker(void *self, bool is_up, bool has_session, const char *reason)
@@ -125,8 +190,10 @@ static int connect_brokers(struct gw_lane *lane, struct gw_error *error)
 {
     for (size_t i = 0; i < lane->config.broker_count; i++) {
         struct gw_lane_connection *connection = &lane->connections[i];
-        const struct gw_mqtt_events events = {
-            .self = connection, .on_message = on_message, .on_state = on_broker};
+        const struct gw_mqtt_events events = {.self = connection,
+                                              .on_message = on_message,
+                                              .on_state = on_broker,
+                                              .on_oversized = on_oversized};
         *connection = (struct gw_lane_connection){lane, NULL, &lane->brokers[i], 0};
         int rc = gw_mqtt_create(lane->loop, &connection->config->mqtt, &events, &connection->mqtt,
                                 error);
@@ -192,6 +259,7 @@ int gw_lane_copy_brokers(struct gw_lane *lane)
                 return -ENOMEM;
         }
         struct gw_mqtt_config *mqtt = &broker->mqtt;
+        mqtt->holds_acknowledgements = true;
         struct gw_str *texts[] = {
             &mqtt->name,     &mqtt->host,    &mqtt->client_id,        &mqtt->user,
             &mqtt->password, &mqtt->ca_file, &mqtt->certificate_file, &mqtt->key_file};

@@ -18,6 +18,15 @@ static void destroy(struct gw_lane_emission *emission)
     free(emission);
 }
 
+static bool tell_alarm(struct gw_lane_emission *emission)
+{
+    const struct gw_lane_events *events = &emission->owner->lane->config.events;
+
+    emission->alarm.data = emission->event.data; /* enriched by now */
+    return emission->alarm.change == GW_ALARM_NONE || events->on_alarm == NULL ||
+           events->on_alarm(events->self, &emission->alarm);
+}
+
 static void on_done(struct gw_event_append *append, int rc, struct gw_str place, bool is_repeated)
 {
     struct gw_lane_emission *emission = append->owner;
@@ -27,11 +36,9 @@ static void on_done(struct gw_event_append *append, int rc, struct gw_str place,
 
     emission->is_under_way = false;
     node->is_emitting = false;
-    if (rc != 0) /* the tick tries it again, and the log's guard keeps it from standing twice */
+    /* The tick tries it again, and the log's guard keeps it from standing twice. */
+    if (rc != 0 || !tell_alarm(emission))
         return;
-    emission->alarm.data = emission->event.data; /* enriched by now */
-    if (emission->alarm.change != GW_ALARM_NONE && lane->config.events.on_alarm != NULL)
-        lane->config.events.on_alarm(lane->config.events.self, &emission->alarm);
     lane->stats.events++;
     lane->stats.pending_events--;
     node->emission_count--;

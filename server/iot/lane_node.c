@@ -9,7 +9,6 @@
 
 #define ENTRY_BYTES (256u << 10) /* of an append, if its first message is not longer */
 #define RETRY_NS GW_NS_PER_SECOND
-#define CHECKPOINT_MAGIC "mgc1"
 
 static void ask_read(struct gw_lane_node *node);
 
@@ -29,10 +28,15 @@ static void prepare(struct gw_lane_node *node, struct gw_store_call *call,
 
 static void drop_pending(struct gw_lane_node *node)
 {
+    size_t owed = node->pending_owed + node->appending_owed;
+
     node->lane->stats.pending_bytes -= node->pending.len + node->appending.len;
+    node->pending_owed = 0;
+    node->appending_owed = 0;
     gw_buf_clear(&node->pending);
     gw_buf_clear(&node->appending);
     gw_list_remove(&node->dirty);
+    gw_lane_settle(node->lane, owed);
     gw_lane_check_pressure(node->lane);
 }
 
@@ -60,67 +64,6 @@ static void become_foreign(struct gw_lane_node *node)
     gw_signal_engine_forget(lane->engine, node->config);
     if (was_owned && lane->config.events.on_owned != NULL)
         lane->config.events.on_owned(lane->config.events.self, node->config, false);
-}
-
-/* --- the checkpoint's bytes --- */
-
-static void put_part(struct gw_buf *out, size_t at)
-{
-    uint32_t len = (uint32_t)(out->len - at - sizeof(len));
-
-    if (!out->has_failed)
-        memcpy(out->ptr + at, &len, sizeof(len));
-}
-
-static int save(struct gw_lane_node *node, struct gw_buf *out)
-{
-    const uint32_t none = 0;
-
-    gw_buf_clear(out);
-    gw_buf_append_text(out, CHECKPOINT_MAGIC);
-    size_t at = out->len;
-    gw_buf_append(out, &none, sizeof(none));
-    int rc = gw_sparkplug_host_save(node->lane->host, node->config, out);
-    put_part(out, at);
-    at = out->len;
-    gw_buf_append(out, &none, sizeof(none));
-    if (rc == 0)
-        rc = gw_signal_engine_save(node->lane->engine, node->config, out);
-    put_part(out, at);
-    return rc == 0 && out->has_failed ? -ENOMEM : rc;
-}
-
-static bool take_part(struct gw_str *rest, struct gw_str *out_part)
-{
-    uint32_t len;
-
-    if (rest->len < sizeof(len))
-        return false;
-    memcpy(&len, rest->ptr, sizeof(len));
-    *rest = gw_str_tail(*rest, sizeof(len));
-    if (rest->len < len)
-        return false;
-    *out_part = gw_str_from(rest->ptr, len);
-    *rest = gw_str_tail(*rest, len);
-    return true;
-}
-
-static void load(struct gw_lane_node *node, struct gw_str bytes)
-{
-    struct gw_str rest = gw_str_tail(bytes, strlen(CHECKPOINT_MAGIC));
-    struct gw_str host, engine;
-
-    if (bytes.len == 0)
-        return;
-    if (gw_str_has_prefix(bytes, gw_str_of(CHECKPOINT_MAGIC)) && take_part(&rest, &host) &&
-        take_part(&rest, &engine) &&
-        gw_sparkplug_host_load(node->lane->host, node->config, host) == 0 &&
-        gw_signal_engine_load(node->lane->engine, node->config, engine) == 0)
-        return;
-    gw_log_error("iot: the checkpoint of %.*s cannot be read; its signals begin anew",
-                 GW_STR_ARG(node->config->id));
-    gw_sparkplug_host_forget(node->lane->host, node->config);
-    gw_signal_engine_forget(node->lane->engine, node->config);
 }
 
 /* --- claiming and loading --- */
@@ -200,6 +143,18 @@ static void ask_read(struct gw_lane_node *node)
     fail_question(node, "the journal cannot be read of", rc);
 }
 
+/* First what is outside of the journal: it gives again what it gave. */
+static void begin_replay(struct gw_lane_node *node)
+{
+    const struct gw_lane_events *events = &node->lane->config.events;
+
+    if (!node->may_replay)
+        node->may_replay =
+            events->on_loaded == NULL || events->on_loaded(events->self, node->config);
+    if (node->may_replay)
+        ask_read(node);
+}
+
 static void on_claimed(struct gw_store_call *call, int rc)
 {
     struct gw_lane_node *node = call->owner;
@@ -213,9 +168,10 @@ static void on_claimed(struct gw_store_call *call, int rc)
     node->epoch = call->new_epoch;
     node->sequence = 0;
     node->state = GW_LANE_LOADING;
+    node->may_replay = false;
     set_position(node->position, call->checkpoint_at);
-    load(node, call->checkpoint);
-    ask_read(node);
+    gw_lane_checkpoint_load(node, call->checkpoint);
+    begin_replay(node);
 }
 
 static void ask_claim(struct gw_lane_node *node)
@@ -326,6 +282,8 @@ static void on_appended(struct gw_store_call *call, int rc)
     node->has_progressed = true;
     lane->stats.pending_bytes -= node->appending.len;
     gw_buf_clear(&node->appending);
+    gw_lane_settle(lane, node->appending_owed);
+    node->appending_owed = 0;
     gw_lane_check_pressure(lane);
     gw_lane_node_commit(node);
 }
@@ -344,6 +302,10 @@ void gw_lane_node_commit(struct gw_lane_node *node)
             return; /* the tick tries it again */
         }
         gw_buf_consume(&node->pending, len);
+        if (node->pending.len == 0) { /* else they are journaled with the rest, at the latest */
+            node->appending_owed = node->pending_owed;
+            node->pending_owed = 0;
+        }
         node->sequence++;
     }
     send_append(node);
@@ -372,7 +334,7 @@ static void checkpoint(struct gw_lane_node *node)
     struct gw_iot_store *store = node->lane->config.store;
 
     node->checkpoint_ns = now_of(node) + node->lane->config.checkpoint_ns;
-    int rc = save(node, &node->checkpoint_bytes);
+    int rc = gw_lane_checkpoint_save(node, &node->checkpoint_bytes);
     if (rc != 0) {
         gw_log_error("iot: no checkpoint of %.*s: %s", GW_STR_ARG(node->config->id), strerror(-rc));
         return;
@@ -418,10 +380,19 @@ bool gw_lane_node_is_idle(const struct gw_lane_node *node)
     return node->state == GW_LANE_FOREIGN && !node->is_asking;
 }
 
+/* What was computed has come out, and outlives us. */
+static bool is_told(const struct gw_lane_node *node)
+{
+    const struct gw_lane_events *events = &node->lane->config.events;
+
+    return node->emission_count == 0 &&
+           (events->is_kept == NULL || events->is_kept(events->self, node->config));
+}
+
 static bool is_settled(const struct gw_lane_node *node)
 {
-    return node->pending.len == 0 && node->appending.len == 0 && node->emission_count == 0 &&
-           !node->is_checkpointing;
+    return node->pending.len == 0 && node->appending.len == 0 && !node->is_checkpointing &&
+           is_told(node);
 }
 
 /* --- time --- */
@@ -433,7 +404,7 @@ static void follow_wish(struct gw_lane_node *node, uint64_t now_ns)
         ask_claim(node);
     else if (node->is_wanted && node->state == GW_LANE_LOADING && !node->is_asking &&
              now_ns >= node->retry_ns)
-        ask_read(node);
+        begin_replay(node);
     else if (!node->is_wanted && node->state == GW_LANE_LOADING && !node->is_asking)
         release(node);
     else if (!node->is_wanted && node->state == GW_LANE_OWNED) {
@@ -470,8 +441,8 @@ void gw_lane_node_tick(struct gw_lane_node *node, uint64_t now_ns)
         gw_lane_node_commit(node);
     gw_lane_emit_next(node);
     bool is_leaving = node->state == GW_LANE_LEAVING;
-    if (node->has_progressed && node->emission_count == 0 && !node->is_checkpointing &&
-        (is_leaving || now_ns >= node->checkpoint_ns))
+    if (node->has_progressed && !node->is_checkpointing &&
+        (is_leaving || now_ns >= node->checkpoint_ns) && is_told(node))
         checkpoint(node);
     if (is_leaving && is_settled(node) && !node->has_progressed)
         release(node);

@@ -1,10 +1,11 @@
 /* The one of a fleet that speaks for all: Sparkplug's primary host (STATE, 3.0, 6.4.24), and who
- * looks at the births of edge nodes that nobody has registered. A connection of its own for each
- * broker, without a session: what it misses comes again. */
+ * looks at the births of edge nodes that nobody has registered, and at the topics that mappings
+ * have. A connection of its own for each broker, without a session: what it misses comes again. */
 #include <errno.h>
 #include <stdio.h>
 
 #include "server/core/log.h"
+#include "server/iot/json_map.h"
 #include "server/iot/lane_private.h"
 
 #define STATE_BYTES 80
@@ -56,12 +57,18 @@ static void on_state(void *self, bool is_up, bool has_session, const char *reaso
 }
 
 /* Those of nodes that are registered go to their owners by another way. */
-static void on_message(void *self, struct gw_str topic, struct gw_str payload, bool is_retained)
+static void on_message(void *self, struct gw_str topic, struct gw_str payload, int qos,
+                       bool is_retained)
 {
     struct gw_lane_primary *primary = self;
     struct gw_sparkplug_topic parts;
     struct gw_error error;
+    (void)qos;
 
+    if (!gw_str_has_prefix(topic, GW_STR("spBv1.0/"))) {
+        gw_lane_json_watch(primary->lane, topic);
+        return;
+    }
     if (is_retained || gw_sparkplug_topic_parse(topic, &parts, &error) != 0)
         return;
     if (parts.kind == GW_SPARKPLUG_STATE) {
@@ -75,6 +82,21 @@ static void on_message(void *self, struct gw_str topic, struct gw_str payload, b
     }
     if (gw_registry_find_node(primary->lane->config.registry, parts.group, parts.edge_node) == NULL)
         gw_sparkplug_host_feed(primary->lane->host, topic, payload, gw_lane_wall_ms());
+}
+
+/* Any edge node's, as there is no birth that would say who is there. */
+static int watch_mappings(const struct gw_lane_primary *primary)
+{
+    const struct gw_registry *registry = primary->lane->config.registry;
+    char filter[GW_JSON_MAP_MAX_TOPIC];
+    int rc = 0;
+
+    for (size_t i = 0; i < gw_registry_map_count(registry) && rc == 0; i++) {
+        const struct gw_json_map *map = gw_registry_map(registry, i);
+        if (gw_json_map_is_watched(map))
+            rc = gw_mqtt_subscribe(primary->mqtt, gw_json_map_filter(map, NULL, filter), 0);
+    }
+    return rc;
 }
 
 static int begin(struct gw_lane *lane, size_t index, struct gw_error *error)
@@ -96,6 +118,8 @@ static int begin(struct gw_lane *lane, size_t index, struct gw_error *error)
     int rc = gw_mqtt_create(lane->loop, &config, &events, &primary->mqtt, error);
     for (size_t i = 0; i < GW_COUNT_OF(births) && rc == 0; i++)
         rc = gw_mqtt_subscribe(primary->mqtt, births[i], 0);
+    if (rc == 0)
+        rc = watch_mappings(primary);
     if (rc == 0 && lane->config.host_id.len > 0) {
         write_topic(primary, topic, sizeof(topic));
         rc = gw_mqtt_subscribe(primary->mqtt, gw_str_of(topic), 1);

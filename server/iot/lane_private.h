@@ -15,6 +15,10 @@
 #define GW_LANE_SILENCE GW_STR("-")
 #define GW_LANE_DOUBT GW_STR("?")
 
+/* Before the topics of messages that a mapping reads, of which the broker had kept the latter. */
+#define GW_LANE_JSON GW_STR("json/")
+#define GW_LANE_JSON_RETAINED GW_STR("json-retained/")
+
 enum gw_lane_node_state {
     GW_LANE_FOREIGN,
     GW_LANE_CLAIMING,
@@ -51,15 +55,17 @@ struct gw_lane_node {
     const struct gw_edge_node_config *config;
     enum gw_lane_node_state state;
     bool is_wanted;      /* it should be ours */
+    bool may_replay;     /* on_loaded() has said so since its checkpoint was loaded */
     bool has_progressed; /* since the last checkpoint */
     uint64_t epoch;
-    uint64_t retry_ns;       /* not before; CLOCK_MONOTONIC */
-    uint64_t checkpoint_ns;  /* when the next is due */
-    uint64_t taken_ns;       /* when its last message came */
-    struct gw_buf pending;   /* messages that no append has yet */
-    struct gw_buf appending; /* those of the append under way */
-    uint64_t sequence;       /* of the append under way */
-    struct gw_list dirty;    /* in the lane's list: it has something to append */
+    uint64_t retry_ns;                   /* not before; CLOCK_MONOTONIC */
+    uint64_t checkpoint_ns;              /* when the next is due */
+    uint64_t taken_ns;                   /* when its last message came */
+    struct gw_buf pending;               /* messages that no append has yet */
+    struct gw_buf appending;             /* those of the append under way */
+    size_t pending_owed, appending_owed; /* of them, those that the broker waits to hear of */
+    uint64_t sequence;                   /* of the append under way */
+    struct gw_list dirty;                /* in the lane's list: it has something to append */
     bool is_appending, is_checkpointing, is_asking; /* asking: claim, read, release */
     struct gw_store_call append, checkpoint, question;
     struct gw_buf checkpoint_bytes;
@@ -99,6 +105,8 @@ struct gw_lane {
     bool is_primary;
     bool is_connected_once; /* the brokers are asked from then on */
     bool is_paused;
+    size_t owed;            /* messages of QoS 1 and 2 that are not journaled */
+    uint64_t owed_since_ns; /* that some were */
     bool is_stopping;
     bool keeps_sessions; /* of the brokers, while it stops */
     void (*stopped)(void *self);
@@ -108,6 +116,7 @@ struct gw_lane {
     bool (*is_mine)(void *self, const struct gw_edge_node_config *node);
     void *is_mine_self;
     uint64_t rebirth_tokens; /* of the rate over all nodes */
+    struct gw_arena json;    /* of the message that is read */
     struct gw_list dirty;
     struct gw_timer tick;
     struct gw_soon commit;    /* at the end of a turn, for all that came in it */
@@ -120,6 +129,10 @@ struct gw_lane {
 /* Computes on the messages of one journal entry. */
 void gw_lane_compute(struct gw_lane *lane, struct gw_lane_node *node, struct gw_str entry);
 int64_t gw_lane_wall_ms(void); /* since 1970 */
+void gw_lane_samples(struct gw_lane *lane, const struct gw_edge_node_config *node,
+                     const struct gw_sample *samples, size_t count);
+void gw_lane_quarantine(struct gw_lane *lane, enum gw_quarantine_reason reason, struct gw_str name,
+                        struct gw_str detail);
 
 /* --- lane_brokers.c --- */
 
@@ -131,11 +144,28 @@ void gw_lane_connect_when_loaded(struct gw_lane *lane);
 void gw_lane_disconnect(struct gw_lane *lane);
 void gw_lane_subscribe(struct gw_lane *lane, const struct gw_lane_node *node, bool is_on);
 void gw_lane_check_pressure(struct gw_lane *lane);
-/* As gw_lane_feed(). */
-int gw_lane_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload);
+/* To the journal of an edge node. As gw_lane_feed(). `is_owed`: a broker waits to hear that it is
+ * journaled. */
+int gw_lane_take_for(struct gw_lane *lane, const struct gw_edge_node_config *config,
+                     struct gw_str topic, struct gw_str payload, bool is_owed);
+/* The same, for whom the topic names. */
+int gw_lane_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload, bool is_owed);
+/* So many of those that brokers wait for are journaled, or no longer ours. */
+void gw_lane_settle(struct gw_lane *lane, size_t owed);
 /* For how long has some broker of the node been connected? 0: none is. After a while what it had
  * kept for us has come. */
 uint64_t gw_lane_hears_ns(const struct gw_lane *lane, const struct gw_lane_node *node);
+
+/* --- lane_json.c --- */
+
+/* What a broker sends that is not Sparkplug's. */
+void gw_lane_json_take(struct gw_lane *lane, struct gw_str topic, struct gw_str payload,
+                       bool is_retained, bool is_owed);
+/* False: the topic in the journal is of another kind. */
+bool gw_lane_json_compute(struct gw_lane *lane, const struct gw_edge_node_config *node,
+                          struct gw_str topic, struct gw_str payload, int64_t arrival_ms);
+/* Who is not registered is put aside. */
+void gw_lane_json_watch(struct gw_lane *lane, struct gw_str topic);
 
 /* --- lane_node.c --- */
 
@@ -151,6 +181,14 @@ void gw_lane_node_tick(struct gw_lane_node *node, uint64_t now_ns);
 /* Nothing is under way any more and nothing is left to do. */
 bool gw_lane_node_is_idle(const struct gw_lane_node *node);
 void gw_lane_node_finish(struct gw_lane_node *node);
+
+/* --- lane_checkpoint.c --- */
+
+/* The state after all that was computed so far, in place of what is in `out`. */
+GW_MUST_CHECK
+int gw_lane_checkpoint_save(const struct gw_lane_node *node, struct gw_buf *out);
+/* What cannot be read begins anew, which is logged. */
+void gw_lane_checkpoint_load(struct gw_lane_node *node, struct gw_str bytes);
 
 /* --- lane_emit.c --- */
 

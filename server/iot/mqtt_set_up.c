@@ -43,6 +43,10 @@ int gw_mqtt_set_up(struct gw_mqtt *mqtt, struct gw_error *error)
     mqtt->client = mosquitto_new(config->client_id.ptr, config->is_clean, mqtt);
     if (mqtt->client == NULL)
         return gw_error_set(error, -ENOMEM, "out of memory");
+    /* "Threaded", it leaves all writing to mosquitto_loop_write(): else it would answer a message
+     * before it hands it on. */
+    if (config->holds_acknowledgements)
+        mosquitto_threaded_set(mqtt->client, true);
     int code = mosquitto_int_option(mqtt->client, MOSQ_OPT_PROTOCOL_VERSION,
                                     config->protocol == 5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311);
 

@@ -126,13 +126,13 @@ void gw_signal_engine_state(struct gw_signal_engine *engine, const struct gw_dev
  * that say nothing. */
 void gw_signal_engine_advance(struct gw_signal_engine *engine,
                               const struct gw_edge_node_config *node, int64_t time_ms);
-/* Alarms of an equipment in maintenance are computed but not raised from `from_ms` (event time)
- * until before `until_ms`; what still holds then is raised then. Several such times may be given
- * ahead; until_ms 0 ends all of them. 0, -ENOENT (no device has the equipment), -ENOBUFS (too
- * many), -ENOMEM. */
+/* Alarms of a device in maintenance are computed but not raised from `from_ms` (event time) until
+ * before `until_ms`; what still holds then is raised then. Several such times may be given ahead;
+ * until_ms 0 ends all of them. 0, -ENOBUFS (too many of its edge node), -ENOMEM. */
 GW_MUST_CHECK
-int gw_signal_engine_suppress(struct gw_signal_engine *engine, struct gw_str equipment,
-                              int64_t from_ms, int64_t until_ms);
+int gw_signal_engine_suppress(struct gw_signal_engine *engine,
+                              const struct gw_device_config *device, int64_t from_ms,
+                              int64_t until_ms);
 
 /* One node's state as bytes (versioned; a signal whose document changed is left out on loading and
  * begins anew). */

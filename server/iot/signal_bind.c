@@ -33,16 +33,41 @@ static void bind_type(struct signal_loading *loading, const struct gw_device_typ
     binding->signal = signal;
     binding->type = type;
     for (uint32_t i = 0; i < signal->input_count; i++) {
+        const struct gw_device_type *sibling = signal->inputs[i].sibling;
+        const struct gw_device_type *of = sibling != NULL ? sibling : type;
         const struct gw_metric_config *metric =
-            gw_device_type_find_name(type, signal->inputs[i].metric);
+            gw_device_type_find_name(of, signal->inputs[i].metric);
         binding->metrics[i] = metric;
         if (metric == NULL) {
-            tell_metric(loading, &signal->inputs[i], type);
+            if (sibling == NULL || signal->binding_count == 1) /* once */
+                tell_metric(loading, &signal->inputs[i], of);
             continue;
         }
         binding->counters[i].zero = metric->offset;
         binding->counters[i].modulus = metric->rollover * fabs(metric->factor);
     }
+}
+
+/* False: there is no such type. */
+static bool find_sibling_type(struct signal_loading *loading, const json_t *document,
+                              struct signal_input *input)
+{
+    const json_t *given = json_object_get(json_object_get(document, "inputs"), input->name.ptr);
+    const char *name = json_string_value(json_object_get(given, "deviceType"));
+    struct gw_position place;
+    char pointer[200];
+
+    if (name == NULL)
+        return true;
+    snprintf(pointer, sizeof(pointer), "/inputs/%.*s/deviceType", GW_STR_ARG(input->name));
+    input->sibling = gw_registry_find_type(loading->signals->registry, gw_str_of(name));
+    loading->signal->sibling_count++;
+    if (input->sibling == NULL)
+        signal_fail(loading, pointer, "there is no device type \"%.64s\"", name);
+    (void)gw_document_locate(loading->document, pointer, &place);
+    input->line = place.line;
+    input->column = place.column;
+    return input->sibling != NULL;
 }
 
 void signal_bind(struct signal_loading *loading, const json_t *document)
@@ -52,6 +77,9 @@ void signal_bind(struct signal_loading *loading, const json_t *document)
     size_t index;
     json_t *name;
 
+    for (uint32_t i = 0; i < signal->input_count; i++)
+        if (!find_sibling_type(loading, document, &signal->inputs[i]))
+            return;
     signal->bindings = signal_alloc(loading, json_array_size(names), sizeof(*signal->bindings));
     if (signal->bindings == NULL)
         return;
@@ -123,10 +151,9 @@ static int compare_bindings(const void *a, const void *b)
 {
     const struct signal_binding *left = *(const struct signal_binding *const *)a;
     const struct signal_binding *right = *(const struct signal_binding *const *)b;
-    int order = gw_str_compare(left->type->name, right->type->name);
 
-    if (order != 0)
-        return order;
+    if (left->kind != right->kind)
+        return left->kind < right->kind ? -1 : 1;
     if (left->signal->lane != right->signal->lane)
         return left->signal->lane < right->signal->lane ? -1 : 1;
     return gw_str_compare(left->signal->name, right->signal->name);
@@ -137,30 +164,37 @@ static int list_bindings(struct signal_loading *loading)
     struct gw_signals *signals = loading->signals;
     size_t count = 0;
 
-    for (size_t i = 0; i < signals->signal_count; i++)
-        count += signals->signals[i]->binding_count;
+    for (const struct signal_kind *kind = loading->kinds; kind != NULL; kind = kind->next)
+        for (size_t i = 0; i < signals->signal_count; i++)
+            count += signal_kind_find(kind, signals->signals[i]) != NULL;
     signals->bindings = signal_alloc(loading, count, sizeof(*signals->bindings));
-    if (signals->bindings == NULL)
+    struct signal_binding *copies = signal_alloc(loading, count, sizeof(*copies));
+    if (loading->has_no_memory)
         return -ENOMEM;
-    for (size_t i = 0; i < signals->signal_count; i++)
-        for (uint32_t k = 0; k < signals->signals[i]->binding_count; k++)
-            signals->bindings[signals->binding_count++] = &signals->signals[i]->bindings[k];
+    for (const struct signal_kind *kind = loading->kinds; kind != NULL; kind = kind->next)
+        for (size_t i = 0; i < signals->signal_count; i++) {
+            const struct signal_binding *binding = signal_kind_find(kind, signals->signals[i]);
+            if (binding == NULL)
+                continue;
+            struct signal_binding *copy = &copies[signals->binding_count];
+            *copy = *binding;
+            copy->kind = kind->number;
+            signals->bindings[signals->binding_count++] = copy;
+        }
     if (count > 0)
         qsort(signals->bindings, count, sizeof(*signals->bindings), compare_bindings);
     return 0;
 }
 
-/* The first binding of the type in the lane or behind. */
-static size_t find_bindings(const struct gw_signals *signals, const struct gw_device_type *type,
-                            uint32_t lane)
+/* The first binding of the kind in the lane or behind. */
+static size_t find_bindings(const struct gw_signals *signals, uint32_t kind, uint32_t lane)
 {
     size_t from = 0, to = signals->binding_count;
 
     while (from < to) {
         size_t middle = from + (to - from) / 2;
         const struct signal_binding *binding = signals->bindings[middle];
-        int order = gw_str_compare(binding->type->name, type->name);
-        if (order < 0 || (order == 0 && binding->signal->lane < lane))
+        if (binding->kind < kind || (binding->kind == kind && binding->signal->lane < lane))
             from = middle + 1;
         else
             to = middle;
@@ -170,13 +204,13 @@ static size_t find_bindings(const struct gw_signals *signals, const struct gw_de
 
 /* --- who looks at a metric --- */
 
-/* One behind the last binding of the type of the first. */
-static size_t end_of_type(const struct gw_signals *signals, size_t from)
+/* One behind the last binding of the kind of the first. */
+static size_t end_of_kind(const struct gw_signals *signals, size_t from)
 {
     size_t to = from;
 
     while (to < signals->binding_count &&
-           signals->bindings[to]->type == signals->bindings[from]->type)
+           signals->bindings[to]->kind == signals->bindings[from]->kind)
         to++;
     return to;
 }
@@ -189,7 +223,8 @@ static void list_taps(struct gw_signals *signals, size_t from, size_t to, uint32
 
     for (size_t i = from; i < to; i++)
         for (uint32_t k = 0; k < signals->bindings[i]->signal->input_count; k++)
-            tap_at[signals->bindings[i]->metrics[k]->index + 1]++;
+            if (signals->bindings[i]->signal->inputs[k].sibling == NULL)
+                tap_at[signals->bindings[i]->metrics[k]->index + 1]++;
     tap_at[0] = first;
     for (size_t i = 1; i <= metric_count; i++)
         tap_at[i] += tap_at[i - 1];
@@ -198,8 +233,10 @@ static void list_taps(struct gw_signals *signals, size_t from, size_t to, uint32
         if (signal->lane != signals->bindings[lane_from]->signal->lane)
             lane_from = i;
         for (uint32_t k = 0; k < signal->input_count; k++)
-            signals->taps[tap_at[signals->bindings[i]->metrics[k]->index]++] =
-                (struct signal_tap){(uint32_t)(i - lane_from), (uint16_t)k, (uint16_t)signal->lane};
+            if (signal->inputs[k].sibling == NULL)
+                signals->taps[tap_at[signals->bindings[i]->metrics[k]->index]++] =
+                    (struct signal_tap){(uint32_t)(i - lane_from), (uint16_t)k,
+                                        (uint16_t)signal->lane};
     }
     memmove(tap_at + 1, tap_at, metric_count * sizeof(*tap_at));
     tap_at[0] = first;
@@ -211,7 +248,7 @@ static int make_taps(struct signal_loading *loading)
     uint32_t places = 0, taps = 0;
 
     for (size_t from = 0, to; from < signals->binding_count; from = to) {
-        to = end_of_type(signals, from);
+        to = end_of_kind(signals, from);
         for (size_t i = from; i < to; i++) {
             signals->bindings[i]->taps_at = places;
             taps += signals->bindings[i]->signal->input_count;
@@ -224,7 +261,7 @@ static int make_taps(struct signal_loading *loading)
         return -ENOMEM;
     taps = 0;
     for (size_t from = 0, to; from < signals->binding_count; from = to) {
-        to = end_of_type(signals, from);
+        to = end_of_kind(signals, from);
         list_taps(signals, from, to, taps);
         for (size_t i = from; i < to; i++)
             taps += signals->bindings[i]->signal->input_count;
@@ -234,59 +271,71 @@ static int make_taps(struct signal_loading *loading)
 
 /* --- the instances --- */
 
-static void add_instance(struct gw_signals *signals, struct signal_node *node,
+static void add_instance(struct signal_loading *loading, struct signal_node *node,
                          struct signal_binding *binding, const struct gw_device_config *device)
 {
+    struct gw_signals *signals = loading->signals;
     const struct signal *signal = binding->signal;
 
+    signal_link(loading, binding, signals->instance_count, device);
     signals->instances[signals->instance_count++] = device->index;
     if (signal->words > UINT32_MAX - node->words)
         signals->is_too_large = true;
     node->words += signal->words;
     for (uint32_t i = 0; i < signal->input_count; i++)
-        signals->series_lanes[gw_device_series(device, binding->metrics[i])] |=
-            (uint8_t)(1u << signal->lane);
+        if (signal->inputs[i].sibling == NULL)
+            signals->series_lanes[gw_device_series(device, binding->metrics[i])] |=
+                (uint8_t)(1u << signal->lane);
 }
 
-static void add_post(struct gw_signals *signals, struct signal_node *node, uint32_t lane,
+static void add_post(struct signal_loading *loading, struct signal_node *node, uint32_t lane,
                      const struct gw_device_config *device)
 {
+    struct gw_signals *signals = loading->signals;
     struct signal_post *post = &signals->posts[(size_t)device->index * signals->lane_count + lane];
-    size_t at = find_bindings(signals, device->type, lane);
+    uint32_t kind = loading->device_kinds[device->index];
+    size_t at = find_bindings(signals, kind, lane);
 
-    *post = (struct signal_post){signals->instance_count, node->words, (uint32_t)at};
-    for (; at < signals->binding_count && signals->bindings[at]->type == device->type &&
+    *post = (struct signal_post){signals->instance_count, node->words, SIGNAL_NONE};
+    for (; at < signals->binding_count && signals->bindings[at]->kind == kind &&
            signals->bindings[at]->signal->lane == lane;
          at++) {
+        if (post->binding_at == SIGNAL_NONE)
+            post->binding_at = (uint32_t)at;
         signals->bindings[at]->words_before = node->words - post->words_at;
-        add_instance(signals, node, signals->bindings[at], device);
+        add_instance(loading, node, signals->bindings[at], device);
     }
 }
 
-static void fill_node(struct gw_signals *signals, uint32_t index)
+static void fill_node(struct signal_loading *loading, uint32_t index)
 {
+    struct gw_signals *signals = loading->signals;
     const struct gw_edge_node_config *config = gw_registry_node(signals->registry, index);
     struct signal_node *node = &signals->nodes[index];
 
     for (uint32_t lane = 0; lane < signals->lane_count; lane++) {
         node->lane_at[lane] = signals->instance_count;
         for (size_t i = 0; i < config->device_count; i++)
-            add_post(signals, node, lane, config->devices[i]);
+            add_post(loading, node, lane, config->devices[i]);
     }
     for (uint32_t lane = signals->lane_count; lane <= SIGNAL_MAX_LANES; lane++)
         node->lane_at[lane] = signals->instance_count;
 }
 
-static size_t count_instances(const struct gw_signals *signals)
+static size_t count_instances(const struct signal_loading *loading, size_t *out_siblings)
 {
-    size_t count = 0;
+    const struct gw_signals *signals = loading->signals;
+    size_t count = 0, siblings = 0;
 
     for (size_t i = 0; i < gw_registry_device_count(signals->registry); i++) {
-        const struct gw_device_type *type = gw_registry_device(signals->registry, i)->type;
-        size_t at = find_bindings(signals, type, 0);
-        if (at < signals->binding_count && signals->bindings[at]->type == type)
-            count += end_of_type(signals, at) - at;
+        uint32_t kind = loading->device_kinds[i];
+        for (size_t at = find_bindings(signals, kind, 0);
+             at < signals->binding_count && signals->bindings[at]->kind == kind; at++) {
+            siblings += signals->bindings[at]->signal->sibling_count;
+            count++;
+        }
     }
+    *out_siblings = siblings;
     return count;
 }
 
@@ -296,9 +345,9 @@ static int make_instances(struct signal_loading *loading)
     const struct gw_registry *registry = signals->registry;
     size_t series_count = gw_registry_series_count(registry);
     size_t posts = gw_registry_device_count(registry) * signals->lane_count;
-    size_t instances = count_instances(signals);
+    size_t siblings, instances = count_instances(loading, &siblings);
 
-    if (instances > UINT32_MAX) {
+    if (instances > UINT32_MAX || siblings > UINT32_MAX) {
         signals->is_too_large = true;
         return 0;
     }
@@ -307,13 +356,14 @@ static int make_instances(struct signal_loading *loading)
         signal_alloc(loading, gw_registry_node_count(registry), sizeof(*signals->nodes));
     signals->posts = signal_alloc(loading, posts, sizeof(*signals->posts));
     signals->instances = signal_alloc(loading, instances, sizeof(*signals->instances));
+    signals->siblings = signal_alloc(loading, siblings, sizeof(*signals->siblings));
     if (loading->has_no_memory)
         return -ENOMEM;
     for (uint32_t i = 0; i < gw_registry_node_count(registry); i++)
-        fill_node(signals, i);
+        fill_node(loading, i);
     for (size_t i = 0; i < series_count; i++)
         signals->watched_count += signals->series_lanes[i] != 0;
-    return 0;
+    return signal_list_links(loading);
 }
 
 int signal_bind_all(struct signal_loading *loading)
@@ -323,6 +373,8 @@ int signal_bind_all(struct signal_loading *loading)
     if (signals->signal_count > 0)
         qsort(signals->signals, signals->signal_count, sizeof(struct signal *), compare_signals);
     int rc = make_lanes(loading);
+    if (rc == 0)
+        rc = signal_list_kinds(loading);
     if (rc == 0)
         rc = list_bindings(loading);
     if (rc == 0)

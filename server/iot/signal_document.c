@@ -18,6 +18,10 @@ static const struct gw_option input_options[] = {
     {.name = "metric",
      NAME,
      .help = "The metric of the device type; the input's name if left out."},
+    {.name = "deviceType",
+     NAME,
+     .help = "It is a metric of the device of this type that stands at the same asset, on the same "
+             "edge node; of the signal's own device if left out."},
     {.name = "quality",
      .type = GW_ENUM,
      .words = "good uncertain any",

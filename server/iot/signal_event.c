@@ -136,8 +136,7 @@ static struct gw_value values_of(const struct signal_run *run, struct writing *o
     return gw_value_built_object(&values.object);
 }
 
-static struct gw_value lineage_of(struct writing *of, const struct gw_device_config *device,
-                                  const struct gw_signal_event *event)
+static struct gw_value lineage_of(struct writing *of, const struct gw_signal_event *event)
 {
     const struct signal_run *run = of->run;
     struct gw_arena *arena = of->object.arena;
@@ -146,8 +145,8 @@ static struct gw_value lineage_of(struct writing *of, const struct gw_device_con
 
     for (uint32_t i = 0; i < run->signal->input_count; i++) {
         struct gw_str name = run->binding->metrics[i]->name;
-        struct gw_str text =
-            gw_arena_printf(arena, "%.*s/%.*s", GW_STR_ARG(device->id), GW_STR_ARG(name));
+        struct gw_str text = gw_arena_printf(
+            arena, "%.*s/%.*s", GW_STR_ARG(signal_source(run, i)->id), GW_STR_ARG(name));
         if (text.ptr == NULL || gw_value_add_item(&series, gw_value_string(text)) != 0)
             of->has_failed = true;
     }
@@ -274,7 +273,7 @@ static void tell(struct signal_teller *teller, struct writing *writing,
     char id[2 * ID_BYTES + 1];
 
     add(writing, "sampleCount", integer_value(writing, event->sample_count));
-    add(writing, "lineage", lineage_of(writing, event->device, event));
+    add(writing, "lineage", lineage_of(writing, event));
     enrich(writing, event);
     event->id = id_of(teller, event, writing->run->signal->version, cause, id);
     event->data = gw_value_built_object(&writing->object);

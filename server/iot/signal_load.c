@@ -163,13 +163,13 @@ static uint32_t find_instance(const struct taking *taking, uint32_t lane, uint32
     uint32_t end = taking->site->node->lane_at[lane + 1];
 
     for (uint32_t i = post->instance_at; i < end && signals->instances[i] == device; i++) {
-        const struct signal *signal =
-            signals->bindings[post->binding_at + (i - post->instance_at)]->signal;
-        if (gw_str_equal(signal->name, name))
-            return gw_str_equal(fingerprint, gw_str_from((const char *)signal->fingerprint,
-                                                         SIGNAL_FINGERPRINT_BYTES))
-                       ? i
-                       : SIGNAL_NONE;
+        const struct signal_run run = signal_run_of(signals, taking->site, lane, i);
+        uint8_t own[SIGNAL_FINGERPRINT_BYTES];
+        if (!gw_str_equal(run.signal->name, name))
+            continue;
+        signal_fingerprint(&run, own);
+        return gw_str_equal(fingerprint, gw_str_from((const char *)own, sizeof(own))) ? i
+                                                                                      : SIGNAL_NONE;
     }
     return SIGNAL_NONE;
 }

@@ -246,6 +246,13 @@ int64_t signal_site_suppressed_ms(const struct signal_site *site, uint32_t devic
 void signal_site_rearm(const struct gw_signals *signals, struct signal_site *site, uint32_t lane,
                        struct signal_run *run);
 
+/* --- signal_sibling.c ------------------------------------------------------------------------- */
+
+/* Whose metric the input is: the instance's device, or a sibling. */
+const struct gw_device_config *signal_source(const struct signal_run *run, uint32_t input);
+/* Of its document, and of what its siblings are: state goes on where it is the same. */
+void signal_fingerprint(const struct signal_run *run, uint8_t out[SIGNAL_FINGERPRINT_BYTES]);
+
 /* --- signal_save.c, signal_load.c ------------------------------------------------------------- */
 
 #define SIGNAL_SAVE_MAGIC UINT32_C(0x3253474d) /* "MGS2": changes with the layout of any state */

@@ -24,7 +24,12 @@
 
 struct signal_input {
     struct gw_str name, metric;
-    double deadband; /* 0: none */
+    /* It is measured by the device of this type that stands at the same asset; NULL: by the
+     * signal's own device. */
+    const struct gw_device_type *sibling;
+    unsigned line, column;  /* where the sibling's type is named */
+    uint32_t unbound_count; /* devices without such a sibling */
+    double deadband;        /* 0: none */
     int64_t debounce_ms, max_age_ms;
     enum gw_quality worst_quality;
     bool is_text;
@@ -132,6 +137,8 @@ struct signal {
     struct signal_input *inputs;
     struct signal_value *values;
     uint32_t input_count, value_count;
+    uint32_t sibling_count; /* inputs of siblings */
+    uint32_t key_at;        /* of the keys of kinds: its digit, if there are any */
     bool has_durations;
     struct signal_window window;
     struct gw_str window_type;                    /* of each window's event; empty: none */
@@ -149,30 +156,46 @@ struct signal {
     uint32_t binding_count;
 };
 
-/* A signal's metrics of one device type. */
+/* A signal's metrics of one device type, or of one kind of devices. */
 struct signal_binding {
     const struct signal *signal;
     const struct gw_device_type *type;
-    const struct gw_metric_config *metrics[SIGNAL_MAX_INPUTS];
+    uint32_t kind;
+    const struct gw_metric_config *metrics[SIGNAL_MAX_INPUTS]; /* of siblings, of their type */
     struct signal_counter {
         double zero, modulus; /* of a counter: what it begins at, how far it goes; 0: no end */
     } counters[SIGNAL_MAX_INPUTS];
     uint32_t words_before; /* of an instance of it: those of the others of its device and lane */
-    uint32_t taps_at;      /* of its type: where the metrics' taps are listed */
+    uint32_t taps_at;      /* of its kind: where the metrics' taps are listed */
 };
 
-/* The signals of one lateness of one device: its instances are those of its type's bindings, one
+/* Devices for which the same signals are computed. */
+struct signal_kind {
+    struct signal_kind *next;
+    const struct gw_device_type *type;
+    struct gw_str key; /* of each signal with siblings a digit, 1: they are there; then the type */
+    uint32_t number;
+};
+
+/* The signals of one lateness of one device: its instances are those of its kind's bindings, one
  * after the other. */
 struct signal_post {
     uint32_t instance_at, words_at; /* the first one's number, and its words in the node's state */
-    uint32_t binding_at;
+    uint32_t binding_at;            /* SIGNAL_NONE: there is no instance */
 };
 
-/* Who looks at a metric of a type. */
+/* Who looks at a metric of a kind. */
 struct signal_tap {
     uint32_t binding; /* of those of the lane */
     uint16_t input;
     uint16_t lane;
+};
+
+/* An instance that looks at a series of a sibling. */
+struct signal_link {
+    uint32_t instance;
+    uint32_t device, series; /* the sibling's */
+    uint16_t input, lane;
 };
 
 struct signal_node {
@@ -189,14 +212,18 @@ struct gw_signals {
     uint32_t lane_count;
     struct gw_str *texts; /* that conditions name */
     size_t text_count;
-    struct signal_binding **bindings; /* by type, lane, name */
+    struct signal_binding **bindings; /* by kind, lane, name */
     size_t binding_count;
     uint32_t *instances;       /* their devices; by node, lane, device, signal */
     struct signal_post *posts; /* by device and lane */
     struct signal_node *nodes; /* by the number of the edge node */
     uint32_t instance_count;
-    uint32_t *tap_at; /* by type and metric, one more than there are of each type */
+    uint32_t *tap_at; /* by kind and metric, one more than there are of each kind */
     struct signal_tap *taps;
+    struct signal_link *siblings; /* by instance */
+    struct signal_link *links;    /* the same by series */
+    uint32_t *link_at;            /* by device: the first of its links */
+    uint32_t sibling_count;
     uint8_t *series_lanes; /* by series: bits */
     uint32_t watched_count;
     bool is_too_large; /* a node has more state than words are numbered */
@@ -209,8 +236,8 @@ uint32_t signal_function_words(enum signal_function function);
 /* What stands for a text among numbers: the same in every process. */
 double signal_text_code(struct gw_str text);
 
-/* --- compiling: signal_document.c, signal_compile*.c, signal_bind.c -----------------------------
- */
+/* --- compiling: signal_document.c, signal_compile*.c, signal_bind.c, signal_kind.c,
+ * signal_sibling.c ----------------------------------------------------------------------------- */
 
 struct signal_loading {
     struct gw_signals *signals;
@@ -218,6 +245,11 @@ struct signal_loading {
     struct gw_document *document;
     struct signal *signal; /* that is being compiled */
     bool has_no_memory;
+    struct signal_kind *kinds, **kinds_end;
+    uint32_t *device_kinds; /* by device */
+    uint32_t kind_count;
+    const struct gw_device_config **assets; /* devices with an asset, by asset, plant, type */
+    size_t asset_count;
 };
 
 /* Zeroed, in the signals' arena; NULL sets has_no_memory. */
@@ -250,3 +282,25 @@ void signal_bind(struct signal_loading *loading, const json_t *document);
 /* Numbers the instances of all devices. */
 GW_MUST_CHECK
 int signal_bind_all(struct signal_loading *loading);
+
+/* Lists the kinds of devices. 0, -EINVAL (what is wrong with siblings has been told), -ENOMEM. */
+GW_MUST_CHECK
+int signal_list_kinds(struct signal_loading *loading);
+/* The signal's metrics of the kind's type; NULL: it is not computed for the kind. */
+const struct signal_binding *signal_kind_find(const struct signal_kind *kind,
+                                              const struct signal *signal);
+
+/* For looking siblings up. 0, -ENOMEM. */
+GW_MUST_CHECK
+int signal_list_assets(struct signal_loading *loading);
+/* Whether it is computed for the device: each of its siblings is there; if not, it is told. */
+bool signal_is_bound(struct signal_loading *loading, const struct signal *signal,
+                     const struct gw_device_config *device);
+/* For how many more devices signals are not computed. */
+void signal_tell_unbound(struct signal_loading *loading);
+/* Notes the siblings of an instance, in the order of instances. */
+void signal_link(struct signal_loading *loading, const struct signal_binding *binding,
+                 uint32_t instance, const struct gw_device_config *device);
+/* When all have been noted. 0, -ENOMEM. */
+GW_MUST_CHECK
+int signal_list_links(struct signal_loading *loading);

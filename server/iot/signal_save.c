@@ -137,6 +137,7 @@ static void put_instances(const struct gw_signals *signals, const struct signal_
                           uint32_t lane, struct gw_buf *out)
 {
     uint32_t from = site->node->lane_at[lane], to = site->node->lane_at[lane + 1], count = 0;
+    uint8_t fingerprint[SIGNAL_FINGERPRINT_BYTES];
 
     for (uint32_t pass = 0; pass < 2; pass++) {
         for (uint32_t i = from; i < to; i++) {
@@ -148,7 +149,8 @@ static void put_instances(const struct gw_signals *signals, const struct signal_
                 continue;
             put_text(out, gw_registry_device(signals->registry, run.device)->id);
             put_text(out, run.signal->name);
-            gw_buf_append(out, run.signal->fingerprint, SIGNAL_FINGERPRINT_BYTES);
+            signal_fingerprint(&run, fingerprint);
+            gw_buf_append(out, fingerprint, SIGNAL_FINGERPRINT_BYTES);
             put(out, run.signal->words, 4);
             for (uint32_t k = 0; k < run.signal->words; k++)
                 put(out, run.words[k], 8);

@@ -248,6 +248,35 @@ static const struct gw_device_config *device_of(struct gw_signal_engine *engine,
     return engine->device;
 }
 
+struct place {
+    uint32_t instance, input;
+};
+
+static void take_input(struct gw_signal_engine *engine, struct signal_site *site, uint32_t lane,
+                       const struct place *place, const struct signal_record *record)
+{
+    struct signal_run run = signal_run_of(engine->signals, site, lane, place->instance);
+
+    run.now_ms = record->time_ms;
+    signal_instance_take(&engine->teller, &run, place->input, record);
+    if (!is_listed(engine, &run))
+        judge(engine, site, lane, &run);
+}
+
+/* Those who look at it as at a sibling's. */
+static void take_linked(struct gw_signal_engine *engine, struct signal_site *site, uint32_t lane,
+                        uint32_t device, const struct signal_record *record)
+{
+    const struct gw_signals *signals = engine->signals;
+
+    for (uint32_t i = signals->link_at[device]; i < signals->link_at[device + 1]; i++) {
+        const struct signal_link *link = &signals->links[i];
+        bool is_of = record->kind == RECORD_OFFLINE || link->series == record->subject;
+        if (link->lane == lane && is_of)
+            take_input(engine, site, lane, &(struct place){link->instance, link->input}, record);
+    }
+}
+
 static void take_sample(struct gw_signal_engine *engine, struct signal_site *site, uint32_t lane,
                         const struct signal_record *record)
 {
@@ -256,20 +285,19 @@ static void take_sample(struct gw_signal_engine *engine, struct signal_site *sit
         return; /* of a state that was saved when somebody looked at it */
     const struct gw_device_config *device = device_of(engine, record->subject);
     const struct signal_post *post = signal_post_of(signals, device->index, lane);
-    const uint32_t *tap_at = &signals->tap_at[signals->bindings[post->binding_at]->taps_at +
-                                              (record->subject - device->series_at)];
 
-    for (uint32_t i = tap_at[0]; i < tap_at[1]; i++) {
-        const struct signal_tap *tap = &signals->taps[i];
-        if (tap->lane != lane)
-            continue;
-        struct signal_run run =
-            signal_run_of(signals, site, lane, post->instance_at + tap->binding);
-        run.now_ms = record->time_ms;
-        signal_instance_take(&engine->teller, &run, tap->input, record);
-        if (!is_listed(engine, &run))
-            judge(engine, site, lane, &run);
+    if (post->binding_at != SIGNAL_NONE) {
+        const uint32_t *tap_at = &signals->tap_at[signals->bindings[post->binding_at]->taps_at +
+                                                  (record->subject - device->series_at)];
+        for (uint32_t i = tap_at[0]; i < tap_at[1]; i++) {
+            const struct signal_tap *tap = &signals->taps[i];
+            if (tap->lane == lane)
+                take_input(engine, site, lane,
+                           &(struct place){post->instance_at + tap->binding, tap->input}, record);
+        }
     }
+    if (signals->sibling_count > 0)
+        take_linked(engine, site, lane, device->index, record);
 }
 
 static void take_offline(struct gw_signal_engine *engine, struct signal_site *site, uint32_t lane,
@@ -280,13 +308,13 @@ static void take_offline(struct gw_signal_engine *engine, struct signal_site *si
     uint32_t at = signal_post_of(signals, record->subject, lane)->instance_at;
 
     for (; at < end && signals->instances[at] == record->subject; at++) {
-        struct signal_run run = signal_run_of(signals, site, lane, at);
-        run.now_ms = record->time_ms;
-        for (uint32_t i = 0; i < run.signal->input_count; i++)
-            signal_instance_take(&engine->teller, &run, i, record);
-        if (!is_listed(engine, &run))
-            judge(engine, site, lane, &run);
+        const struct signal *signal = signal_run_of(signals, site, lane, at).signal;
+        for (uint32_t i = 0; i < signal->input_count; i++)
+            if (signal->inputs[i].sibling == NULL)
+                take_input(engine, site, lane, &(struct place){at, i}, record);
     }
+    if (signals->sibling_count > 0)
+        take_linked(engine, site, lane, record->subject, record);
 }
 
 static void take_instant(struct gw_signal_engine *engine, struct signal_site *site, uint32_t lane)

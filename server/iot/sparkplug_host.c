@@ -215,6 +215,12 @@ void gw_sparkplug_host_feed(struct gw_sparkplug_host *host, struct gw_str topic,
     feed_node(host, gw_sparkplug_node_of(host, config), &message);
 }
 
+int64_t gw_sparkplug_host_node_ms(const struct gw_sparkplug_host *host,
+                                  const struct gw_edge_node_config *node, int64_t our_ms)
+{
+    return gw_sparkplug_node_ms(&host->nodes[node->index], our_ms);
+}
+
 /* --- doubt --- */
 
 static void doubt_node(struct gw_sparkplug_host *host, struct gw_sparkplug_node *node,

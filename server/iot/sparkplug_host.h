@@ -97,6 +97,10 @@ void gw_sparkplug_host_feed(struct gw_sparkplug_host *host, struct gw_str topic,
  * of the node say it, too. */
 void gw_sparkplug_host_tick(struct gw_sparkplug_host *host, const struct gw_edge_node_config *node,
                             int64_t now_ms);
+/* What the node's clock says at this moment of ours, going by its last message; ours if it has sent
+ * none. */
+int64_t gw_sparkplug_host_node_ms(const struct gw_sparkplug_host *host,
+                                  const struct gw_edge_node_config *node, int64_t our_ms);
 /* The connection to the broker is new or was lost, or another owner had the node: nothing is known
  * for sure until the next birth, which is asked for (and again, ever more seldom). */
 void gw_sparkplug_host_doubt(struct gw_sparkplug_host *host,

@@ -58,8 +58,10 @@ struct gw_sparkplug_node {
     uint8_t expected; /* seq of the next message */
     int64_t bd_seq;   /* -1: the birth had none */
     int64_t birth_ms; /* by the node's clock */
-    int64_t last_ms;  /* the greatest time of a message of this session, by the node's clock */
-    int64_t dead_bd_seq, death_ms; /* by our clock */
+    int64_t
+        last_ms; /* the greatest of this session that is none of the future, by the node's clock */
+    int64_t dead_bd_seq, death_ms; /* by the node's clock */
+    int64_t ahead_ms; /* how far its clock was ahead of ours when its last message came; else 0 */
     int64_t doubtful_birth_ms;
     int64_t reborn_by_ms; /* until when its devices should be back; 0: all are */
     int64_t next_rebirth_ms;
@@ -100,6 +102,11 @@ GW_COLD void gw_sparkplug_ask_rebirth(struct gw_sparkplug_host *host,
                                       int64_t now_ms);
 
 /* --- sparkplug_session.c: births and deaths --- */
+/* It has a time, which does not lie in the future. */
+bool gw_sparkplug_is_believable(const struct gw_sparkplug_host *host,
+                                const struct gw_sparkplug_message *message);
+/* What its clock says at a moment of ours, going by its last message. */
+int64_t gw_sparkplug_node_ms(const struct gw_sparkplug_node *node, int64_t our_ms);
 void gw_sparkplug_take_birth(struct gw_sparkplug_host *host, struct gw_sparkplug_node *node,
                              const struct gw_sparkplug_message *message,
                              const struct gw_sparkplug_payload *payload);

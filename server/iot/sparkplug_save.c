@@ -8,7 +8,7 @@
 #include "server/core/hash.h"
 #include "server/iot/sparkplug_host_private.h"
 
-#define VERSION 1
+#define VERSION 2
 #define MAX_TIME_MS (INT64_C(1) << 53) /* of our own clock */
 
 enum { /* flags */
@@ -102,6 +102,7 @@ static void put_session(struct gw_buf *out, const struct gw_sparkplug_node *node
     put_signed(out, node->dead_bd_seq);
     put_signed(out, node->doubtful_birth_ms);
     put_signed(out, node->death_ms);
+    put_signed(out, node->ahead_ms);
     put_signed(out, node->reborn_by_ms);
     put_signed(out, node->next_rebirth_ms);
     put(out, node->rebirth_wait_ms);
@@ -239,15 +240,20 @@ static int64_t get_signed(struct reading *from)
     return (int64_t)(number >> 1 ^ (~(number & 1) + 1));
 }
 
-/* Of our own clock, which is reckoned with. */
-static int64_t get_time(struct reading *from)
+static int64_t get_between(struct reading *from, int64_t min, int64_t max)
 {
-    int64_t time_ms = get_signed(from);
+    int64_t number = get_signed(from);
 
-    if (time_ms >= 0 && time_ms <= MAX_TIME_MS)
-        return time_ms;
+    if (number >= min && number <= max)
+        return number;
     from->has_failed = true;
     return 0;
+}
+
+/* One that is reckoned with. */
+static int64_t get_time(struct reading *from)
+{
+    return get_between(from, 0, MAX_TIME_MS);
 }
 
 static struct gw_str get_text(struct reading *from, size_t max)
@@ -281,6 +287,7 @@ static void get_session(struct reading *from, const struct gw_sparkplug_host *ho
     node->dead_bd_seq = get_signed(from);
     node->doubtful_birth_ms = get_signed(from);
     node->death_ms = get_time(from);
+    node->ahead_ms = get_between(from, -MAX_TIME_MS, MAX_TIME_MS);
     node->reborn_by_ms = get_time(from);
     node->next_rebirth_ms = get_time(from);
     node->rebirth_wait_ms = get_up_to(from, MAX_TIME_MS);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
 import { eventually, makeFolder, suiteScope } from './support/harness.mjs';
-import { iotIsInstalled, startTelemetry } from './support/iot.mjs';
+import { DRIVE, Drive, iotIsInstalled, Reader, startTelemetry } from './support/iot.mjs';
 
 if (!iotIsInstalled()) {
   console.log('mosquitto or the packages of tests/rigs/iot are not installed: skipped');
@@ -16,62 +16,8 @@ if (!iotIsInstalled()) {
 const { LAYOUT, startPlant } = await import('../rigs/iot/plant.mjs');
 const { connect } = createRequire(new URL('../rigs/iot/', import.meta.url))('mqtt');
 
-const ROOT = '/system/iot/v1';
 const LINES = LAYOUT.filter(({ edgeNode }) => ['line-1', 'line-3'].includes(edgeNode));
 const PATIENCE = 30_000;
-
-/** A drive whose speed and direction may be set; what the device calls two is one revolution a minute. */
-class Drive {
-  static type = 'drive';
-
-  constructor(id) {
-    this.id = id;
-  }
-
-  metrics() {
-    return { Speed: { type: 'Int32', value: 1000 }, Reverse: { type: 'Boolean', value: false }, Load: { type: 'Double', value: 0.5 } };
-  }
-
-  step() {}
-
-  set() {}
-}
-const DRIVE = { metrics: {
-  speed: { source: 'Speed', unit: 'r/min', factor: 0.5, writable: { type: 'Int32', min: 0, max: 3000 } },
-  reverse: { source: 'Reverse', writable: { type: 'Boolean' } },
-  load: { source: 'Load' },
-} };
-
-class Reader {
-  constructor(gw, claims = {}) {
-    Object.assign(this, { gw, claims: { sub: 'reader', scope: 'iot:read iot:write iot:command plants:all', ...claims } });
-  }
-
-  as(claims) {
-    return new Reader(this.gw, { ...this.claims, ...claims });
-  }
-
-  request(path, { headers = {}, ...options } = {}) {
-    this.token ??= this.gw.token(this.claims);
-    return this.gw.request(`${ROOT}${path}`, { headers: { authorization: `Bearer ${this.token}`, ...headers }, ...options });
-  }
-
-  send(method, path, body, headers = {}) {
-    return this.request(path, { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } });
-  }
-
-  async get(path) {
-    const answer = await this.request(path);
-    assert.equal(answer.status, 200, answer.text);
-    return answer.json;
-  }
-
-  /** {metric: value} */
-  async values(device) {
-    const { items } = await this.get(`/devices/${device}/values`);
-    return Object.fromEntries(items.map((item) => [item.metric, item]));
-  }
-}
 
 describe('reading', async () => {
   const scope = suiteScope();

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
@@ -279,6 +279,61 @@ describe('signals, against a plain computation', () => {
     const again = computeBy(rig, asLines(samples, random(7)), ['--until', new Date(until).toISOString()]);
     const sorted = (list) => list.map((e) => JSON.stringify(e)).sort();
     assert.deepEqual(sorted(again.events), sorted(events));
+  });
+});
+
+describe('several devices of one asset', () => {
+  // the example of the manual
+  const document = readFileSync(join(ROOT, 'docs/signals.md'), 'utf8').match(/^signal: spindle-wear\n[^]*?(?=^```)/m)[0];
+  const registry = (rest) => `
+types:
+  cnc: {metrics: {machineState: {source: Machine/State}}}
+  vibration-sensor: {metrics: {rms: {source: RMS, unit: mm/s}}}
+devices:
+  - {group: g, edge_node: n, device: cnc-1, type: cnc, equipment: CNC-1, plant: '1010', asset: A-4711}
+  - {group: g, edge_node: n, device: cnc-2, type: cnc, equipment: CNC-2, plant: '1010', asset: A-4712}
+${rest.map(([node, device, asset]) => `  - {group: g, edge_node: ${node}, device: ${device}, type: vibration-sensor, equipment: CNC-1, plant: '1010', asset: ${asset}}`).join('\n')}
+`;
+  const setUpAsset = (rest) => {
+    const rig = setUp({ wear: document });
+    writeFileSync(rig.args.at(-1), registry(rest));
+    return rig;
+  };
+
+  test('an input of the sensor beside the machine', () => {
+    const rig = setUpAsset([['n', 'vibration-1', 'A-4711'], ['n', 'vibration-2', 'A-4712']]);
+    const draw = random(5);
+    const samples = [['cnc-1', 'machineState', 0, 2], ['cnc-2', 'machineState', 0, 1]].map(([device, metric, time, value]) => ({ device, metric, time, value }));
+    for (let time = 1; time <= 60; time++)
+      for (const device of ['vibration-1', 'vibration-2']) samples.push({ device, metric: 'rms', time, value: time > 20 && time < 50 ? 6 : 3 });
+    const lines = samples
+      .map((s) => [s.time + 1.9 * draw(), { group: 'g', edgeNode: 'n', ...s, time: START + 1000 * s.time }])
+      .sort((x, y) => x[0] - y[0])
+      .map(([, sample]) => JSON.stringify(sample));
+    const { events, stderr } = computeBy(rig, lines.join('\n'), ['--until', new Date(START + 100_000).toISOString()]);
+    assert.match(stderr, / 0 late/);
+    assert.deepEqual(events.map((e) => [e.type, e.data.device, e.data.asset, (Date.parse(e.time) - START) / 1000]), [
+      ['com.millgate.iot.spindle-wear.v1', 'g/n/cnc-1', 'A-4711', 31],
+      ['com.millgate.iot.spindle-fine.v1', 'g/n/cnc-1', 'A-4711', 50],
+    ]);
+    assert.deepEqual(events[0].data.lineage.series, ['g/n/cnc-1/machineState', 'g/n/vibration-1/rms']);
+    assert.deepEqual(events[0].data.values.vibration, { value: '6', unit: 'mm/s' });
+    const cause = `spindle-wear\n1\ng/n/cnc-1\nraised/${START + 31_000}`;
+    assert.equal(events[0].id, createHash('sha256').update(cause).digest('hex').slice(0, 32));
+  });
+
+  test('a machine without one is told; what is not clear is refused', () => {
+    const check = (rest) => runProgram(setUpAsset(rest).args);
+    const missing = check([['n', 'vibration-1', 'A-4711']]);
+    assert.equal(missing.code, 0, missing.stderr);
+    assert.match(missing.stderr, /wear\.signal\.yaml:\d+:\d+: warning: spindle-wear is not computed for g\/n\/cnc-2: its asset A-4712 has no vibration-sensor/);
+    assert.match(missing.stdout, /see the warnings/);
+    const two = check([['n', 'vibration-1', 'A-4711'], ['n', 'vibration-2', 'A-4711']]);
+    assert.equal(two.code, 1);
+    assert.match(two.stderr, /error: input vibration of g\/n\/cnc-1: .* two of the type vibration-sensor, g\/n\/vibration-1 and g\/n\/vibration-2/);
+    const elsewhere = check([['m', 'vibration-1', 'A-4711'], ['n', 'vibration-2', 'A-4712']]);
+    assert.equal(elsewhere.code, 1);
+    assert.match(elsewhere.stderr, /error: input vibration of g\/n\/cnc-1: g\/m\/vibration-1 of the same asset is on another edge node/);
   });
 });
 

@@ -24,10 +24,11 @@ struct seen {
     char last[64], reason[160], all[256];
 };
 
-static void on_message(void *self, struct gw_str topic, struct gw_str payload, bool is_retained)
+static void on_message(void *self, struct gw_str topic, struct gw_str payload, int qos,
+                       bool is_retained)
 {
     struct seen *seen = self;
-    (void)is_retained;
+    (void)qos, (void)is_retained;
 
     seen->messages++;
     snprintf(seen->last, sizeof(seen->last), "%.*s=%.*s", GW_STR_ARG(topic), GW_STR_ARG(payload));
@@ -47,6 +48,8 @@ static void on_state(void *self, bool is_up, bool has_session, const char *reaso
     snprintf(seen->reason, sizeof(seen->reason), "%s", reason);
 }
 
+static bool holds; /* what connect_as() asks for */
+
 static struct gw_mqtt *connect_as(struct seen *seen, const char *id, unsigned protocol, bool is_tls,
                                   const char *password)
 {
@@ -56,6 +59,7 @@ static struct gw_mqtt *connect_as(struct seen *seen, const char *id, unsigned pr
                                     .host = GW_STR("127.0.0.1"),
                                     .port = is_tls ? broker.tls_port : broker.port,
                                     .protocol = protocol,
+                                    .holds_acknowledgements = holds,
                                     .client_id = gw_str_of(id)};
     struct gw_mqtt *mqtt = NULL;
     struct gw_error error;
@@ -209,6 +213,58 @@ static void test_a_pause_keeps_messages_at_the_broker(void **state)
     gw_mqtt_destroy(sender);
 }
 
+static void publish(struct gw_mqtt *sender, int qos, const char *text)
+{
+    assert_int_equal(gw_mqtt_publish(sender, GW_STR("h"), gw_str_of(text), qos, false), 0);
+}
+
+/* Also over TLS: what was not acknowledged comes again, in order, and what was does not; nothing
+ * leaves meanwhile. */
+static void test_acknowledgements_are_held(void **state)
+{
+    (void)state;
+
+    for (unsigned i = 0; i < 4; i++) {
+        struct seen seen, other;
+        const unsigned protocol = 4 + (i & 1);
+        const char *const ids[] = {"held-4", "held-5", "held-4-tls", "held-5-tls"};
+        struct gw_mqtt *sender = connect_as(&other, "sender", 5, false, "pw1");
+        holds = true;
+        struct gw_mqtt *mqtt = connect_as(&seen, ids[i], protocol, i > 1, "pw1");
+        assert_int_equal(gw_mqtt_subscribe(mqtt, GW_STR("h"), 1), 0);
+        assert_int_equal(gw_mqtt_subscribe(sender, GW_STR("h"), 0), 0);
+        wait_for(&seen.ups, 1);
+        wait_for(&other.ups, 1);
+        turn_a_while(20);
+        publish(sender, 1, "1");
+        publish(sender, 0, "2"); /* nobody waits for that one */
+        wait_for(&seen.messages, 2);
+        gw_mqtt_acknowledge(mqtt);
+        turn_a_while(20);
+        publish(sender, 1, "3");
+        publish(sender, 1, "4");
+        publish(sender, 0, "5");
+        wait_for(&seen.messages, 5);
+        other.messages = 0;
+        publish(mqtt, 0, "6"); /* waits behind the acknowledgements */
+        turn_a_while(20);
+        assert_int_equal(other.messages, 0);
+        gw_mqtt_destroy(mqtt);
+        mqtt = connect_as(&seen, ids[i], protocol, i > 1, "pw1");
+        wait_for(&seen.messages, 2);
+        turn_a_while(20);
+        assert_true(seen.has_session);
+        assert_string_equal(seen.all, "3 4 ");
+        gw_mqtt_acknowledge(mqtt);
+        publish(mqtt, 0, "7");
+        wait_for(&other.messages, 1);
+        assert_string_equal(other.last, "h=7");
+        gw_mqtt_destroy(mqtt);
+        holds = false;
+        gw_mqtt_destroy(sender);
+    }
+}
+
 /* Destroyed while a thread looks the name up, before it was up, and at once. */
 static void test_it_can_go_at_any_time(void **state)
 {
@@ -248,6 +304,7 @@ int main(void)
         cmocka_unit_test(test_it_comes_back_by_itself),
         cmocka_unit_test(test_what_is_refused_is_tried_again),
         cmocka_unit_test(test_a_pause_keeps_messages_at_the_broker),
+        cmocka_unit_test(test_acknowledgements_are_held),
         cmocka_unit_test(test_it_can_go_at_any_time),
     };
 

@@ -99,15 +99,15 @@ static void test_a_node_death_makes_all_stale(void **state)
     sparkplug_rig_expect(&rig, "");
     assert_int_equal(counts()->old_deaths, 1);
 
-    rig.now_ms = 200000;
+    rig.now_ms = 200000; /* by the clock of the node that is 101000 */
     sparkplug_rig_feed(&rig, "NDEATH/line-1", -1, 900, BD(7));
-    sparkplug_rig_expect(&rig, "g/line-1 load none @200000 stale\n"
-                               "g/line-1 is offline @200000\n"
-                               "g/line-1/cnc-1 good none @200000 stale\n"
-                               "g/line-1/cnc-1 vibration none @200000 stale\n"
-                               "g/line-1/cnc-1 is offline @200000\n"
-                               "g/line-1/cnc-2 good none @200000 stale\n"
-                               "g/line-1/cnc-2 is offline @200000\n");
+    sparkplug_rig_expect(&rig, "g/line-1 load none @101000 stale\n"
+                               "g/line-1 is offline @101000\n"
+                               "g/line-1/cnc-1 good none @101000 stale\n"
+                               "g/line-1/cnc-1 vibration none @101000 stale\n"
+                               "g/line-1/cnc-1 is offline @101000\n"
+                               "g/line-1/cnc-2 good none @101000 stale\n"
+                               "g/line-1/cnc-2 is offline @101000\n");
     assert_int_equal(gw_sparkplug_host_state(rig.host, rig.line_1->devices[1]), GW_DEVICE_OFFLINE);
     sparkplug_rig_feed(&rig, "NDEATH/line-1", -1, 900, BD(7));
     sparkplug_rig_expect(&rig, "");
@@ -120,7 +120,28 @@ static void test_a_node_death_makes_all_stale(void **state)
     sparkplug_rig_expect(&rig, "");
 
     sparkplug_rig_feed(&rig, "NBIRTH/line-1", 0, 200100, BD(8) " Load:Double=1.5");
-    sparkplug_rig_expect(&rig, "g/line-1 is online @200003\ng/line-1 load 1.5 @200100\n");
+    sparkplug_rig_expect(&rig, "g/line-1 is online @200100\ng/line-1 load 1.5 @200100\n");
+}
+
+/* One that is wrong by minutes: what we tell of the node is told by its own clock, so that its
+ * samples are not late after a death; what lies in the future is none of it. */
+static void test_a_node_dies_by_its_own_clock(void **state)
+{
+    const int64_t minutes = INT64_C(60000);
+    (void)state;
+
+    rig.now_ms = 100 * minutes;
+    sparkplug_rig_feed(&rig, "NBIRTH/line-1", 0, 105 * minutes, BD(7) " Load:Double=1.5");
+    rig.now_ms = 101 * minutes;
+    sparkplug_rig_feed(&rig, "NDATA/line-1", 1, 500 * minutes, "");
+    rig.now_ms = 102 * minutes;
+    sparkplug_rig_told(&rig);
+    sparkplug_rig_feed(&rig, "NDEATH/line-1", -1, 0, BD(7));
+    sparkplug_rig_expect(&rig, "g/line-1 load none @6420000 stale\n"
+                               "g/line-1 is offline @6420000\n"
+                               "g/line-1/cnc-1 is offline @6420000\n"
+                               "g/line-1/cnc-2 is offline @6420000\n");
+    assert_int_equal(gw_sparkplug_host_node_ms(rig.host, rig.line_1, 110 * minutes), 115 * minutes);
 }
 
 static void test_a_device_can_die_alone(void **state)
@@ -190,9 +211,9 @@ static void test_a_rebirth_without_its_devices_lets_them_die(void **state)
     tick(rig.now_ms + 29000);
     sparkplug_rig_expect(&rig, "");
     tick(rig.now_ms + 30000);
-    sparkplug_rig_expect(&rig, "g/line-1/cnc-1 good none @100002 stale\n"
-                               "g/line-1/cnc-1 vibration none @100002 stale\n"
-                               "g/line-1/cnc-1 is offline @100002\n");
+    sparkplug_rig_expect(&rig, "g/line-1/cnc-1 good none @2000 stale\n"
+                               "g/line-1/cnc-1 vibration none @2000 stale\n"
+                               "g/line-1/cnc-1 is offline @2000\n");
 }
 
 static void test_a_gap_is_waited_for_and_given_up(void **state)
@@ -351,8 +372,8 @@ static void test_doubt_asks_for_births(void **state)
                                "g/line-1/cnc-1 vibration 0.5 @1010\n");
     tick(100100 + 30000);
     sparkplug_rig_expect(&rig, "rebirth of g/line-1: an earlier request was not answered\n"
-                               "g/line-1 load none @100100 stale\n"
-                               "g/line-1 is offline @100100\n"
+                               "g/line-1 load none @1108 stale\n"
+                               "g/line-1 is offline @1108\n"
                                "rebirth of g/line-2: an earlier request was not answered\n");
 }
 
@@ -409,6 +430,7 @@ int main(void)
         T(test_births_explain_aliases),
         T(test_values_are_in_canonical_units),
         T(test_a_node_death_makes_all_stale),
+        T(test_a_node_dies_by_its_own_clock),
         T(test_a_device_can_die_alone),
         T(test_a_late_birth_of_a_dead_session_is_not_believed),
         T(test_a_rebirth_without_its_devices_lets_them_die),
