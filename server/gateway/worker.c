@@ -1,12 +1,10 @@
 #include "server/gateway/worker_private.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "server/core/clock.h"
 #include "server/core/log.h"
@@ -17,9 +15,6 @@
 #include "server/gateway/errand.h"
 #include "server/gateway/events.h"
 #include "server/gateway/flow_host.h"
-#include "server/gateway/redis_metrics.h"
-#include "server/gateway/redis_setup.h"
-#include "server/gateway/request.h"
 #include "server/gateway/trust.h"
 #include "server/gateway/worker_metrics.h"
 #include "server/http/inner.h"
