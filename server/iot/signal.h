@@ -134,8 +134,8 @@ int gw_signal_engine_suppress(struct gw_signal_engine *engine,
                               const struct gw_device_config *device, int64_t from_ms,
                               int64_t until_ms);
 
-/* One node's state as bytes (versioned; a signal whose document changed is left out on loading and
- * begins anew). */
+/* One node's state as bytes (versioned; a signal whose document changed, or the scale of its
+ * metrics, is left out on loading and begins anew). */
 GW_MUST_CHECK
 int gw_signal_engine_save(const struct gw_signal_engine *engine,
                           const struct gw_edge_node_config *node, struct gw_buf *out);
