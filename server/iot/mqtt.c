@@ -71,15 +71,15 @@ static void on_message(struct mosquitto *client, void *self,
 
     mqtt->stats.messages++;
     mqtt->stats.bytes += (size_t)message->payloadlen;
-    if (message->qos > 0 && mqtt->config.holds_acknowledgements)
-        mqtt->is_owing = true;
     if ((uint32_t)message->payloadlen > mqtt->config.max_message_bytes) {
         mqtt->stats.oversized++;
         if (mqtt->events.on_oversized != NULL)
             mqtt->events.on_oversized(mqtt->events.self, gw_str_of(message->topic),
                                       (size_t)message->payloadlen);
-        return;
+        return; /* nothing is owed for it: nobody will say that it is safe */
     }
+    if (message->qos > 0 && mqtt->config.holds_acknowledgements)
+        mqtt->is_owing = true;
     mqtt->events.on_message(mqtt->events.self, gw_str_of(message->topic),
                             gw_str_from(message->payload, (size_t)message->payloadlen),
                             message->qos, message->retain);

@@ -1,7 +1,7 @@
 /* JSON by mappings: any mapping, and any payload for the topics of one that has all rules.
  *
- * Input: 0 and a mapping in YAML; or another byte, of which the lower bits choose the topic, and a
- * payload. */
+ * Input: 0 and a mapping in YAML; 255, a topic, NUL and a payload; or another byte, of which the
+ * lower bits choose the topic, and a payload. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -87,12 +87,12 @@ static void check_sample(const struct gw_registry *of, const struct gw_sample *s
         (void)gw_sample_number(sample, &number);
 }
 
-static void read_message(const struct gw_registry *of, const char *topic, struct gw_str payload,
+static void read_message(const struct gw_registry *of, struct gw_str topic, struct gw_str payload,
                          bool is_retained)
 {
     size_t asides = 0;
     const struct gw_json_sink sink = {&asides, on_aside};
-    const struct gw_json_message message = {.topic = gw_str_of(topic),
+    const struct gw_json_message message = {.topic = topic,
                                             .payload = payload,
                                             .arrival_ms = ARRIVAL_MS,
                                             .max_future_ms = MAX_FUTURE_MS,
@@ -123,8 +123,8 @@ static void load_mapping(const char *text, size_t len)
             abort();
         (void)gw_json_map_filter(map, gw_registry_node(loaded, 0), filter);
     }
-    read_message(loaded, "a/1/n/d", GW_STR("{\"a\":1,\"t\":1766000000,\"l\":[{\"n\":\"a\"}]}"),
-                 true);
+    read_message(loaded, GW_STR("a/1/n/d"),
+                 GW_STR("{\"a\":1,\"t\":1766000000,\"l\":[{\"n\":\"a\"}]}"), true);
     gw_registry_release(loaded);
 }
 
@@ -141,10 +141,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     if (copy == NULL)
         abort();
     memcpy(copy, bytes + 1, len - 1);
-    if (bytes[0] == 0)
+    struct gw_str text = gw_str_from(copy, len - 1);
+    if (bytes[0] == 0) {
         load_mapping(copy, len - 1);
-    else
-        read_message(known, topics[bytes[0] & 7], gw_str_from(copy, len - 1), (bytes[0] & 8) != 0);
+    } else if (bytes[0] == 255) {
+        struct gw_str topic = gw_str_from(text.ptr, gw_str_find(text, 0));
+        read_message(known, topic, gw_str_tail(text, topic.len + 1), false);
+    } else {
+        read_message(known, gw_str_of(topics[bytes[0] & 7]), text, (bytes[0] & 8) != 0);
+    }
     free(copy);
     return 0;
 }

@@ -19,7 +19,7 @@ static struct broker broker;
 static struct gw_loop *loop;
 
 struct seen {
-    unsigned messages, ups, downs;
+    unsigned messages, ups, downs, oversized;
     bool has_session;
     char last[64], reason[160], all[256];
 };
@@ -36,6 +36,15 @@ static void on_message(void *self, struct gw_str topic, struct gw_str payload, i
     snprintf(seen->all + len, sizeof(seen->all) - len, "%.*s ", GW_STR_ARG(payload));
 }
 
+static void on_oversized(void *self, struct gw_str topic, size_t bytes)
+{
+    struct seen *seen = self;
+
+    assert_int_equal(bytes, 9);
+    assert_true(gw_str_equal(topic, GW_STR("h")));
+    seen->oversized++;
+}
+
 static void on_state(void *self, bool is_up, bool has_session, const char *reason)
 {
     struct seen *seen = self;
@@ -49,17 +58,19 @@ static void on_state(void *self, bool is_up, bool has_session, const char *reaso
 }
 
 static bool holds; /* what connect_as() asks for */
+static uint32_t max_bytes;
 
 static struct gw_mqtt *connect_as(struct seen *seen, const char *id, unsigned protocol, bool is_tls,
                                   const char *password)
 {
     const struct gw_mqtt_events events = {
-        .self = seen, .on_message = on_message, .on_state = on_state};
+        .self = seen, .on_message = on_message, .on_state = on_state, .on_oversized = on_oversized};
     struct gw_mqtt_config config = {.name = GW_STR("test"),
                                     .host = GW_STR("127.0.0.1"),
                                     .port = is_tls ? broker.tls_port : broker.port,
                                     .protocol = protocol,
                                     .holds_acknowledgements = holds,
+                                    .max_message_bytes = max_bytes,
                                     .client_id = gw_str_of(id)};
     struct gw_mqtt *mqtt = NULL;
     struct gw_error error;
@@ -265,6 +276,33 @@ static void test_acknowledgements_are_held(void **state)
     }
 }
 
+/* Nobody takes it, so nobody says that it is safe: it must not hold back what comes behind. */
+static void test_what_is_too_large_is_acknowledged(void **state)
+{
+    struct seen seen, other;
+    (void)state;
+
+    struct gw_mqtt *sender = connect_as(&other, "sender", 5, false, "pw1");
+    holds = true;
+    max_bytes = 8;
+    struct gw_mqtt *mqtt = connect_as(&seen, "small", 5, false, "pw1");
+    holds = false;
+    max_bytes = 0;
+    assert_int_equal(gw_mqtt_subscribe(mqtt, GW_STR("h"), 1), 0);
+    assert_int_equal(gw_mqtt_subscribe(sender, GW_STR("h"), 0), 0);
+    wait_for(&seen.ups, 1);
+    wait_for(&other.ups, 1);
+    turn_a_while(20);
+    publish(sender, 1, "123456789");
+    wait_for(&seen.oversized, 1);
+    assert_int_equal(seen.messages, 0);
+    other.messages = 0;
+    publish(mqtt, 0, "6");
+    wait_for(&other.messages, 1);
+    gw_mqtt_destroy(mqtt);
+    gw_mqtt_destroy(sender);
+}
+
 /* Destroyed while a thread looks the name up, before it was up, and at once. */
 static void test_it_can_go_at_any_time(void **state)
 {
@@ -305,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_what_is_refused_is_tried_again),
         cmocka_unit_test(test_a_pause_keeps_messages_at_the_broker),
         cmocka_unit_test(test_acknowledgements_are_held),
+        cmocka_unit_test(test_what_is_too_large_is_acknowledged),
         cmocka_unit_test(test_it_can_go_at_any_time),
     };
 
