@@ -241,3 +241,36 @@ describe('reloads while edge nodes send', async () => {
     await telemetry.settled(0);
   }
 });
+
+describe('topics of mappings', async () => {
+  const scope = suiteScope();
+  const dir = makeFolder();
+  const mappingsOf = (...names) => Object.fromEntries(names.map((name) => [name, {
+    topic: `${name}/{oven}`, group: 'ovens', edge_node: 'hall', device: '{oven}', metrics: { 'Temperature/Air': '' } }]));
+  const broker = await startBroker(scope, join(dir, 'main'));
+  const telemetry = await startTelemetry(scope, {
+    dir, broker, layout: [{ group: 'ovens', edgeNode: 'hall', devices: { oven: { type: 'cold-store' } } }], mappings: mappingsOf('first', 'second') });
+  const client = connect(broker.url, { username: 'mes', password: MQTT_USERS.mes.password });
+  scope.after(() => new Promise((resolve) => client.end(true, {}, resolve)));
+  const say = (topic) => new Promise((resolve, reject) => client.publish(topic, '7.5', { qos: 1 }, (error) => (error ? reject(error) : resolve())));
+  const samples = () => telemetry.metric('millgate_iot_samples_total');
+
+  test('follow a reload, on the connection that there is', async () => {
+    for (const name of ['first', 'second']) await say(`${name}/oven`);
+    await eventually(async () => (await samples()) === 2, 'both');
+    writeFileSync(join(dir, 'types-of-tests.json'), JSON.stringify({ types: {}, mappings: mappingsOf('second', 'third') }));
+    telemetry.gw.process.kill('SIGHUP');
+    await eventually(() => /iot: the new configuration is at work/.test(telemetry.gw.stderr), 'the new configuration', 15_000);
+    for (const name of ['second', 'third']) await say(`${name}/oven`);
+    await eventually(async () => (await samples()) === 4, 'those that are there now');
+    const aside = async () => ((await telemetry.gw.admin('/metrics')).text.match(/^millgate_iot_quarantined_total.*$/gm) ?? []).join();
+    await eventually(async () => {
+      const [before, count] = [await aside(), await samples()];
+      await say('first/oven');
+      await say('second/oven'); // comes behind it
+      await eventually(async () => (await samples()) > count, 'the other one');
+      return (await aside()) === before;
+    }, 'what nobody maps is not subscribed to any more', 15_000);
+    for (const id of ['millgate-test', 'millgate-test-host']) assert.equal(connects(broker, id), 1, id);
+  });
+});
