@@ -97,15 +97,17 @@ static const struct gw_command commands[] = {
      "by\n"
      "ours for canonical ones. {..., \"online\": false, \"time\"} says that a device died, "
      "{\"suppress\":\n"
-     "EQUIPMENT, \"from\", \"until\"} that it is in maintenance. With --until, all that ends by "
-     "then is\n"
-     "told at the end. Nothing is asked: of a signal with `enrich`, events are as computed.\n"},
-    {"sparkplug", "show recorded Sparkplug messages as samples", gw_cli_sparkplug,
+     "EQUIPMENT, \"plant\", \"from\", \"until\"} that it is in maintenance (without a plant: in "
+     "each).\n"
+     "With --until, all that ends by then is told at the end. Nothing is asked: of a signal with\n"
+     "`enrich`, events are as computed.\n"},
+    {"sparkplug", "show recorded Sparkplug or JSON messages as samples", gw_cli_sparkplug,
      "Usage: millgate sparkplug --registry FILE... FILE\n\n"
      "Reads messages as mosquitto_sub -t 'spBv1.0/#' -F '%U %x %t' prints them (- is standard\n"
      "input), puts them in order, and prints the samples of registered metrics and the states of\n"
      "devices, a line of JSON each, as `millgate signal --samples` reads them. What is put aside,\n"
-     "and why a node's rebirth would be asked for, goes to standard error.\n"},
+     "and why a node's rebirth would be asked for, goes to standard error. Messages of other\n"
+     "topics are read by the registry's mappings, if it has any.\n"},
     {"config-reference", "print the manual of the configuration (Markdown)",
      gw_cli_config_reference,
      "Usage: millgate config-reference\n\n"

@@ -188,6 +188,23 @@ static int feed_state(struct reading *reading)
     return rc;
 }
 
+/* Of the plant that is named, or of any. */
+static int suppress(struct reading *reading, struct gw_str equipment, int64_t from_ms,
+                    int64_t until_ms)
+{
+    const struct gw_registry *registry = reading->lines->registry;
+    struct gw_str plant = text(reading, "plant");
+    int rc = -ENOENT;
+
+    for (size_t i = 0; i < gw_registry_device_count(registry) && (rc == 0 || rc == -ENOENT); i++) {
+        const struct gw_device_config *device = gw_registry_device(registry, i);
+        if (gw_str_equal(device->equipment, equipment) &&
+            (plant.len == 0 || gw_str_equal(device->plant, plant)))
+            rc = gw_signal_engine_suppress(reading->lines->engine, device, from_ms, until_ms);
+    }
+    return rc;
+}
+
 static int feed_suppression(struct reading *reading)
 {
     struct gw_str equipment = text(reading, "suppress");
@@ -198,7 +215,7 @@ static int feed_suppression(struct reading *reading)
         rc = read_time(reading, "until", &until_ms);
     if (rc != 0)
         return rc;
-    rc = gw_signal_engine_suppress(reading->lines->engine, equipment, from_ms, until_ms);
+    rc = suppress(reading, equipment, from_ms, until_ms);
     return rc == 0 ? 0
                    : gw_error_set(reading->error, rc, "%.*s cannot be suppressed: %s",
                                   GW_STR_ARG(equipment), strerror(-rc));

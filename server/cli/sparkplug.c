@@ -1,7 +1,8 @@
-/* millgate sparkplug: recorded Sparkplug messages as samples, for whoever wants to see what a plant
- * sends, or to compute signals over it. */
+/* millgate sparkplug: recorded messages, of Sparkplug or of JSON that a mapping reads, as samples:
+ * for whoever wants to see what a plant sends, or to compute signals over it. */
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,10 +10,13 @@
 #include "server/core/buf.h"
 #include "server/core/diagnostic.h"
 #include "server/core/scope.h"
+#include "server/iot/json_map.h"
 #include "server/iot/sparkplug_host.h"
 
 #define MAX_LINE_BYTES (4u << 20)
 #define REORDER_MS 2000
+#define MAX_FUTURE_MS (10 * 60 * 1000) /* as the Sparkplug host has it */
+#define MAX_ARENA_BYTES (64u << 20)
 
 struct printing {
     const struct gw_cli *cli;
@@ -20,6 +24,7 @@ struct printing {
     struct gw_sparkplug_host *host;
     int64_t arrival_ms;
     size_t line;
+    uint64_t json_messages, json_samples, json_aside;
 };
 
 /* --- what comes out --- */
@@ -152,6 +157,35 @@ static int decode_hex(char *text, size_t *out_len)
     return 0;
 }
 
+static void on_json_aside(void *self, enum gw_quarantine_reason reason, struct gw_str name,
+                          struct gw_str detail)
+{
+    struct printing *printing = self;
+
+    printing->json_aside++;
+    on_quarantine(self, reason, name, detail);
+}
+
+static int feed_json(struct printing *printing, struct gw_str topic, struct gw_str payload)
+{
+    const struct gw_json_message message = {.topic = topic,
+                                            .payload = payload,
+                                            .arrival_ms = printing->arrival_ms,
+                                            .max_future_ms = MAX_FUTURE_MS};
+    const struct gw_json_sink sink = {printing, on_json_aside};
+    struct gw_json_read read;
+    struct gw_arena arena;
+
+    gw_arena_init(&arena, 64u << 10, MAX_ARENA_BYTES);
+    int rc = gw_json_map_read(printing->registry, &message, &sink, &arena, &read);
+    if (rc == 0)
+        on_samples(printing, NULL, read.samples, read.count);
+    printing->json_messages++;
+    printing->json_samples += read.count;
+    gw_arena_finish(&arena);
+    return rc;
+}
+
 /* "SECONDS[.FRACTION] HEX TOPIC". */
 static int feed_line(struct printing *printing, char *line)
 {
@@ -166,8 +200,11 @@ static int feed_line(struct printing *printing, char *line)
     if (end == time || *end != '\0' || !(seconds >= 0 && seconds < 253402300800.0))
         return -EINVAL;
     printing->arrival_ms = (int64_t)(seconds * 1000);
-    gw_sparkplug_host_feed(printing->host, gw_str_of(rest), gw_str_from(hex, len),
-                           printing->arrival_ms);
+    struct gw_str topic = gw_str_of(rest), payload = gw_str_from(hex, len);
+    if (gw_registry_map_count(printing->registry) > 0 &&
+        !gw_str_has_prefix(topic, GW_STR("spBv1.0/")))
+        return feed_json(printing, topic, payload);
+    gw_sparkplug_host_feed(printing->host, topic, payload, printing->arrival_ms);
     return 0;
 }
 
@@ -193,6 +230,19 @@ static int feed_file(struct printing *printing, FILE *file)
     return ferror(file) ? GW_EXIT_PROBLEM : GW_EXIT_OK;
 }
 
+static void print_counts(const struct printing *printing)
+{
+    const struct gw_sparkplug_host_counts *counts = gw_sparkplug_host_counts(printing->host);
+
+    fprintf(printing->cli->err,
+            "%" PRIu64 " messages, %" PRIu64 " samples; %" PRIu64 " duplicates, %" PRIu64
+            " kept back, %" PRIu64 " gaps, %" PRIu64 " late, %" PRIu64 " without a birth, %" PRIu64
+            " put aside\n",
+            counts->messages + printing->json_messages, counts->samples + printing->json_samples,
+            counts->duplicates, counts->kept_back, counts->gaps, counts->late, counts->unborn,
+            counts->quarantined + printing->json_aside);
+}
+
 static int run(const struct gw_cli *cli, struct gw_registry *registry, const char *path)
 {
     struct printing printing = {.cli = cli, .registry = registry};
@@ -211,14 +261,7 @@ static int run(const struct gw_cli *cli, struct gw_registry *registry, const cha
     if (printing.host == NULL)
         return GW_EXIT_PROBLEM;
     int code = feed_file(&printing, file);
-    const struct gw_sparkplug_host_counts *counts = gw_sparkplug_host_counts(printing.host);
-    fprintf(cli->err,
-            "%llu messages, %llu samples; %llu duplicates, %llu kept back, %llu gaps, %llu late, "
-            "%llu without a birth, %llu put aside\n",
-            (unsigned long long)counts->messages, (unsigned long long)counts->samples,
-            (unsigned long long)counts->duplicates, (unsigned long long)counts->kept_back,
-            (unsigned long long)counts->gaps, (unsigned long long)counts->late,
-            (unsigned long long)counts->unborn, (unsigned long long)counts->quarantined);
+    print_counts(&printing);
     gw_sparkplug_host_destroy(printing.host);
     return code;
 }

@@ -12,7 +12,6 @@
 
 /* The claim outlives the last byte by so much. */
 #define MARGIN_NS (2 * GW_NS_PER_SECOND)
-#define DEFAULT_SETTLE_NS (60 * GW_NS_PER_SECOND)
 /* What was done is remembered so long at least, and longer than the caller's key is. */
 #define DAY_NS (24 * 3600 * GW_NS_PER_SECOND)
 #define REMEMBERED_NS (7 * DAY_NS)
@@ -35,7 +34,7 @@ static void set_times(struct effect_claim *claim, const struct gw_connector_call
     uint64_t now_ns = gw_clock_monotonic_ns();
     uint64_t left_ns = call->deadline_ns > now_ns ? call->deadline_ns - now_ns : 0;
 
-    claim->settle_ns = effect->settle_ns > 0 ? effect->settle_ns : DEFAULT_SETTLE_NS;
+    claim->settle_ns = effect->settle_ns > 0 ? effect->settle_ns : GW_EFFECT_SETTLE_NS;
     print_ms(claim->claim_ms, left_ns + MARGIN_NS);
     print_ms(claim->settle_ms, claim->settle_ns);
     print_ms(claim->ttl_ms, remembered_ns(call->cause));

@@ -37,12 +37,21 @@ void gw_effect_note(const struct gw_connector_call *call, enum gw_effect_note no
         [GW_EFFECT_NOTE_REPLAYED] = "replayed",
     };
 
+    static const char *const words[GW_EFFECT_NOTE_COUNT] = {
+        [GW_EFFECT_NOTE_IN_DOUBT] = "in doubt",
+        [GW_EFFECT_NOTE_ADOPTED] = "taken as done",
+        [GW_EFFECT_NOTE_RESENT] = "sent again",
+        [GW_EFFECT_NOTE_DEAD] = "dead",
+    };
+    bool is_wrong = note == GW_EFFECT_NOTE_IN_DOUBT || note == GW_EFFECT_NOTE_DEAD;
+
     count(call, results[note]);
-    if (note == GW_EFFECT_NOTE_IN_DOUBT || note == GW_EFFECT_NOTE_DEAD)
-        gw_log_warn("the effect %.*s at the backend %.*s (%s.%s) is %s: %.*s",
-                    GW_STR_ARG(call->effect_key), GW_STR_ARG(call->backend->config->name),
-                    gw_connector_name_of(call->function), call->function->name,
-                    note == GW_EFFECT_NOTE_DEAD ? "dead" : "in doubt", GW_STR_ARG(why));
+    if (words[note] != NULL)
+        gw_log(is_wrong ? GW_LOG_WARN : GW_LOG_INFO,
+               "the effect %.*s at the backend %.*s (%s.%s) is %s: %.*s",
+               GW_STR_ARG(call->effect_key), GW_STR_ARG(call->backend->config->name),
+               gw_connector_name_of(call->function), call->function->name, words[note],
+               GW_STR_ARG(why));
 }
 
 struct gw_str gw_effect_note_function(const struct gw_connector_call *call)

@@ -9,8 +9,8 @@ struct gw_connector_call;
 
 enum gw_effect_note {
     GW_EFFECT_NOTE_IN_DOUBT, /* sent, and nobody knows what came of it; logged */
-    GW_EFFECT_NOTE_ADOPTED,  /* found at the backend */
-    GW_EFFECT_NOTE_RESENT,   /* not found there, and sent again */
+    GW_EFFECT_NOTE_ADOPTED,  /* found at the backend; logged */
+    GW_EFFECT_NOTE_RESENT,   /* not found there, and sent again; logged */
     GW_EFFECT_NOTE_DEAD,     /* found more than once; logged */
     GW_EFFECT_NOTE_REPLAYED, /* known to be done: answered from the record */
     GW_EFFECT_NOTE_COUNT,

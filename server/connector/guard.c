@@ -28,6 +28,7 @@ struct guard {
     struct effect_claim claim;
     enum gw_effect_begin result;
     int64_t number; /* that came with it */
+    int64_t age_ms; /* since the first attempt, of which something is to be found */
     struct gw_str kept;
     bool has_result;
     bool can_be_found;
@@ -94,9 +95,12 @@ static void report(struct guard *guard)
 static bool on_end_reply(struct gw_record_write *write, const struct gw_reply *reply)
 {
     struct guard *guard = GW_CONTAINER_OF(write, struct guard, write);
+    int64_t answer = reply->type == GW_REPLY_INTEGER ? reply->integer : 0;
 
-    guard->is_ours = reply->type == GW_REPLY_INTEGER && reply->integer == 1;
-    return guard->is_ours;
+    if (answer < 0)
+        gw_late_write_note_forgotten(guard->late, &write->eval);
+    guard->is_ours = answer == 1;
+    return answer != 0;
 }
 
 static void on_end_done(struct gw_record_write *write, int rc)
@@ -209,12 +213,21 @@ static void send(struct guard *guard)
 
 /* --- looking --- */
 
+static void note_looked(const struct guard *guard, enum gw_effect_note note, const char *what)
+{
+    struct gw_str text =
+        gw_arena_printf(guard->outer->arena, "%s %.3f s after the first attempt (settle %.3f s)",
+                        what, (double)guard->age_ms / 1e3, (double)guard->claim.settle_ns / 1e9);
+
+    gw_effect_note(guard->outer, note, text.ptr != NULL ? text : gw_str_of(what));
+}
+
 static void on_renewed(struct gw_record_write *write, int rc)
 {
     struct guard *guard = GW_CONTAINER_OF(write, struct guard, write);
 
     if (rc == 0 && guard->is_ours) {
-        gw_effect_note(guard->outer, GW_EFFECT_NOTE_RESENT, GW_STR("it was not found"));
+        note_looked(guard, GW_EFFECT_NOTE_RESENT, "it was not found");
         send(guard);
         return;
     }
@@ -259,7 +272,7 @@ static void on_looked(struct gw_connector_call *inner, const struct gw_connector
         effect_claim_set_end(&guard->claim, "send", GW_STR(""));
         write_end(guard, on_renewed);
     } else if (found->count == 1) {
-        gw_effect_note(guard->outer, GW_EFFECT_NOTE_ADOPTED, GW_STR("it was found"));
+        note_looked(guard, GW_EFFECT_NOTE_ADOPTED, "it was found");
         finish_done(guard, found->items[0]);
     } else {
         const struct gw_connector_failure several = {.error = GW_CONNECTOR_IN_DOUBT,
@@ -351,6 +364,8 @@ static bool on_begin_reply(struct gw_record_write *write, const struct gw_reply 
         guard->number = gw_reply_integer_at(reply, 1);
     if (guard->is_claimed)
         effect_claim_set_fence(&guard->claim, guard->number);
+    if (result == GW_EFFECT_LOOK)
+        guard->age_ms = gw_reply_integer_at(reply, 2);
     else if (result == GW_EFFECT_DONE && reply->count > 1)
         guard->kept = gw_arena_copy(guard->outer->arena, reply->items[1].text);
     return guard->is_claimed;

@@ -13,16 +13,33 @@
 #define ARENA_BLOCK_BYTES (16u << 10)
 #define ARENA_MAX_BYTES (64u << 20)
 
-void gw_config_fail(struct gw_config_loader *loader, const char *pointer, const char *format, ...)
+GW_PRINTF(4, 0)
+static void report(struct gw_config_loader *loader, const char *pointer, enum gw_severity severity,
+                   const char *format, va_list args)
 {
     char text[480];
+
+    vsnprintf(text, sizeof(text), format, args);
+    gw_document_report(loader->config->document, pointer, severity, loader->diagnostics, "%s",
+                       text);
+}
+
+void gw_config_fail(struct gw_config_loader *loader, const char *pointer, const char *format, ...)
+{
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    report(loader, pointer, GW_SEVERITY_ERROR, format, args);
     va_end(args);
-    gw_document_report(loader->config->document, pointer, GW_SEVERITY_ERROR, loader->diagnostics,
-                       "%s", text);
+}
+
+void gw_config_warn(struct gw_config_loader *loader, const char *pointer, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    report(loader, pointer, GW_SEVERITY_WARNING, format, args);
+    va_end(args);
 }
 
 /* --- loading ---------------------------------------------------------------------------------- */

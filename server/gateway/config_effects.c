@@ -1,6 +1,7 @@
 /* What the operator knows of a backend's writes: `effects`. */
 #include <stdio.h>
 
+#include "server/connector/connector.h"
 #include "server/core/clock.h"
 #include "server/gateway/config_private.h"
 #include "server/gateway/config_tables.h"
@@ -30,7 +31,9 @@ const struct gw_option gw_config_effects_options[] = {
      .min = 0,
      .max = 24 * 60 * 60 * (int64_t)GW_NS_PER_SECOND,
      .value = "60s",
-     .help = "Class C: how long an effect may take until it is found."},
+     .help = "Class C: how long an effect may take until it is found, counted from when its answer "
+             "is given up. Longer than the backend's longest transaction, and never shorter than "
+             "the answer is waited for."},
     {0},
 };
 
@@ -62,4 +65,39 @@ void gw_config_fill_effects(struct gw_config_loader *loader, const char *backend
     snprintf(pointer, sizeof(pointer), "%.200s/effects/key_header", backend_pointer);
     if (effect->key_field.ptr != NULL && !is_field_name(effect->key_field))
         gw_config_fail(loader, pointer, "\"%.64s\" is no name of a field", effect->key_field.ptr);
+}
+
+/* Whether its writes can be looked for. */
+static bool has_search(const struct gw_config_backend *backend)
+{
+    for (size_t i = 0; gw_connectors[i] != NULL; i++) {
+        const struct gw_connector_function *function = gw_connectors[i]->functions;
+        for (; backend->connectors[i] != NULL && function->name != NULL; function++) {
+            if (function->look_up != NULL)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Whoever lets a backend take so long for an answer knows of transactions that do, and the request
+ * may have left last of all. */
+void gw_config_check_settle(struct gw_config_loader *loader, const char *backend_pointer,
+                            const struct gw_config_backend *backend)
+{
+    const struct gw_effect *effect = &backend->resilience.effect;
+    uint64_t settle_ns = effect->settle_ns > 0 ? effect->settle_ns : GW_EFFECT_SETTLE_NS;
+    uint64_t waited_ns = backend->first_byte_timeout_ns;
+    char pointer[256];
+
+    if (backend->total_timeout_ns > 0 && backend->total_timeout_ns < waited_ns)
+        waited_ns = backend->total_timeout_ns;
+    if (settle_ns >= waited_ns || !has_search(backend))
+        return;
+    snprintf(pointer, sizeof(pointer), "%.200s%s", backend_pointer,
+             effect->settle_ns > 0 ? "/effects/settle" : "");
+    gw_config_warn(loader, pointer,
+                   "settle is shorter than an answer is waited for (%.3f s; first_byte_timeout, "
+                   "total_timeout): a write that is still under way there would be sent again",
+                   (double)waited_ns / (double)GW_NS_PER_SECOND);
 }

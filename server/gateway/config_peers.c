@@ -166,6 +166,8 @@ static int fill_backend(struct gw_config_loader *loader, const char *name, const
     if (rc == 0)
         rc = gw_config_fill_credentials(loader, pointer, json_object_get(checked, "credentials"),
                                         backend);
+    if (rc == 0)
+        gw_config_check_settle(loader, pointer, backend);
     return rc;
 }
 

@@ -16,6 +16,11 @@ GW_PRINTF(3, 4)
 GW_COLD void gw_config_fail(struct gw_config_loader *loader, const char *pointer,
                             const char *format, ...);
 
+/* The same with a warning: the load goes on and does not fail for it. */
+GW_PRINTF(3, 4)
+GW_COLD void gw_config_warn(struct gw_config_loader *loader, const char *pointer,
+                            const char *format, ...);
+
 /* Fills the typed members from the checked tree, of which parts may be missing if something was
  * wrong with them. Further problems are added. 0, or -ENOMEM. */
 GW_MUST_CHECK
@@ -46,6 +51,9 @@ int gw_config_fill_credentials(struct gw_config_loader *loader, const char *back
 /* `checked` is the backend's `effects`, or NULL. */
 void gw_config_fill_effects(struct gw_config_loader *loader, const char *backend_pointer,
                             const json_t *checked, struct gw_effect *effect);
+/* Of a backend that is filled: warns of a `settle` that cannot be right. */
+void gw_config_check_settle(struct gw_config_loader *loader, const char *backend_pointer,
+                            const struct gw_config_backend *backend);
 GW_MUST_CHECK
 int gw_config_fill_floor(struct gw_config_loader *loader);
 /* After the backends. */

@@ -76,8 +76,10 @@ const struct gw_option gw_config_redis_options[] = {
     {.name = "append_only",
      .type = GW_BOOL,
      .value = "true",
-     .help = "Not ready while that Redis keeps no append-only file. false accepts that its restart "
-             "loses keys, revocations and all other records."},
+     .help = "Not ready while that Redis keeps no append-only file, or acknowledges what is not on "
+             "the disk (`appendfsync`; with `min_replicas` that is only told). false accepts that "
+             "its restart loses keys, revocations and all other records, and that a write may be "
+             "made twice."},
     {.name = "min_replicas",
      .type = GW_INT,
      .min = 0,

@@ -12,7 +12,6 @@
 #include "server/gateway/edge_accept_private.h"
 #include "server/gateway/events_private.h"
 #include "server/observe/metrics.h"
-#include "server/store/record_set.h"
 
 #define MAX_BODY_BYTES ((size_t)4 << 20)
 #define MAX_LINES_BYTES ((size_t)4 << 20)   /* unpacked */
@@ -23,7 +22,6 @@
 #define RETRY_NS GW_NS_PER_SECOND
 #define EPOCH_KEPT_S "7776000" /* 90 days behind its last batch */
 
-#define REVOKED "The edge has been revoked."
 #define NAME "millgate_edge_events_total"
 #define HELP "Events that edges delivered, by result."
 static const struct gw_metric taken = {NAME, HELP, "result=\"appended\"", false};
@@ -46,6 +44,7 @@ static void leave(void *self)
 {
     struct edge_batch *batch = self;
 
+    edge_batch_enrich_leave(batch);
     for (size_t i = 0; i < batch->count; i++)
         gw_event_log_cancel(&batch->items[i].append);
     if (batch->question != NULL)
@@ -119,28 +118,6 @@ static void count(const struct edge_batch *batch)
 
 /* --- committing --- */
 
-/* The record of consumers that are disabled, as policies/authorise reads it: it may have come while
- * the batch was on its way. */
-static bool is_disabled(const struct edge_batch *batch)
-{
-    struct gw_exchange *ex = batch->ex;
-    struct gw_str id =
-        gw_arena_printf(&ex->arena, "consumer:%.*s", GW_STR_ARG(batch->edge->consumer));
-    const struct gw_record *record;
-
-    if (ex->worker->records == NULL)
-        return false;
-    if (id.ptr == NULL)
-        return true;
-    record = gw_record_set_find(ex->worker->records, id);
-    if (record == NULL)
-        return false;
-    json_t *value = json_loadb(gw_record_value(record).ptr, gw_record_value(record).len, 0, NULL);
-    bool is_disabled = value == NULL || json_is_true(json_object_get(value, "disabled"));
-    json_decref(value);
-    return is_disabled;
-}
-
 static bool on_commit_reply(struct gw_record_write *write, const struct gw_reply *reply)
 {
     struct edge_batch *batch = GW_CONTAINER_OF(write, struct edge_batch, commit);
@@ -172,8 +149,8 @@ static void commit(struct edge_batch *batch)
     struct gw_arena *arena = &batch->ex->arena;
     const struct gw_redis_eval eval = {&commit_script, &batch->key, 1, batch->args, 3, TIMEOUT_NS};
 
-    if (is_disabled(batch)) {
-        gw_events_refuse(batch->ex, "forbidden", REVOKED);
+    if (edge_is_disabled(batch->ex, batch->edge)) {
+        gw_events_refuse(batch->ex, "forbidden", EDGE_REVOKED);
         return;
     }
     batch->args[0] = gw_arena_printf(arena, "%" PRIu64, batch->first);
@@ -197,7 +174,7 @@ static void end_appends(struct edge_batch *batch)
     if (batch->waiting > 0)
         return;
     if (batch->rc == -EACCES)
-        gw_events_refuse(batch->ex, "forbidden", REVOKED);
+        gw_events_refuse(batch->ex, "forbidden", EDGE_REVOKED);
     else if (batch->rc != 0)
         gw_events_refuse_for(batch->ex, batch->rc);
     else
@@ -224,7 +201,9 @@ static void start_append(struct edge_item *item)
     struct edge_batch *batch = item->batch;
 
     item->append = (struct gw_event_append){.event = item->event, .done = on_appended};
-    int rc = is_disabled(batch) ? -EACCES : gw_event_log_append(batch->log, &item->append);
+    int rc = edge_is_disabled(batch->ex, batch->edge)
+                 ? -EACCES
+                 : gw_event_log_append(batch->log, &item->append);
     if (rc == 0)
         batch->waiting++;
     else if (batch->rc == 0)
@@ -281,7 +260,7 @@ static void on_known(void *self, int rc, const struct gw_reply *reply)
         count(batch);
         answer(batch, batch->known);
     } else {
-        append_all(batch);
+        edge_batch_enrich(batch, append_all);
     }
 }
 
@@ -299,16 +278,6 @@ static void ask_known(struct edge_batch *batch)
 }
 
 /* --- the request --- */
-
-static const struct gw_config_edge *find_edge(const struct gw_exchange *ex, struct gw_str id)
-{
-    const struct gw_config *config = ex->view->snapshot->config;
-
-    for (size_t i = 0; i < config->edge_count; i++)
-        if (gw_str_equal(config->edges[i].consumer, ex->identity.consumer))
-            return gw_str_equal(config->edges[i].id, id) ? &config->edges[i] : NULL;
-    return NULL;
-}
 
 static bool is_epoch(struct gw_str text)
 {
@@ -329,7 +298,7 @@ static const char *read_request(struct edge_batch *batch, const char **out_detai
     *out_detail = NULL;
     if (gw_parameters_read(ex, &ex->arena, &parameters) != 0)
         return "overloaded";
-    batch->edge = find_edge(ex, gw_value_member_text(&parameters, GW_STR("edge")));
+    batch->edge = edge_find(ex, gw_value_member_text(&parameters, GW_STR("edge")));
     *out_detail = "The certificate is not this edge's.";
     if (batch->edge == NULL)
         return "forbidden";

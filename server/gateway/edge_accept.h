@@ -9,3 +9,6 @@
 #include "server/gateway/builtin.h"
 
 extern const struct gw_builtin gw_edge_accept;
+
+/* edge.samples: samples that an edge has kept, for who reads them (edge_accept_samples.c). */
+extern const struct gw_builtin gw_edge_samples_accept;

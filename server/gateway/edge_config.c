@@ -83,6 +83,13 @@ static int fill_spool(struct edge_loading *loading, const json_t *checked)
     return edge->database.ptr != NULL ? 0 : -ENOMEM;
 }
 
+static void fill_samples(struct gw_edge_config *edge, const json_t *checked)
+{
+    edge->keeps_samples = checked != NULL;
+    if (checked != NULL)
+        edge->max_sample_bytes = gw_config_number(checked, "max_bytes");
+}
+
 static void fill_local(struct edge_loading *loading, const json_t *checked)
 {
     struct gw_edge_config *edge = loading->edge;
@@ -163,6 +170,7 @@ static int fill(struct edge_loading *loading)
     if (rc != 0)
         return rc;
     fill_centre(loading, json_object_get(checked, "centre"));
+    fill_samples(loading->edge, json_object_get(checked, "samples"));
     fill_local(loading, json_object_get(checked, "local"));
     check_allow(loading);
     return 0;

@@ -31,6 +31,8 @@ struct gw_edge_config {
     struct gw_str database;       /* path, followed by a NUL */
     struct gw_spool_config spool; /* without its database */
     uint64_t max_journal_bytes;
+    bool keeps_samples;
+    uint64_t max_sample_bytes;
     struct gw_str allow, signature, public_key; /* texts; empty: nothing is decided here */
     uint64_t max_age_ms;                        /* of what is decided on */
     struct gw_edge_target backends[GW_EDGE_MAX_BACKENDS];

@@ -86,6 +86,16 @@ static const struct gw_option spool_options[] = {
     {0},
 };
 
+static const struct gw_option samples_options[] = {
+    {.name = "max_bytes",
+     .type = GW_BYTES,
+     .min = 64 << 10,
+     .max = INT64_C(1) << 40,
+     .value = "256MiB",
+     .help = "Of the samples that wait, beside those of `spool`; beyond, the oldest are dropped."},
+    {0},
+};
+
 static const struct gw_option backend_options[] = {
     {.name = "url",
      .type = GW_STRING,
@@ -155,6 +165,10 @@ static const struct gw_option edge_options[] = {
      .fields = spool_options,
      .value = "{}",
      .help = "What is kept, and how much."},
+    {.name = "samples",
+     .type = GW_OBJECT,
+     .fields = samples_options,
+     .help = "Keeps all samples, too, and forwards them for reading; left out: they are not."},
     {.name = "local",
      .type = GW_OBJECT,
      .fields = local_options,

@@ -10,6 +10,7 @@
 #include "server/event/database.h"
 #include "server/gateway/edge_allow.h"
 #include "server/gateway/edge_config.h"
+#include "server/gateway/edge_decision.h"
 #include "server/iot/lane.h"
 #include "server/iot/signal_cloud.h"
 #include "server/net/http_client.h"
@@ -19,6 +20,7 @@
 #define CALL_NS (10 * GW_NS_PER_SECOND)
 #define MINUTE_NS (60 * GW_NS_PER_SECOND)
 #define ARENA_BYTES (256u << 10)
+#define OUTCOME_BYTES 160
 
 const char gw_edge_decide_schema[] =
     "CREATE TABLE IF NOT EXISTS edge_decision (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
@@ -48,7 +50,7 @@ struct decision {
     struct gw_str id, what, device, group, edge_node;
     int64_t event_ms;
     bool is_new;
-    enum gw_edge_outcome outcome;
+    char outcome[OUTCOME_BYTES]; /* its name, and why */
     struct gw_http_call *call;
     int status;
     struct gw_arena arena;
@@ -76,8 +78,8 @@ static void end(struct decision *decision)
 static int keep_outcome(struct gw_database_job *job, struct gw_database *database)
 {
     struct decision *decision = GW_CONTAINER_OF(job, struct decision, job);
-    const struct gw_database_value values[] = {
-        GW_DB_TEXT(decision->id), GW_DB_TEXT(gw_str_of(gw_edge_outcome_name(decision->outcome)))};
+    const struct gw_database_value values[] = {GW_DB_TEXT(decision->id),
+                                               GW_DB_TEXT(gw_str_of(decision->outcome))};
 
     return gw_database_do(database, "UPDATE edge_decision SET outcome = ?2 WHERE id = ?1", values,
                           2);
@@ -98,7 +100,8 @@ static void settle(struct decision *decision, enum gw_edge_outcome outcome, cons
     struct gw_edge_decide *decide = decision->decide;
 
     decide->stats.outcomes[outcome]++;
-    decision->outcome = outcome;
+    snprintf(decision->outcome, sizeof(decision->outcome), "%s%s%s", gw_edge_outcome_name(outcome),
+             why != NULL ? ":" : "", why != NULL ? why : "");
     gw_log(outcome == GW_EDGE_DONE ? GW_LOG_INFO : GW_LOG_WARN, "edge: %.*s for event %.*s: %s%s%s",
            GW_STR_ARG(decision->what), GW_STR_ARG(decision->id), gw_edge_outcome_name(outcome),
            why != NULL ? ": " : "", why != NULL ? why : "");
@@ -331,11 +334,7 @@ static bool fill(struct decision *decision, const struct gw_signal_event *event)
     if (!from->is_command)
         local->body =
             from->body.len > 0 ? gw_arena_copy(arena, from->body) : print_event(event, arena);
-    decision->what = from->is_command
-                         ? gw_arena_printf(arena, "command %.*s of %.*s", GW_STR_ARG(from->metric),
-                                           GW_STR_ARG(decision->device))
-                         : gw_arena_printf(arena, "call %.*s%.*s", GW_STR_ARG(from->backend),
-                                           GW_STR_ARG(from->path));
+    decision->what = gw_edge_decision_describe(event, local, decision->device, arena);
     decision->event_ms = event->time_ms;
     return decision->id.ptr != NULL && decision->group.ptr != NULL &&
            decision->edge_node.ptr != NULL && decision->device.ptr != NULL &&
@@ -434,6 +433,14 @@ int gw_edge_decide_create(struct gw_loop *loop, struct gw_http_client *http,
     }
     *out_decide = decide;
     return 0;
+}
+
+void gw_edge_decide_follow(struct gw_edge_decide *decide, const struct gw_edge_decide *before)
+{
+    if (decide == NULL || before == NULL)
+        return;
+    decide->stats = before->stats;
+    decide->full_at_ns = before->full_at_ns;
 }
 
 void gw_edge_decide_destroy(struct gw_edge_decide *decide)

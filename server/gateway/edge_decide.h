@@ -1,8 +1,9 @@
 /* What an edge does of itself: a command by MQTT or a call of a local backend when a signal says
  * something, if the signed allow-list permits it.
  *
- * At most once for an event: its id is on the disk before anything is sent, with what came of it
- * behind; that table is the audit. All on the loop's thread. */
+ * At most once for an event: its id and what is to be done are on the disk before anything is sent,
+ * with what came of it behind; that table is the audit (edge_decision.h). All on the loop's thread.
+ */
 #pragma once
 
 #include <stdint.h>
@@ -36,6 +37,8 @@ GW_MUST_CHECK
 int gw_edge_decide_create(struct gw_loop *loop, struct gw_http_client *http,
                           struct gw_database *database, const struct gw_edge_config *config,
                           struct gw_edge_decide **out_decide, struct gw_error *error);
+/* Counts on from `before`, within the same rate. Both may be NULL. */
+void gw_edge_decide_follow(struct gw_edge_decide *decide, const struct gw_edge_decide *before);
 void gw_edge_decide_destroy(struct gw_edge_decide *decide); /* NULL is safe */
 /* Who sends commands; NULL: nobody. `decide` may be NULL. */
 void gw_edge_decide_set_lane(struct gw_edge_decide *decide, struct gw_lane *lane,

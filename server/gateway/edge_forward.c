@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,24 +11,21 @@
 #include "server/crypto/random.h"
 #include "server/event/spool.h"
 #include "server/gateway/edge_config.h"
-#include "server/net/http_client.h"
+#include "server/gateway/edge_post.h"
+#include "server/net/loop.h"
 
 #define LOOK_NS (100 * GW_NS_PER_MS) /* whether something is there */
 #define RETRY_FIRST_NS (500 * GW_NS_PER_MS)
-#define MAX_ANSWER_BYTES (256u << 10)
 #define PATH "/system/edge/v1/batches"
 
 struct gw_edge_forward {
     struct gw_loop *loop;
     struct gw_spool *spool;
     const struct gw_edge_config *config;
-    struct gw_http_origin *origin;
+    struct gw_edge_post *post;
     struct gw_timer timer;
     struct gw_spool_batch batch;
-    bool is_busy; /* reading, sending, or acknowledging */
-    struct gw_http_call *call;
-    int status; /* of the answer that is being read */
-    struct gw_buf answer;
+    bool is_busy;      /* reading, sending, or acknowledging */
     uint64_t pause_ns; /* the last one; 0: the last batch went well */
     struct gw_edge_forward_stats stats;
 };
@@ -148,96 +144,39 @@ static void take_gap(struct gw_edge_forward *forward, const json_t *answer)
     acknowledge(forward, (uint64_t)sequence - 1, true);
 }
 
-static void take_answer(struct gw_edge_forward *forward)
-{
-    struct gw_str text = gw_buf_str(&forward->answer);
-    json_t *answer = json_loadb(text.ptr != NULL ? text.ptr : "", text.len, 0, NULL);
-
-    if (forward->status == 200) {
-        take_success(forward, answer);
-    } else if (forward->status == 409) {
-        take_gap(forward, answer);
-    } else {
-        char why[160];
-        const char *detail = json_string_value(json_object_get(answer, "detail"));
-        snprintf(why, sizeof(why), "%d%s%s", forward->status, detail != NULL ? ": " : "",
-                 detail != NULL ? detail : "");
-        fail(forward, GW_EDGE_CENTRE_REFUSED, why);
-    }
-    json_decref(answer);
-}
-
-static void on_readable(void *self)
-{
-    struct gw_edge_forward *forward = self;
-
-    for (;;) {
-        char *room = gw_buf_reserve(&forward->answer, 4096);
-        if (room == NULL) {
-            gw_http_call_cancel(forward->call);
-            forward->call = NULL;
-            fail(forward, GW_EDGE_CENTRE_REFUSED, "its answer is too long");
-            return;
-        }
-        ssize_t len = gw_http_call_read(forward->call, room, 4096);
-        if (len == -EAGAIN || len == -EPIPE)
-            return;
-        if (len == 0)
-            break;
-        forward->answer.len += (size_t)len;
-    }
-    forward->call = NULL;
-    take_answer(forward);
-}
-
-static void on_head(void *self, const struct gw_http_answer_head *head)
-{
-    struct gw_edge_forward *forward = self;
-
-    forward->status = head->status;
-    on_readable(forward);
-}
-
-static void on_failure(void *self, enum gw_http_failure failure, const char *detail)
+static void on_answer(void *self, int status, const json_t *answer)
 {
     struct gw_edge_forward *forward = self;
     char why[160];
 
-    forward->call = NULL;
-    snprintf(why, sizeof(why), "%s%s%s", gw_http_failure_name(failure), detail != NULL ? ": " : "",
-             detail != NULL ? detail : "");
-    fail(forward, GW_EDGE_CENTRE_DOWN, why);
+    if (status == 200) {
+        take_success(forward, answer);
+    } else if (status == 409) {
+        take_gap(forward, answer);
+    } else {
+        gw_edge_post_describe(status, answer, why, sizeof(why));
+        fail(forward, GW_EDGE_CENTRE_REFUSED, why);
+    }
+}
+
+static void on_failure(void *self, const char *why)
+{
+    fail(self, GW_EDGE_CENTRE_DOWN, why);
 }
 
 /* --- the question --- */
 
 static int send_batch(struct gw_edge_forward *forward)
 {
-    static const struct gw_http_call_events events = {
-        .on_head = on_head, .on_readable = on_readable, .on_failure = on_failure};
     const struct gw_edge_config *config = forward->config;
-    const struct gw_field fields[] = {{GW_STR("Content-Type"), GW_STR("application/gzip")},
-                                      {GW_STR("Accept"), GW_STR("application/json")}};
-    char target[2048];
+    char target[512];
 
-    int len = snprintf(target, sizeof(target), "%.*s%s?edge=%.*s&epoch=%s&first=%" PRIu64,
-                       GW_STR_ARG(config->centre.base_path), PATH, GW_STR_ARG(config->id),
-                       forward->batch.epoch, forward->batch.first);
+    int len = snprintf(target, sizeof(target), PATH "?edge=%.*s&epoch=%s&first=%" PRIu64,
+                       GW_STR_ARG(config->id), forward->batch.epoch, forward->batch.first);
     if (len < 0 || (size_t)len >= sizeof(target))
         return -EINVAL;
-    const struct gw_http_request request = {
-        .method = GW_STR("POST"),
-        .target = gw_str_from(target, (size_t)len),
-        .host = config->centre.authority,
-        .fields = fields,
-        .field_count = 2,
-        .body_bytes = (int64_t)forward->batch.bytes.len,
-        .body = gw_buf_str(&forward->batch.bytes),
-        .first_byte_ns = config->centre_timeout_ns,
-        .total_ns = config->centre_timeout_ns,
-    };
-    gw_buf_clear(&forward->answer);
-    return gw_http_call_start(forward->origin, &request, &events, forward, &forward->call);
+    return gw_edge_post_send(forward->post, gw_str_from(target, (size_t)len),
+                             gw_buf_str(&forward->batch.bytes));
 }
 
 static void on_batch(struct gw_spool_batch *batch, int rc)
@@ -287,14 +226,6 @@ int gw_edge_forward_create(struct gw_loop *loop, struct gw_http_client *http,
                            struct gw_spool *spool, const struct gw_edge_config *config,
                            struct gw_edge_forward **out_forward, struct gw_error *error)
 {
-    const struct gw_edge_target *centre = &config->centre;
-    const struct gw_http_origin_config origin = {.host = centre->host,
-                                                 .port = centre->port,
-                                                 .is_tls = centre->is_tls,
-                                                 .ca_pem = centre->ca_pem,
-                                                 .client_cert_pem = centre->certificate_pem,
-                                                 .client_key_pem = centre->key_pem,
-                                                 .max_connections = 2};
     struct gw_edge_forward *forward = calloc(1, sizeof(*forward));
 
     if (forward == NULL)
@@ -303,11 +234,11 @@ int gw_edge_forward_create(struct gw_loop *loop, struct gw_http_client *http,
     forward->spool = spool;
     forward->config = config;
     gw_spool_batch_init(&forward->batch);
-    gw_buf_init(&forward->answer, MAX_ANSWER_BYTES);
-    int rc = gw_http_origin_get(http, &origin, &forward->origin, error);
+    const struct gw_edge_post_events events = {forward, on_answer, on_failure};
+    int rc = gw_edge_post_create(http, config, &events, &forward->post, error);
     if (rc != 0) {
         gw_edge_forward_destroy(forward);
-        return gw_error_prefix(error, rc, "edge.centre");
+        return rc;
     }
     wait_for(forward, LOOK_NS);
     *out_forward = forward;
@@ -319,12 +250,16 @@ void gw_edge_forward_destroy(struct gw_edge_forward *forward)
     if (forward == NULL)
         return;
     gw_timer_stop(&forward->timer);
-    gw_http_call_cancel(forward->call);
+    gw_edge_post_destroy(forward->post);
     gw_spool_batch_finish(&forward->batch);
-    if (forward->origin != NULL)
-        gw_http_origin_put(forward->origin);
-    gw_buf_finish(&forward->answer);
     free(forward);
+}
+
+void gw_edge_forward_follow(struct gw_edge_forward *forward,
+                            const struct gw_edge_forward_stats *stats)
+{
+    if (forward != NULL)
+        forward->stats = *stats;
 }
 
 void gw_edge_forward_get_stats(const struct gw_edge_forward *forward,

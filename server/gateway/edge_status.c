@@ -9,7 +9,9 @@
 #include "server/event/database.h"
 #include "server/event/spool.h"
 #include "server/gateway/edge_decide.h"
+#include "server/gateway/edge_decision.h"
 #include "server/gateway/edge_private.h"
+#include "server/gateway/edge_samples.h"
 #include "server/gateway/listen_socket.h"
 #include "server/http/listener.h"
 #include "server/http/problem.h"
@@ -44,7 +46,16 @@ COUNTER(refused_there, "millgate_edge_centre_refused_total",
         "Events that the centre refused for what they are.");
 COUNTER(batches, "millgate_edge_batches_total", "Batches that were acknowledged.");
 COUNTER(failures, "millgate_edge_batch_failures_total", "Batches that were not.");
+GAUGE(samples_waiting, "millgate_edge_samples_waiting", "Samples that wait to be forwarded.");
+GAUGE(samples_bytes, "millgate_edge_samples_bytes", "Their bytes on the disk.");
+COUNTER(samples_forwarded, "millgate_edge_samples_forwarded_total", "Samples that the centre has.");
+COUNTER(samples_dropped, "millgate_edge_samples_dropped_total",
+        "Samples that were dropped, as more than samples.max_bytes waited.");
+COUNTER(samples_refused, "millgate_edge_samples_refused_total",
+        "Samples whose device or metric the centre does not know.");
 COUNTER(commits, "millgate_edge_commits_total", "Commits of the spool's file.");
+GAUGE(disk_failing, "millgate_edge_disk_failing",
+      "1: the last commit failed, and nothing more is kept.");
 COUNTER(commit_failures, "millgate_edge_commit_failures_total", "Commits that failed.");
 
 static const struct gw_metric decisions[GW_EDGE_OUTCOME_COUNT] = {
@@ -67,6 +78,7 @@ struct picture {
     struct gw_database_stats database;
     struct gw_edge_forward_stats forward;
     struct gw_edge_decide_stats decide;
+    struct gw_edge_samples_stats samples;
     struct gw_lane_stats lane;
     size_t nodes, brokers, brokers_up; /* nodes: registered */
     double age_s;                      /* of the oldest event */
@@ -81,6 +93,7 @@ static struct picture take_picture(const struct gw_edge *edge)
     gw_database_get_stats(edge->database, &picture.database);
     gw_edge_forward_get_stats(edge->forward, &picture.forward);
     gw_edge_decide_get_stats(edge->decide, &picture.decide);
+    gw_edge_samples_get_stats(edge->samples, &picture.samples);
     if (edge->lane != NULL) {
         gw_lane_get_stats(edge->lane, &picture.lane);
         picture.nodes = gw_registry_node_count(edge->config->documents.registry);
@@ -95,7 +108,8 @@ static struct picture take_picture(const struct gw_edge *edge)
 
 /* --- answers --- */
 
-static void answer(struct gw_exchange *ex, int status, struct gw_str type, struct gw_buf *text)
+void gw_edge_status_answer(struct gw_exchange *ex, int status, struct gw_str type,
+                           struct gw_buf *text)
 {
     struct gw_str body = gw_arena_copy(&ex->arena, gw_buf_str(text));
 
@@ -115,7 +129,7 @@ static void tell_health(const struct gw_edge *edge, struct gw_exchange *ex)
 
     gw_buf_init(&text, MAX_ANSWER_BYTES);
     gw_buf_append_text(&text, "{\"status\":\"alive\",\"version\":\"" MILLGATE_VERSION "\"}\n");
-    answer(ex, 200, GW_STR("application/json"), &text);
+    gw_edge_status_answer(ex, 200, GW_STR("application/json"), &text);
 }
 
 /* It takes telemetry in and keeps it; the centre is not asked for that. */
@@ -124,6 +138,7 @@ static void tell_readiness(const struct gw_edge *edge, struct gw_exchange *ex)
     struct picture picture = take_picture(edge);
     const char *why = edge->lane == NULL                     ? "there is no telemetry"
                       : picture.lane.nodes < picture.nodes   ? "edge nodes are being loaded"
+                      : picture.database.is_failing          ? "the disk cannot be written"
                       : picture.brokers_up < picture.brokers ? "a broker is away"
                                                              : NULL;
     struct gw_buf text;
@@ -133,7 +148,7 @@ static void tell_readiness(const struct gw_edge *edge, struct gw_exchange *ex)
         gw_buf_append_text(&text, "{\"status\":\"ready\"}\n");
     else
         gw_buf_printf(&text, "{\"status\":\"not ready\",\"why\":\"%s\"}\n", why);
-    answer(ex, why == NULL ? 200 : 503, GW_STR("application/json"), &text);
+    gw_edge_status_answer(ex, why == NULL ? 200 : 503, GW_STR("application/json"), &text);
 }
 
 static void set_metrics(const struct gw_edge *edge, const struct picture *picture)
@@ -157,7 +172,13 @@ static void set_metrics(const struct gw_edge *edge, const struct picture *pictur
                {&refused_there, picture->forward.refused_events},
                {&batches, picture->forward.batches},
                {&failures, picture->forward.failures},
+               {&samples_waiting, picture->samples.waiting},
+               {&samples_bytes, picture->samples.bytes},
+               {&samples_forwarded, picture->samples.forwarded},
+               {&samples_dropped, picture->samples.dropped},
+               {&samples_refused, picture->samples.refused},
                {&commits, picture->database.commits},
+               {&disk_failing, picture->database.is_failing},
                {&commit_failures, picture->database.failures}};
 
     for (size_t i = 0; i < GW_COUNT_OF(all); i++)
@@ -174,7 +195,7 @@ static void tell_metrics(const struct gw_edge *edge, struct gw_exchange *ex)
     set_metrics(edge, &picture);
     gw_buf_init(&text, MAX_ANSWER_BYTES);
     gw_metrics_print(edge->metrics, &text);
-    answer(ex, 200, GW_STR("text/plain; version=0.0.4; charset=utf-8"), &text);
+    gw_edge_status_answer(ex, 200, GW_STR("text/plain; version=0.0.4; charset=utf-8"), &text);
 }
 
 static void print_text(struct gw_buf *text, const char *name, struct gw_str value)
@@ -200,9 +221,9 @@ static void print_spool(struct gw_buf *text, const struct picture *picture)
         gw_buf_printf(text, ",\"acknowledged_at\":\"%s\"", time);
     gw_buf_printf(text,
                   ",\"lost_at_centre\":%" PRIu64 ",\"file_bytes\":%" PRIu64 ",\"commits\":%" PRIu64
-                  ",\"commit_failures\":%" PRIu64 "}",
+                  ",\"commit_failures\":%" PRIu64 ",\"disk_failing\":%s}",
                   spool->lost_at_centre, picture->database.file_bytes, picture->database.commits,
-                  picture->database.failures);
+                  picture->database.failures, picture->database.is_failing ? "true" : "false");
 }
 
 static void print_centre(struct gw_buf *text, const struct picture *picture)
@@ -218,6 +239,21 @@ static void print_centre(struct gw_buf *text, const struct picture *picture)
     gw_buf_append_byte(text, '}');
 }
 
+static void print_samples(struct gw_buf *text, const struct picture *picture)
+{
+    const struct gw_edge_samples_stats *samples = &picture->samples;
+
+    gw_buf_printf(text,
+                  ",\"samples\":{\"state\":\"%s\",\"waiting\":%" PRIu64 ",\"bytes\":%" PRIu64
+                  ",\"kept\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"forwarded\":%" PRIu64
+                  ",\"refused\":%" PRIu64 ",\"failures\":%" PRIu64 ",",
+                  gw_edge_centre_state_name(samples->state), samples->waiting, samples->bytes,
+                  samples->kept, samples->dropped, samples->forwarded, samples->refused,
+                  samples->failures);
+    print_text(text, "last_error", gw_str_of(samples->last_error));
+    gw_buf_append_byte(text, '}');
+}
+
 static void tell_status(const struct gw_edge *edge, struct gw_exchange *ex)
 {
     struct picture picture = take_picture(edge);
@@ -230,19 +266,22 @@ static void tell_status(const struct gw_edge *edge, struct gw_exchange *ex)
     print_text(&text, "plant", edge->config->plant);
     print_spool(&text, &picture);
     print_centre(&text, &picture);
+    if (edge->samples != NULL)
+        print_samples(&text, &picture);
     gw_buf_printf(&text,
                   ",\"telemetry\":{\"edge_nodes\":%zu,\"owned\":%zu,\"brokers\":%zu,"
                   "\"brokers_up\":%zu,\"messages\":%" PRIu64 ",\"samples\":%" PRIu64
-                  ",\"journal_pending_bytes\":%zu,\"events_pending\":%zu}",
+                  ",\"journal_pending_bytes\":%zu,\"unacknowledged\":%zu,"
+                  "\"events_pending\":%zu}",
                   picture.nodes, picture.lane.nodes, picture.brokers, picture.brokers_up,
                   picture.lane.messages, picture.lane.samples, picture.lane.pending_bytes,
-                  picture.lane.pending_events);
+                  picture.lane.owed, picture.lane.pending_events);
     gw_buf_append_text(&text, ",\"decisions\":{");
     for (size_t i = 0; i < GW_EDGE_OUTCOME_COUNT; i++)
         gw_buf_printf(&text, "\"%s\":%" PRIu64 ",", gw_edge_outcome_name((enum gw_edge_outcome)i),
                       picture.decide.outcomes[i]);
     gw_buf_printf(&text, "\"repeated\":%" PRIu64 "}}\n", picture.decide.repeated);
-    answer(ex, 200, GW_STR("application/json"), &text);
+    gw_edge_status_answer(ex, 200, GW_STR("application/json"), &text);
 }
 
 /* --- requests --- */
@@ -272,7 +311,8 @@ static void begin(void *self, struct gw_exchange *ex)
     } pages[] = {{GW_STR_INIT("/healthz"), tell_health},
                  {GW_STR_INIT("/readyz"), tell_readiness},
                  {GW_STR_INIT("/metrics"), tell_metrics},
-                 {GW_STR_INIT("/status"), tell_status}};
+                 {GW_STR_INIT("/status"), tell_status},
+                 {GW_STR_INIT("/decisions"), gw_edge_decisions_tell}};
     const struct gw_edge_status *status = self;
 
     if (!is_ours(status, ex->request.host)) {

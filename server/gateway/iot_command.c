@@ -15,6 +15,7 @@
 
 #define MAX_BODY_BYTES (16 * 1024)
 #define ANSWER_NS (5 * GW_NS_PER_SECOND)
+#define RETRY_NS GW_NS_PER_SECOND
 
 struct commanding {
     struct gw_iot_asking asking;
@@ -44,6 +45,20 @@ static void leave(void *self)
 
 /* --- what came of it --- */
 
+static void refuse(struct gw_exchange *ex, int rc)
+{
+    if (rc == -EINVAL) {
+        gw_iot_refuse(ex, "invalid-body", "The value is not of the metric's type.");
+        return;
+    }
+    (void)gw_exchange_reject(ex, "unavailable",
+                             rc == -EIO
+                                 ? "The audit cannot be written: nothing was sent."
+                                 : "The device's broker cannot be reached: nothing was sent.",
+                             RETRY_NS);
+    gw_builtin_end(ex, false);
+}
+
 static void on_done(struct gw_command *command, int rc)
 {
     struct commanding *commanding = command->owner;
@@ -54,10 +69,7 @@ static void on_done(struct gw_command *command, int rc)
     commanding->command = NULL;
     gw_timer_stop(&commanding->deadline);
     if (rc != 0) {
-        gw_iot_refuse(ex, rc == -EINVAL ? "invalid-body" : "unavailable",
-                      rc == -EINVAL ? "The value is not of the metric's type."
-                      : rc == -EIO  ? "The audit cannot be written: nothing was sent."
-                                    : "The device's broker cannot be reached: nothing was sent.");
+        refuse(ex, rc);
         return;
     }
     struct gw_buf *text = gw_iot_make_text(ex);
@@ -139,7 +151,7 @@ static void send_command(struct commanding *commanding)
     if (owner->commands == NULL)
         owner->commands = gw_command_port_create(owner->worker.loop);
     if (owner->command_desk == NULL || *owner->command_desk == NULL || owner->commands == NULL) {
-        gw_iot_refuse(ex, "unavailable", NULL);
+        refuse(ex, -ENODEV);
         return;
     }
     commanding->command = make_command(commanding);

@@ -98,10 +98,11 @@ int gw_readiness_create(struct gw_server *server, struct gw_readiness **out_read
         return gw_error_set(error, -ENOMEM, "out of memory");
     readiness->server = server;
     const struct gw_config_redis *config = &server->current->config->redis;
-    const struct gw_redis_needs needs = {.must_append = config->must_append,
-                                         .min_replicas = config->min_replicas,
-                                         .wants_replica = config->kind == GW_REDIS_SENTINEL ||
-                                                          config->kind == GW_REDIS_CLUSTER};
+    const struct gw_redis_needs needs = {
+        .must_append = config->must_append,
+        .must_sync = config->must_append && config->kind != GW_REDIS_PRIVATE,
+        .min_replicas = config->min_replicas,
+        .wants_replica = config->kind == GW_REDIS_SENTINEL || config->kind == GW_REDIS_CLUSTER};
     readiness->redis = gw_redis_health_create(server->loop, server->redis.redis, &needs);
     readiness->probes = gw_probes_create(server);
     if (readiness->redis == NULL || readiness->probes == NULL) {

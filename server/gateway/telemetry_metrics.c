@@ -13,6 +13,8 @@ COUNTER(dropped, "millgate_iot_messages_dropped_total",
 COUNTER(samples, "millgate_iot_samples_total", "Samples of registered series.");
 COUNTER(late, "millgate_iot_samples_late_total",
         "Samples that came after their window had been closed.");
+COUNTER(passed_over, "millgate_iot_retained_passed_over_total",
+        "Values of JSON messages that the broker had kept, without a time of their own.");
 COUNTER(events, "millgate_iot_events_total", "Events of signals that are in the log.");
 COUNTER(appends, "millgate_iot_journal_appends_total", "Group commits of the journal.");
 COUNTER(append_failures, "millgate_iot_journal_failures_total",
@@ -28,6 +30,8 @@ GAUGE(questions, "millgate_iot_enrichments_under_way", "Questions of events to A
 GAUGE(nodes, "millgate_iot_edge_nodes", "Edge nodes that this gateway owns.");
 GAUGE(members_gauge, "millgate_iot_members", "Gateways that share the edge nodes.");
 GAUGE(pending_bytes, "millgate_iot_journal_pending_bytes", "Messages that wait to be journaled.");
+GAUGE(owed, "millgate_iot_unacknowledged",
+      "Messages of QoS 1 that wait to be journaled: brokers have not been told that we have them.");
 GAUGE(pending_events, "millgate_iot_events_pending", "Events that wait for the log.");
 COUNTER(value_writes, "millgate_iot_board_writes_total",
         "Scripts that have written values and histories for readers.");
@@ -85,6 +89,7 @@ void gw_telemetry_metrics_publish(struct gw_metrics_shard *metrics, const struct
     gw_metrics_set(metrics, &dropped, stats.dropped);
     gw_metrics_set(metrics, &samples, stats.samples);
     gw_metrics_set(metrics, &late, stats.late);
+    gw_metrics_set(metrics, &passed_over, stats.passed_over);
     gw_metrics_set(metrics, &events, stats.events);
     gw_metrics_set(metrics, &appends, stats.appends);
     gw_metrics_set(metrics, &append_failures, stats.append_failures);
@@ -96,6 +101,7 @@ void gw_telemetry_metrics_publish(struct gw_metrics_shard *metrics, const struct
     gw_metrics_set(metrics, &nodes, stats.nodes);
     gw_metrics_set(metrics, &members_gauge, members);
     gw_metrics_set(metrics, &pending_bytes, stats.pending_bytes);
+    gw_metrics_set(metrics, &owed, stats.owed);
     gw_metrics_set(metrics, &pending_events, stats.pending_events);
     gw_metrics_set(metrics, &brokers_up, up);
     if (board != NULL)

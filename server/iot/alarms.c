@@ -16,19 +16,23 @@
 #define MAX_PENDING 20000
 #define MAX_DATA_BYTES 4096
 #define ARG_COUNT 11
+#define NOBODYS UINT32_MAX
 
 /* KEYS: the plant's set, the alarm. ARGV: id, state, time, event, device, equipment, signal,
  * severity, data, the greatest number of a plant's alarms, the set's name. */
 static const struct gw_script tell_script = {
     "iot.alarm",
     GW_STR_INIT(
-        "local old = redis.call('HMGET', KEYS[2], 'event', 'changed', 'version', 'times')\n"
-        "if old[1] == ARGV[4] or (old[2] and tonumber(old[2]) > tonumber(ARGV[3])) then\n"
+        "local old = redis.call('HMGET', KEYS[2], 'event', 'changed', 'version', 'times', "
+        "'before')\n"
+        "if old[1] == ARGV[4] or old[5] == ARGV[4] or\n"
+        "   (old[2] and tonumber(old[2]) > tonumber(ARGV[3])) then\n"
         "  return 0\n"
         "end\n"
         "redis.call('HSET', KEYS[2], 'state', ARGV[2], 'changed', ARGV[3], 'event', ARGV[4],\n"
         "  'device', ARGV[5], 'equipment', ARGV[6], 'signal', ARGV[7], 'severity', ARGV[8],\n"
-        "  'data', ARGV[9], ARGV[2], ARGV[3], 'version', (old[3] or 0) + 1)\n"
+        "  'data', ARGV[9], ARGV[2], ARGV[3], 'version', (old[3] or 0) + 1,\n"
+        "  'before', old[1] or '')\n"
         "if ARGV[2] == 'raised' then\n"
         "  redis.call('HSET', KEYS[2], 'times', (old[4] or 0) + 1)\n"
         "  redis.call('HDEL', KEYS[2], 'cleared', 'acknowledged', 'by', 'comment')\n"
@@ -50,6 +54,7 @@ struct telling {
     struct gw_list node;
     struct gw_arena arena;
     struct gw_str keys[2], args[ARG_COUNT];
+    uint32_t edge_node; /* in the registry; NOBODYS: it is there no more */
 };
 
 struct gw_iot_alarms {
@@ -57,6 +62,7 @@ struct gw_iot_alarms {
     struct gw_record_writer *writer;
     struct gw_list pending; /* the first is under way */
     size_t count;
+    uint32_t *node_counts; /* of these, by edge node */
     struct gw_record_write write;
     struct gw_redis_eval eval;
     bool is_writing;
@@ -114,8 +120,11 @@ static void on_done(struct gw_record_write *write, int rc)
         gw_timer_start(alarms->loop, &alarms->retry, RETRY_NS, on_retry);
         return;
     }
+    struct telling *told = GW_LIST_ITEM(alarms->pending.next, struct telling, node);
     alarms->count--;
-    destroy(GW_LIST_ITEM(alarms->pending.next, struct telling, node));
+    if (told->edge_node != NOBODYS)
+        alarms->node_counts[told->edge_node]--;
+    destroy(told);
     tell_next(alarms);
 }
 
@@ -166,23 +175,24 @@ static bool fill(struct telling *telling, const struct gw_alarm_news *news)
     return telling->keys[0].ptr != NULL && telling->keys[1].ptr != NULL;
 }
 
-void gw_iot_alarms_tell(struct gw_iot_alarms *alarms, const struct gw_alarm_news *news)
+bool gw_iot_alarms_tell(struct gw_iot_alarms *alarms, const struct gw_alarm_news *news)
 {
     struct telling *telling = alarms->count < MAX_PENDING ? calloc(1, sizeof(*telling)) : NULL;
 
-    if (telling == NULL) {
-        gw_log_error("iot: an alarm of %.*s is not shown: too many wait for Redis",
-                     GW_STR_ARG(news->device->id));
-        return;
-    }
+    if (telling == NULL)
+        return false;
     gw_arena_init(&telling->arena, 1024, 64u << 10);
+    telling->edge_node = news->device->node;
+    gw_list_init(&telling->node);
     if (!fill(telling, news)) {
         destroy(telling);
-        return;
+        return false;
     }
     gw_list_append(&alarms->pending, &telling->node);
     alarms->count++;
+    alarms->node_counts[telling->edge_node]++;
     tell_next(alarms);
+    return true;
 }
 
 size_t gw_iot_alarms_pending(const struct gw_iot_alarms *alarms)
@@ -190,16 +200,46 @@ size_t gw_iot_alarms_pending(const struct gw_iot_alarms *alarms)
     return alarms->count;
 }
 
-struct gw_iot_alarms *gw_iot_alarms_create(struct gw_loop *loop, struct gw_record_writer *writer)
+bool gw_iot_alarms_has_all(const struct gw_iot_alarms *alarms,
+                           const struct gw_edge_node_config *node)
+{
+    return alarms->node_counts[node->index] == 0;
+}
+
+struct gw_iot_alarms *gw_iot_alarms_create(struct gw_loop *loop, struct gw_record_writer *writer,
+                                           const struct gw_registry *registry)
 {
     struct gw_iot_alarms *alarms = calloc(1, sizeof(*alarms));
 
     if (alarms == NULL)
         return NULL;
+    alarms->node_counts = calloc(gw_registry_node_count(registry) + 1, sizeof(uint32_t));
+    if (alarms->node_counts == NULL) {
+        free(alarms);
+        return NULL;
+    }
     alarms->loop = loop;
     alarms->writer = writer;
     gw_list_init(&alarms->pending);
     return alarms;
+}
+
+void gw_iot_alarms_change(struct gw_iot_alarms *alarms, const struct gw_registry *before,
+                          const struct gw_registry *registry, uint32_t *counts)
+{
+    for (struct gw_list *item = alarms->pending.next; item != &alarms->pending; item = item->next) {
+        struct telling *telling = GW_LIST_ITEM(item, struct telling, node);
+        const struct gw_edge_node_config *next = NULL;
+        if (telling->edge_node != NOBODYS) {
+            const struct gw_edge_node_config *node = gw_registry_node(before, telling->edge_node);
+            next = gw_registry_find_node(registry, node->group, node->edge_node);
+        }
+        telling->edge_node = next != NULL ? next->index : NOBODYS;
+        if (next != NULL)
+            counts[next->index]++;
+    }
+    free(alarms->node_counts);
+    alarms->node_counts = counts;
 }
 
 void gw_iot_alarms_destroy(struct gw_iot_alarms *alarms)
@@ -211,5 +251,6 @@ void gw_iot_alarms_destroy(struct gw_iot_alarms *alarms)
     gw_record_write_stop(&alarms->write);
     while (!gw_list_is_empty(&alarms->pending))
         destroy(GW_LIST_ITEM(alarms->pending.next, struct telling, node));
+    free(alarms->node_counts);
     free(alarms);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "server/core/clock.h"
 #include "server/core/list.h"
@@ -50,7 +51,9 @@ static int take(struct inbox_node *node, const struct gw_reply *entry)
         entry->items[0].text.len >= PLACE_BYTES)
         return -EPROTO;
     struct gw_str place = entry->items[0].text;
-    int len = snprintf(topic, sizeof(topic), GW_SAMPLES_TOPIC "%.*s/%.*s",
+    bool is_kept = gw_str_equal(entry->items[1].items[0].text, GW_STR(GW_INBOX_KEPT));
+    int len = snprintf(topic, sizeof(topic), "%s%.*s/%.*s",
+                       is_kept ? GW_SAMPLES_KEPT_TOPIC : GW_SAMPLES_TOPIC,
                        GW_STR_ARG(node->config->id), GW_STR_ARG(place));
     int rc = gw_lane_feed(node->inbox->lane, gw_str_from(topic, (size_t)len),
                           entry->items[1].items[1].text);
@@ -102,8 +105,16 @@ void gw_iot_inbox_own(struct gw_iot_inbox *inbox, const struct gw_edge_node_conf
 {
     struct inbox_node *node = &inbox->nodes[config->index];
 
+    if (node->call != NULL) /* its answer is behind what is to be read anew */
+        gw_redis_cancel(node->call);
+    node->call = NULL;
     node->is_owned = is_owned;
     node->place[0] = 0;
+}
+
+bool gw_iot_inbox_owns(const struct gw_iot_inbox *inbox, const struct gw_edge_node_config *config)
+{
+    return inbox->nodes[config->index].is_owned;
 }
 
 static void on_deleted(void *self, int rc, const struct gw_reply *reply)
@@ -145,6 +156,21 @@ struct gw_iot_inbox *gw_iot_inbox_create(struct gw_loop *loop, struct gw_redis *
     }
     gw_timer_start(loop, &inbox->tick, TICK_NS, on_tick);
     return inbox;
+}
+
+void gw_iot_inbox_follow(struct gw_iot_inbox *inbox, const struct gw_iot_inbox *before,
+                         const struct gw_registry *registry)
+{
+    inbox->lane = before->lane;
+    for (size_t i = 0; i < before->node_count; i++) {
+        const struct inbox_node *old = &before->nodes[i];
+        const struct gw_edge_node_config *next =
+            gw_registry_find_node(registry, old->config->group, old->config->edge_node);
+        if (next == NULL)
+            continue;
+        inbox->nodes[next->index].is_owned = old->is_owned;
+        memcpy(inbox->nodes[next->index].place, old->place, sizeof(old->place));
+    }
 }
 
 void gw_iot_inbox_set_lane(struct gw_iot_inbox *inbox, struct gw_lane *lane)

@@ -43,12 +43,24 @@ struct gw_lane_events {
     /* It is computed, and not yet emitted: an alarm's state, what is decided at the edge. Again
      * with the same id after a crash. */
     void (*on_event)(void *self, const struct gw_signal_event *event);
-    /* An alarm's event is in the log; again after a crash. */
-    void (*on_alarm)(void *self, const struct gw_alarm_news *news);
+    /* An alarm's event is in the log; again after a crash. False: there is no room now, it is told
+     * once more. */
+    bool (*on_alarm)(void *self, const struct gw_alarm_news *news);
+    /* Is it shelved now? Then the event that raises it says so. */
+    bool (*is_shelved)(void *self, const struct gw_alarm_news *news);
+    /* Does all that on_alarm was told of the node outlive us? Before that there is no checkpoint,
+     * so that a crash tells it again. */
+    bool (*is_kept)(void *self, const struct gw_edge_node_config *node);
     /* Samples that came by HTTP are in the journal (sample_json.h); again after a crash. */
     void (*on_journaled)(void *self, const struct gw_edge_node_config *node, struct gw_str place);
+    /* The node's checkpoint is loaded, and its journal not yet computed on: gw_lane_suppress() has
+     * what the journal meets. False: it is not known yet, ask again. */
+    bool (*on_loaded)(void *self, const struct gw_edge_node_config *node);
     /* The node is ours from now on (with its state), or no longer. */
     void (*on_owned)(void *self, const struct gw_edge_node_config *node, bool is_owned);
+    /* What comes is of this registry from now on, in which all has other numbers; the one before is
+     * there until this returns. 0, or -ENOMEM: then it is not so. */
+    int (*on_registry)(void *self, struct gw_registry *registry);
 };
 
 /* What an event asks of an API before it goes out (enrichment). */
@@ -97,9 +109,11 @@ struct gw_lane_stats {
     uint64_t dropped;                   /* of nodes that are not ours, or beyond all bounds */
     uint64_t appends, append_failures, checkpoints;
     uint64_t late, rebirths;
+    uint64_t passed_over;          /* values that a broker had kept, and that have no time */
     uint64_t enriched, unenriched; /* events that wanted it: with and without what they asked for */
     size_t nodes;                  /* owned */
     size_t pending_bytes;          /* not yet journaled */
+    size_t owed;                   /* of them, messages that brokers have not been acknowledged */
     size_t pending_events;
 };
 
@@ -108,6 +122,17 @@ int gw_lane_create(const struct gw_lane_config *config, struct gw_lane **out_lan
                    struct gw_error *error);
 /* What is not journaled yet is lost: gw_lane_stop() first. NULL is safe. */
 void gw_lane_destroy(struct gw_lane *lane);
+
+/* Another configuration from now on; `loop`, `store` and `events` stay. Messages are taken and
+ * journaled all the while. Where documents have changed what was computed goes out and is kept
+ * first, which is waited for until `timeout_ns`; the states of nodes and of signals that are as
+ * they were go on. So do connections to brokers, if their own configuration is the same; new
+ * subscriptions are made before old ones go. `done` once, not within this call; not 0: out of
+ * memory, all is as before. 0, -ENOMEM, -EINVAL (too many brokers). Not while one is under way, nor
+ * once the lane stops, which ends it without `done`. */
+GW_MUST_CHECK
+int gw_lane_change(struct gw_lane *lane, const struct gw_lane_config *config, uint64_t timeout_ns,
+                   void (*done)(void *self, int rc), void *self);
 
 /* Which nodes should be ours: asked for each, now and whenever it is called again. */
 void gw_lane_set_owned(struct gw_lane *lane,
@@ -136,9 +161,10 @@ int gw_lane_command(struct gw_lane *lane, const struct gw_edge_node_config *node
 void gw_lane_stop(struct gw_lane *lane, bool keeps_sessions, uint64_t timeout_ns,
                   void (*done)(void *self), void *self);
 
-/* As gw_signal_engine_suppress(). */
+/* As gw_signal_engine_suppress(); 0 as well where the device's node is not loaded here: when it is,
+ * on_loaded() is asked. */
 GW_MUST_CHECK
-int gw_lane_suppress(struct gw_lane *lane, struct gw_str equipment, int64_t from_ms,
+int gw_lane_suppress(struct gw_lane *lane, const struct gw_device_config *device, int64_t from_ms,
                      int64_t until_ms);
 enum gw_device_state gw_lane_device_state(const struct gw_lane *lane,
                                           const struct gw_device_config *device);

@@ -14,8 +14,18 @@ static void destroy(struct gw_lane_emission *emission)
 {
     gw_lane_enrich_cancel(emission);
     gw_list_remove(&emission->node);
+    gw_signals_release(emission->signals);
     gw_arena_finish(&emission->arena);
     free(emission);
+}
+
+static bool tell_alarm(struct gw_lane_emission *emission)
+{
+    const struct gw_lane_events *events = &emission->owner->lane->config.events;
+
+    emission->alarm.data = emission->event.data; /* enriched by now */
+    return emission->alarm.change == GW_ALARM_NONE || events->on_alarm == NULL ||
+           events->on_alarm(events->self, &emission->alarm);
 }
 
 static void on_done(struct gw_event_append *append, int rc, struct gw_str place, bool is_repeated)
@@ -27,11 +37,9 @@ static void on_done(struct gw_event_append *append, int rc, struct gw_str place,
 
     emission->is_under_way = false;
     node->is_emitting = false;
-    if (rc != 0) /* the tick tries it again, and the log's guard keeps it from standing twice */
+    /* The tick tries it again, and the log's guard keeps it from standing twice. */
+    if (rc != 0 || !tell_alarm(emission))
         return;
-    emission->alarm.data = emission->event.data; /* enriched by now */
-    if (emission->alarm.change != GW_ALARM_NONE && lane->config.events.on_alarm != NULL)
-        lane->config.events.on_alarm(lane->config.events.self, &emission->alarm);
     lane->stats.events++;
     lane->stats.pending_events--;
     node->emission_count--;
@@ -56,6 +64,19 @@ void gw_lane_emit_next(struct gw_lane_node *node)
         return;
     emission->is_under_way = true;
     node->is_emitting = true;
+}
+
+/* Who is told of new alarms need not be told of this one. */
+static void mark_shelved(struct gw_lane_emission *emission)
+{
+    const struct gw_lane_events *events = &emission->owner->lane->config.events;
+
+    if (emission->alarm.change != GW_ALARM_RAISED || events->is_shelved == NULL ||
+        !events->is_shelved(events->self, &emission->alarm))
+        return;
+    if (gw_event_add_extension(&emission->event, GW_STR("shelved"), GW_STR("true")) != 0)
+        gw_log_error("iot: an event of %.*s cannot say that its alarm is shelved",
+                     GW_STR_ARG(emission->alarm.device->id));
 }
 
 void gw_lane_emit(struct gw_lane_node *node, const struct gw_signal_event *event)
@@ -86,6 +107,7 @@ void gw_lane_emit(struct gw_lane_node *node, const struct gw_signal_event *event
     };
     if (emission->alarm.signal.ptr == NULL)
         emission->alarm.change = GW_ALARM_NONE;
+    mark_shelved(emission);
     gw_lane_enrich_begin(emission, event);
     gw_list_append(&node->emissions, &emission->node);
     node->emission_count++;

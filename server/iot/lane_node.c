@@ -1,6 +1,7 @@
 /* One edge node: claimed, loaded, journaled, checkpointed, released. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/core/clock.h"
@@ -9,7 +10,8 @@
 
 #define ENTRY_BYTES (256u << 10) /* of an append, if its first message is not longer */
 #define RETRY_NS GW_NS_PER_SECOND
-#define CHECKPOINT_MAGIC "mgc1"
+#define MAX_PENDING_BYTES (64u << 20)
+#define MAX_CHECKPOINT_BYTES (32u << 20)
 
 static void ask_read(struct gw_lane_node *node);
 
@@ -29,14 +31,20 @@ static void prepare(struct gw_lane_node *node, struct gw_store_call *call,
 
 static void drop_pending(struct gw_lane_node *node)
 {
-    node->lane->stats.pending_bytes -= node->pending.len + node->appending.len;
+    size_t owed = node->pending_owed + node->appending_owed;
+
+    node->pending_owed = 0;
+    node->appending_owed = 0;
+    node->lane->stats.pending_bytes -= node->pending.len + node->appending.len + node->behind.len;
     gw_buf_clear(&node->pending);
     gw_buf_clear(&node->appending);
+    gw_buf_clear(&node->behind);
     gw_list_remove(&node->dirty);
+    gw_lane_settle(node->lane, owed);
     gw_lane_check_pressure(node->lane);
 }
 
-static void become_foreign(struct gw_lane_node *node)
+void gw_lane_node_leave(struct gw_lane_node *node)
 {
     struct gw_lane *lane = node->lane;
     bool was_owned = node->state == GW_LANE_OWNED || node->state == GW_LANE_LEAVING ||
@@ -60,67 +68,6 @@ static void become_foreign(struct gw_lane_node *node)
     gw_signal_engine_forget(lane->engine, node->config);
     if (was_owned && lane->config.events.on_owned != NULL)
         lane->config.events.on_owned(lane->config.events.self, node->config, false);
-}
-
-/* --- the checkpoint's bytes --- */
-
-static void put_part(struct gw_buf *out, size_t at)
-{
-    uint32_t len = (uint32_t)(out->len - at - sizeof(len));
-
-    if (!out->has_failed)
-        memcpy(out->ptr + at, &len, sizeof(len));
-}
-
-static int save(struct gw_lane_node *node, struct gw_buf *out)
-{
-    const uint32_t none = 0;
-
-    gw_buf_clear(out);
-    gw_buf_append_text(out, CHECKPOINT_MAGIC);
-    size_t at = out->len;
-    gw_buf_append(out, &none, sizeof(none));
-    int rc = gw_sparkplug_host_save(node->lane->host, node->config, out);
-    put_part(out, at);
-    at = out->len;
-    gw_buf_append(out, &none, sizeof(none));
-    if (rc == 0)
-        rc = gw_signal_engine_save(node->lane->engine, node->config, out);
-    put_part(out, at);
-    return rc == 0 && out->has_failed ? -ENOMEM : rc;
-}
-
-static bool take_part(struct gw_str *rest, struct gw_str *out_part)
-{
-    uint32_t len;
-
-    if (rest->len < sizeof(len))
-        return false;
-    memcpy(&len, rest->ptr, sizeof(len));
-    *rest = gw_str_tail(*rest, sizeof(len));
-    if (rest->len < len)
-        return false;
-    *out_part = gw_str_from(rest->ptr, len);
-    *rest = gw_str_tail(*rest, len);
-    return true;
-}
-
-static void load(struct gw_lane_node *node, struct gw_str bytes)
-{
-    struct gw_str rest = gw_str_tail(bytes, strlen(CHECKPOINT_MAGIC));
-    struct gw_str host, engine;
-
-    if (bytes.len == 0)
-        return;
-    if (gw_str_has_prefix(bytes, gw_str_of(CHECKPOINT_MAGIC)) && take_part(&rest, &host) &&
-        take_part(&rest, &engine) &&
-        gw_sparkplug_host_load(node->lane->host, node->config, host) == 0 &&
-        gw_signal_engine_load(node->lane->engine, node->config, engine) == 0)
-        return;
-    gw_log_error("iot: the checkpoint of %.*s cannot be read; its signals begin anew",
-                 GW_STR_ARG(node->config->id));
-    gw_sparkplug_host_forget(node->lane->host, node->config);
-    gw_signal_engine_forget(node->lane->engine, node->config);
 }
 
 /* --- claiming and loading --- */
@@ -200,6 +147,18 @@ static void ask_read(struct gw_lane_node *node)
     fail_question(node, "the journal cannot be read of", rc);
 }
 
+/* First what is outside of the journal: it gives again what it gave. */
+static void begin_replay(struct gw_lane_node *node)
+{
+    const struct gw_lane_events *events = &node->lane->config.events;
+
+    if (!node->may_replay)
+        node->may_replay =
+            events->on_loaded == NULL || events->on_loaded(events->self, node->config);
+    if (node->may_replay)
+        ask_read(node);
+}
+
 static void on_claimed(struct gw_store_call *call, int rc)
 {
     struct gw_lane_node *node = call->owner;
@@ -213,9 +172,10 @@ static void on_claimed(struct gw_store_call *call, int rc)
     node->epoch = call->new_epoch;
     node->sequence = 0;
     node->state = GW_LANE_LOADING;
+    node->may_replay = false;
     set_position(node->position, call->checkpoint_at);
-    load(node, call->checkpoint);
-    ask_read(node);
+    gw_lane_state_load(node->lane->host, node->lane->engine, node->config, call->checkpoint);
+    begin_replay(node);
 }
 
 static void ask_claim(struct gw_lane_node *node)
@@ -304,6 +264,37 @@ static void send_append(struct gw_lane_node *node)
     node->retry_ns = now_of(node) + RETRY_NS / 4;
 }
 
+/* What the documents that come will say of it is not known yet. */
+static bool must_rest(const struct gw_lane_node *node)
+{
+    return node->lane->is_resting && !node->is_dropped;
+}
+
+static bool put_behind(struct gw_lane_node *node, struct gw_str position)
+{
+    gw_buf_append_str(&node->behind, gw_buf_str(&node->appending));
+    if (node->behind.has_failed) {
+        node->behind.has_failed = false;
+        return false;
+    }
+    set_position(node->behind_position, position);
+    return true;
+}
+
+void gw_lane_node_catch_up(struct gw_lane_node *node)
+{
+    struct gw_lane *lane = node->lane;
+
+    if (node->behind.len == 0)
+        return;
+    gw_lane_compute(lane, node, gw_buf_str(&node->behind));
+    set_position(node->position, gw_str_of(node->behind_position));
+    node->has_progressed = true;
+    lane->stats.pending_bytes -= node->behind.len;
+    gw_buf_clear(&node->behind);
+    gw_lane_check_pressure(lane);
+}
+
 static void on_appended(struct gw_store_call *call, int rc)
 {
     struct gw_lane_node *node = call->owner;
@@ -312,7 +303,7 @@ static void on_appended(struct gw_store_call *call, int rc)
     node->is_appending = false;
     if (rc == -ESTALE) {
         gw_log_warn("iot: %.*s has another owner", GW_STR_ARG(node->config->id));
-        become_foreign(node);
+        gw_lane_node_leave(node);
         return;
     }
     if (rc != 0) {
@@ -320,12 +311,20 @@ static void on_appended(struct gw_store_call *call, int rc)
         node->retry_ns = now_of(node) + RETRY_NS / 4;
         return;
     }
+    if (must_rest(node) && !put_behind(node, call->appended_at)) {
+        node->retry_ns = now_of(node) + RETRY_NS / 4; /* appended once more, it is known again */
+        return;
+    }
     lane->stats.appends++;
-    gw_lane_compute(lane, node, gw_buf_str(&node->appending));
-    set_position(node->position, call->appended_at);
-    node->has_progressed = true;
-    lane->stats.pending_bytes -= node->appending.len;
+    if (!must_rest(node)) {
+        gw_lane_compute(lane, node, gw_buf_str(&node->appending));
+        set_position(node->position, call->appended_at);
+        node->has_progressed = true;
+        lane->stats.pending_bytes -= node->appending.len;
+    }
     gw_buf_clear(&node->appending);
+    gw_lane_settle(lane, node->appending_owed);
+    node->appending_owed = 0;
     gw_lane_check_pressure(lane);
     gw_lane_node_commit(node);
 }
@@ -344,49 +343,13 @@ void gw_lane_node_commit(struct gw_lane_node *node)
             return; /* the tick tries it again */
         }
         gw_buf_consume(&node->pending, len);
+        if (node->pending.len == 0) { /* else they are journaled with the rest, at the latest */
+            node->appending_owed = node->pending_owed;
+            node->pending_owed = 0;
+        }
         node->sequence++;
     }
     send_append(node);
-}
-
-/* --- checkpoints --- */
-
-static void on_checkpointed(struct gw_store_call *call, int rc)
-{
-    struct gw_lane_node *node = call->owner;
-
-    node->is_checkpointing = false;
-    if (rc == -ESTALE) {
-        become_foreign(node);
-        return;
-    }
-    if (rc != 0)
-        node->has_progressed = true;
-    else
-        node->lane->stats.checkpoints++;
-}
-
-/* What was computed so far has been emitted: the state now is what the journal up to here gives. */
-static void checkpoint(struct gw_lane_node *node)
-{
-    struct gw_iot_store *store = node->lane->config.store;
-
-    node->checkpoint_ns = now_of(node) + node->lane->config.checkpoint_ns;
-    int rc = save(node, &node->checkpoint_bytes);
-    if (rc != 0) {
-        gw_log_error("iot: no checkpoint of %.*s: %s", GW_STR_ARG(node->config->id), strerror(-rc));
-        return;
-    }
-    memcpy(node->checkpoint_position, node->position, sizeof(node->position));
-    prepare(node, &node->checkpoint, on_checkpointed);
-    node->checkpoint.position = gw_str_of(node->checkpoint_position);
-    node->checkpoint.bytes = gw_buf_str(&node->checkpoint_bytes);
-    node->is_checkpointing = true;
-    node->has_progressed = false;
-    if (store->ops->checkpoint(store, &node->checkpoint) != 0) {
-        node->is_checkpointing = false;
-        node->has_progressed = true;
-    }
 }
 
 /* --- leaving --- */
@@ -397,7 +360,7 @@ static void on_released(struct gw_store_call *call, int rc)
     (void)rc; /* whoever claims it next does not ask */
 
     node->is_asking = false;
-    become_foreign(node);
+    gw_lane_node_leave(node);
 }
 
 static void release(struct gw_lane_node *node)
@@ -410,7 +373,7 @@ static void release(struct gw_lane_node *node)
     if (store->ops->release(store, &node->question) == 0)
         return;
     node->is_asking = false;
-    become_foreign(node);
+    gw_lane_node_leave(node);
 }
 
 bool gw_lane_node_is_idle(const struct gw_lane_node *node)
@@ -418,10 +381,32 @@ bool gw_lane_node_is_idle(const struct gw_lane_node *node)
     return node->state == GW_LANE_FOREIGN && !node->is_asking;
 }
 
+bool gw_lane_node_is_told(const struct gw_lane_node *node)
+{
+    const struct gw_lane_events *events = &node->lane->config.events;
+
+    return node->emission_count == 0 &&
+           (events->is_kept == NULL || events->is_kept(events->self, node->config));
+}
+
 static bool is_settled(const struct gw_lane_node *node)
 {
-    return node->pending.len == 0 && node->appending.len == 0 && node->emission_count == 0 &&
-           !node->is_checkpointing;
+    return node->pending.len == 0 && node->appending.len == 0 && node->behind.len == 0 &&
+           !node->is_checkpointing && gw_lane_node_is_told(node);
+}
+
+bool gw_lane_node_has_state(const struct gw_lane_node *node)
+{
+    return node->state == GW_LANE_LOADING || node->state == GW_LANE_OWNED ||
+           node->state == GW_LANE_LEAVING;
+}
+
+bool gw_lane_node_is_at_rest(const struct gw_lane_node *node)
+{
+    if (node->state == GW_LANE_FOREIGN)
+        return !node->is_asking;
+    return !node->is_dropped && (node->state == GW_LANE_OWNED || node->state == GW_LANE_LEAVING) &&
+           !node->has_progressed && !node->is_checkpointing && gw_lane_node_is_told(node);
 }
 
 /* --- time --- */
@@ -433,7 +418,7 @@ static void follow_wish(struct gw_lane_node *node, uint64_t now_ns)
         ask_claim(node);
     else if (node->is_wanted && node->state == GW_LANE_LOADING && !node->is_asking &&
              now_ns >= node->retry_ns)
-        ask_read(node);
+        begin_replay(node);
     else if (!node->is_wanted && node->state == GW_LANE_LOADING && !node->is_asking)
         release(node);
     else if (!node->is_wanted && node->state == GW_LANE_OWNED) {
@@ -469,16 +454,35 @@ void gw_lane_node_tick(struct gw_lane_node *node, uint64_t now_ns)
     if (now_ns >= node->retry_ns)
         gw_lane_node_commit(node);
     gw_lane_emit_next(node);
-    bool is_leaving = node->state == GW_LANE_LEAVING;
-    if (node->has_progressed && node->emission_count == 0 && !node->is_checkpointing &&
-        (is_leaving || now_ns >= node->checkpoint_ns))
-        checkpoint(node);
-    if (is_leaving && is_settled(node) && !node->has_progressed)
+    gw_lane_node_settle(node, now_ns);
+    if (node->state == GW_LANE_LEAVING && is_settled(node) && !node->has_progressed)
         release(node);
 }
 
-void gw_lane_node_finish(struct gw_lane_node *node)
+/* --- life --- */
+
+struct gw_lane_node *gw_lane_node_create(struct gw_lane *lane,
+                                         const struct gw_edge_node_config *config)
 {
+    struct gw_lane_node *node = calloc(1, sizeof(*node));
+
+    if (node == NULL)
+        return NULL;
+    node->lane = lane;
+    node->config = config;
+    gw_buf_init(&node->pending, MAX_PENDING_BYTES);
+    gw_buf_init(&node->appending, MAX_PENDING_BYTES);
+    gw_buf_init(&node->behind, MAX_PENDING_BYTES);
+    gw_buf_init(&node->checkpoint_bytes, MAX_CHECKPOINT_BYTES);
+    gw_list_init(&node->emissions);
+    gw_list_init(&node->dirty);
+    return node;
+}
+
+void gw_lane_node_destroy(struct gw_lane_node *node)
+{
+    if (node == NULL)
+        return;
     struct gw_iot_store *store = node->lane->config.store;
     struct gw_store_call *calls[] = {&node->append, &node->checkpoint, &node->question};
 
@@ -489,5 +493,7 @@ void gw_lane_node_finish(struct gw_lane_node *node)
     gw_list_remove(&node->dirty);
     gw_buf_finish(&node->pending);
     gw_buf_finish(&node->appending);
+    gw_buf_finish(&node->behind);
     gw_buf_finish(&node->checkpoint_bytes);
+    free(node);
 }

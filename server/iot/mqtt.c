@@ -73,20 +73,36 @@ static void on_message(struct mosquitto *client, void *self,
     mqtt->stats.bytes += (size_t)message->payloadlen;
     if ((uint32_t)message->payloadlen > mqtt->config.max_message_bytes) {
         mqtt->stats.oversized++;
-        return;
+        if (mqtt->events.on_oversized != NULL)
+            mqtt->events.on_oversized(mqtt->events.self, gw_str_of(message->topic),
+                                      (size_t)message->payloadlen);
+        return; /* nothing is owed for it: nobody will say that it is safe */
     }
+    if (message->qos > 0 && mqtt->config.holds_acknowledgements)
+        mqtt->is_owing = true;
     mqtt->events.on_message(mqtt->events.self, gw_str_of(message->topic),
                             gw_str_from(message->payload, (size_t)message->payloadlen),
-                            message->retain);
+                            message->qos, message->retain);
 }
 
 /* --- the connection --- */
 
+static bool may_write(const struct gw_mqtt *mqtt)
+{
+    return !mqtt->is_owing && mosquitto_want_write(mqtt->client);
+}
+
+/* Until it is up there is nothing but the broker's CONNACK. */
+static bool may_read(const struct gw_mqtt *mqtt)
+{
+    return !mqtt->is_paused || mqtt->state != UP;
+}
+
 static void watch(struct gw_mqtt *mqtt)
 {
     if (mqtt->poll != NULL)
-        gw_poll_set(mqtt->poll, (mqtt->is_paused ? 0 : GW_POLL_READ) |
-                                    (mosquitto_want_write(mqtt->client) ? GW_POLL_WRITE : 0));
+        gw_poll_set(mqtt->poll,
+                    (may_read(mqtt) ? GW_POLL_READ : 0) | (may_write(mqtt) ? GW_POLL_WRITE : 0));
 }
 
 static void on_retry(struct gw_timer *timer)
@@ -120,6 +136,7 @@ static void lose(struct gw_mqtt *mqtt)
     gw_timer_stop(&mqtt->misc);
     mqtt->state = WAITING;
     mqtt->is_lost = false;
+    mqtt->is_owing = false; /* the broker gives them again */
     mqtt->stats.failures++;
     uint64_t wait_ns = jittered(mqtt->backoff_ns);
     gw_log(GW_LOG_WARN, "mqtt %.*s: %s; again in %llu ms", GW_STR_ARG(mqtt->config.name),
@@ -151,17 +168,19 @@ static void on_poll(void *self, int events)
     struct gw_mqtt *mqtt = self;
     int code = MOSQ_ERR_SUCCESS;
 
-    if ((events & GW_POLL_WRITE) != 0)
+    if ((events & GW_POLL_WRITE) != 0 && may_write(mqtt))
         code = mosquitto_loop_write(mqtt->client, 1);
     /* One packet a call; errno tells when there is none left. */
     for (int i = 0; (events & GW_POLL_READ) != 0 && i < MAX_PACKETS_PER_TURN; i++) {
-        if (code != MOSQ_ERR_SUCCESS || mqtt->is_lost || mqtt->is_paused)
+        if (code != MOSQ_ERR_SUCCESS || mqtt->is_lost || !may_read(mqtt))
             break;
         errno = 0;
         code = mosquitto_loop_read(mqtt->client, 1);
         if (errno == EAGAIN)
             break;
     }
+    if (code == MOSQ_ERR_SUCCESS && !mqtt->is_lost && may_write(mqtt))
+        code = mosquitto_loop_write(mqtt->client, 1);
     settle(mqtt, code);
 }
 
@@ -294,8 +313,9 @@ void gw_mqtt_destroy(struct gw_mqtt *mqtt)
         mqtt->is_leaving = true; /* on_started() ends it */
         return;
     }
-    if (mqtt->state == UP)
-        (void)mosquitto_disconnect(mqtt->client);
+    if (mqtt->state == UP && !mqtt->is_lost && mosquitto_disconnect(mqtt->client) == 0 &&
+        !mqtt->is_owing)
+        (void)mosquitto_loop_write(mqtt->client, 1);
     destroy_client(mqtt);
 }
 
@@ -382,6 +402,14 @@ void gw_mqtt_set_will(struct gw_mqtt *mqtt, struct gw_str topic, struct gw_str p
                                            is_retained) != MOSQ_ERR_SUCCESS)
         gw_log(GW_LOG_WARN, "mqtt %.*s: the will could not be set", GW_STR_ARG(mqtt->config.name));
     free(name);
+}
+
+void gw_mqtt_acknowledge(struct gw_mqtt *mqtt)
+{
+    if (!mqtt->is_owing)
+        return;
+    mqtt->is_owing = false;
+    watch(mqtt);
 }
 
 void gw_mqtt_pause(struct gw_mqtt *mqtt, bool is_paused)

@@ -4,8 +4,10 @@
  * messages that come while it is away are kept there), subscribes anew where the broker has
  * forgotten, and tells of every change. Messages are given in the order of the broker.
  *
- * libmosquitto acknowledges a message before it hands it on: what the process had taken and not yet
- * journaled when it died is lost. See docs/iot.md, "What is promised".
+ * libmosquitto acknowledges a message before it hands it on, but only into its own queue: with
+ * `holds_acknowledgements` nothing of that queue leaves until gw_mqtt_acknowledge() says that what
+ * was handed on is safe. Until then the broker has the message still, and gives it to whoever comes
+ * back under our name (docs/adr/0024-acknowledged-behind-the-commit.md).
  *
  * One loop's thread. Standards: MQTT 3.1.1 (OASIS 2014), MQTT 5.0 (OASIS 2019). */
 #pragma once
@@ -32,6 +34,7 @@ struct gw_mqtt_config {
     struct gw_str ca_file;                    /* empty: plain TCP */
     struct gw_str certificate_file, key_file; /* of ours; may be empty */
     bool is_clean;                            /* no session is kept */
+    bool holds_acknowledgements;              /* until gw_mqtt_acknowledge() */
     uint32_t session_expiry_s;                /* of MQTT 5; 24 h */
     uint32_t keepalive_s;                     /* 30 */
     uint32_t max_inflight;       /* QoS 1 messages that the broker sends ahead, MQTT 5; 100 */
@@ -39,12 +42,19 @@ struct gw_mqtt_config {
     uint64_t connect_timeout_ns; /* to the broker's CONNACK; 10 s */
 };
 
+/* Whether a connection of one is a connection of the other. */
+bool gw_mqtt_config_is_equal(const struct gw_mqtt_config *a, const struct gw_mqtt_config *b);
+
 struct gw_mqtt_events {
     void *self;
-    void (*on_message)(void *self, struct gw_str topic, struct gw_str payload, bool is_retained);
+    /* Of the QoS with which the broker gives it. */
+    void (*on_message)(void *self, struct gw_str topic, struct gw_str payload, int qos,
+                       bool is_retained);
     /* Up, or no longer; `reason` says why it is not. With `has_session` the broker goes on where it
      * was; else messages may have been missed. */
     void (*on_state)(void *self, bool is_up, bool has_session, const char *reason);
+    /* It is larger than `max_message_bytes`, and dropped. May be NULL. */
+    void (*on_oversized)(void *self, struct gw_str topic, size_t bytes);
     /* Before every connection: sets the will with gw_mqtt_set_will(). May be NULL. */
     void (*on_connecting)(void *self);
 };
@@ -79,6 +89,10 @@ int gw_mqtt_publish(struct gw_mqtt *mqtt, struct gw_str topic, struct gw_str pay
 /* Of the next connection. */
 void gw_mqtt_set_will(struct gw_mqtt *mqtt, struct gw_str topic, struct gw_str payload, int qos,
                       bool is_retained);
+
+/* What was handed on so far is safe: its acknowledgements may leave. While they are held nothing
+ * else leaves either. */
+void gw_mqtt_acknowledge(struct gw_mqtt *mqtt);
 
 /* While it is paused nothing is read: the broker keeps what comes. Not for longer than the
  * keep-alive. */

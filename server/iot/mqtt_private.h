@@ -26,6 +26,7 @@ struct gw_mqtt {
     struct mosquitto *client;
     enum mqtt_state state;
     bool is_paused;
+    bool is_owing;   /* acknowledgements are held */
     bool is_leaving; /* destroyed while a thread of the pool has it */
     bool is_lost;    /* libmosquitto has said so, within one of its own calls */
     int start_rc;

@@ -129,6 +129,16 @@ const struct gw_edge_node_config *gw_registry_node(const struct gw_registry *reg
     return &registry->nodes[index];
 }
 
+size_t gw_registry_map_count(const struct gw_registry *registry)
+{
+    return registry->map_count;
+}
+
+const struct gw_json_map *gw_registry_map(const struct gw_registry *registry, size_t index)
+{
+    return registry->maps[index];
+}
+
 size_t gw_registry_series_count(const struct gw_registry *registry)
 {
     return registry->series_count;

@@ -15,6 +15,7 @@
 #include "server/core/diagnostic.h"
 #include "server/core/str.h"
 
+struct gw_json_map; /* json_map.h */
 struct gw_registry;
 
 #define GW_MAX_DEVICE_NAME 128 /* bytes of a group's, an edge node's or a device's name */
@@ -63,8 +64,8 @@ struct gw_edge_node_config {
     size_t device_count;
 };
 
-/* Reads files of types and devices (docs/iot.md). All that is wrong goes to `diagnostics`, with its
- * place. 0, -EINVAL, -ENOENT, -ENOMEM. */
+/* Reads files of types, devices and mappings (docs/iot.md). All that is wrong goes to
+ * `diagnostics`, with its place. 0, -EINVAL, -ENOENT, -ENOMEM. */
 GW_MUST_CHECK
 int gw_registry_load(const struct gw_str *files, size_t count, struct gw_diagnostics *diagnostics,
                      struct gw_registry **out_registry);
@@ -99,6 +100,9 @@ const struct gw_device_config *gw_registry_device(const struct gw_registry *regi
 size_t gw_registry_node_count(const struct gw_registry *registry);
 const struct gw_edge_node_config *gw_registry_node(const struct gw_registry *registry,
                                                    size_t index);
+/* Mappings of JSON topics: no topic fits two of them. */
+size_t gw_registry_map_count(const struct gw_registry *registry);
+const struct gw_json_map *gw_registry_map(const struct gw_registry *registry, size_t index);
 /* Of all devices together: series are numbered 0 ... count - 1. */
 size_t gw_registry_series_count(const struct gw_registry *registry);
 /* Whose series it is. */

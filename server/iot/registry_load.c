@@ -1,4 +1,4 @@
-/* Reading the registry's files: types first, then the devices of all files. */
+/* Reading the registry's files: types first, then the devices of all files, then mappings. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,17 +14,12 @@
 #define MAX_TYPES 1000
 #define MAX_ARENA_BYTES (512u << 20)
 
-struct file {
-    struct gw_document *document;
-    json_t *checked; /* NULL: it has mistakes */
-};
-
 struct loading {
     struct gw_registry *registry;
     struct gw_diagnostics *diagnostics;
-    struct file *files;
+    struct gw_registry_file *files;
     size_t file_count;
-    struct file *file; /* that is being looked at */
+    struct gw_registry_file *file; /* that is being looked at */
 };
 
 GW_PRINTF(3, 4)
@@ -140,7 +135,7 @@ static int fill_metrics(struct loading *loading, const char *pointer, const json
     return 0;
 }
 
-static int load_types(struct loading *loading, struct file *file)
+static int load_types(struct loading *loading, struct gw_registry_file *file)
 {
     const char *name;
     const json_t *value;
@@ -211,7 +206,7 @@ static int fill_device(struct loading *loading, const char *pointer, const json_
     return rc == -EEXIST ? 0 : rc;
 }
 
-static int load_devices(struct loading *loading, struct file *file)
+static int load_devices(struct loading *loading, struct gw_registry_file *file)
 {
     struct gw_registry *registry = loading->registry;
     size_t index;
@@ -316,7 +311,7 @@ static int number(struct gw_registry *registry, struct gw_diagnostics *diagnosti
 
 static int read_file(struct loading *loading, struct gw_str path)
 {
-    struct file *file = &loading->files[loading->file_count];
+    struct gw_registry_file *file = &loading->files[loading->file_count];
     char *name = gw_str_duplicate(path);
 
     if (name == NULL)
@@ -356,10 +351,17 @@ static int fill(struct loading *loading)
         return -ENOMEM;
     for (size_t i = 0; i < loading->file_count && rc == 0; i++)
         rc = load_devices(loading, &loading->files[i]);
+    if (rc == 0)
+        rc = gw_registry_load_maps(registry, loading->files, loading->file_count,
+                                   loading->diagnostics);
     if (rc != 0)
         return rc;
-    return gw_diagnostics_has_errors(loading->diagnostics) ? -EINVAL
-                                                           : number(registry, loading->diagnostics);
+    if (gw_diagnostics_has_errors(loading->diagnostics))
+        return -EINVAL;
+    rc = number(registry, loading->diagnostics);
+    if (rc == 0)
+        gw_registry_check_maps(registry, loading->files, loading->file_count, loading->diagnostics);
+    return rc;
 }
 
 static int load_all(struct loading *loading, const struct gw_str *files, size_t count)

@@ -1,4 +1,5 @@
 /* What the registry's files may say. */
+#include "server/iot/json_map_private.h"
 #include "server/iot/registry_private.h"
 
 #define MAX_TYPES 1000
@@ -98,5 +99,11 @@ const struct gw_option gw_registry_file_options[] = {
      .fields = device_options,
      .value = "[]",
      .help = "The devices."},
+    {.name = "mappings",
+     .type = GW_MAP,
+     .max = GW_JSON_MAPS_MAX,
+     .fields = gw_json_map_options,
+     .value = "{}",
+     .help = "What JSON messages of devices mean, by name."},
     {0},
 };

@@ -14,9 +14,11 @@ static const struct gw_json_limits limits = {GW_SAMPLES_MAX_BYTES, 8};
 bool gw_samples_topic_parse(struct gw_str topic, struct gw_str *out_group,
                             struct gw_str *out_edge_node, struct gw_str *out_place)
 {
-    struct gw_str rest = gw_str_tail(topic, strlen(GW_SAMPLES_TOPIC));
+    bool is_kept = gw_str_has_prefix(topic, GW_STR(GW_SAMPLES_KEPT_TOPIC));
+    struct gw_str rest =
+        gw_str_tail(topic, strlen(is_kept ? GW_SAMPLES_KEPT_TOPIC : GW_SAMPLES_TOPIC));
 
-    if (!gw_str_has_prefix(topic, GW_STR(GW_SAMPLES_TOPIC)) ||
+    if ((!is_kept && !gw_str_has_prefix(topic, GW_STR(GW_SAMPLES_TOPIC))) ||
         !gw_str_split(&rest, '/', out_group) || !gw_str_split(&rest, '/', out_edge_node))
         return false;
     *out_place = rest;

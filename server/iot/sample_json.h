@@ -2,7 +2,8 @@
  *
  * In the journal they are a message whose topic is "samples/<group>/<edge node>/<place>" and whose
  * payload is a list of [device, metric, ms, value, quality, is historical], in canonical units.
- * Pure but for the arena. */
+ * Those whose topic begins with "kept/" instead have been computed on already, at an edge: they are
+ * for those who read, and not for signals. Pure but for the arena. */
 #pragma once
 
 #include "server/core/arena.h"
@@ -14,11 +15,12 @@
 #include "server/json/value.h"
 
 #define GW_SAMPLES_TOPIC "samples/"
+#define GW_SAMPLES_KEPT_TOPIC "kept/"
 #define GW_SAMPLES_MAX 10000     /* of one payload */
 #define GW_SAMPLES_MAX_TEXT 4096 /* bytes of a value */
 #define GW_SAMPLES_MAX_BYTES (4u << 20)
 
-/* "samples/<group>/<edge node>/<place>": false: it is none. */
+/* "samples/<group>/<edge node>/<place>", or "kept/...". False: it is none. */
 bool gw_samples_topic_parse(struct gw_str topic, struct gw_str *out_group,
                             struct gw_str *out_edge_node, struct gw_str *out_place);
 

@@ -91,6 +91,13 @@ struct gw_signal_event {
     struct gw_value enrich_parameters;
 };
 
+/* Of an event that was computed elsewhere, whose `signal`, `device`, `from_ms` and `to_ms` are set:
+ * sets what is to be asked for it, as the signal of that name has it here. The parameters lie in
+ * the arena. False: nothing is, or the signal is not known, or there is no memory. */
+GW_MUST_CHECK
+bool gw_signals_ask(const struct gw_signals *signals, struct gw_arena *arena,
+                    struct gw_signal_event *event);
+
 /* Of an alarm's event, what is shown of the alarm. */
 struct gw_alarm_news {
     const struct gw_device_config *device;
@@ -127,16 +134,16 @@ void gw_signal_engine_state(struct gw_signal_engine *engine, const struct gw_dev
  * that say nothing. */
 void gw_signal_engine_advance(struct gw_signal_engine *engine,
                               const struct gw_edge_node_config *node, int64_t time_ms);
-/* Alarms of an equipment in maintenance are computed but not raised from `from_ms` (event time)
- * until before `until_ms`; what still holds then is raised then. Several such times may be given
- * ahead; until_ms 0 ends all of them. 0, -ENOENT (no device has the equipment), -ENOBUFS (too
- * many), -ENOMEM. */
+/* Alarms of a device in maintenance are computed but not raised from `from_ms` (event time) until
+ * before `until_ms`; what still holds then is raised then. Several such times may be given ahead;
+ * until_ms 0 ends all of them. 0, -ENOBUFS (too many of its edge node), -ENOMEM. */
 GW_MUST_CHECK
-int gw_signal_engine_suppress(struct gw_signal_engine *engine, struct gw_str equipment,
-                              int64_t from_ms, int64_t until_ms);
+int gw_signal_engine_suppress(struct gw_signal_engine *engine,
+                              const struct gw_device_config *device, int64_t from_ms,
+                              int64_t until_ms);
 
-/* One node's state as bytes (versioned; a signal whose document changed is left out on loading and
- * begins anew). */
+/* One node's state as bytes (versioned; a signal whose document changed, or the scale of its
+ * metrics, is left out on loading and begins anew). */
 GW_MUST_CHECK
 int gw_signal_engine_save(const struct gw_signal_engine *engine,
                           const struct gw_edge_node_config *node, struct gw_buf *out);

@@ -217,8 +217,9 @@ static void rearm_device(struct gw_signal_engine *engine, struct signal_site *si
         }
 }
 
-static int suppress_device(struct gw_signal_engine *engine, const struct gw_device_config *device,
-                           int64_t from_ms, int64_t until_ms)
+int gw_signal_engine_suppress(struct gw_signal_engine *engine,
+                              const struct gw_device_config *device, int64_t from_ms,
+                              int64_t until_ms)
 {
     struct signal_site *site = signal_site_of(engine, device->node);
     int rc = 0;
@@ -230,24 +231,6 @@ static int suppress_device(struct gw_signal_engine *engine, const struct gw_devi
         rc = signal_site_suppress(site, device->index, from_ms, until_ms);
     rearm_device(engine, site, device->index);
     return rc;
-}
-
-int gw_signal_engine_suppress(struct gw_signal_engine *engine, struct gw_str equipment,
-                              int64_t from_ms, int64_t until_ms)
-{
-    const struct gw_registry *registry = engine->signals->registry;
-    size_t found = 0;
-
-    for (size_t i = 0; i < gw_registry_device_count(registry); i++) {
-        const struct gw_device_config *device = gw_registry_device(registry, i);
-        if (!gw_str_equal(device->equipment, equipment))
-            continue;
-        int rc = suppress_device(engine, device, from_ms, until_ms);
-        if (rc != 0)
-            return rc;
-        found++;
-    }
-    return found > 0 ? 0 : -ENOENT;
 }
 
 /* --- capacity --- */

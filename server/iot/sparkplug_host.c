@@ -24,8 +24,12 @@ const char *gw_quarantine_reason_name(enum gw_quarantine_reason reason)
 
 /* --- making --- */
 
-static void set_limits(struct gw_sparkplug_host_limits *limits)
+void gw_sparkplug_host_set_limits(struct gw_sparkplug_host *host,
+                                  const struct gw_sparkplug_host_limits *given)
 {
+    struct gw_sparkplug_host_limits *limits = &host->limits;
+
+    *limits = *given;
     if (limits->reorder_ms == 0)
         limits->reorder_ms = 2000;
     if (limits->reorder_max == 0)
@@ -50,8 +54,7 @@ struct gw_sparkplug_host *gw_sparkplug_host_create(struct gw_registry *registry,
     if (host == NULL)
         return NULL;
     host->registry = gw_registry_hold(registry);
-    host->limits = *limits;
-    set_limits(&host->limits);
+    gw_sparkplug_host_set_limits(host, limits);
     host->events = *events;
     gw_arena_init(&host->arena, 65536, MAX_ARENA_BYTES);
     gw_arena_init(&host->held_arena, 16384, MAX_ARENA_BYTES);
@@ -105,17 +108,6 @@ const struct gw_sparkplug_host_counts *
 gw_sparkplug_host_counts(const struct gw_sparkplug_host *host)
 {
     return &host->counts;
-}
-
-int64_t gw_sparkplug_node_clock_ms(const struct gw_sparkplug_node *node, int64_t now_ms)
-{
-    return now_ms - node->behind_ms;
-}
-
-int64_t gw_sparkplug_host_clock_ms(const struct gw_sparkplug_host *host,
-                                   const struct gw_edge_node_config *node, int64_t now_ms)
-{
-    return gw_sparkplug_node_clock_ms(&host->nodes[node->index], now_ms);
 }
 
 /* --- telling --- */
@@ -175,15 +167,6 @@ void gw_sparkplug_host_tick(struct gw_sparkplug_host *host, const struct gw_edge
 
 /* --- messages --- */
 
-/* A will was written long before. */
-static void read_clock(struct gw_sparkplug_node *node, const struct gw_sparkplug_message *message)
-{
-    if (!message->has_time || message->kind == GW_SPARKPLUG_NDEATH)
-        return;
-    node->behind_ms =
-        message->time_ms < message->arrival_ms ? message->arrival_ms - message->time_ms : 0;
-}
-
 static void feed_node(struct gw_sparkplug_host *host, struct gw_sparkplug_node *node,
                       struct gw_sparkplug_message *message)
 {
@@ -199,7 +182,6 @@ static void feed_node(struct gw_sparkplug_host *host, struct gw_sparkplug_node *
     message->has_time = payload.has_time;
     message->time_ms = payload.time_ms;
     message->seq = payload.seq;
-    read_clock(node, message);
     if (message->kind == GW_SPARKPLUG_NBIRTH)
         gw_sparkplug_take_birth(host, node, message, &payload);
     else if (message->kind == GW_SPARKPLUG_NDEATH)
@@ -234,6 +216,12 @@ void gw_sparkplug_host_feed(struct gw_sparkplug_host *host, struct gw_str topic,
         .kind = parts.kind, .device = parts.device, .bytes = bytes, .arrival_ms = arrival_ms};
     gw_sparkplug_host_tick(host, config, arrival_ms);
     feed_node(host, gw_sparkplug_node_of(host, config), &message);
+}
+
+int64_t gw_sparkplug_host_node_ms(const struct gw_sparkplug_host *host,
+                                  const struct gw_edge_node_config *node, int64_t our_ms)
+{
+    return gw_sparkplug_node_ms(&host->nodes[node->index], our_ms);
 }
 
 /* --- doubt --- */

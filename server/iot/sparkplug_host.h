@@ -88,6 +88,9 @@ struct gw_sparkplug_host *gw_sparkplug_host_create(struct gw_registry *registry,
                                                    const struct gw_sparkplug_host_limits *limits,
                                                    const struct gw_sparkplug_host_events *events);
 void gw_sparkplug_host_destroy(struct gw_sparkplug_host *host); /* NULL is safe */
+/* From now on. */
+void gw_sparkplug_host_set_limits(struct gw_sparkplug_host *host,
+                                  const struct gw_sparkplug_host_limits *limits);
 
 /* One message as the broker gave it; arrival in ms since 1970. What it makes of it is told by the
  * events before this returns. Messages of hosts (NCMD, DCMD, STATE) are passed over. */
@@ -97,17 +100,15 @@ void gw_sparkplug_host_feed(struct gw_sparkplug_host *host, struct gw_str topic,
  * of the node say it, too. */
 void gw_sparkplug_host_tick(struct gw_sparkplug_host *host, const struct gw_edge_node_config *node,
                             int64_t now_ms);
+/* What the node's clock says at this moment of ours, going by its last message; ours if it has sent
+ * none. */
+int64_t gw_sparkplug_host_node_ms(const struct gw_sparkplug_host *host,
+                                  const struct gw_edge_node_config *node, int64_t our_ms);
 /* The connection to the broker is new or was lost, or another owner had the node: nothing is known
  * for sure until the next birth, which is asked for (and again, ever more seldom). */
 void gw_sparkplug_host_doubt(struct gw_sparkplug_host *host,
                              const struct gw_edge_node_config *node /* NULL: all */,
                              int64_t now_ms);
-
-/* What the node's clock says at `now_ms` of ours, as far as its newest message told; not what is
- * ahead of ours. What we say of the node's time (that it is silent, or dead) must not run away from
- * what it says itself. */
-int64_t gw_sparkplug_host_clock_ms(const struct gw_sparkplug_host *host,
-                                   const struct gw_edge_node_config *node, int64_t now_ms);
 
 enum gw_device_state gw_sparkplug_host_state(const struct gw_sparkplug_host *host,
                                              const struct gw_device_config *device);

@@ -58,8 +58,10 @@ struct gw_sparkplug_node {
     uint8_t expected; /* seq of the next message */
     int64_t bd_seq;   /* -1: the birth had none */
     int64_t birth_ms; /* by the node's clock */
-    int64_t last_ms;  /* the greatest time of a message of this session, by the node's clock */
-    int64_t dead_bd_seq, death_ms; /* by our clock */
+    int64_t
+        last_ms; /* the greatest of this session that is none of the future, by the node's clock */
+    int64_t dead_bd_seq, death_ms; /* by the node's clock */
+    int64_t ahead_ms; /* how far its clock was ahead of ours when its last message came; else 0 */
     int64_t doubtful_birth_ms;
     int64_t reborn_by_ms; /* until when its devices should be back; 0: all are */
     int64_t next_rebirth_ms;
@@ -70,7 +72,6 @@ struct gw_sparkplug_node {
     uint32_t held_count;
     size_t held_bytes;
     int64_t waiting_since_ms; /* with held messages: since when nothing went on */
-    int64_t behind_ms;        /* how far its clock was behind ours at its newest message; 0 on */
 
     struct gw_sparkplug_aliases aliases;
 };
@@ -92,8 +93,6 @@ struct gw_sparkplug_host {
 /* --- sparkplug_host.c --- */
 struct gw_sparkplug_node *gw_sparkplug_node_of(struct gw_sparkplug_host *host,
                                                const struct gw_edge_node_config *config);
-/* By the node's clock, if that is behind ours; else by ours. */
-int64_t gw_sparkplug_node_clock_ms(const struct gw_sparkplug_node *node, int64_t now_ms);
 GW_COLD void gw_sparkplug_quarantine(struct gw_sparkplug_host *host,
                                      const struct gw_sparkplug_node *node,
                                      enum gw_quarantine_reason reason, struct gw_str device,
@@ -103,6 +102,11 @@ GW_COLD void gw_sparkplug_ask_rebirth(struct gw_sparkplug_host *host,
                                       int64_t now_ms);
 
 /* --- sparkplug_session.c: births and deaths --- */
+/* It has a time, which does not lie in the future. */
+bool gw_sparkplug_is_believable(const struct gw_sparkplug_host *host,
+                                const struct gw_sparkplug_message *message);
+/* What its clock says at a moment of ours, going by its last message. */
+int64_t gw_sparkplug_node_ms(const struct gw_sparkplug_node *node, int64_t our_ms);
 void gw_sparkplug_take_birth(struct gw_sparkplug_host *host, struct gw_sparkplug_node *node,
                              const struct gw_sparkplug_message *message,
                              const struct gw_sparkplug_payload *payload);

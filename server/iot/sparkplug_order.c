@@ -108,7 +108,7 @@ static void pass_on(struct gw_sparkplug_host *host, struct gw_sparkplug_node *no
         node->waiting_since_ms = message->arrival_ms;
     if (message->has_time) {
         node->seen_ms[message->seq] = message->time_ms;
-        if (message->time_ms > node->last_ms)
+        if (message->time_ms > node->last_ms && gw_sparkplug_is_believable(host, message))
             node->last_ms = message->time_ms;
     }
     gw_sparkplug_take(host, node, message, payload);

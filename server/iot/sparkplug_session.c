@@ -27,12 +27,37 @@ static int64_t time_of(const struct gw_sparkplug_message *message)
     return message->has_time ? message->time_ms : message->arrival_ms;
 }
 
-/* A device's clock says when it was; but nothing that it says lies in the future. */
-static int64_t past_time_of(const struct gw_sparkplug_message *message)
+bool gw_sparkplug_is_believable(const struct gw_sparkplug_host *host,
+                                const struct gw_sparkplug_message *message)
 {
-    int64_t time_ms = time_of(message);
+    return message->has_time && message->time_ms >= 0 &&
+           message->time_ms <= message->arrival_ms + host->limits.max_future_ms;
+}
 
-    return time_ms < message->arrival_ms ? time_ms : message->arrival_ms;
+/* A node's samples have its clock's time, which may be wrong by minutes: what we tell of it between
+ * them (that it died, and its will was written long before) must have it too, or they would be late
+ * from then on. */
+static void learn_clock(const struct gw_sparkplug_host *host, struct gw_sparkplug_node *node,
+                        const struct gw_sparkplug_message *message)
+{
+    if (gw_sparkplug_is_believable(host, message))
+        node->ahead_ms = message->time_ms - message->arrival_ms;
+}
+
+int64_t gw_sparkplug_node_ms(const struct gw_sparkplug_node *node, int64_t our_ms)
+{
+    int64_t node_ms = our_ms + node->ahead_ms;
+
+    return node_ms > 0 ? node_ms : 0;
+}
+
+static int64_t told_time_of(const struct gw_sparkplug_host *host,
+                            const struct gw_sparkplug_node *node,
+                            const struct gw_sparkplug_message *message)
+{
+    return gw_sparkplug_is_believable(host, message)
+               ? message->time_ms
+               : gw_sparkplug_node_ms(node, message->arrival_ms);
 }
 
 static void bear(struct gw_sparkplug_host *host, const struct gw_device_config *device)
@@ -97,6 +122,7 @@ static void begin_session(struct gw_sparkplug_host *host, struct gw_sparkplug_no
                           const struct gw_sparkplug_message *message, int64_t bd_seq)
 {
     end_session(host, node);
+    learn_clock(host, node, message);
     node->has_session = node->has_birth = true;
     node->is_dead = node->needs_rebirth = node->has_doubtful_birth = false;
     node->rebirth_wait_ms = host->limits.rebirth_ms;
@@ -137,7 +163,8 @@ void gw_sparkplug_take_birth(struct gw_sparkplug_host *host, struct gw_sparkplug
     gw_sparkplug_flush(host, node, message);
     begin_session(host, node, message, bd_seq);
     if (node->own != NULL) {
-        gw_sparkplug_set_state(host, node, node->own, GW_DEVICE_ONLINE, past_time_of(message));
+        gw_sparkplug_set_state(host, node, node->own, GW_DEVICE_ONLINE,
+                               told_time_of(host, node, message));
         gw_sparkplug_take_birth_metrics(host, node, node->own, message, payload);
     }
     gw_sparkplug_drain(host, node, message->arrival_ms);
@@ -159,10 +186,10 @@ void gw_sparkplug_take_death(struct gw_sparkplug_host *host, struct gw_sparkplug
     node->is_dead = true;
     node->needs_rebirth = false;
     node->dead_bd_seq = bd_seq;
-    node->death_ms = message->arrival_ms; /* the will was written long before */
+    node->death_ms = gw_sparkplug_node_ms(node, message->arrival_ms);
     for (size_t i = 0; i < node->config->device_count; i++)
         gw_sparkplug_set_state(host, node, node->config->devices[i], GW_DEVICE_OFFLINE,
-                               gw_sparkplug_node_clock_ms(node, message->arrival_ms));
+                               node->death_ms);
 }
 
 /* --- of devices --- */
@@ -173,7 +200,7 @@ static void take_device_birth(struct gw_sparkplug_host *host, struct gw_sparkplu
                               const struct gw_sparkplug_payload *payload)
 {
     bear(host, device);
-    gw_sparkplug_set_state(host, node, device, GW_DEVICE_ONLINE, past_time_of(message));
+    gw_sparkplug_set_state(host, node, device, GW_DEVICE_ONLINE, told_time_of(host, node, message));
     gw_sparkplug_take_birth_metrics(host, node, device, message, payload);
 }
 
@@ -183,7 +210,8 @@ static void take_values(struct gw_sparkplug_host *host, struct gw_sparkplug_node
                         const struct gw_sparkplug_payload *payload)
 {
     if (host->devices[device->index].is_born) {
-        gw_sparkplug_set_state(host, node, device, GW_DEVICE_ONLINE, past_time_of(message));
+        gw_sparkplug_set_state(host, node, device, GW_DEVICE_ONLINE,
+                               told_time_of(host, node, message));
         gw_sparkplug_take_values(host, node, device, message, payload);
         return;
     }
@@ -207,7 +235,7 @@ void gw_sparkplug_miss_devices(struct gw_sparkplug_host *host, struct gw_sparkpl
         const struct gw_device_config *device = node->config->devices[i];
         if (is_missing(&host->devices[device->index]))
             gw_sparkplug_set_state(host, node, device, GW_DEVICE_OFFLINE,
-                                   gw_sparkplug_node_clock_ms(node, since_ms));
+                                   gw_sparkplug_node_ms(node, since_ms));
     }
 }
 
@@ -218,6 +246,7 @@ void gw_sparkplug_take(struct gw_sparkplug_host *host, struct gw_sparkplug_node 
     const struct gw_device_config *device =
         message->device.len > 0 ? find_device(host, node, message->device) : node->own;
 
+    learn_clock(host, node, message);
     if (device == NULL) {
         if (message->device.len > 0)
             gw_sparkplug_quarantine(host, node, GW_QUARANTINE_UNKNOWN_DEVICE, message->device,
@@ -230,7 +259,8 @@ void gw_sparkplug_take(struct gw_sparkplug_host *host, struct gw_sparkplug_node 
         break;
     case GW_SPARKPLUG_DDEATH:
         host->devices[device->index].is_born = false;
-        gw_sparkplug_set_state(host, node, device, GW_DEVICE_OFFLINE, past_time_of(message));
+        gw_sparkplug_set_state(host, node, device, GW_DEVICE_OFFLINE,
+                               told_time_of(host, node, message));
         break;
     case GW_SPARKPLUG_NDATA:
     case GW_SPARKPLUG_DDATA:

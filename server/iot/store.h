@@ -4,8 +4,9 @@
  *
  * A node's messages are appended to its journal before anything is computed from them, by its
  * owner alone: every append carries the epoch of the claim, and one of an older epoch is refused.
- * A checkpoint is the state after all entries up to a position; they are dropped with it. What was
- * computed from entries behind the checkpoint is computed again after a crash, with the same ids.
+ * A checkpoint is the state after all entries up to a position; they are dropped with it, or soon
+ * after. What was computed from entries behind the checkpoint is computed again after a crash, with
+ * the same ids.
  *
  * All calls are asynchronous and belong to the loop's thread; a call is its owner's until `done`,
  * which comes from the loop, once. */

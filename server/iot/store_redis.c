@@ -11,7 +11,8 @@
 #include "server/store/redis.h"
 
 #define KEY_BYTES (2 * GW_MAX_DEVICE_NAME + 40)
-#define MAX_ARGS 3
+#define MAX_ARGS 4
+#define PIECE_BYTES (64u << 10) /* of a checkpoint */
 #define TIMEOUT_NS (2 * GW_NS_PER_SECOND)
 
 #define CHECK_EPOCH                                                                               \
@@ -22,23 +23,37 @@ static const struct gw_script claim_script = {
     "iot.claim", GW_STR_INIT("local epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)\n"
                              "redis.call('HSET', KEYS[1], 'instance', ARGV[1])\n"
                              "redis.call('HDEL', KEYS[1], 'sequence', 'appended')\n"
-                             "local kept = redis.call('HMGET', KEYS[2], 'at', 'state')\n"
-                             "return {epoch, kept[1] or '', kept[2] or ''}\n")};
+                             "return {epoch, redis.call('HGET', KEYS[1], 'checkpoint') or '', "
+                             "redis.call('GET', KEYS[2]) or ''}\n")};
 static const struct gw_script release_script = {
     "iot.release", GW_STR_INIT(CHECK_EPOCH "redis.call('HDEL', KEYS[1], 'instance')\n"
                                            "return 1\n")};
 /* An append whose answer was lost is not appended again: it has its number. */
 static const struct gw_script append_script = {
     "iot.append",
-    GW_STR_INIT(CHECK_EPOCH "local last = redis.call('HMGET', KEYS[1], 'sequence', 'appended')\n"
+    GW_STR_INIT(CHECK_EPOCH "local last = redis.call('HMGET', KEYS[1], 'sequence', 'appended', "
+                            "'checkpoint')\n"
                             "if last[1] == ARGV[3] then return last[2] end\n"
                             "local at = redis.call('XADD', KEYS[2], '*', 'b', ARGV[2])\n"
                             "redis.call('HSET', KEYS[1], 'sequence', ARGV[3], 'appended', at)\n"
+                            "if last[3] then\n"
+                            "  redis.call('XTRIM', KEYS[2], 'MINID', '~', last[3], 'LIMIT', 100)\n"
+                            "end\n"
                             "return at\n")};
+/* A checkpoint of some megabytes comes in pieces, and what the journal keeps before it goes with
+ * the next appends: Redis does one thing at a time, and others wait for it. Where a piece stands is
+ * said, not "behind the last one": one whose answer was lost may come twice. */
+static const struct gw_script piece_script = {
+    "iot.checkpoint.piece",
+    GW_STR_INIT(CHECK_EPOCH "if ARGV[2] == '0' then redis.call('SET', KEYS[2], ARGV[3])\n"
+                            "else redis.call('SETRANGE', KEYS[2], ARGV[2], ARGV[3]) end\n"
+                            "return 1\n")};
 static const struct gw_script checkpoint_script = {
     "iot.checkpoint",
-    GW_STR_INIT(CHECK_EPOCH "redis.call('HSET', KEYS[2], 'at', ARGV[2], 'state', ARGV[3])\n"
-                            "redis.call('XTRIM', KEYS[3], 'MINID', ARGV[2])\n"
+    GW_STR_INIT(CHECK_EPOCH "if ARGV[4] == '0' then redis.call('SET', KEYS[2], ARGV[3])\n"
+                            "else redis.call('SETRANGE', KEYS[2], ARGV[4], ARGV[3]) end\n"
+                            "redis.call('RENAME', KEYS[2], KEYS[3])\n"
+                            "redis.call('HSET', KEYS[1], 'checkpoint', ARGV[2])\n"
                             "return 1\n")};
 
 struct redis_store {
@@ -56,10 +71,11 @@ struct redis_call {
     struct gw_store_call *call;
     struct gw_record_write write;
     struct gw_redis_call *command; /* of a read */
-    bool is_stale, is_claim;
+    bool is_stale, is_claim, is_piece;
+    size_t written; /* bytes of a checkpoint */
     char keys[3][KEY_BYTES];
     struct gw_str key_texts[3], args[MAX_ARGS];
-    char epoch[24], sequence[24];
+    char epoch[24], sequence[24], offset[24];
     char from[GW_JOURNAL_POSITION_BYTES + 1];
     char appended_at[GW_JOURNAL_POSITION_BYTES];
     char *checkpoint; /* of a claim: both texts of the answer */
@@ -131,6 +147,8 @@ static bool on_reply(struct gw_record_write *write, const struct gw_reply *reply
     return true;
 }
 
+static int start_piece(struct redis_call *own);
+
 static void on_done(struct gw_record_write *write, int rc)
 {
     struct redis_call *own = GW_CONTAINER_OF(write, struct redis_call, write);
@@ -138,6 +156,11 @@ static void on_done(struct gw_record_write *write, int rc)
 
     if (rc == 0 && own->is_stale)
         rc = -ESTALE;
+    if (rc == 0 && own->is_piece) {
+        rc = start_piece(own);
+        if (rc == 0)
+            return;
+    }
     if (rc == 0 && own->is_claim && own->checkpoint == NULL)
         rc = -ENOMEM;
     if (rc == 0 && own->is_claim) {
@@ -153,7 +176,7 @@ static void on_done(struct gw_record_write *write, int rc)
     free(own);
 }
 
-static int write(struct redis_call *own, const struct gw_script *script, size_t key_count,
+static int start(struct redis_call *own, const struct gw_script *script, size_t key_count,
                  size_t arg_count)
 {
     const struct gw_redis_eval eval = {script,    own->key_texts, key_count,
@@ -161,7 +184,11 @@ static int write(struct redis_call *own, const struct gw_script *script, size_t 
 
     own->write.on_reply = on_reply;
     own->write.on_done = on_done;
-    int rc = gw_record_write_start(own->store->writer, &own->write, &eval);
+    return gw_record_write_start(own->store->writer, &own->write, &eval);
+}
+
+static int or_end(struct redis_call *own, int rc)
+{
     if (rc != 0)
         end(own);
     return rc;
@@ -176,7 +203,7 @@ static int claim(struct gw_iot_store *store, struct gw_store_call *call)
         return -ENOMEM;
     own->is_claim = true;
     own->args[0] = gw_str_of(own->store->instance);
-    return write(own, &claim_script, 2, 1);
+    return or_end(own, start(own, &claim_script, 2, 1));
 }
 
 static int release(struct gw_iot_store *store, struct gw_store_call *call)
@@ -184,7 +211,7 @@ static int release(struct gw_iot_store *store, struct gw_store_call *call)
     static const char *const kinds[] = {"owner"};
     struct redis_call *own = begin(store, call, kinds, 1);
 
-    return own == NULL ? -ENOMEM : write(own, &release_script, 1, 1);
+    return own == NULL ? -ENOMEM : or_end(own, start(own, &release_script, 1, 1));
 }
 
 static int append(struct gw_iot_store *store, struct gw_store_call *call)
@@ -197,19 +224,31 @@ static int append(struct gw_iot_store *store, struct gw_store_call *call)
     snprintf(own->sequence, sizeof(own->sequence), "%llu", (unsigned long long)call->sequence);
     own->args[1] = call->bytes;
     own->args[2] = gw_str_of(own->sequence);
-    return write(own, &append_script, 2, 3);
+    return or_end(own, start(own, &append_script, 2, 3));
+}
+
+/* The next piece; the last one makes it the checkpoint. */
+static int start_piece(struct redis_call *own)
+{
+    struct gw_str rest = gw_str_tail(own->call->bytes, own->written);
+    bool is_last = rest.len <= PIECE_BYTES;
+    struct gw_str piece = gw_str_from(rest.ptr, is_last ? rest.len : PIECE_BYTES);
+
+    snprintf(own->offset, sizeof(own->offset), "%zu", own->written);
+    own->written += piece.len;
+    own->is_piece = !is_last;
+    own->args[1] = is_last ? own->call->position : gw_str_of(own->offset);
+    own->args[2] = piece;
+    own->args[3] = gw_str_of(own->offset);
+    return is_last ? start(own, &checkpoint_script, 3, 4) : start(own, &piece_script, 2, 3);
 }
 
 static int checkpoint(struct gw_iot_store *store, struct gw_store_call *call)
 {
-    static const char *const kinds[] = {"owner", "checkpoint", "journal"};
+    static const char *const kinds[] = {"owner", "checkpoint:next", "checkpoint"};
     struct redis_call *own = begin(store, call, kinds, 3);
 
-    if (own == NULL)
-        return -ENOMEM;
-    own->args[1] = call->position;
-    own->args[2] = call->bytes;
-    return write(own, &checkpoint_script, 3, 3);
+    return own == NULL ? -ENOMEM : or_end(own, start_piece(own));
 }
 
 /* --- reads --- */

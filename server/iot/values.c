@@ -3,68 +3,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/core/clock.h"
 #include "server/core/list.h"
 #include "server/iot/board_write.h"
-#include "server/iot/sample_text.h"
 #include "server/iot/values_private.h"
 #include "server/net/loop.h"
+#include "server/store/redis.h"
 
-#define TICK_NS GW_NS_PER_SECOND
-#define TICKS_OF_HISTORY 5
-#define EARLY_RECORDS (16u << 10) /* of one node: its histories do not wait */
-
-static const struct gw_script write_script = {
-    "iot.values",
-    GW_STR_INIT(GW_VALUES_CHECK_OWNER
-                "local at = 3\n"
-                "for i = 1, tonumber(ARGV[2]) do\n"
-                "  redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1])\n"
-                "  at = at + 2\n"
-                "end\n"
-                "while at < #ARGV do\n"
-                "  local device, state, since, seen = unpack(ARGV, at, at + 3)\n"
-                "  if since == '0' and state ~= '' then\n"
-                "    local old = redis.call('HGET', KEYS[3], device)\n"
-                "    if old and string.match(old, '^%S+') == state then state = '' end\n"
-                "  end\n"
-                "  if state ~= '' then\n"
-                "    redis.call('HSET', KEYS[3], device, state .. ' ' .. since)\n"
-                "  end\n"
-                "  if seen ~= '0' then redis.call('HSET', KEYS[4], device, seen) end\n"
-                "  at = at + 4\n"
-                "end\n"
-                "return 1\n")};
+#define MAX_RECORD_BYTES (64u << 20) /* of what waits for the histories of all nodes */
 
 /* --- marking --- */
 
-static void mark(struct gw_iot_values *values, struct values_node *node)
+void gw_values_mark_series(struct gw_iot_values *values, struct values_node *node, uint32_t series)
 {
-    if (!gw_list_is_linked(&node->dirty))
-        gw_list_append(&values->dirty, &node->dirty);
-}
+    struct value_slot *slot = &values->slots[series];
 
-static void mark_series(struct values_node *node, struct value_slot *slot, uint32_t series)
-{
     if (slot->is_dirty)
         return;
     slot->is_dirty = true;
-    slot->next_dirty = node->first_dirty;
-    node->first_dirty = series;
+    slot->next_dirty = node->marked.series;
+    node->marked.series = series;
 }
 
-static void mark_device(struct values_node *node, struct values_device *devices, uint32_t device)
+void gw_values_mark_device(struct gw_iot_values *values, struct values_node *node, uint32_t device)
 {
-    if (devices[device].is_dirty)
+    struct values_device *marked = &values->devices[device];
+
+    if (marked->is_dirty)
         return;
-    devices[device].is_dirty = true;
-    devices[device].next_dirty = node->first_device;
-    node->first_device = device;
+    marked->is_dirty = true;
+    marked->next_dirty = node->marked.device;
+    node->marked.device = device;
 }
 
 /* --- taking --- */
 
-static void drop_text(struct gw_iot_values *values, struct value_slot *slot)
+void gw_values_drop_text(struct gw_iot_values *values, struct value_slot *slot)
 {
     if (slot->type != GW_SAMPLE_TEXT)
         return;
@@ -92,7 +65,7 @@ static void keep_text(struct gw_iot_values *values, struct value_slot *slot, str
 static void keep_value(struct gw_iot_values *values, struct value_slot *slot,
                        const struct gw_sample *sample)
 {
-    drop_text(values, slot);
+    gw_values_drop_text(values, slot);
     slot->is_known = true;
     slot->time_ms = sample->time_ms;
     slot->quality = sample->quality;
@@ -114,16 +87,16 @@ static void take_one(struct gw_iot_values *values, struct values_node *node,
         gw_registry_series_device(values->registry, sample->series, &metric);
     struct values_device *seen = &values->devices[device->index];
 
-    if (metric->is_kept && values->history_samples > 0 && sample->type != GW_SAMPLE_TEXT)
+    if (metric->is_kept && values->histories != NULL && sample->type != GW_SAMPLE_TEXT)
         gw_values_keep_history(values, node, sample);
     /* What was kept back tells nothing of now, unless we know that it is newer. */
     if (slot->is_known ? sample->time_ms < slot->time_ms : sample->is_historical)
         return;
     keep_value(values, slot, sample);
-    mark_series(node, slot, sample->series);
+    gw_values_mark_series(values, node, sample->series);
     if (sample->quality != GW_QUALITY_STALE && sample->time_ms > seen->seen_ms)
         seen->seen_ms = sample->time_ms;
-    mark_device(node, values->devices, device->index);
+    gw_values_mark_device(values, node, device->index);
 }
 
 void gw_iot_values_take(struct gw_iot_values *values, const struct gw_edge_node_config *config,
@@ -133,7 +106,7 @@ void gw_iot_values_take(struct gw_iot_values *values, const struct gw_edge_node_
 
     for (size_t i = 0; i < count; i++)
         take_one(values, node, &samples[i]);
-    mark(values, node);
+    gw_values_mark(values, node);
 }
 
 void gw_iot_values_set_state(struct gw_iot_values *values, const struct gw_device_config *device,
@@ -147,172 +120,34 @@ void gw_iot_values_set_state(struct gw_iot_values *values, const struct gw_devic
     kept->state = (uint8_t)state;
     kept->has_state = true;
     kept->since_ms = time_ms;
-    mark_device(node, values->devices, device->index);
-    mark(values, node);
+    gw_values_mark_device(values, node, device->index);
+    gw_values_mark(values, node);
 }
 
-/* --- writing --- */
-
-static void on_written(struct gw_board_write *write, int rc, const struct gw_reply *reply)
+void gw_values_reset_node(struct values_node *node, const struct gw_edge_node_config *config)
 {
-    struct gw_iot_values *values = write->owner;
-    struct values_node *node = write->subject;
-    (void)reply;
+    const struct values_lists none = {GW_SERIES_NONE, GW_SERIES_NONE, GW_SERIES_NONE};
 
-    node->writes--;
-    if (rc == 0) {
-        values->counts.writes++;
-        return;
-    }
-    values->counts.failures++;
-    node->is_doubtful = true; /* all that is known is written again */
-    mark(values, node);
-}
-
-static void add_value(struct gw_iot_values *values, struct gw_board_write *write, uint32_t series)
-{
-    struct value_slot *slot = &values->slots[series];
-    const struct gw_metric_config *metric;
-    const struct gw_device_config *device =
-        gw_registry_series_device(values->registry, series, &metric);
-    struct gw_sample sample = {.type = slot->type, .quality = slot->quality};
-    struct gw_buf *text = &values->text;
-
-    sample.integer = slot->integer;
-    if (slot->type == GW_SAMPLE_TEXT)
-        sample.text = gw_str_from(slot->text, slot->text_len);
-    else if (slot->type == GW_SAMPLE_BOOLEAN)
-        sample.boolean = slot->integer != 0;
-    gw_buf_clear(text);
-    gw_buf_printf(text, "%.*s/%.*s", GW_STR_ARG(device->device), GW_STR_ARG(metric->name));
-    gw_board_write_arg(write, gw_buf_str(text));
-    gw_buf_clear(text);
-    gw_buf_printf(text, "%lld %s ", (long long)slot->time_ms,
-                  gw_quality_name((enum gw_quality)slot->quality));
-    gw_sample_write_value(text, &sample);
-    write->has_failed |= text->has_failed;
-    gw_board_write_arg(write, gw_buf_str(text));
-}
-
-static void add_device(struct gw_iot_values *values, struct gw_board_write *write, uint32_t index)
-{
-    static const char *const names[] = {"unknown", "online", "offline"};
-    struct values_device *device = &values->devices[index];
-
-    gw_board_write_arg(write, gw_registry_device(values->registry, index)->device);
-    gw_board_write_arg(write, gw_str_of(device->has_state ? names[device->state] : ""));
-    gw_board_write_number(write, device->since_ms);
-    gw_board_write_number(write, device->seen_ms);
-}
-
-/* All that is known, since it is not known what has arrived. */
-static void mark_all(struct gw_iot_values *values, struct values_node *node)
-{
-    node->is_doubtful = false;
-    for (size_t i = 0; i < node->config->device_count; i++) {
-        const struct gw_device_config *device = node->config->devices[i];
-        mark_device(node, values->devices, device->index);
-        for (uint32_t k = 0; k < device->type->metric_count; k++) {
-            uint32_t series = device->series_at + k;
-            if (values->slots[series].is_known)
-                mark_series(node, &values->slots[series], series);
-        }
-    }
-}
-
-/* So many values and devices at once; the rest goes with the next. */
-static void write_values(struct gw_iot_values *values, struct values_node *node)
-{
-    struct gw_str id = node->config->id;
-    struct gw_board_write *write =
-        gw_board_write_create(&values->writes, &write_script, 4, 6 * GW_VALUES_BATCH + 2);
-    uint32_t series = node->first_dirty, device = node->first_device, count = 0, left;
-
-    if (write == NULL)
-        return;
-    write->owner = values;
-    write->subject = node;
-    write->done = on_written;
-    gw_board_write_key(write, id, "owner", GW_STR(""));
-    gw_board_write_key(write, id, "values", GW_STR(""));
-    gw_board_write_key(write, id, "states", GW_STR(""));
-    gw_board_write_key(write, id, "seen", GW_STR(""));
-    for (left = series; left != GW_SERIES_NONE && count < GW_VALUES_BATCH; count++)
-        left = values->slots[left].next_dirty;
-    gw_board_write_arg(write, gw_str_of(values->instance));
-    gw_board_write_number(write, count);
-    for (; series != left; series = values->slots[series].next_dirty) {
-        add_value(values, write, series);
-        values->slots[series].is_dirty = false;
-    }
-    node->first_dirty = left;
-    for (count = 0; device != GW_SERIES_NONE && count < GW_VALUES_BATCH; count++) {
-        add_device(values, write, device);
-        values->devices[device].is_dirty = false;
-        device = values->devices[device].next_dirty;
-    }
-    node->first_device = device;
-    node->writes++;
-    if (gw_board_write_send(write, values->redis) == 0)
-        return;
-    node->writes--;
-    values->counts.failures++;
-    node->is_doubtful = true;
-}
-
-/* False: something is left. */
-static bool write_node(struct gw_iot_values *values, struct values_node *node, bool with_history)
-{
-    if (node->is_doubtful)
-        mark_all(values, node);
-    while ((node->first_dirty != GW_SERIES_NONE || node->first_device != GW_SERIES_NONE) &&
-           !node->is_doubtful)
-        write_values(values, node);
-    if (with_history || node->record_count >= EARLY_RECORDS)
-        gw_values_write_history(values, node);
-    return node->record_count == 0 && !node->is_doubtful;
-}
-
-static void write_all(struct gw_iot_values *values, bool with_history)
-{
-    struct gw_list left, *node;
-
-    gw_list_init(&left);
-    while ((node = gw_list_take(&values->dirty)) != NULL) {
-        struct values_node *item = GW_LIST_ITEM(node, struct values_node, dirty);
-        if (item->writes > 0 || !write_node(values, item, with_history)) /* in order */
-            gw_list_append(&left, node);
-    }
-    while ((node = gw_list_take(&left)) != NULL)
-        gw_list_append(&values->dirty, node);
-}
-
-static void on_tick(struct gw_timer *timer)
-{
-    struct gw_iot_values *values = GW_CONTAINER_OF(timer, struct gw_iot_values, tick);
-
-    gw_timer_start(values->loop, timer, TICK_NS, on_tick);
-    write_all(values, ++values->ticks % TICKS_OF_HISTORY == 0);
+    *node = (struct values_node){.config = config, .marked = none, .pass = none};
 }
 
 void gw_iot_values_leave(struct gw_iot_values *values, const struct gw_edge_node_config *config)
 {
     struct values_node *node = &values->nodes[config->index];
 
-    (void)write_node(values, node, true);
-    node->is_doubtful = false;
+    gw_values_write_node(values, node);
     for (size_t i = 0; i < config->device_count; i++) {
         const struct gw_device_config *device = config->devices[i];
         values->devices[device->index] = (struct values_device){.next_dirty = GW_SERIES_NONE};
         for (uint32_t k = 0; k < device->type->metric_count; k++) {
             struct value_slot *slot = &values->slots[device->series_at + k];
-            drop_text(values, slot);
+            gw_values_drop_text(values, slot);
             *slot = (struct value_slot){.next_dirty = GW_SERIES_NONE};
         }
     }
-    node->first_dirty = node->first_device = GW_SERIES_NONE;
     gw_values_drop_history(values, node);
     gw_list_remove(&node->dirty);
+    gw_values_reset_node(node, config);
 }
 
 /* --- making it --- */
@@ -321,6 +156,7 @@ struct gw_iot_values *gw_iot_values_create(const struct gw_iot_values_config *co
 {
     struct gw_iot_values *values = calloc(1, sizeof(*values));
     size_t node_count = gw_registry_node_count(config->registry);
+    size_t series_count = gw_registry_series_count(config->registry);
 
     if (values == NULL)
         return NULL;
@@ -331,22 +167,32 @@ struct gw_iot_values *gw_iot_values_create(const struct gw_iot_values_config *co
     values->instance = gw_str_duplicate(config->instance);
     gw_list_init(&values->writes);
     gw_list_init(&values->dirty);
-    gw_buf_init(&values->text, 1u << 16);
-    values->slots = calloc(gw_registry_series_count(config->registry) + 1, sizeof(*values->slots));
+    gw_buf_init(&values->text, 1u << 17);
+    values->slots = calloc(series_count + 1, sizeof(*values->slots));
     values->devices =
         calloc(gw_registry_device_count(config->registry) + 1, sizeof(*values->devices));
     values->nodes = calloc(node_count + 1, sizeof(*values->nodes));
-    if (values->instance == NULL || values->slots == NULL || values->devices == NULL ||
-        values->nodes == NULL) {
+    bool is_complete = values->instance != NULL && values->slots != NULL &&
+                       values->devices != NULL && values->nodes != NULL;
+    if (config->history_samples > 0) {
+        values->histories = calloc(series_count + 1, sizeof(*values->histories));
+        values->pool = gw_history_pool_create(GW_HISTORY_RECORD_BYTES, MAX_RECORD_BYTES,
+                                              config->history_samples);
+        is_complete &= values->histories != NULL && values->pool != NULL;
+    }
+    if (!is_complete) {
         gw_iot_values_destroy(values);
         return NULL;
     }
     for (size_t i = 0; i < node_count; i++)
-        values->nodes[i] = (struct values_node){.config = gw_registry_node(config->registry, i),
-                                                .first_dirty = GW_SERIES_NONE,
-                                                .first_device = GW_SERIES_NONE};
-    gw_timer_start(values->loop, &values->tick, TICK_NS, on_tick);
+        gw_values_reset_node(&values->nodes[i], gw_registry_node(config->registry, i));
+    gw_values_begin_writing(values);
     return values;
+}
+
+uint32_t gw_iot_values_history_samples(const struct gw_iot_values *values)
+{
+    return values->history_samples;
 }
 
 void gw_iot_values_destroy(struct gw_iot_values *values)
@@ -355,15 +201,15 @@ void gw_iot_values_destroy(struct gw_iot_values *values)
         return;
     gw_timer_stop(&values->tick);
     if (values->nodes != NULL)
-        write_all(values, true);
+        gw_values_write_all(values);
     gw_redis_flush(values->redis);
     gw_board_write_destroy_all(&values->writes);
-    for (size_t i = 0; values->nodes != NULL && i < gw_registry_node_count(values->registry); i++)
-        gw_values_drop_history(values, &values->nodes[i]);
     for (size_t i = 0; values->slots != NULL && i < gw_registry_series_count(values->registry); i++)
-        drop_text(values, &values->slots[i]);
+        gw_values_drop_text(values, &values->slots[i]);
     gw_registry_release(values->registry);
     gw_buf_finish(&values->text);
+    gw_history_pool_destroy(values->pool);
+    free(values->histories);
     free(values->instance);
     free(values->slots);
     free(values->devices);
@@ -378,5 +224,9 @@ void gw_iot_values_get_counts(const struct gw_iot_values *values,
     out_counts->bytes = gw_registry_series_count(values->registry) * sizeof(*values->slots) +
                         gw_registry_device_count(values->registry) * sizeof(*values->devices) +
                         gw_registry_node_count(values->registry) * sizeof(*values->nodes) +
-                        values->text_bytes + values->record_bytes;
+                        values->text_bytes;
+    if (values->histories != NULL)
+        out_counts->bytes +=
+            gw_registry_series_count(values->registry) * sizeof(*values->histories) +
+            gw_history_pool_bytes(values->pool);
 }

@@ -1,13 +1,12 @@
 /* Histories: samples gather for a few seconds, then each series' go out as one piece. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "server/iot/board_write.h"
 #include "server/iot/values_private.h"
 
-#define MAX_RECORD_BYTES (64u << 20) /* of all nodes, while Redis is away */
-#define MAX_SERIES 500               /* of one script */
-#define KEEP_S "2592000"             /* of a series that has ended; 30 days */
+#define SLICE_RECORDS 4096u /* of one script, and of one series */
+#define KEEP_S "2592000"    /* of a series that has ended; 30 days */
+#define RENEW_S "1296000"   /* so long before its end it is told anew: not with each piece */
 
 static const struct gw_script history_script = {
     "iot.history",
@@ -18,7 +17,9 @@ static const struct gw_script history_script = {
                 "  if len >= 2 * max then\n"
                 "    redis.call('SET', KEYS[i], redis.call('GETRANGE', KEYS[i], -max, -1))\n"
                 "  end\n"
-                "  redis.call('EXPIRE', KEYS[i], " KEEP_S ")\n"
+                "  if redis.call('TTL', KEYS[i]) < " RENEW_S " then\n"
+                "    redis.call('EXPIRE', KEYS[i], " KEEP_S ")\n"
+                "  end\n"
                 "end\n"
                 "return 1\n")};
 
@@ -52,126 +53,103 @@ bool gw_history_record_read(const char *bytes, struct gw_sample *out_sample)
     return true;
 }
 
+static void list(struct history_series *series, uint32_t number, uint32_t *first)
+{
+    series->is_listed = true;
+    series->next_listed = *first;
+    *first = number;
+}
+
 void gw_values_keep_history(struct gw_iot_values *values, struct values_node *node,
                             const struct gw_sample *sample)
 {
-    if (node->record_count == node->record_capacity) {
-        size_t capacity = node->record_capacity > 0 ? 2 * node->record_capacity : 64;
-        size_t more = (capacity - node->record_capacity) * sizeof(*node->records);
-        struct history_record *grown = NULL;
-        if (values->record_bytes + more <= MAX_RECORD_BYTES)
-            grown = realloc(node->records, capacity * sizeof(*grown));
-        if (grown == NULL) {
-            values->counts.history_dropped++;
-            return;
-        }
-        node->records = grown;
-        node->record_capacity = capacity;
-        values->record_bytes += more;
+    struct history_series *series = &values->histories[sample->series];
+    char *record = gw_history_pool_put(values->pool, &series->chain);
+
+    if (record == NULL) {
+        values->counts.history_dropped++;
+        return;
     }
-    struct history_record *record = &node->records[node->record_count];
-    record->series = sample->series;
-    record->order = (uint32_t)node->record_count++;
-    gw_history_record_write(sample, record->bytes);
+    gw_history_record_write(sample, record);
+    if (!series->is_listed)
+        list(series, sample->series, &node->marked.history);
 }
 
-void gw_values_drop_history(struct gw_iot_values *values, struct values_node *node)
+void gw_values_drop_history(struct gw_iot_values *values, const struct values_node *node)
 {
-    values->record_bytes -= node->record_capacity * sizeof(*node->records);
-    free(node->records);
-    node->records = NULL;
-    node->record_count = node->record_capacity = 0;
+    for (size_t i = 0; values->histories != NULL && i < node->config->device_count; i++) {
+        const struct gw_device_config *device = node->config->devices[i];
+        for (uint32_t k = 0; k < device->type->metric_count; k++) {
+            struct history_series *series = &values->histories[device->series_at + k];
+            gw_history_pool_drop(values->pool, &series->chain, UINT32_MAX);
+            series->is_listed = false;
+        }
+    }
 }
 
-static int compare(const void *left, const void *right)
+/* How many of the series' records. */
+static uint32_t add_series(struct gw_iot_values *values, struct gw_board_write *write,
+                           const struct values_node *node, uint32_t number)
 {
-    const struct history_record *a = left, *b = right;
-
-    if (a->series != b->series)
-        return a->series < b->series ? -1 : 1;
-    return a->order < b->order ? -1 : a->order > b->order;
-}
-
-static size_t count_same(const struct history_record *records, size_t count)
-{
-    size_t same = 1;
-
-    while (same < count && records[same].series == records[0].series)
-        same++;
-    return same;
-}
-
-static void add_series(struct gw_iot_values *values, struct gw_board_write *write,
-                       const struct values_node *node, size_t at, size_t count)
-{
+    const struct history_series *series = &values->histories[number];
     const struct gw_metric_config *metric;
     const struct gw_device_config *device =
-        gw_registry_series_device(values->registry, node->records[at].series, &metric);
-    struct gw_buf bytes;
+        gw_registry_series_device(values->registry, number, &metric);
+    struct gw_buf *text = &values->text;
 
-    gw_buf_init(&bytes, count * GW_HISTORY_RECORD_BYTES);
-    for (size_t i = 0; i < count; i++)
-        gw_buf_append(&bytes, node->records[at + i].bytes, GW_HISTORY_RECORD_BYTES);
-    gw_buf_clear(&values->text);
-    gw_buf_printf(&values->text, "%.*s/%.*s", GW_STR_ARG(device->device), GW_STR_ARG(metric->name));
-    gw_board_write_key(write, node->config->id, "history:", gw_buf_str(&values->text));
-    gw_board_write_arg(write, gw_buf_str(&bytes));
-    write->has_failed |= bytes.has_failed;
-    gw_buf_finish(&bytes);
+    gw_buf_clear(text);
+    gw_buf_printf(text, "%.*s/%.*s", GW_STR_ARG(device->device), GW_STR_ARG(metric->name));
+    gw_board_write_key(write, node->config->id, "history:", gw_buf_str(text));
+    gw_buf_clear(text);
+    uint32_t count = gw_history_pool_copy(values->pool, &series->chain, SLICE_RECORDS, text);
+    write->has_failed |= text->has_failed;
+    gw_board_write_arg(write, gw_buf_str(text));
+    return count;
 }
 
 static void on_written(struct gw_board_write *write, int rc, const struct gw_reply *reply)
 {
-    struct gw_iot_values *values = write->owner;
     (void)reply;
-
-    if (rc == 0)
-        values->counts.writes++;
-    else
-        values->counts.failures++;
+    gw_values_written(write->owner, rc);
 }
 
-/* From `at` on, as many series as one script takes. Where it goes on; `at` itself: it was not sent.
- */
-static size_t write_some(struct gw_iot_values *values, struct values_node *node, size_t at)
+/* Of the pass: those that were sent. A series that has still more waits for the next. */
+static void pass_on(struct gw_iot_values *values, struct values_node *node, const uint32_t *counts,
+                    size_t count)
 {
-    struct gw_board_write *write =
-        gw_board_write_create(&values->writes, &history_script, MAX_SERIES + 1, MAX_SERIES + 2);
-    size_t from = at;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t number = node->pass.history;
+        struct history_series *series = &values->histories[number];
+        node->pass.history = series->next_listed;
+        series->is_listed = false;
+        gw_history_pool_drop(values->pool, &series->chain, counts[i]);
+        if (series->chain.count > 0)
+            list(series, number, &node->marked.history);
+    }
+}
+
+bool gw_values_write_history(struct gw_iot_values *values, struct values_node *node)
+{
+    struct gw_board_write *write = gw_board_write_create(&values->writes, &history_script,
+                                                         GW_VALUES_SLICE + 1, GW_VALUES_SLICE + 2);
+    uint32_t counts[GW_VALUES_SLICE], number = node->pass.history, records = 0;
+    size_t count = 0;
 
     if (write == NULL)
-        return at;
+        return false;
     write->owner = values;
     write->done = on_written;
     gw_board_write_key(write, node->config->id, "owner", GW_STR(""));
     gw_board_write_arg(write, gw_str_of(values->instance));
     gw_board_write_number(write, (int64_t)values->history_samples * GW_HISTORY_RECORD_BYTES);
-    for (size_t i = 0; i < MAX_SERIES && at < node->record_count; i++) {
-        size_t same = count_same(node->records + at, node->record_count - at);
-        add_series(values, write, node, at, same);
-        at += same;
+    while (number != GW_SERIES_NONE && count < GW_VALUES_SLICE && records < SLICE_RECORDS) {
+        counts[count] = add_series(values, write, node, number);
+        records += counts[count++];
+        number = values->histories[number].next_listed;
     }
-    return gw_board_write_send(write, values->redis) == 0 ? at : from;
-}
-
-/* What cannot be sent waits for the next time. */
-void gw_values_write_history(struct gw_iot_values *values, struct values_node *node)
-{
-    size_t at = 0;
-
-    if (node->record_count == 0)
-        return;
-    qsort(node->records, node->record_count, sizeof(*node->records), compare);
-    while (at < node->record_count) {
-        size_t next = write_some(values, node, at);
-        if (next == at)
-            break;
-        at = next;
-    }
-    memmove(node->records, node->records + at, (node->record_count - at) * sizeof(*node->records));
-    node->record_count -= at;
-    for (size_t i = 0; i < node->record_count; i++)
-        node->records[i].order = (uint32_t)i;
-    if (node->record_count == 0 && node->record_capacity > 1024)
-        gw_values_drop_history(values, node);
+    if (gw_board_write_send(write, values->redis) != 0)
+        return false;
+    values->under_way++;
+    pass_on(values, node, counts, count);
+    return true;
 }

@@ -45,7 +45,7 @@ extern const struct gw_script gw_effect_begin_script;
 enum gw_effect_begin {
     GW_EFFECT_SEND,    /* claimed: send; the fence */
     GW_EFFECT_BUSY,    /* claimed by another, or not settled, for so many ms */
-    GW_EFFECT_LOOK,    /* claimed: look for it first; the fence */
+    GW_EFFECT_LOOK,    /* claimed: look for it first; the fence, ms since the first attempt */
     GW_EFFECT_DONE,    /* the result, or nil: it was too large to be kept */
     GW_EFFECT_LOST,    /* sent, and it cannot be looked for */
     GW_EFFECT_SEVERAL, /* dead */
@@ -58,6 +58,7 @@ enum gw_effect_begin {
  *   send      looked, and found nothing: the claim is renewed, to send
  *   dead      looked, and found several
  *   abandoned the claim was not used: nothing was sent under it
- * Returns 1: it is so now; 0: the claim is another's, or there is none. */
+ * Returns 1: it is so now; 0: the claim is another's, or was given back; -1: Redis has forgotten
+ * the claim (what was done is recorded all the same). */
 extern const struct gw_script gw_effect_end_script;
 #define GW_EFFECT_END_ARGS 6

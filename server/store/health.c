@@ -40,6 +40,14 @@ static struct gw_redis_problem *add(const struct judgement *judgement, const cha
     return problem;
 }
 
+static void add_minor(const struct judgement *judgement, const char *name, const char *text)
+{
+    struct gw_redis_problem *problem = add(judgement, name, "%s", text);
+
+    if (problem != NULL)
+        problem->is_minor = true;
+}
+
 bool gw_redis_is_fit(const struct gw_redis_problems *problems)
 {
     for (size_t i = 0; i < problems->count; i++) {
@@ -105,7 +113,6 @@ static void judge_file(const struct judgement *judgement, struct gw_str info)
 static void judge_replication(const struct judgement *judgement, struct gw_str info)
 {
     const struct gw_redis_needs *needs = judgement->needs;
-    struct gw_redis_problem *problem;
     struct gw_str role = find_value(info, "role");
     uint64_t replicas = find_number(info, "connected_slaves");
 
@@ -116,10 +123,8 @@ static void judge_replication(const struct judgement *judgement, struct gw_str i
         add(judgement, "redis-too-few-replicas", "%llu replicas are connected, %u are needed",
             (unsigned long long)replicas, needs->min_replicas);
     else if (replicas == 0 && needs->wants_replica) {
-        problem =
-            add(judgement, "redis-no-replica", "it has no replica: if it dies, nothing takes over");
-        if (problem != NULL)
-            problem->is_minor = true;
+        add_minor(judgement, "redis-no-replica",
+                  "it has no replica: if it dies, nothing takes over");
     }
 }
 
@@ -131,6 +136,27 @@ void gw_redis_health_judge(const struct gw_redis_needs *needs, const char *node,
     judge_memory(&judgement, info);
     judge_file(&judgement, info);
     judge_replication(&judgement, info);
+}
+
+void gw_redis_health_judge_sync(const struct gw_redis_needs *needs, const char *node,
+                                struct gw_str policy, struct gw_redis_problems *problems)
+{
+    const struct judgement judgement = {needs, node, problems};
+
+    if (policy.ptr == NULL) {
+        add_minor(&judgement, "redis-sync-unknown",
+                  "CONFIG GET appendfsync is not answered: it must be always, see to it");
+        return;
+    }
+    if (gw_str_equal(policy, GW_STR("always")))
+        return;
+    struct gw_redis_problem *problem =
+        add(&judgement, "redis-not-synced",
+            "appendfsync is %.*s: records that it has acknowledged may die with it; it must be "
+            "always",
+            GW_STR_ARG(policy));
+    if (problem != NULL)
+        problem->is_minor = needs->min_replicas > 0;
 }
 
 /* --- asking --- */
@@ -187,18 +213,47 @@ static void add_unreachable(struct gw_redis_problems *problems, const struct gw_
 
 static void ask_next(struct gw_redis_health *health);
 
-static void on_info(void *self, int rc, const struct gw_reply *reply)
+/* Many who run a Redis for others let nobody ask. */
+static void on_policy(void *self, int rc, const struct gw_reply *reply)
 {
     struct gw_redis_health *health = self;
     struct gw_redis *server = gw_redis_get_node(health->redis, health->index++);
+    bool is_told = rc == 0 && reply->type == GW_REPLY_ARRAY && reply->count == 2;
 
     health->call = NULL;
-    if (server != NULL && rc == 0 && reply->type == GW_REPLY_STRING)
+    if (server != NULL && rc == 0)
+        gw_redis_health_judge_sync(&health->needs, gw_redis_get_address(server),
+                                   is_told ? reply->items[1].text : gw_str_from(NULL, 0),
+                                   &health->next);
+    else if (server != NULL)
+        add_unreachable(&health->next, server, "it does not answer in time");
+    ask_next(health);
+}
+
+static bool ask_policy(struct gw_redis_health *health, struct gw_redis *server)
+{
+    const struct gw_str words[] = {GW_STR("CONFIG"), GW_STR("GET"), GW_STR("appendfsync")};
+    const struct gw_redis_command command = {words, GW_COUNT_OF(words), TIMEOUT_NS};
+
+    return gw_redis_send(server, &command, on_policy, health, &health->call) == 0;
+}
+
+static void on_info(void *self, int rc, const struct gw_reply *reply)
+{
+    struct gw_redis_health *health = self;
+    struct gw_redis *server = gw_redis_get_node(health->redis, health->index);
+
+    health->call = NULL;
+    if (server != NULL && rc == 0 && reply->type == GW_REPLY_STRING) {
         gw_redis_health_judge(&health->needs, gw_redis_get_address(server), reply->text,
                               &health->next);
-    else if (server != NULL)
+        if (health->needs.must_sync && ask_policy(health, server))
+            return;
+    } else if (server != NULL) {
         add_unreachable(&health->next, server,
                         rc == 0 ? "it does not answer INFO" : "it does not answer in time");
+    }
+    health->index++;
     ask_next(health);
 }
 

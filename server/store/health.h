@@ -1,8 +1,8 @@
 /* Is this Redis fit to keep what we trust it with? For /readyz.
  *
  * Every server of it (each node of a cluster that keeps slots) is asked at start, when there is a
- * new connection, each minute, and each second while something is wrong; what INFO says is judged
- * by a pure function. Belongs to the loop's thread. */
+ * new connection, each minute, and each second while something is wrong; what INFO says, and of
+ * the append-only file CONFIG, is judged by pure functions. Belongs to the loop's thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -31,7 +31,8 @@ struct gw_redis_problems {
 };
 
 struct gw_redis_needs {
-    bool must_append;      /* records are kept there: append-only file */
+    bool must_append; /* records are kept there: append-only file */
+    bool must_sync;   /* which has on the disk what was acknowledged: CONFIG GET is asked, too */
     unsigned min_replicas; /* of them connected */
     bool wants_replica;    /* one is there to take over; having none is minor */
     uint64_t period_ns;    /* 0: a minute */
@@ -40,6 +41,14 @@ struct gw_redis_needs {
 /* Adds what is wrong with a server; `info` is its reply to INFO. Pure. */
 void gw_redis_health_judge(const struct gw_redis_needs *needs, const char *node, struct gw_str info,
                            struct gw_redis_problems *problems);
+
+/* The same of its reply to CONFIG GET appendfsync; ptr NULL: it does not tell. With anything but
+ * `always` Redis acknowledges a write that it has in its memory alone: while it waits for the disk
+ * it holds back even what it would only have to hand to the kernel, for up to two seconds, and
+ * whoever kills it then makes it forget claims and intents, so that a write is sent twice. Replicas
+ * that confirm each record make that minor: one of them takes over, unless it is back at once. */
+void gw_redis_health_judge_sync(const struct gw_redis_needs *needs, const char *node,
+                                struct gw_str policy, struct gw_redis_problems *problems);
 
 /* Whether what is wrong is minor, all of it. */
 bool gw_redis_is_fit(const struct gw_redis_problems *problems);

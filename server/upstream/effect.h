@@ -8,6 +8,8 @@
 
 #include "server/core/str.h"
 
+#define GW_EFFECT_SETTLE_NS (UINT64_C(60) * 1000000000) /* where nobody says another */
+
 enum gw_effect_class {
     GW_EFFECT_UNKNOWN,    /* D: a second time may be a second effect */
     GW_EFFECT_KEYED,      /* A: it knows the keys that it has seen, atomically */
@@ -19,7 +21,7 @@ struct gw_effect {
     enum gw_effect_class class;
     struct gw_str key_field; /* of class A: the request field that it takes the key in */
     bool is_key_bare;        /* without the quotes of a structured field */
-    uint64_t settle_ns;      /* of class C: how long an effect may take to be found */
+    uint64_t settle_ns;      /* of class C: how long an effect may take to be found; 0: not said */
 };
 
 /* Whether a request of which a byte has left may be sent again, with its key, by a plain proxy. */

@@ -22,6 +22,12 @@ static const struct gw_metric metric_lost = {
     "millgate_lost_writes_total",
     "Ends of claims that Redis never took: the outcome stays unknown.", NULL, false};
 
+static const struct gw_metric metric_forgotten = {
+    "millgate_forgotten_claims_total",
+    "Claims that Redis has lost although it had acknowledged them: writes may have been made "
+    "twice.",
+    NULL, false};
+
 struct late_list {
     struct gw_worker_share share; /* first */
     struct gw_list writes;
@@ -60,9 +66,26 @@ static void drop(struct late_write *late)
     free(late);
 }
 
+static void note_forgotten(const struct late_list *list, const struct gw_redis_eval *eval)
+{
+    gw_metrics_add(metrics_of(list), &metric_forgotten, 1);
+    gw_log_error("%s: Redis has forgotten %.*s, which it had acknowledged: a write may have been "
+                 "made twice; see redis.problems of /readyz",
+                 eval->script->name, GW_STR_ARG(eval->keys[0]));
+}
+
+void gw_late_write_note_forgotten(struct gw_worker_share *share, const struct gw_redis_eval *eval)
+{
+    if (share != NULL && share->worker != NULL)
+        note_forgotten(GW_CONTAINER_OF(share, struct late_list, share), eval);
+}
+
 static bool on_reply(struct gw_record_write *write, const struct gw_reply *reply)
 {
-    (void)write;
+    const struct late_write *late = GW_CONTAINER_OF(write, struct late_write, write);
+
+    if (reply->type == GW_REPLY_INTEGER && reply->integer < 0)
+        note_forgotten(late->list, &late->eval);
     return reply->type == GW_REPLY_INTEGER && reply->integer != 0;
 }
 

@@ -24,7 +24,11 @@ GW_MUST_CHECK
 struct gw_worker_share *gw_late_write_open(struct gw_worker *worker);
 
 /* A run of a script; its keys and arguments are copied. An answer of the integer 0 says that
- * nothing had to be changed. `is_doubtful`: the claim itself may reach Redis behind this, so it is
- * said several times. `share` may be NULL: it is counted as lost. */
+ * nothing had to be changed, of -1 that Redis has forgotten the claim. `is_doubtful`: the claim
+ * itself may reach Redis behind this, so it is said several times. `share` may be NULL: it is
+ * counted as lost. */
 void gw_late_write_add(struct gw_worker_share *share, const struct gw_redis_eval *eval,
                        bool is_doubtful);
+
+/* Redis has lost a claim that it had acknowledged: it is counted, and the operator told. */
+void gw_late_write_note_forgotten(struct gw_worker_share *share, const struct gw_redis_eval *eval);

@@ -36,7 +36,7 @@ export async function startLoad(scope, options) {
 const require = createRequire(new URL('../rigs/iot/', import.meta.url));
 
 /** Writes protobuf by hand into one buffer: the Eclipse encoder takes longer than what is measured. */
-class Message {
+export class Message {
   constructor() {
     this.bytes = Buffer.alloc(1 << 16);
     this.time = Buffer.alloc(6);

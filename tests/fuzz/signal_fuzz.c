@@ -110,7 +110,8 @@ static void feed(struct gw_signal_engine *engine, const uint8_t *bytes, size_t l
         } else if (sample.type > GW_SAMPLE_TEXT) {
             gw_signal_engine_state(engine, gw_registry_device(registry, bytes[3] & 1),
                                    (bytes[3] & 2) != 0, time_ms);
-            if (gw_signal_engine_suppress(engine, GW_STR("A"), time_ms, time_ms + bytes[4]) == -1)
+            if (gw_signal_engine_suppress(engine, gw_registry_device(registry, bytes[3] & 1),
+                                          time_ms, time_ms + bytes[4]) == -1)
                 abort();
             gw_signal_engine_advance(engine, node, time_ms - bytes[4]);
             continue;

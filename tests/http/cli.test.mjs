@@ -72,6 +72,21 @@ describe('check', () => {
     assert.doesNotMatch(check({ limits: { slots: { concurrent: 2 } } }, { limit: 50 }).stderr, /never passes/);
   });
 
+  test('a settle shorter than an answer is waited for is a warning, and only that', async (t) => {
+    const gw = await prepareGateway(t);
+    const check = (more) => {
+      gw.rewriteConfig((config) => (config.backends.erp = { url: 'http://127.0.0.1:9', odata: {}, ...more }));
+      const { code, stderr } = runProgram(['check', '-c', gw.configPath]);
+      assert.equal(code, 0, stderr);
+      return stderr;
+    };
+    assert.match(check({ effects: { settle: '29s' } }), /millgate\.yaml:\d+:\d+: warning: settle is shorter .*\(30\.000 s;/);
+    assert.match(check({ first_byte_timeout: '90s', total_timeout: '70s' }), /warning: settle is shorter .*\(70\.000 s;/); // it is a minute
+    const right = [{}, { effects: { settle: '30s' } }, { effects: { settle: '4s' }, total_timeout: '4s' },
+      { effects: { settle: '70s' }, first_byte_timeout: '70s', total_timeout: '0s' }, { effects: { settle: '1s' }, odata: undefined }];
+    for (const more of right) assert.doesNotMatch(check(more), /settle/);
+  });
+
   test('a section that is none at all is not held against contracts', async (t) => {
     const gw = await prepareGateway(t);
     gw.rewriteConfig((config) => Object.assign(config, { backends: 5, floor: 'high' }));

@@ -1,8 +1,10 @@
 // The edge: signals at the plant, spooled, and forwarded to the centre whatever happens to the line and to the edge.
 
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 
 import { Edge, Line, startCentre } from './support/edge.mjs';
@@ -20,7 +22,7 @@ const LINE_3 = LAYOUT.filter(({ edgeNode }) => edgeNode === 'line-3');
 const PLANT = LINE_3[0].group.replace('plant-', '');
 const EDGES = { 'edge-1': { plant: PLANT, consumer: 'edges:edge-1' } };
 
-const plantOf = (scope, edge, options) => startPlant(scope, { broker: edge.mqtt, layout: LINE_3, backMs: 2 * HOUR, ...options });
+const plantOf = (scope, edge, options) => startPlant(scope, { broker: edge.mqtt, layout: LINE_3, backMs: 20 * HOUR, ...options });
 const sentBy = (plant) => plant.edges.reduce((sum, { counts }) => sum + counts.sent, 0);
 
 const assertInOrder = (events) => {
@@ -101,6 +103,37 @@ describe('an edge and its centre', async () => {
     assertSame(await centre.telemetry.read(), wanted);
   });
 
+  test('reloaded while edge nodes send, it stays connected, and every message counts', async () => {
+    const messages = async () => (await edge.status()).telemetry.messages;
+    const connects = () => readFileSync(edge.broker.log, 'utf8').split(' as millgate-edge-edge-1 (').length;
+    const before = { messages: await messages(), sent: sentBy(plant), connects: connects(), births: plant.edges[0].counts.births };
+    const devices = JSON.parse(readFileSync(edge.registry.at(-1), 'utf8'));
+    let isOver = false;
+    const send = async () => {
+      for (let round = 0; !isOver; round++) {
+        await plant[round % 2 === 0 ? 'fault' : 'mend']('vibrate', 'lathe-2', { by: 9 });
+        await plant.step(60);
+      }
+    };
+    const sending = send();
+    for (let round = 0; round < 5; round++) {
+      devices.devices[0].owner = `team-${round}`;
+      writeFileSync(edge.registry.at(-1), JSON.stringify(devices));
+      edge.config.iot.checkpoint = `${400 + round}ms`;
+      await edge.reload();
+    }
+    isOver = true;
+    await sending;
+    const sent = sentBy(plant) - before.sent;
+    await edge.settled(before.messages + sent);
+    assert.equal(await messages(), before.messages + sent);
+    assert.equal(connects(), before.connects);
+    assert.equal(plant.edges[0].counts.births, before.births);
+    const wanted = expected();
+    await eventually(async () => (await centre.telemetry.read()).length >= wanted.length, 'all events', 30_000);
+    assertSame(await centre.telemetry.read(), wanted);
+  });
+
   test('SIGHUP: a file with problems changes nothing, a good one is at work', async () => {
     const good = structuredClone(edge.config);
     edge.config.edge.plant = '9999';
@@ -160,6 +193,26 @@ describe('a centre', async () => {
       const own = numbers.filter((n) => n % 2 === rest);
       assert.deepEqual(own, own.toSorted((a, b) => a - b));
     }
+  });
+
+  test('none of whose edge is revoked while they are appended: within two seconds nothing more is taken', async () => {
+    const path = '/consumers/edges%3Aedge-1', json = { 'content-type': 'application/json' };
+    const admin = (method, body) => centre.gw.admin(path, { method, headers: { ...json, 'content-length': String(body.length) }, body });
+    // All of one subject, so that they are appended one behind the other.
+    const batches = Array.from({ length: 6 }, (_, k) => deliver(centre, 'edge-1', { epoch: `midway.${k}`,
+      lines: Array.from({ length: 1000 }, (_, i) => lineOf(i + 1, event(`M${k}.${i}`, { type: 'test.noted.v1', subject: `midway-${k}`, data: 'x' }))) }));
+    const taken = async () => (await ids()).filter((id) => id.startsWith('event-M')).length;
+    await eventually(async () => (await taken()) > 20, 'some to be taken');
+    assert.equal((await admin('POST', '{"disabled":true}')).status, 200);
+    await sleep(2000);
+    const then = await taken();
+    const answers = await Promise.all(batches);
+    assert.equal(await taken(), then);
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [403], 'a batch was whole before: the machine is too fast for this test');
+    assert.ok(then < 6000, `${then} were taken`);
+    assert.equal((await admin('DELETE', '{}')).status, 204);
+    await eventually(async () => (await deliver(centre, 'edge-1', { epoch: 'midway.0', lines: [lineOf(1, event('M0.0', { type: 'test.noted.v1', subject: 'midway-0', data: 'x' }))] })).status === 200, 'it is let in again');
+    assert.equal(await taken(), then);
   });
 
   test('large ones, too', async () => {

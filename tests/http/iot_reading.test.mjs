@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
 import { eventually, makeFolder, suiteScope } from './support/harness.mjs';
-import { iotIsInstalled, startTelemetry } from './support/iot.mjs';
+import { DRIVE, Drive, iotIsInstalled, Reader, startTelemetry } from './support/iot.mjs';
 
 if (!iotIsInstalled()) {
   console.log('mosquitto or the packages of tests/rigs/iot are not installed: skipped');
@@ -16,62 +16,8 @@ if (!iotIsInstalled()) {
 const { LAYOUT, startPlant } = await import('../rigs/iot/plant.mjs');
 const { connect } = createRequire(new URL('../rigs/iot/', import.meta.url))('mqtt');
 
-const ROOT = '/system/iot/v1';
 const LINES = LAYOUT.filter(({ edgeNode }) => ['line-1', 'line-3'].includes(edgeNode));
 const PATIENCE = 30_000;
-
-/** A drive whose speed and direction may be set; what the device calls two is one revolution a minute. */
-class Drive {
-  static type = 'drive';
-
-  constructor(id) {
-    this.id = id;
-  }
-
-  metrics() {
-    return { Speed: { type: 'Int32', value: 1000 }, Reverse: { type: 'Boolean', value: false }, Load: { type: 'Double', value: 0.5 } };
-  }
-
-  step() {}
-
-  set() {}
-}
-const DRIVE = { metrics: {
-  speed: { source: 'Speed', unit: 'r/min', factor: 0.5, writable: { type: 'Int32', min: 0, max: 3000 } },
-  reverse: { source: 'Reverse', writable: { type: 'Boolean' } },
-  load: { source: 'Load' },
-} };
-
-class Reader {
-  constructor(gw, claims = {}) {
-    Object.assign(this, { gw, claims: { sub: 'reader', scope: 'iot:read iot:write iot:command plants:all', ...claims } });
-  }
-
-  as(claims) {
-    return new Reader(this.gw, { ...this.claims, ...claims });
-  }
-
-  request(path, { headers = {}, ...options } = {}) {
-    this.token ??= this.gw.token(this.claims);
-    return this.gw.request(`${ROOT}${path}`, { headers: { authorization: `Bearer ${this.token}`, ...headers }, ...options });
-  }
-
-  send(method, path, body, headers = {}) {
-    return this.request(path, { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } });
-  }
-
-  async get(path) {
-    const answer = await this.request(path);
-    assert.equal(answer.status, 200, answer.text);
-    return answer.json;
-  }
-
-  /** {metric: value} */
-  async values(device) {
-    const { items } = await this.get(`/devices/${device}/values`);
-    return Object.fromEntries(items.map((item) => [item.metric, item]));
-  }
-}
 
 describe('reading', async () => {
   const scope = suiteScope();
@@ -176,6 +122,60 @@ describe('reading', async () => {
     const anew = await find('raised');
     assert.deepEqual([anew.id, anew.times, anew.acknowledged], [raised.id, 2, undefined]);
     await plant.mend('breakdown', 'cnc-1');
+  });
+
+  test('an alarm is shelved for a time, with a reason: listed as such, and not told as new', async () => {
+    const find = async (query) => (await all.get(`/alarms?equipment=CNC-1${query}`)).items.find(({ signal }) => signal === 'machine-down');
+    const told = async (type) => (await telemetry.read()).filter((event) => event.type === `com.millgate.iot.${type}.v1` && event.subject === 'CNC-1');
+    const until = new Date(Date.now() + 3_600_000).toISOString();
+    const calm = async () => {
+      await plant.mend('breakdown', 'cnc-1');
+      await plant.step(120);
+      await eventually(async () => (await find('')).state === 'cleared', 'its end', PATIENCE);
+    };
+    const alarm = await find('');
+    const path = `/plants/${alarm.plantId}/alarms/${alarm.id}`;
+    const shelve = (body, headers) => all.send('PUT', `${path}/shelving`, { until, reason: 'bearing is ordered', ...body }, headers);
+    await calm();
+    assert.equal((await shelve({ reason: undefined })).status, 400);
+    assert.equal((await shelve({ until: '2020-01-01T00:00:00Z' })).status, 400);
+    assert.equal((await shelve({ until: new Date(Date.now() + 40 * 86_400_000).toISOString() })).status, 400);
+    assert.equal((await all.send('PUT', `${path.slice(0, -4)}0000/shelving`, { until, reason: 'x' })).status, 404);
+    assert.equal((await all.as({ scope: 'iot:write', plant: 'XXXX' }).send('PUT', `${path}/shelving`, { until, reason: 'x' })).status, 404);
+    assert.equal((await all.as({ scope: 'iot:read plants:all' }).send('PUT', `${path}/shelving`, { until, reason: 'x' })).status, 403);
+    assert.equal((await shelve({}, { 'if-match': '"1"' })).status, 412);
+    const done = await shelve({});
+    assert.equal(done.status, 200, done.text);
+    const { since, ...shelving } = done.json.shelving;
+    assert.deepEqual(shelving, { until, by: 'reader', reason: 'bearing is ordered' });
+    assert.ok(Math.abs(Date.parse(since) - Date.now()) < 60_000);
+    const again = await shelve({}); // as after a lost answer
+    assert.deepEqual([again.status, again.json, again.headers.etag], [200, done.json, done.headers.etag]);
+    assert.deepEqual((await told('alarm.shelved')).map(({ data }) => data.shelving), [done.json.shelving]);
+    assert.equal((await find('&shelved=true')).id, alarm.id);
+    assert.equal(await find('&shelved=false'), undefined);
+
+    await new Promise((resolve) => setTimeout(resolve, 2500)); // lanes look once a second
+    const before = (await told('machine-down')).length;
+    await plant.fault('breakdown', 'cnc-1');
+    await plant.step(120);
+    await eventually(async () => (await find('&shelved=true')).state === 'raised', 'it anew', PATIENCE);
+    const raised = (await told('machine-down')).slice(before);
+    assert.deepEqual(raised.map(({ shelved }) => shelved), ['true']);
+    assert.equal((await find('')).times, alarm.times + 1);
+
+    const taken = await all.request(`${path}/shelving`, { method: 'DELETE' });
+    assert.deepEqual([taken.status, taken.json.shelving, taken.json.state], [200, undefined, 'raised']);
+    assert.equal((await all.request(`${path}/shelving`, { method: 'DELETE' })).headers.etag, taken.headers.etag);
+    assert.equal((await told('alarm.unshelved')).length, 1);
+    assert.equal((await find('&shelved=false')).id, alarm.id);
+    await calm();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await plant.fault('breakdown', 'cnc-1');
+    await plant.step(120);
+    await eventually(async () => (await find('')).state === 'raised', 'it anew', PATIENCE);
+    assert.equal((await told('machine-down')).at(-1).shelved, undefined);
+    await calm();
   });
 
   test('what cannot be read is put aside, seen and forgotten', async () => {

@@ -46,7 +46,7 @@ function assertDecided(results) {
 describe('the network to redis', () => {
   test('is cut under load, and mended', async (t) => {
     const redis = await new Node({ dir: makeFolder(), host: '127.0.0.2', port: await freePort() })
-      .write(['appendonly yes', 'save ""']).start();
+      .write(['appendonly yes', 'appendfsync always', 'save ""']).start();
     t.after(() => redis.stop());
     const fleet = await startFleet(t, {
       count: 2, redis,

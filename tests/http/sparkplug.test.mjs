@@ -11,6 +11,7 @@ import { before, describe, test } from 'node:test';
 
 import { mosquittoIsInstalled, MQTT_USERS, startMosquitto } from '../rigs/iot/mosquitto.mjs';
 import { eventually, makeFolder, runProgram, suiteScope } from './support/harness.mjs';
+import { watch } from './support/watch.mjs';
 
 const RIG = new URL('../rigs/iot/', import.meta.url);
 if (!mosquittoIsInstalled() || !existsSync(new URL('node_modules/sparkplug-client', RIG))) {
@@ -33,32 +34,6 @@ const nameOf = Object.fromEntries(readdirSync(join(IOT, 'types')).flatMap((file)
 
 const brokerAs = (user) => ({ url: broker.url, username: user, password: MQTT_USERS[user].password });
 const keyOf = ({ group, edgeNode, device, metric, time, value }) => `${group}/${edgeNode}/${device} ${metric} ${time} ${value}`;
-
-/** What mosquitto_sub sees from now on; text() waits for `ends` deaths first. */
-async function watch(t) {
-  const child = spawn('mosquitto_sub', ['-p', String(broker.port), '-u', 'mes', '-P', MQTT_USERS.mes.password, '-t', 'spBv1.0/#', '-t', 'probe',
-    '-F', '%U %x %t'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const exited = once(child, 'exit');
-  t.after(async () => {
-    child.kill();
-    await exited;
-  });
-  let seen = '';
-  child.stdout.setEncoding('utf8').on('data', (piece) => (seen += piece));
-  const probe = mqtt.connect(broker.url, MQTT_USERS.mes && brokerAs('mes'));
-  await eventually(() => {
-    probe.publish('probe', 'x');
-    return seen.includes(' probe\n');
-  }, 'mosquitto_sub sees a message');
-  await new Promise((resolve) => probe.end(false, {}, resolve));
-  return {
-    lines: () => seen.split('\n').filter((line) => line.includes(' spBv1.0/')),
-    async text(ends) {
-      await eventually(() => seen.endsWith('\n') && seen.split('/NDEATH/').length - 1 >= ends, `${ends} deaths are seen`, 30_000);
-      return `${this.lines().join('\n')}\n`;
-    },
-  };
-}
 
 /** {samples, states, stderr} of messages as mosquitto_sub printed them. */
 function understand(text) {
@@ -85,7 +60,7 @@ before(async () => {
 describe('messages of the Eclipse client', () => {
   for (const style of ['alias', 'name']) {
     test(`metrics by ${style}: every sample that was sent comes out once and in order, however its message came`, async (t) => {
-      const seen = await watch(t);
+      const seen = await watch(t, broker);
       const plant = await startPlant(t, { broker: brokerAs('edge'), from: FROM, style });
       await plant.step(30);
       await plant.fault('duplicate', undefined, { share: 0.3 });
@@ -113,7 +88,7 @@ describe('messages of the Eclipse client', () => {
   }
 
   test('what is lost is not made up: a rebirth is wanted, and aliases are uncertain until then', async (t) => {
-    const seen = await watch(t);
+    const seen = await watch(t, broker);
     const plant = await startPlant(t, { broker: brokerAs('edge'), from: FROM });
     await plant.step(5);
     await plant.fault('drop', 'line-1', { count: 2 });
@@ -131,7 +106,7 @@ describe('messages of the Eclipse client', () => {
   });
 
   test('what an edge node kept while it was off line comes as historical; a clock ahead is put aside', async (t) => {
-    const seen = await watch(t);
+    const seen = await watch(t, broker);
     const plant = await startPlant(t, { broker: brokerAs('edge') });
     await plant.step(5);
     await plant.fault('offline', 'stores');

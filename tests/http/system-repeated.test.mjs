@@ -181,6 +181,61 @@ describe('a transition is asked for again', () => {
     assert.deepEqual([third.status, third.json?.status], [200, 'sent'], third.text);
     assert.equal(fault.hits, 2);
   });
+
+  // What is made takes all that is there, so that its own effect makes the rule false. The answer to `lost` does not
+  // come, nor any behind it: the gateway cannot look.
+  const levelOf = async (material) => (await plants.get(at('1010', 'erp-inventory', `/inventory-levels?material=${material}&storageLocation=101B`))).json.items[0];
+  const ALL = [
+    { what: 'a reservation', list: '/reservations', lost: /shipment\.internal\.assign_try"/, rule: 'stock-available',
+      body: async () => ({ material: 'WASHER-M8', storageLocation: '101B', quantity: (await levelOf('WASHER-M8')).available }) },
+    { what: 'a begun reservation', list: '/reservations', lost: /shipment\.internal\.wait"/,
+      body: async () => ({ material: 'NUT-M8', storageLocation: '101B', quantity: (await levelOf('NUT-M8')).available }) },
+    { what: 'a movement', list: '/goods-movements', lost: /shipment\.internal\.done"/, rule: 'stock-on-hand',
+      body: async () => ({ type: 'transfer', material: 'WASHER-M20', from: '101B', to: '101D', quantity: (await levelOf('WASHER-M20')).onHand }) },
+    { what: 'a begun movement', list: '/goods-movements', lost: /shipment\.internal\.assign_force"/,
+      body: async () => ({ type: 'transfer', material: 'BOLT-M20', from: '101B', to: '101D', quantity: (await levelOf('BOLT-M20')).onHand }) },
+  ];
+
+  for (const { what, list, body, lost, rule } of ALL) {
+    test(`${what} of all there is is asked for again: it is told as it was made, and made once`, async () => {
+      const [document, key] = [await body(), randomUUID()];
+      const send = (how) => plants.post(at('1010', 'erp-inventory', list), document, { key, ...how });
+      const made = () => plants.erp.search('stock.shipment.internal', [['moves.product.code', '=', document.material], ['state', '!=', 'cancelled']], ['state']);
+      const before = (await made()).length;
+      const fault = { kind: 'cut-after', match: lost };
+      proxyOf('1010').fault = [fault, { kind: 'cut-before', get times() { return fault.hits ? undefined : 0; } }];
+      const first = await send();
+      proxyOf('1010').fault = null;
+      assert.ok([502, 503].includes(first.status), first.text);
+      if (rule) assert.equal(assertProblem(await send({ key: randomUUID() }), 422).rule, rule); // another's
+      const answer = await again(send);
+      assert.equal(answer.status, 201, answer.text);
+      assert.equal(Number(answer.json.quantity.value), Number(document.quantity.value));
+      const { json } = await plants.get(at('1010', 'erp-inventory', `${list}/${answer.json.id}`));
+      for (const name of Object.keys(answer.json)) assert.deepEqual(answer.json[name], json[name], name);
+      assert.equal((await made()).length, before + 1);
+    });
+  }
+
+  // Its first write is of class D: the record alone knows that it was made, and which of the order's outputs it was.
+  for (const [what, lost] of Object.entries({ created: /"model\.stock\.move\.create"/, lowered: /"model\.production\.write"/, posted: /"model\.stock\.move\.do"/ })) {
+    test(`a confirmation that was ${what} is asked for again: no more is posted than was confirmed`, async () => {
+      const { path } = order('6');
+      const key = randomUUID();
+      const send = () => plants.post(`${path}/confirmations`, { yield: { value: '1', unit: 'H87' } }, { key });
+      const posted = async () => (await plants.get(path)).json.confirmed.value;
+      const before = Number(await posted());
+      const fault = { kind: 'cut-after', match: lost };
+      proxyOf('1010').fault = [fault, { kind: 'cut-before', get times() { return fault.hits ? undefined : 0; } }];
+      const first = await send();
+      proxyOf('1010').fault = null;
+      assert.ok([502, 503].includes(first.status), first.text);
+      const answer = await again(send);
+      if (what !== 'posted') assert.match(assertProblem(answer, 409).type, /outcome-unknown$/);
+      else assert.deepEqual([answer.status, answer.json.yield?.value], [201, '1'], answer.text);
+      assert.equal(Number(await posted()), before + (what !== 'posted' ? 0 : 1));
+    });
+  }
 });
 
 // The services that know no Tryton: here the answer is lost, and the gateway lives on.
@@ -276,6 +331,47 @@ describe('a transition whose answer is lost is asked for again', () => {
         assert.deepEqual([answer.status, answer.json.status, answer.headers.etag], [200, status, after], answer.text);
         assert.equal(await tagOf(api, path), after, `${action}: once`);
       }
+    });
+  }
+
+  const inventory = (list, body) => ['erp-inventory', list, body];
+  const thereOf = async (lot) => (await cloud.get('erp-inventory', '1020', `/inventory-levels?lot=${lot}`)).json.items[0];
+  // What is asked for, of the server's entity; `meanwhile` somebody goes on with what was made.
+  const ALL = {
+    'a reservation of all there is': async () => {
+      const { material, lot, storageLocation, available } = await thereOf('L260083');
+      return { call: inventory('/reservations', { material, lot, storageLocation, quantity: available }), entity: 'erp/A_Reservation', rule: 'stock-available' };
+    },
+    'a movement of all there is': async () => {
+      const { material, lot, storageLocation, onHand } = await thereOf('L260064');
+      return { call: inventory('/goods-movements', { type: 'scrap', material, lot, from: storageLocation, quantity: onHand, reason: 'bent' }), entity: 'erp/A_MaterialDocument', rule: 'stock-on-hand' };
+    },
+    'an order for a notification': async () => {
+      const made = await cloud.post('maintenance', '1020', ...NEW.notification);
+      const order = { type: 'corrective', description: 'Change the bearing', priority: 'urgent', notification: made.json.id };
+      return { call: ['maintenance', '/maintenance-orders', order], entity: 'maintenance/A_MaintenanceOrder', rule: 'notification-without-order' };
+    },
+  };
+
+  for (const [what, prepare] of Object.entries(ALL)) {
+    test(`${what} is asked for again: it is told as it was made, and made once`, async () => {
+      const { call: [api, list, body], entity, rule } = await prepare();
+      const key = randomUUID();
+      const send = (other) => cloud.post(api, '1020', list, body, { key, ...other });
+      const count = () => cloud.count(...entity.split('/'));
+      const before = await count();
+      await cloud.erp.spoil('lost', entity.split('/')[1], { method: 'POST' });
+      const first = await send();
+      await cloud.erp.mend();
+      assert.ok([502, 503].includes(first.status), first.text);
+      assert.equal(await count(), before + 1, 'the server has done it');
+      assert.equal(cloud.rule(await send({ key: randomUUID() })), rule); // another's
+      const answer = await cloud.settled(send);
+      assert.equal(answer.status, 201, answer.text);
+      assert.equal(await count(), before + 1, 'once');
+      const { json, headers } = await cloud.get(api, '1020', `${list}/${answer.json.id}`);
+      assert.deepEqual(answer.json, json);
+      assert.equal(answer.headers.etag, headers.etag);
     });
   }
 });

@@ -47,7 +47,7 @@ class Redis {
     const where = this.socketPath
       ? ['--port', '0', '--unixsocket', this.socketPath]
       : ['--port', String(this.port), '--bind', '127.0.0.1'];
-    const options = ['--dir', this.dir, '--save', '', '--appendonly', 'yes', '--logfile',
+    const options = ['--dir', this.dir, '--save', '', '--appendonly', 'yes', '--appendfsync', 'always', '--logfile',
       join(this.dir, 'redis.log'), '--maxmemory-policy', 'noeviction', ...this.settings];
     this.process = spawn('redis-server', [...where, ...options], { stdio: 'ignore' });
     this.process.on('error', () => {});

@@ -114,7 +114,7 @@ export async function startSentinelGroup({ dir, replicas = 1, settings = [], tls
   const sentinels = await nodesOf(dir, 'sentinel', 3, { isSentinel: true, tls });
   const [primary] = servers;
   for (const [i, server] of servers.entries())
-    await server.write(['appendonly yes', 'save ""', 'repl-diskless-sync-delay 0', ...settings,
+    await server.write(['appendonly yes', 'appendfsync always', 'save ""', 'repl-diskless-sync-delay 0', ...settings,
       ...(i > 0 ? [`replicaof 127.0.0.1 ${primary.port}`] : [])]).start();
   for (const replica of servers.slice(1))
     await until(() => replica.has(['INFO', 'replication'], 'master_link_status:up'), 'the replica follows');
@@ -136,7 +136,7 @@ export async function startCluster({ dir, tls }) {
   const nodes = await nodesOf(dir, 'node', 6, { tls });
   for (const node of nodes)
     await node.write(['cluster-enabled yes', `cluster-port ${await freePort()}`, 'cluster-node-timeout 1500',
-      'appendonly yes', 'save ""', 'repl-diskless-sync-delay 0', 'cluster-allow-replica-migration no']).start();
+      'appendonly yes', 'appendfsync always', 'save ""', 'repl-diskless-sync-delay 0', 'cluster-allow-replica-migration no']).start();
   await run('redis-cli', ['--cluster', 'create', ...nodes.map((node) => node.name), '--cluster-replicas', '1',
     '--cluster-yes', ...(tls ? ['--tls', '--cert', tls.certificate_file, '--key', tls.key_file, '--cacert', tls.ca_file] : [])]);
   for (const [i, node] of nodes.entries()) {

@@ -2,6 +2,8 @@
 // must have what the samples give, each once and in order.
 //
 //   script/soak edge [--minutes 10] [--steps 60] [--kills 6]
+//   script/soak edge --rate 10000 [--minutes 10] [--samples]     one cut, in a stream of so many samples a second (edge_load.mjs);
+//                                                                the edge keeps and forwards them, too
 //
 // --steps: of the plant (each a second of its time, all machines of line 3) in a second of ours.
 
@@ -12,9 +14,11 @@ import { parseArgs } from 'node:util';
 import { Edge, Line, startCentre } from '../http/support/edge.mjs';
 import { eventually } from '../http/support/harness.mjs';
 import { assertSame, iotIsInstalled } from '../http/support/iot.mjs';
+import { cutUnderLoad } from './edge_load.mjs';
+import { Scope } from './scope.mjs';
 
 const text = { type: 'string' };
-const { values } = parseArgs({ options: { minutes: { ...text, default: '10' }, steps: { ...text, default: '60' }, kills: { ...text, default: '6' } } });
+const { values } = parseArgs({ options: { minutes: { ...text, default: '10' }, steps: { ...text, default: '60' }, kills: { ...text, default: '6' }, rate: text, samples: { type: 'boolean' } } });
 if (!iotIsInstalled()) {
   console.log('mosquitto or the packages of tests/rigs/iot are not installed: skipped');
   process.exit(77);
@@ -27,19 +31,18 @@ const FAULTS = ['vibrate', 'breakdown'];
 const CYCLE_MS = 20_000; // the line is cut for the first half of each
 
 class Soak {
-  cleanUps = [];
   seen = { cuts: 0, kills: 0, deepest: 0, oldestSeconds: 0, fileBytes: 0, commits: 0, slowestCommitMs: 0, messages: 0 };
 
-  after(cleanUp) {
-    this.cleanUps.push(cleanUp);
+  constructor(scope) {
+    this.scope = scope;
   }
 
   async begin() {
-    this.centre = await startCentre(this, { edges: { 'edge-1': { plant: '1020', consumer: 'edges:edge-1' } } });
-    this.line = await Line.open(this, this.centre.gw.tlsPorts[0]);
-    this.edge = await Edge.prepare(this, { centre: this.centre, port: this.line.port, layout: LINE_3, plant: '1020', iot: { silence: '24h' } });
+    this.centre = await startCentre(this.scope, { edges: { 'edge-1': { plant: '1020', consumer: 'edges:edge-1' } } });
+    this.line = await Line.open(this.scope, this.centre.gw.tlsPorts[0]);
+    this.edge = await Edge.prepare(this.scope, { centre: this.centre, port: this.line.port, layout: LINE_3, plant: '1020', iot: { silence: '24h' } });
     await this.edge.start();
-    this.plant = await startPlant(this, { broker: this.edge.mqtt, layout: LINE_3, backMs: 24 * 3_600_000 });
+    this.plant = await startPlant(this.scope, { broker: this.edge.mqtt, layout: LINE_3, backMs: 24 * 3_600_000 });
     this.sentBefore = 0;
   }
 
@@ -109,24 +112,17 @@ class Soak {
   }
 }
 
-const soak = new Soak();
-let failure;
-try {
+async function runPlant(scope) {
+  const soak = new Soak(scope);
   await soak.begin();
   const cycles = Math.max(2, Math.round(Number(values.minutes) * 60_000 / CYCLE_MS));
   const kills = Math.max(2, Number(values.kills));
   for (let i = 0; i < cycles; i++) await soak.cycle(i, Math.floor((i + 1) * kills / cycles) > Math.floor(i * kills / cycles));
   await soak.finish();
   console.log('the centre has every event, once and in order');
-} catch (error) {
-  failure = error;
 }
-for (const cleanUp of soak.cleanUps.reverse()) {
-  try {
-    await cleanUp();
-  } catch (error) {
-    failure ??= error;
-  }
-}
-if (failure) throw failure;
+
+const scope = new Scope();
+if (values.rate) await scope.run(() => cutUnderLoad(scope, { minutes: Number(values.minutes), rate: Number(values.rate), samples: values.samples }));
+else await scope.run(() => runPlant(scope));
 process.exit(0);

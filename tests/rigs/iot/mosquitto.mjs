@@ -14,10 +14,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const PATH = `${process.env.PATH}:/usr/sbin`; // where Debian has it
 const START_MS = 15_000;
 
-/** Everything for the MES, Sparkplug for edge nodes; a client certificate's CN is a user's name, too. */
+/** Everything for the MES, Sparkplug and the meters' JSON for edge nodes; a client certificate's CN is a user's name, too. */
 export const MQTT_USERS = {
   mes: { password: 'pw-mes-1', topics: ['readwrite #'] },
-  edge: { password: 'pw-edge-1', topics: ['readwrite spBv1.0/#'] },
+  edge: { password: 'pw-edge-1', topics: ['readwrite spBv1.0/#', 'readwrite meters/#'] },
 };
 
 export const mosquittoIsInstalled = () => PATH.split(':').some((folder) => existsSync(join(folder, 'mosquitto')));

@@ -1,4 +1,4 @@
-// Starts the broker and the plant for a program that is not Node: prints `listening on mqtt://HOST:PORT` and `control on
+// Starts the broker, the plant and a meter that speaks plain JSON for a program that is not Node: prints `listening on mqtt://HOST:PORT` and `control on
 // URL` (faults by HTTP: plant/control.mjs), ends by SIGTERM.
 //
 //   script/node tests/rigs/iot/serve.mjs DIR [--control PORT] [--seed N] [--host 127.0.0.1] [--port N]
@@ -9,6 +9,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { METER_LAYOUT, startJsonPlant } from './json_plant.mjs';
 import { mosquittoIsInstalled, MQTT_USERS, startMosquitto } from './mosquitto.mjs';
 import { startPlant } from './plant.mjs';
 import { serveControl } from './plant/control.mjs';
@@ -29,11 +30,15 @@ const broker = await startMosquitto({ dir: join(dir, 'broker'), host: values.hos
 const plant = await startPlant(null, {
   broker: { url: broker.url, username: 'edge', password: MQTT_USERS.edge.password }, seed: values.seed, keep: false,
 });
+const meters = await startJsonPlant(null, {
+  broker: { url: broker.url, username: 'edge', password: MQTT_USERS.edge.password }, seed: values.seed, keep: false, layout: METER_LAYOUT,
+  everyMs: 5000,
+});
 let isStopping = false;
 async function stop() {
   if (isStopping) return;
   isStopping = true;
-  await plant.stop();
+  await Promise.all([plant.stop(), meters.stop()]);
   await broker.stop();
   process.exit(0);
 }
@@ -41,3 +46,4 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, stop);
 process.stdout.write(`control on ${await serveControl(plant, Number(values.control))}\n`);
 process.stdout.write(`listening on ${broker.url}\n`);
 plant.run();
+meters.run();

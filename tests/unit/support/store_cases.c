@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -20,6 +21,15 @@ static void keep(char *out, size_t size, struct gw_str text)
     snprintf(out, size, "%.*s", GW_STR_ARG(text));
 }
 
+static uint64_t sum_of(struct gw_str text)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        sum = sum * 31 + (unsigned char)text.ptr[i];
+    return sum;
+}
+
 static void on_done(struct gw_store_call *call, int rc)
 {
     struct store_outcome *outcome = call->owner;
@@ -30,6 +40,8 @@ static void on_done(struct gw_store_call *call, int rc)
     keep(outcome->checkpoint, sizeof(outcome->checkpoint), call->checkpoint);
     keep(outcome->checkpoint_at, sizeof(outcome->checkpoint_at), call->checkpoint_at);
     keep(outcome->appended_at, sizeof(outcome->appended_at), call->appended_at);
+    outcome->checkpoint_len = call->checkpoint.len;
+    outcome->checkpoint_sum = sum_of(call->checkpoint);
     outcome->entry_count = call->entry_count;
     for (size_t i = 0; rc == 0 && i < call->entry_count; i++)
         len += (size_t)snprintf(outcome->entries + len, sizeof(outcome->entries) - len, "%.*s ",
@@ -86,6 +98,15 @@ int store_cases_append(struct store_outcome *outcome, uint64_t epoch, uint64_t s
     return outcome->rc;
 }
 
+int store_cases_checkpoint(struct store_outcome *outcome, uint64_t epoch, const char *position,
+                           const char *bytes)
+{
+    prepare(outcome, epoch, bytes);
+    outcome->call.position = gw_str_of(position);
+    run(store_cases_store->ops->checkpoint, outcome);
+    return outcome->rc;
+}
+
 void store_cases_read(struct store_outcome *outcome, const char *position)
 {
     prepare(outcome, 0, "");
@@ -106,11 +127,7 @@ void store_the_journal_is_read_behind_the_checkpoint(void **state)
     store_cases_read(&outcome, "");
     assert_string_equal(outcome.entries, "one two ");
 
-    struct store_outcome kept;
-    prepare(&kept, epoch, "state");
-    kept.call.position = gw_str_of(appended.appended_at);
-    run(store_cases_store->ops->checkpoint, &kept);
-    assert_int_equal(kept.rc, 0);
+    assert_int_equal(store_cases_checkpoint(&outcome, epoch, appended.appended_at, "state"), 0);
     assert_int_equal(store_cases_append(&outcome, epoch, 3, "three"), 0);
 
     assert_true(store_cases_claim(&outcome) > epoch);
@@ -118,8 +135,6 @@ void store_the_journal_is_read_behind_the_checkpoint(void **state)
     assert_string_equal(outcome.checkpoint_at, appended.appended_at);
     store_cases_read(&outcome, appended.appended_at);
     assert_string_equal(outcome.entries, "three ");
-    store_cases_read(&outcome, "");
-    assert_true(outcome.entry_count <= 2); /* what is behind it is gone */
 }
 
 void store_an_old_owner_changes_nothing(void **state)
@@ -179,6 +194,47 @@ void store_a_long_journal_is_read_in_parts(void **state)
     }
     store_cases_read(&outcome, "");
     assert_int_equal(outcome.entry_count, GW_JOURNAL_READ_MAX);
+}
+
+static bool is_checkpoint(const struct store_outcome *claimed, const char *at, const char *bytes)
+{
+    return strcmp(claimed->checkpoint_at, at) == 0 && claimed->checkpoint_len == strlen(bytes) &&
+           claimed->checkpoint_sum == sum_of(gw_str_of(bytes));
+}
+
+void store_a_large_checkpoint_replaces_the_last_as_a_whole(void **state)
+{
+    static char large[1000003], shorter[200000];
+    struct store_outcome outcome, first, second;
+    (void)state;
+    uint64_t epoch = store_cases_claim(&outcome);
+
+    for (size_t i = 0; i + 1 < sizeof(large); i++)
+        large[i] = (char)('a' + i * 31 % 26);
+    memset(shorter, 's', sizeof(shorter) - 1);
+    assert_int_equal(store_cases_append(&first, epoch, 1, "one"), 0);
+    assert_int_equal(store_cases_append(&second, epoch, 2, "two"), 0);
+    assert_int_equal(store_cases_checkpoint(&outcome, epoch, first.appended_at, large), 0);
+    epoch = store_cases_claim(&outcome);
+    assert_true(is_checkpoint(&outcome, first.appended_at, large));
+
+    /* That of an owner who has gone is none; one that is broken off is it as a whole or not at all.
+     */
+    assert_int_equal(store_cases_checkpoint(&outcome, epoch - 1, second.appended_at, large + 1),
+                     -ESTALE);
+    prepare(&outcome, epoch, large + 1);
+    outcome.call.position = gw_str_of(second.appended_at);
+    assert_int_equal(store_cases_store->ops->checkpoint(store_cases_store, &outcome.call), 0);
+    store_cases_store->ops->cancel(store_cases_store, &outcome.call);
+    epoch = store_cases_claim(&outcome);
+    assert_true(is_checkpoint(&outcome, first.appended_at, large) ||
+                is_checkpoint(&outcome, second.appended_at, large + 1));
+
+    assert_int_equal(store_cases_checkpoint(&outcome, epoch, second.appended_at, shorter), 0);
+    store_cases_claim(&outcome);
+    assert_true(is_checkpoint(&outcome, second.appended_at, shorter));
+    store_cases_read(&outcome, second.appended_at);
+    assert_int_equal(outcome.entry_count, 0);
 }
 
 void store_what_is_cancelled_is_not_told(void **state)

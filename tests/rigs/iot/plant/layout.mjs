@@ -1,4 +1,4 @@
-// Which machines there are, by group and edge node; apis/system/iot/devices/plant-*.yaml says the same to the gateway.
+// Which machines speak Sparkplug, by group and edge node; apis/system/iot/devices/plant-*.yaml says the same to the gateway.
 // Equipment is what the ERPs of the rigs know: work centres of plant 1010 (Tryton) and machines of 1020 (OData).
 
 import { Cnc, ColdStore, EnergyMeter, Press } from './machines.mjs';

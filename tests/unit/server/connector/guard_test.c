@@ -12,12 +12,10 @@
 
 #include "server/connector/connector.h"
 #include "server/core/clock.h"
-#include "server/filter/worker.h"
 #include "server/http/exchange.h"
 #include "server/store/effect_record.h"
-#include "server/store/record.h"
 #include "server/upstream/backend.h"
-#include "tests/unit/support/redis_rig.h"
+#include "tests/unit/support/write_rig.h"
 
 #define SETTLE_MS 300
 
@@ -27,20 +25,17 @@ static struct {
     enum gw_connector_error answer; /* of the next write */
     bool has_effect;                /* of a write that answers in doubt */
     bool is_silent;                 /* the next write does not answer at all */
+    struct gw_connector_call *held; /* which that was */
     bool is_large;
     bool is_blind; /* it cannot be looked for now */
     enum gw_effect_class class;
 } erp;
 
-static struct redis_rig rig;
-static struct gw_record_writer *writer;
-static struct gw_worker worker;
+static struct write_rig rig;
 static const struct gw_backend_config config = {
     .name = GW_STR_INIT("erp"),
     .effect = {.class = GW_EFFECT_SEARCHABLE, .settle_ns = SETTLE_MS * GW_NS_PER_MS}};
 static const struct gw_backend backend = {.config = &config};
-
-static const struct gw_exchange *cause_of_calls;
 
 static void nothing(struct gw_connector_call *call)
 {
@@ -63,6 +58,7 @@ static void post(void *self, struct gw_connector_call *call)
     erp.sent++;
     if (erp.is_silent) {
         call->cancel = nothing;
+        erp.held = call;
         return;
     }
     if (erp.answer == GW_CONNECTOR_OK) {
@@ -99,73 +95,26 @@ static enum gw_effect_class classify(void *self, const struct gw_value *argument
 static const struct gw_connector_function function = {
     .name = "post", .is_write = true, .begin = post, .classify = classify, .look_up = look};
 
-struct outcome {
-    struct gw_arena arena;
-    struct gw_connector_call call;
-    unsigned ends;
-    enum gw_connector_error error;
-    uint64_t retry_ns;
-    size_t text_len;
-};
+static struct write_subject subject = {.function = &function, .backend = &backend};
 
-static void on_done(struct gw_connector_call *call, const struct gw_connector_failure *failure)
+static void begin(struct write_call *call, const char *key)
 {
-    struct outcome *outcome = call->owner;
-
-    outcome->ends++;
-    outcome->error = failure == NULL ? GW_CONNECTOR_OK : failure->error;
-    outcome->retry_ns = failure == NULL ? 0 : failure->retry_ns;
-    outcome->text_len = call->result.type == GW_JSON_STRING ? call->result.text.len : 0;
+    write_rig_begin(&rig, &subject, key, call);
 }
 
-static void begin(struct outcome *outcome, const char *key)
+static void await(struct write_call *call)
 {
-    *outcome = (struct outcome){0};
-    gw_arena_init(&outcome->arena, 4096, 1 << 20);
-    outcome->call = (struct gw_connector_call){
-        .function = &function,
-        .arena = &outcome->arena,
-        .worker = &worker,
-        .backend = &backend,
-        .cause = cause_of_calls,
-        .arguments = gw_value_object(NULL, 0),
-        .effect_key = gw_str_of(key),
-        .deadline_ns = gw_clock_monotonic_ns() + 20 * GW_NS_PER_SECOND,
-        .done = on_done,
-        .owner = outcome,
-    };
-    gw_connector_begin(NULL, &outcome->call);
-}
-
-static void turn_until(const unsigned *count, unsigned value)
-{
-    uint64_t until_ns = gw_clock_monotonic_ns() + 20 * GW_NS_PER_SECOND;
-
-    while (*count < value) {
-        gw_loop_turn(rig.loop, 10);
-        assert_true(gw_clock_monotonic_ns() < until_ns);
-    }
-}
-
-static void await(struct outcome *outcome)
-{
-    turn_until(&outcome->ends, 1);
-    assert_int_equal(outcome->ends, 1);
-    gw_arena_finish(&outcome->arena);
+    write_rig_await(&rig, call);
 }
 
 static enum gw_connector_error run(const char *key)
 {
-    struct outcome outcome;
-
-    begin(&outcome, key);
-    await(&outcome);
-    return outcome.error;
+    return write_rig_run(&rig, &subject, key);
 }
 
 static void wait_settled(void)
 {
-    redis_rig_turn_for(&rig, SETTLE_MS + 50);
+    redis_rig_turn_for(&rig.redis, SETTLE_MS + 50);
 }
 
 static void in_doubt(enum gw_connector_error answer, bool has_effect)
@@ -181,7 +130,7 @@ static void in_doubt(enum gw_connector_error answer, bool has_effect)
 static void what_was_done_is_not_done_again(void **state)
 {
     (void)state;
-    struct outcome again;
+    struct write_call again;
 
     assert_int_equal(run("a"), GW_CONNECTOR_OK);
     begin(&again, "a");
@@ -197,7 +146,7 @@ static void what_was_done_is_not_done_again(void **state)
 static void a_large_result_is_looked_for_again(void **state)
 {
     (void)state;
-    struct outcome again;
+    struct write_call again;
 
     erp.is_large = true;
     assert_int_equal(run("a"), GW_CONNECTOR_OK);
@@ -255,7 +204,7 @@ static void a_refusal_leaves_nothing(void **state)
 static void doubt_waits_until_it_settles(void **state)
 {
     (void)state;
-    struct outcome early;
+    struct write_call early;
 
     in_doubt(GW_CONNECTOR_IN_DOUBT, false);
     begin(&early, "a");
@@ -322,7 +271,7 @@ static void other_classes_are_not_recorded(void **state)
     assert_int_equal(run("a"), GW_CONNECTOR_OK);
     assert_int_equal(run("a"), GW_CONNECTOR_OK);
     assert_int_equal(erp.sent, 2);
-    redis_server_ask(&rig.server, "DBSIZE", answer, sizeof(answer));
+    redis_server_ask(&rig.redis.server, "DBSIZE", answer, sizeof(answer));
     assert_string_equal(answer, ":0");
 }
 
@@ -333,26 +282,26 @@ static void it_outlives_the_callers_key(void **state)
     struct gw_exchange cause = {.key_ttl_ns = UINT64_C(30) * 24 * 3600 * GW_NS_PER_SECOND};
     struct redis_outcome found = {0}, left = {0};
     struct gw_effect_names names;
-    struct outcome first;
+    struct write_call first;
     char line[160];
 
-    cause_of_calls = &cause;
+    subject.cause = &cause;
     begin(&first, "a");
     await(&first);
-    cause_of_calls = NULL;
+    subject.cause = NULL;
     assert_int_equal(gw_effect_names_make(GW_STR("erp"), GW_STR("a"), &names), 0);
     snprintf(line, sizeof(line), "PTTL %s", names.record);
-    redis_rig_ask(&rig, line, &left);
+    redis_rig_ask(&rig.redis, line, &left);
     assert_true(left.integer > INT64_C(30) * 24 * 3600 * 1000);
     snprintf(line, sizeof(line), "HGET %s state", names.record);
-    redis_rig_ask(&rig, line, &found);
+    redis_rig_ask(&rig.redis, line, &found);
     assert_string_equal(found.text, "done");
 }
 
 static void two_at_once_are_one(void **state)
 {
     (void)state;
-    struct outcome first, second;
+    struct write_call first, second;
 
     erp.is_silent = true;
     begin(&first, "a");
@@ -361,19 +310,17 @@ static void two_at_once_are_one(void **state)
     assert_int_equal(second.error, GW_CONNECTOR_IN_DOUBT);
     assert_true(second.retry_ns > GW_NS_PER_SECOND);
     assert_int_equal(erp.sent, 1);
-    gw_connector_cancel(&first.call);
-    gw_arena_finish(&first.arena);
+    write_rig_cancel(&first);
 }
 
 static void who_leaves_before_the_claim_leaves_nothing(void **state)
 {
     (void)state;
-    struct outcome first;
+    struct write_call first;
 
     begin(&first, "a");
-    gw_connector_cancel(&first.call);
-    gw_arena_finish(&first.arena);
-    redis_rig_turn_for(&rig, 200);
+    write_rig_cancel(&first);
+    redis_rig_turn_for(&rig.redis, 200);
     assert_int_equal(run("a"), GW_CONNECTOR_OK);
     assert_int_equal(erp.sent, 1);
     assert_int_equal(first.ends, 0);
@@ -382,15 +329,14 @@ static void who_leaves_before_the_claim_leaves_nothing(void **state)
 static void who_leaves_while_it_is_sent_leaves_doubt(void **state)
 {
     (void)state;
-    struct outcome first;
+    struct write_call first;
 
     erp.is_silent = true;
     begin(&first, "a");
-    turn_until(&erp.sent, 1);
-    gw_connector_cancel(&first.call);
-    gw_arena_finish(&first.arena);
+    write_rig_turn_until(&rig, &erp.sent, 1);
+    write_rig_cancel(&first);
     erp.is_silent = false;
-    redis_rig_turn_for(&rig, 200);
+    redis_rig_turn_for(&rig.redis, 200);
     assert_int_equal(run("a"), GW_CONNECTOR_IN_DOUBT);
     wait_settled();
     assert_int_equal(run("a"), GW_CONNECTOR_OK);
@@ -401,14 +347,13 @@ static void who_leaves_while_it_is_sent_leaves_doubt(void **state)
 static void who_ends_says_so(void **state)
 {
     (void)state;
-    struct outcome first, next;
+    struct write_call first, next;
 
     erp.is_silent = true;
     begin(&first, "a");
-    turn_until(&erp.sent, 1);
-    gw_connector_cancel(&first.call);
-    gw_arena_finish(&first.arena);
-    gw_worker_send_off(&worker);
+    write_rig_turn_until(&rig, &erp.sent, 1);
+    write_rig_cancel(&first);
+    gw_worker_send_off(&rig.worker);
     begin(&next, "a");
     await(&next);
     assert_int_equal(next.error, GW_CONNECTOR_IN_DOUBT);
@@ -418,58 +363,88 @@ static void who_ends_says_so(void **state)
 static void without_redis_nothing_is_sent(void **state)
 {
     (void)state;
-    redis_server_kill(&rig.server);
-    redis_rig_turn_for(&rig, 100);
+    redis_server_kill(&rig.redis.server);
+    redis_rig_turn_for(&rig.redis, 100);
     assert_int_equal(run("a"), GW_CONNECTOR_UNAVAILABLE);
     assert_int_equal(erp.sent, 0);
-    redis_server_restart(&rig.server);
-    redis_rig_wait_up(&rig);
+    redis_server_restart(&rig.redis.server);
+    redis_rig_wait_up(&rig.redis);
 }
 
 static void what_redis_does_not_take_is_written_later(void **state)
 {
     (void)state;
-    struct outcome first;
+    struct write_call first;
 
     erp.is_silent = true;
     begin(&first, "a");
-    turn_until(&erp.sent, 1);
-    redis_server_kill(&rig.server);
-    redis_rig_turn_for(&rig, 100);
-    gw_connector_cancel(&first.call);
-    gw_arena_finish(&first.arena);
+    write_rig_turn_until(&rig, &erp.sent, 1);
+    redis_server_kill(&rig.redis.server);
+    redis_rig_turn_for(&rig.redis, 100);
+    write_rig_cancel(&first);
     erp.is_silent = false;
-    redis_server_restart(&rig.server);
-    redis_rig_wait_up(&rig);
-    redis_rig_turn_for(&rig, 1300); /* it is tried once in a second */
+    redis_server_restart(&rig.redis.server);
+    redis_rig_wait_up(&rig.redis);
+    redis_rig_turn_for(&rig.redis, 1300); /* it is tried once in a second */
     wait_settled();
     assert_int_equal(run("a"), GW_CONNECTOR_OK); /* long before the claim runs out by itself */
     assert_int_equal(erp.looked, 1);
 }
 
+/* What it acknowledged is gone, as after a fail-over: what was done is said all the same. */
+static void what_redis_forgets_is_said_again(void **state)
+{
+    (void)state;
+    struct write_call first;
+    char answer[64];
+
+    erp.is_silent = true;
+    begin(&first, "a");
+    write_rig_turn_until(&rig, &erp.sent, 1);
+    redis_server_ask(&rig.redis.server, "FLUSHALL", answer, sizeof(answer));
+    assert_string_equal(answer, "+OK");
+    erp.is_silent = false;
+    erp.effects++;
+    gw_connector_done(erp.held, found(erp.held->arena));
+    await(&first);
+    assert_int_equal(first.error, GW_CONNECTOR_OK);
+    assert_int_equal(run("a"), GW_CONNECTOR_OK);
+    assert_int_equal(erp.effects, 1);
+    assert_int_equal(erp.sent, 1);
+}
+
+/* Of what nobody knows nothing can be said: it is told to the operator, and sent as if anew. */
+static void doubt_that_redis_forgets_is_no_claim(void **state)
+{
+    (void)state;
+    struct write_call first;
+    char answer[64];
+
+    erp.is_silent = true;
+    begin(&first, "a");
+    write_rig_turn_until(&rig, &erp.sent, 1);
+    redis_server_ask(&rig.redis.server, "FLUSHALL", answer, sizeof(answer));
+    erp.is_silent = false;
+    gw_connector_fail_with(erp.held, GW_CONNECTOR_IN_DOUBT, "cut");
+    await(&first);
+    assert_int_equal(first.error, GW_CONNECTOR_IN_DOUBT);
+    redis_server_ask(&rig.redis.server, "DBSIZE", answer, sizeof(answer));
+    assert_string_equal(answer, ":0");
+}
+
 static int set_up(void **state)
 {
-    static const char *const durable[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
-
     (void)state;
     memset(&erp, 0, sizeof(erp));
     erp.class = GW_EFFECT_SEARCHABLE;
-    redis_rig_start(&rig, durable);
-    redis_rig_connect(&rig, NULL);
-    redis_rig_wait_up(&rig);
-    writer = gw_record_writer_create(&(struct gw_record_writer_config){.redis = rig.redis});
-    assert_non_null(writer);
-    worker = (struct gw_worker){.loop = rig.loop, .redis = rig.redis, .record_writer = writer};
-    gw_list_init(&worker.tenants);
+    write_rig_start(&rig);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    gw_worker_send_off(&worker);
-    gw_record_writer_destroy(writer);
-    redis_rig_stop(&rig);
+    write_rig_stop(&rig);
     return 0;
 }
 
@@ -495,6 +470,8 @@ int main(void)
         TEST(who_ends_says_so),
         TEST(without_redis_nothing_is_sent),
         TEST(what_redis_does_not_take_is_written_later),
+        TEST(what_redis_forgets_is_said_again),
+        TEST(doubt_that_redis_forgets_is_no_claim),
     };
 
     if (!redis_server_is_installed())

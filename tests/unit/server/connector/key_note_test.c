@@ -11,13 +11,11 @@
 #include <string.h>
 
 #include "server/connector/connector.h"
-#include "server/core/clock.h"
-#include "server/filter/worker.h"
 #include "server/http/exchange.h"
 #include "server/store/keyed_record.h"
 #include "server/store/record.h"
 #include "server/upstream/backend.h"
-#include "tests/unit/support/redis_rig.h"
+#include "tests/unit/support/write_rig.h"
 
 #define RECORD "millgate:idem:{k}"
 
@@ -29,9 +27,7 @@ static struct {
     int status;
 } erp;
 
-static struct redis_rig rig;
-static struct gw_record_writer *writer;
-static struct gw_worker worker;
+static struct write_rig rig;
 static const struct gw_backend_config config = {.name = GW_STR_INIT("erp")};
 static const struct gw_backend backend = {.config = &config};
 static struct gw_keyed_claim claim;
@@ -42,7 +38,7 @@ static bool is_noted(void)
 {
     struct redis_outcome outcome = {0};
 
-    redis_rig_ask(&rig, "HEXISTS " RECORD " begun", &outcome);
+    redis_rig_ask(&rig.redis, "HEXISTS " RECORD " begun", &outcome);
     return outcome.integer == 1;
 }
 
@@ -68,51 +64,11 @@ static enum gw_effect_class classify(void *self, const struct gw_value *argument
 static const struct gw_connector_function function = {
     .name = "move", .is_write = true, .begin = move, .classify = classify};
 
-struct outcome {
-    unsigned ends;
-    enum gw_connector_error error;
-};
-
-static void on_done(struct gw_connector_call *call, const struct gw_connector_failure *failure)
-{
-    struct outcome *outcome = call->owner;
-
-    outcome->ends++;
-    outcome->error = failure == NULL ? GW_CONNECTOR_OK : failure->error;
-}
-
-static struct gw_connector_call call_of(struct gw_arena *arena, struct outcome *outcome)
-{
-    return (struct gw_connector_call){
-        .function = &function,
-        .arena = arena,
-        .worker = &worker,
-        .backend = &backend,
-        .cause = &cause,
-        .arguments = gw_value_object(NULL, 0),
-        .effect_key = GW_STR("e"),
-        .deadline_ns = gw_clock_monotonic_ns() + 20 * GW_NS_PER_SECOND,
-        .done = on_done,
-        .owner = outcome,
-    };
-}
+static const struct write_subject subject = {&function, &backend, &cause};
 
 static enum gw_connector_error run(void)
 {
-    uint64_t until_ns = gw_clock_monotonic_ns() + 20 * GW_NS_PER_SECOND;
-    struct outcome outcome = {0};
-    struct gw_arena arena;
-
-    gw_arena_init(&arena, 4096, 1 << 20);
-    struct gw_connector_call call = call_of(&arena, &outcome);
-    gw_connector_begin(NULL, &call);
-    while (outcome.ends == 0) {
-        gw_loop_turn(rig.loop, 10);
-        assert_true(gw_clock_monotonic_ns() < until_ns);
-    }
-    assert_int_equal(outcome.ends, 1);
-    gw_arena_finish(&arena);
-    return outcome.error;
+    return write_rig_run(&rig, &subject, "e");
 }
 
 /* As the idempotency policy claims a key. Returns what it is told: {result, fence, begun}. */
@@ -148,9 +104,9 @@ static struct claimed write_record(const struct gw_script *script, const struct 
     const struct gw_redis_eval eval = {
         .script = script, .keys = &name, .key_count = 1, .args = args, .arg_count = count};
 
-    assert_int_equal(gw_record_write_start(writer, &claimed.write, &eval), 0);
+    assert_int_equal(gw_record_write_start(rig.writer, &claimed.write, &eval), 0);
     while (claimed.ends == 0)
-        gw_loop_turn(rig.loop, 10);
+        gw_loop_turn(rig.redis.loop, 10);
     return claimed;
 }
 
@@ -219,7 +175,7 @@ static void without_redis_nothing_is_sent(void **state)
 {
     (void)state;
     (void)claim_as("one");
-    redis_server_stop(&rig.server);
+    redis_server_stop(&rig.redis.server);
     assert_int_equal(run(), GW_CONNECTOR_UNAVAILABLE);
     assert_int_equal(erp.sent, 0);
     assert_false(claim.has_begun);
@@ -250,18 +206,14 @@ static void a_request_without_a_key_is_not_noted(void **state)
 
 static void who_leaves_meanwhile_sends_nothing(void **state)
 {
-    struct outcome outcome = {0};
-    struct gw_arena arena;
+    struct write_call call;
 
     (void)state;
     (void)claim_as("one");
-    gw_arena_init(&arena, 4096, 1 << 20);
-    struct gw_connector_call call = call_of(&arena, &outcome);
-    gw_connector_begin(NULL, &call);
-    gw_connector_cancel(&call);
-    gw_arena_finish(&arena);
-    redis_rig_turn_for(&rig, 50);
-    assert_int_equal(outcome.ends + erp.sent, 0);
+    write_rig_begin(&rig, &subject, "e", &call);
+    write_rig_cancel(&call);
+    redis_rig_turn_for(&rig.redis, 50);
+    assert_int_equal(call.ends + erp.sent, 0);
 }
 
 /* What it meets may be what the earlier attempt has just made. */
@@ -286,8 +238,6 @@ static void a_repeated_one_that_finds_another_state_is_in_doubt(void **state)
 
 static int set_up(void **state)
 {
-    static const char *const durable[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
-
     (void)state;
     memset(&erp, 0, sizeof(erp));
     erp.class = GW_EFFECT_TRANSITION;
@@ -295,22 +245,14 @@ static int set_up(void **state)
         .name = GW_STR(RECORD), .owner = GW_STR("one"), .fence = GW_STR("1")};
     memset(&cause, 0, sizeof(cause));
     cause.claim = &claim;
-    redis_rig_start(&rig, durable);
-    redis_rig_connect(&rig, NULL);
-    redis_rig_wait_up(&rig);
-    writer = gw_record_writer_create(&(struct gw_record_writer_config){.redis = rig.redis});
-    assert_non_null(writer);
-    worker = (struct gw_worker){.loop = rig.loop, .redis = rig.redis, .record_writer = writer};
-    gw_list_init(&worker.tenants);
+    write_rig_start(&rig);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    gw_worker_send_off(&worker);
-    gw_record_writer_destroy(writer);
-    redis_rig_stop(&rig);
+    write_rig_stop(&rig);
     return 0;
 }
 

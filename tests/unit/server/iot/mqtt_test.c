@@ -19,20 +19,30 @@ static struct broker broker;
 static struct gw_loop *loop;
 
 struct seen {
-    unsigned messages, ups, downs;
+    unsigned messages, ups, downs, oversized;
     bool has_session;
     char last[64], reason[160], all[256];
 };
 
-static void on_message(void *self, struct gw_str topic, struct gw_str payload, bool is_retained)
+static void on_message(void *self, struct gw_str topic, struct gw_str payload, int qos,
+                       bool is_retained)
 {
     struct seen *seen = self;
-    (void)is_retained;
+    (void)qos, (void)is_retained;
 
     seen->messages++;
     snprintf(seen->last, sizeof(seen->last), "%.*s=%.*s", GW_STR_ARG(topic), GW_STR_ARG(payload));
     size_t len = strlen(seen->all);
     snprintf(seen->all + len, sizeof(seen->all) - len, "%.*s ", GW_STR_ARG(payload));
+}
+
+static void on_oversized(void *self, struct gw_str topic, size_t bytes)
+{
+    struct seen *seen = self;
+
+    assert_int_equal(bytes, 9);
+    assert_true(gw_str_equal(topic, GW_STR("h")));
+    seen->oversized++;
 }
 
 static void on_state(void *self, bool is_up, bool has_session, const char *reason)
@@ -47,15 +57,20 @@ static void on_state(void *self, bool is_up, bool has_session, const char *reaso
     snprintf(seen->reason, sizeof(seen->reason), "%s", reason);
 }
 
+static bool holds; /* what connect_as() asks for */
+static uint32_t max_bytes;
+
 static struct gw_mqtt *connect_as(struct seen *seen, const char *id, unsigned protocol, bool is_tls,
                                   const char *password)
 {
     const struct gw_mqtt_events events = {
-        .self = seen, .on_message = on_message, .on_state = on_state};
+        .self = seen, .on_message = on_message, .on_state = on_state, .on_oversized = on_oversized};
     struct gw_mqtt_config config = {.name = GW_STR("test"),
                                     .host = GW_STR("127.0.0.1"),
                                     .port = is_tls ? broker.tls_port : broker.port,
                                     .protocol = protocol,
+                                    .holds_acknowledgements = holds,
+                                    .max_message_bytes = max_bytes,
                                     .client_id = gw_str_of(id)};
     struct gw_mqtt *mqtt = NULL;
     struct gw_error error;
@@ -209,6 +224,85 @@ static void test_a_pause_keeps_messages_at_the_broker(void **state)
     gw_mqtt_destroy(sender);
 }
 
+static void publish(struct gw_mqtt *sender, int qos, const char *text)
+{
+    assert_int_equal(gw_mqtt_publish(sender, GW_STR("h"), gw_str_of(text), qos, false), 0);
+}
+
+/* Also over TLS: what was not acknowledged comes again, in order, and what was does not; nothing
+ * leaves meanwhile. */
+static void test_acknowledgements_are_held(void **state)
+{
+    (void)state;
+
+    for (unsigned i = 0; i < 4; i++) {
+        struct seen seen, other;
+        const unsigned protocol = 4 + (i & 1);
+        const char *const ids[] = {"held-4", "held-5", "held-4-tls", "held-5-tls"};
+        struct gw_mqtt *sender = connect_as(&other, "sender", 5, false, "pw1");
+        holds = true;
+        struct gw_mqtt *mqtt = connect_as(&seen, ids[i], protocol, i > 1, "pw1");
+        assert_int_equal(gw_mqtt_subscribe(mqtt, GW_STR("h"), 1), 0);
+        assert_int_equal(gw_mqtt_subscribe(sender, GW_STR("h"), 0), 0);
+        wait_for(&seen.ups, 1);
+        wait_for(&other.ups, 1);
+        turn_a_while(20);
+        publish(sender, 1, "1");
+        publish(sender, 0, "2"); /* nobody waits for that one */
+        wait_for(&seen.messages, 2);
+        gw_mqtt_acknowledge(mqtt);
+        turn_a_while(20);
+        publish(sender, 1, "3");
+        publish(sender, 1, "4");
+        publish(sender, 0, "5");
+        wait_for(&seen.messages, 5);
+        other.messages = 0;
+        publish(mqtt, 0, "6"); /* waits behind the acknowledgements */
+        turn_a_while(20);
+        assert_int_equal(other.messages, 0);
+        gw_mqtt_destroy(mqtt);
+        mqtt = connect_as(&seen, ids[i], protocol, i > 1, "pw1");
+        wait_for(&seen.messages, 2);
+        turn_a_while(20);
+        assert_true(seen.has_session);
+        assert_string_equal(seen.all, "3 4 ");
+        gw_mqtt_acknowledge(mqtt);
+        publish(mqtt, 0, "7");
+        wait_for(&other.messages, 1);
+        assert_string_equal(other.last, "h=7");
+        gw_mqtt_destroy(mqtt);
+        holds = false;
+        gw_mqtt_destroy(sender);
+    }
+}
+
+/* Nobody takes it, so nobody says that it is safe: it must not hold back what comes behind. */
+static void test_what_is_too_large_is_acknowledged(void **state)
+{
+    struct seen seen, other;
+    (void)state;
+
+    struct gw_mqtt *sender = connect_as(&other, "sender", 5, false, "pw1");
+    holds = true;
+    max_bytes = 8;
+    struct gw_mqtt *mqtt = connect_as(&seen, "small", 5, false, "pw1");
+    holds = false;
+    max_bytes = 0;
+    assert_int_equal(gw_mqtt_subscribe(mqtt, GW_STR("h"), 1), 0);
+    assert_int_equal(gw_mqtt_subscribe(sender, GW_STR("h"), 0), 0);
+    wait_for(&seen.ups, 1);
+    wait_for(&other.ups, 1);
+    turn_a_while(20);
+    publish(sender, 1, "123456789");
+    wait_for(&seen.oversized, 1);
+    assert_int_equal(seen.messages, 0);
+    other.messages = 0;
+    publish(mqtt, 0, "6");
+    wait_for(&other.messages, 1);
+    gw_mqtt_destroy(mqtt);
+    gw_mqtt_destroy(sender);
+}
+
 /* Destroyed while a thread looks the name up, before it was up, and at once. */
 static void test_it_can_go_at_any_time(void **state)
 {
@@ -248,6 +342,8 @@ int main(void)
         cmocka_unit_test(test_it_comes_back_by_itself),
         cmocka_unit_test(test_what_is_refused_is_tried_again),
         cmocka_unit_test(test_a_pause_keeps_messages_at_the_broker),
+        cmocka_unit_test(test_acknowledgements_are_held),
+        cmocka_unit_test(test_what_is_too_large_is_acknowledged),
         cmocka_unit_test(test_it_can_go_at_any_time),
     };
 

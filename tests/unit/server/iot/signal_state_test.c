@@ -104,6 +104,38 @@ static void what_nobody_looks_at_is_passed_over(void **state)
     signal_rig_close(&rig);
 }
 
+/* A sum of two scales would be none. */
+static void another_scale_begins_anew(void **state)
+{
+    (void)state;
+    static const char scaled[] = "types:\n  m:\n    metrics:\n"
+                                 "      alpha: {source: A, factor: 10}\n      beta: {source: B}\n"
+                                 "devices:\n" DEVICE("d1");
+    static struct signal_rig rig;
+    const char *const both[] = {of_alpha, of_beta, NULL};
+    struct gw_buf bytes;
+
+    signal_rig_open(&rig, before, both);
+    signal_rig_real(&rig, signal_rig_series(&rig, "d1", "alpha"), START + 1000, 7);
+    signal_rig_real(&rig, signal_rig_series(&rig, "d1", "beta"), START + 1000, 7);
+    signal_rig_advance(&rig, START + 2000); /* both windows have taken it */
+    save(&rig, &bytes);
+    signal_rig_close(&rig);
+
+    signal_rig_open(&rig, scaled, both);
+    load(&rig, &bytes);
+    signal_rig_real(&rig, signal_rig_series(&rig, "d1", "alpha"), START + 3000, 90);
+    signal_rig_real(&rig, signal_rig_series(&rig, "d1", "beta"), START + 3000, 9);
+    signal_rig_advance(&rig, START + 2 * MINUTE);
+    char *said = signal_rig_said(&rig);
+    assert_int_equal(rig.event_count, 2);
+    assert_non_null(strstr(said, "{\"v\":{\"value\":\"90\"}}"));
+    assert_non_null(strstr(said, "{\"v\":{\"value\":\"16\"}}"));
+    free(said);
+    gw_buf_finish(&bytes);
+    signal_rig_close(&rig);
+}
+
 static void cut_bytes_are_refused(void **state)
 {
     (void)state;
@@ -164,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_waits_is_found_again_by_name),
         cmocka_unit_test(what_nobody_looks_at_is_passed_over),
+        cmocka_unit_test(another_scale_begins_anew),
         cmocka_unit_test(cut_bytes_are_refused),
         cmocka_unit_test(a_move_changes_no_order),
     };

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -26,6 +27,31 @@ static void test_a_redis_that_is_away_is_told(void **state)
     redis_server_kill(&rig.server);
     int rc = store_cases_append(&outcome, epoch, 1, "x");
     assert_true(rc != 0 && rc != -ESTALE);
+}
+
+static int64_t ask_integer(const char *command)
+{
+    struct redis_outcome outcome = {0};
+
+    redis_rig_ask(&rig, command, &outcome);
+    assert_int_equal(outcome.type, GW_REPLY_INTEGER);
+    return outcome.integer;
+}
+
+static void test_a_journal_is_trimmed_by_what_comes_after(void **state)
+{
+    struct store_outcome outcome, last;
+    static char entry[5000]; /* each fills a node of the stream */
+    (void)state;
+    uint64_t epoch = store_cases_claim(&outcome);
+
+    memset(entry, 'e', sizeof(entry) - 1);
+    for (uint64_t i = 1; i <= 150; i++)
+        assert_int_equal(store_cases_append(&last, epoch, i, entry), 0);
+    assert_int_equal(store_cases_checkpoint(&outcome, epoch, last.appended_at, "state"), 0);
+    for (uint64_t i = 151; i <= 160; i++)
+        assert_int_equal(store_cases_append(&outcome, epoch, i, entry), 0);
+    assert_int_equal(ask_integer("XLEN millgate:iot:{plant}/line-1}:journal"), 11);
 }
 
 static int set_up(void **state)
@@ -63,7 +89,9 @@ int main(void)
         TEST(store_an_old_owner_changes_nothing),
         TEST(store_an_append_that_is_tried_again_stands_once),
         TEST(store_a_long_journal_is_read_in_parts),
+        TEST(store_a_large_checkpoint_replaces_the_last_as_a_whole),
         TEST(store_what_is_cancelled_is_not_told),
+        TEST(test_a_journal_is_trimmed_by_what_comes_after),
         TEST(test_a_redis_that_is_away_is_told),
     };
 

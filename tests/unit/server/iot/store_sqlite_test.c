@@ -136,6 +136,7 @@ int main(void)
         TEST(store_an_old_owner_changes_nothing),
         TEST(store_an_append_that_is_tried_again_stands_once),
         TEST(store_a_long_journal_is_read_in_parts),
+        TEST(store_a_large_checkpoint_replaces_the_last_as_a_whole),
         TEST(store_what_is_cancelled_is_not_told),
         TEST(it_goes_on_after_a_restart),
         TEST(events_go_to_the_spool),

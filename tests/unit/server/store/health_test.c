@@ -73,6 +73,37 @@ static void test_minor(void **state)
     assert_true(gw_redis_is_fit(&problems));
 }
 
+/* An acknowledged record is on the disk, or it may die with its server. */
+static void test_judge_sync(void **state)
+{
+    static const struct {
+        const char *policy;
+        unsigned min_replicas;
+        const char *problem;
+        bool is_fit;
+    } cases[] = {
+        {"always", 0, NULL, true},
+        {"everysec", 0, "redis-not-synced", false},
+        {"no", 0, "redis-not-synced", false},
+        {"everysec", 1, "redis-not-synced", true},
+        {NULL, 0, "redis-sync-unknown", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < GW_COUNT_OF(cases); i++) {
+        const struct gw_redis_needs needs = {.must_sync = true,
+                                             .min_replicas = cases[i].min_replicas};
+        struct gw_str policy =
+            cases[i].policy != NULL ? gw_str_of(cases[i].policy) : gw_str_from(NULL, 0);
+        struct gw_redis_problems problems = {0};
+        gw_redis_health_judge_sync(&needs, "h:1", policy, &problems);
+        assert_int_equal(problems.count, cases[i].problem != NULL);
+        if (cases[i].problem != NULL)
+            assert_string_equal(problems.items[0].name, cases[i].problem);
+        assert_int_equal(gw_redis_is_fit(&problems), cases[i].is_fit);
+    }
+}
+
 static void wait_for(struct redis_rig *rig, struct gw_redis_health *health, const char *problem)
 {
     for (int i = 0; i < 1000; i++) {
@@ -87,7 +118,8 @@ static void wait_for(struct redis_rig *rig, struct gw_redis_health *health, cons
 static void test_a_real_one(void **state)
 {
     static const char *const options[] = {"--maxmemory-policy", "allkeys-lru", NULL};
-    const struct gw_redis_needs needs = {.must_append = true, .period_ns = 50 * GW_NS_PER_MS};
+    const struct gw_redis_needs needs = {
+        .must_append = true, .must_sync = true, .period_ns = 50 * GW_NS_PER_MS};
     struct gw_redis_health *health;
     struct redis_rig rig;
     char text[64];
@@ -104,6 +136,13 @@ static void test_a_real_one(void **state)
     redis_server_ask(&rig.server, "CONFIG SET maxmemory-policy noeviction", text, sizeof(text));
     redis_server_ask(&rig.server, "CONFIG SET appendonly yes", text, sizeof(text));
     assert_string_equal(text, "+OK");
+    wait_for(&rig, health, "redis-not-synced");
+    redis_server_ask(&rig.server, "CONFIG SET appendfsync always", text, sizeof(text));
+    wait_for(&rig, health, NULL);
+    redis_server_ask(&rig.server, "ACL SETUSER default -config", text, sizeof(text));
+    wait_for(&rig, health, "redis-sync-unknown");
+    assert_true(gw_redis_is_fit(gw_redis_health_get(health)));
+    redis_server_ask(&rig.server, "ACL SETUSER default +config", text, sizeof(text));
     wait_for(&rig, health, NULL);
     redis_server_ask(&rig.server, "REPLICAOF 127.0.0.1 1", text, sizeof(text));
     wait_for(&rig, health, "redis-not-primary");
@@ -117,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_judge),
+        cmocka_unit_test(test_judge_sync),
         cmocka_unit_test(test_minor),
         cmocka_unit_test(test_a_real_one),
     };
