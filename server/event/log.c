@@ -1,5 +1,6 @@
 #include "server/event/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -40,6 +41,7 @@ struct appending {
     struct gw_event_append *append; /* NULL: nobody waits for it */
     struct gw_event_place place;
     int64_t result;
+    char guard[24], full[24]; /* of the configuration when it came */
     char key_texts[KEY_COUNT][GW_EVENT_KEY_BYTES];
     struct gw_str keys[KEY_COUNT], args[ARG_COUNT];
     struct gw_buf text;
@@ -52,7 +54,7 @@ struct gw_event_log {
     struct gw_metrics_shard *metrics;
     struct gw_list appends;
     size_t append_count;
-    char partitions[16], guard[24], full[24];
+    char partitions[16];
 };
 
 struct gw_event_log *gw_event_log_create(struct gw_redis *redis, struct gw_record_writer *writer,
@@ -75,8 +77,6 @@ struct gw_event_log *gw_event_log_create(struct gw_redis *redis, struct gw_recor
     }
     log->writer = writer;
     snprintf(log->partitions, sizeof(log->partitions), "%u", config->partitions);
-    snprintf(log->guard, sizeof(log->guard), "%" PRIu64, config->guard_s);
-    snprintf(log->full, sizeof(log->full), "%" PRIu64, gw_event_log_full(config));
     return log;
 }
 
@@ -101,6 +101,12 @@ void gw_event_log_destroy(struct gw_event_log *log)
     }
     gw_record_writer_destroy(log->own_writer);
     free(log);
+}
+
+void gw_event_log_change(struct gw_event_log *log, const struct gw_event_log_config *config)
+{
+    assert(config->partitions == log->config.partitions);
+    log->config = *config;
 }
 
 const struct gw_event_log_config *gw_event_log_get_config(const struct gw_event_log *log)
@@ -179,8 +185,8 @@ static int start(struct appending *appending)
 
     appending->args[ARG_EVENT] = gw_buf_str(&appending->text);
     appending->args[ARG_PARTITIONS] = gw_str_of(log->partitions);
-    appending->args[ARG_GUARD] = gw_str_of(log->guard);
-    appending->args[ARG_FULL] = gw_str_of(log->full);
+    appending->args[ARG_GUARD] = gw_str_of(appending->guard);
+    appending->args[ARG_FULL] = gw_str_of(appending->full);
     appending->write.on_reply = on_reply;
     appending->write.on_done = on_done;
     return gw_record_write_start(log->writer, &appending->write, &eval);
@@ -202,6 +208,8 @@ int gw_event_log_append(struct gw_event_log *log, struct gw_event_append *append
     appending->log = log;
     appending->append = append;
     appending->place.partition = gw_event_partition(append->event, log->config.partitions);
+    snprintf(appending->guard, sizeof(appending->guard), "%" PRIu64, log->config.guard_s);
+    snprintf(appending->full, sizeof(appending->full), "%" PRIu64, gw_event_log_full(&log->config));
     gw_list_append(&log->appends, &appending->node);
     log->append_count++;
     gw_buf_init(&appending->text, (size_t)2 * GW_EVENT_MAX_BYTES);

@@ -43,6 +43,9 @@ struct gw_event_log *gw_event_log_create(struct gw_redis *redis, struct gw_recor
                                          struct gw_metrics_shard *metrics);
 void gw_event_log_destroy(struct gw_event_log *log); /* NULL is safe; no `done` is called */
 
+/* For what is appended from now on; of as many partitions. */
+void gw_event_log_change(struct gw_event_log *log, const struct gw_event_log_config *config);
+
 struct gw_event_append {
     const struct gw_event *event; /* needed during the call only */
     /* Once, from the loop: 0: it is in the log (is_repeated: it was already); else it may or may

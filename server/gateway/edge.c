@@ -45,41 +45,74 @@ static void on_samples(void *self, const struct gw_edge_node_config *node,
     gw_edge_samples_take(edge->samples, node, samples, count);
 }
 
-static int start_samples(struct gw_edge *edge, struct gw_error *error)
+/* In place of those that are kept; what was taken is still written. */
+static int start_samples(struct gw_edge *edge, const struct gw_edge_config *config,
+                         struct gw_error *error)
 {
     const struct gw_edge_samples_setup setup = {edge->loop, edge->worker.http, edge->database,
-                                                edge->spool, edge->config};
+                                                edge->spool, config};
+    struct gw_edge_samples *samples = NULL;
+    int rc = 0;
 
-    if (!edge->config->keeps_samples || edge->config->documents.registry == NULL)
-        return 0;
-    return gw_edge_samples_create(&setup, &edge->samples, error);
+    if (config->keeps_samples && config->documents.registry != NULL)
+        rc = gw_edge_samples_create(&setup, &samples, error);
+    if (rc != 0)
+        return rc;
+    gw_edge_samples_destroy(edge->samples);
+    edge->samples = samples;
+    edge->samples_config = config;
+    return 0;
 }
 
-static int start_lane(struct gw_edge *edge, struct gw_error *error)
+/* Before the lane tells anything of it. */
+static int on_registry(void *self, struct gw_registry *registry)
 {
-    const struct gw_config_iot *iot = &edge->config->base->iot;
-    struct gw_lane_broker brokers[GW_LANE_MAX_BROKERS];
+    struct gw_edge *edge = self;
 
-    if (edge->config->documents.signals == NULL)
-        return 0;
+    struct gw_error error = {0};
+
+    int rc = start_samples(edge, edge->coming, &error);
+    if (rc == 0)
+        gw_edge_decide_set_lane(edge->decide, edge->lane, registry);
+    return rc;
+}
+
+/* `brokers`: room for GW_LANE_MAX_BROKERS, to which it points. */
+static struct gw_lane_config configure_lane(struct gw_edge *edge, const struct gw_edge_config *from,
+                                            struct gw_lane_broker *brokers)
+{
+    const struct gw_config_iot *iot = &from->base->iot;
+
     for (size_t i = 0; i < iot->broker_count; i++) {
         brokers[i] = iot->brokers[i];
         brokers[i].mqtt.client_id = gw_str_of(edge->client_id);
     }
-    const struct gw_lane_config config = {
+    return (struct gw_lane_config){
         .loop = edge->loop,
         .store = edge->store,
-        .registry = edge->config->documents.registry,
-        .signals = edge->config->documents.signals,
+        .registry = from->documents.registry,
+        .signals = from->documents.signals,
         .brokers = brokers,
         .broker_count = iot->broker_count,
         .host_id = iot->host_id,
-        .events = {.self = edge, .on_event = on_event, .on_samples = on_samples},
+        .events = {.self = edge,
+                   .on_event = on_event,
+                   .on_samples = on_samples,
+                   .on_registry = on_registry},
         .host_limits = iot->host_limits,
         .checkpoint_ns = iot->checkpoint_ns,
         .silence_ms = iot->silence_ms,
         .max_pending_bytes = iot->max_pending_bytes,
     };
+}
+
+static int start_lane(struct gw_edge *edge, struct gw_error *error)
+{
+    struct gw_lane_broker brokers[GW_LANE_MAX_BROKERS];
+
+    if (edge->config->documents.signals == NULL)
+        return 0;
+    const struct gw_lane_config config = configure_lane(edge, edge->config, brokers);
     int rc = gw_lane_create(&config, &edge->lane, error);
     if (rc != 0)
         return rc;
@@ -100,22 +133,62 @@ static int start_store(struct gw_edge *edge, struct gw_error *error)
     return edge->store != NULL ? 0 : gw_error_set(error, -ENOMEM, "out of memory");
 }
 
-static int start_parts(struct gw_edge *edge, struct gw_error *error)
+/* What is done with events. */
+static int start_outlets(struct gw_edge *edge, struct gw_error *error)
 {
     const struct gw_edge_config *config = edge->config;
+    int rc = 0;
 
-    snprintf(edge->client_id, sizeof(edge->client_id), "millgate-edge-%.*s",
-             GW_STR_ARG(config->id));
     gw_spool_set_bounds(edge->spool, &config->spool);
-    int rc = start_store(edge, error);
-    if (rc == 0 && config->has_centre)
+    if (config->has_centre)
         rc = gw_edge_forward_create(edge->loop, edge->worker.http, edge->spool, config,
                                     &edge->forward, error);
     if (rc == 0 && config->allow.len > 0)
         rc = gw_edge_decide_create(edge->loop, edge->worker.http, edge->database, config,
                                    &edge->decide, error);
+    return rc;
+}
+
+static void stop_outlets(struct gw_edge *edge)
+{
+    gw_edge_decide_destroy(edge->decide);
+    edge->decide = NULL;
+    gw_edge_forward_destroy(edge->forward);
+    edge->forward = NULL;
+}
+
+static int change_outlets(struct gw_edge *edge, struct gw_error *error)
+{
+    struct gw_edge_forward_stats forwarded;
+    struct gw_edge_decide *decide = edge->decide;
+
+    edge->decide = NULL;
+    gw_edge_forward_get_stats(edge->forward, &forwarded);
+    stop_outlets(edge); /* of two that forward each would send what the other has under way */
+    int rc = start_outlets(edge, error);
+    gw_edge_forward_follow(edge->forward, &forwarded);
+    gw_edge_decide_follow(edge->decide, decide);
+    gw_edge_decide_set_lane(edge->decide, edge->lane, edge->config->documents.registry);
+    gw_edge_decide_destroy(decide);
+    if (edge->samples_config == edge->config)
+        return rc;
+    int samples_rc = start_samples(edge, edge->config, error);
+    if (samples_rc != 0) { /* those that are kept know the last configuration, which goes */
+        gw_edge_samples_destroy(edge->samples);
+        edge->samples = NULL;
+    }
+    return rc != 0 ? rc : samples_rc;
+}
+
+static int start_parts(struct gw_edge *edge, struct gw_error *error)
+{
+    snprintf(edge->client_id, sizeof(edge->client_id), "millgate-edge-%.*s",
+             GW_STR_ARG(edge->config->id));
+    int rc = start_store(edge, error);
     if (rc == 0)
-        rc = start_samples(edge, error);
+        rc = start_outlets(edge, error);
+    if (rc == 0)
+        rc = start_samples(edge, edge->config, error);
     return rc == 0 ? start_lane(edge, error) : rc;
 }
 
@@ -125,17 +198,25 @@ static void stop_parts(struct gw_edge *edge)
     edge->lane = NULL;
     gw_edge_samples_destroy(edge->samples);
     edge->samples = NULL;
-    gw_edge_decide_destroy(edge->decide);
-    edge->decide = NULL;
-    gw_edge_forward_destroy(edge->forward);
-    edge->forward = NULL;
+    stop_outlets(edge);
     if (edge->store != NULL)
         edge->store->ops->destroy(edge->store);
     edge->store = NULL;
+    edge->has_stopped = false;
 }
 
 /* --- ending and reloading --- */
 
+static void tell_outcome(const struct gw_edge *edge, int rc, const char *why)
+{
+    if (rc != 0)
+        gw_log_error("edge: not all of the new configuration is at work: %s", why);
+    else
+        gw_log_info("edge: the new configuration is at work");
+    gw_log_set_level(edge->config->base->log_level);
+}
+
+/* Nothing is at work but the spool. */
 static void take_next(struct gw_edge *edge)
 {
     struct gw_error error;
@@ -144,12 +225,45 @@ static void take_next(struct gw_edge *edge)
     gw_edge_config_destroy(edge->config);
     edge->config = edge->next;
     edge->next = NULL;
-    gw_log_set_level(edge->config->base->log_level);
-    if (start_parts(edge, &error) != 0)
-        gw_log_error("edge: not all of the new configuration is at work: %s", error.text);
-    else
-        gw_log_info("edge: the new configuration is at work");
+    tell_outcome(edge, start_parts(edge, &error), error.text);
 }
+
+/* The lane goes on with the new documents, and knew nothing of what is done with its events. */
+static void on_lane_changed(void *self, int rc)
+{
+    struct gw_edge *edge = self;
+    struct gw_edge_config *last = rc == 0 ? edge->config : edge->coming;
+    struct gw_error error = {.text = "out of memory"};
+
+    if (rc == 0) {
+        edge->config = edge->coming;
+        gw_iot_sqlite_set_max(edge->store, edge->config->max_journal_bytes);
+        rc = change_outlets(edge, &error);
+    }
+    edge->coming = NULL;
+    gw_edge_config_destroy(last);
+    tell_outcome(edge, rc, error.text);
+}
+
+static bool can_change(const struct gw_edge *edge, const struct gw_edge_config *next)
+{
+    return edge->lane != NULL && next->documents.signals != NULL &&
+           gw_str_equal(edge->config->id, next->id);
+}
+
+static void change_lane(struct gw_edge *edge)
+{
+    struct gw_lane_broker brokers[GW_LANE_MAX_BROKERS];
+
+    edge->coming = edge->next;
+    edge->next = NULL;
+    const struct gw_lane_config config = configure_lane(edge, edge->coming, brokers);
+    int rc = gw_lane_change(edge->lane, &config, STOP_NS, on_lane_changed, edge);
+    if (rc != 0)
+        on_lane_changed(edge, rc);
+}
+
+static void stop_lane(struct gw_edge *edge);
 
 /* Not within the lane's own call. */
 static void go_on(struct gw_edge *edge)
@@ -158,7 +272,13 @@ static void go_on(struct gw_edge *edge)
         return;
     if (edge->is_ending)
         gw_loop_stop(edge->loop);
-    else if (edge->next != NULL)
+    else if (edge->next == NULL || edge->coming != NULL)
+        return;
+    else if (!edge->has_stopped && can_change(edge, edge->next))
+        change_lane(edge);
+    else if (!edge->has_stopped && edge->lane != NULL)
+        stop_lane(edge);
+    else
         take_next(edge);
 }
 
@@ -166,7 +286,8 @@ static void on_lane_stopped(void *self)
 {
     struct gw_edge *edge = self;
 
-    edge->is_stopping = false; /* the tick goes on */
+    edge->is_stopping = false;
+    edge->has_stopped = true; /* the tick goes on */
 }
 
 static void stop_lane(struct gw_edge *edge)
@@ -174,6 +295,8 @@ static void stop_lane(struct gw_edge *edge)
     if (edge->lane == NULL || edge->is_stopping)
         return;
     edge->is_stopping = true;
+    gw_edge_config_destroy(edge->coming);
+    edge->coming = NULL;
     gw_lane_stop(edge->lane, true, STOP_NS, on_lane_stopped, edge);
 }
 
@@ -201,7 +324,7 @@ static void reload(struct gw_edge *edge)
     check_fixed(edge, next);
     gw_edge_config_destroy(edge->next);
     edge->next = next;
-    stop_lane(edge);
+    go_on(edge);
 }
 
 static void on_signal(void *self, int number)
@@ -307,6 +430,7 @@ static void finish(struct gw_edge *edge)
     gw_loop_destroy(edge->loop);
     gw_metrics_destroy(edge->metrics);
     gw_edge_config_destroy(edge->next);
+    gw_edge_config_destroy(edge->coming);
     gw_edge_config_destroy(edge->config);
 }
 

@@ -435,6 +435,14 @@ int gw_edge_decide_create(struct gw_loop *loop, struct gw_http_client *http,
     return 0;
 }
 
+void gw_edge_decide_follow(struct gw_edge_decide *decide, const struct gw_edge_decide *before)
+{
+    if (decide == NULL || before == NULL)
+        return;
+    decide->stats = before->stats;
+    decide->full_at_ns = before->full_at_ns;
+}
+
 void gw_edge_decide_destroy(struct gw_edge_decide *decide)
 {
     struct gw_list *node;

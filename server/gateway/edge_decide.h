@@ -37,6 +37,8 @@ GW_MUST_CHECK
 int gw_edge_decide_create(struct gw_loop *loop, struct gw_http_client *http,
                           struct gw_database *database, const struct gw_edge_config *config,
                           struct gw_edge_decide **out_decide, struct gw_error *error);
+/* Counts on from `before`, within the same rate. Both may be NULL. */
+void gw_edge_decide_follow(struct gw_edge_decide *decide, const struct gw_edge_decide *before);
 void gw_edge_decide_destroy(struct gw_edge_decide *decide); /* NULL is safe */
 /* Who sends commands; NULL: nobody. `decide` may be NULL. */
 void gw_edge_decide_set_lane(struct gw_edge_decide *decide, struct gw_lane *lane,

@@ -255,6 +255,13 @@ void gw_edge_forward_destroy(struct gw_edge_forward *forward)
     free(forward);
 }
 
+void gw_edge_forward_follow(struct gw_edge_forward *forward,
+                            const struct gw_edge_forward_stats *stats)
+{
+    if (forward != NULL)
+        forward->stats = *stats;
+}
+
 void gw_edge_forward_get_stats(const struct gw_edge_forward *forward,
                                struct gw_edge_forward_stats *out_stats)
 {

@@ -41,4 +41,7 @@ void gw_edge_forward_destroy(struct gw_edge_forward *forward);
 /* `forward` NULL: nothing is forwarded. */
 void gw_edge_forward_get_stats(const struct gw_edge_forward *forward,
                                struct gw_edge_forward_stats *out_stats);
+/* Counts on from there, instead of another one that has been destroyed; NULL is safe. */
+void gw_edge_forward_follow(struct gw_edge_forward *forward,
+                            const struct gw_edge_forward_stats *stats);
 const char *gw_edge_centre_state_name(enum gw_edge_centre_state state);

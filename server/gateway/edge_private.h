@@ -23,17 +23,20 @@ struct gw_edge {
     struct gw_worker worker; /* what the listener sees of us */
     struct gw_metrics *metrics;
     struct gw_edge_config *config;
-    struct gw_edge_config *next; /* to be used once the lane has stopped */
+    struct gw_edge_config *coming; /* the lane changes to it; NULL: it does not */
+    struct gw_edge_config *next;   /* to be used once the lane has stopped, or changed */
     struct gw_database *database;
     struct gw_spool *spool;
     struct gw_iot_store *store;
     struct gw_edge_forward *forward;
     struct gw_edge_decide *decide;
-    struct gw_edge_samples *samples; /* NULL: none are kept */
+    struct gw_edge_samples *samples;             /* NULL: none are kept */
+    const struct gw_edge_config *samples_config; /* as which they are kept */
     struct gw_edge_status *status;
     struct gw_lane *lane; /* NULL: none is configured, or it could not be made */
     struct gw_timer tick;
     bool is_stopping; /* the lane finishes what it has */
+    bool has_stopped; /* it may go */
     bool is_ending;   /* and the process after it */
     char client_id[96];
 };

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "server/core/buf.h"
-#include "server/core/scope.h"
 #include "server/gateway/folder.h"
 #include "server/iot/registry.h"
 #include "server/iot/signal.h"
@@ -85,20 +84,13 @@ static void digest_file(uint8_t *digest, struct gw_str path)
         fclose(file);
 }
 
-static int digest_all(const struct gw_config *config, const struct files *registry,
-                      const struct files *signals, uint8_t *digest)
+static void digest_all(const struct files *registry, const struct files *signals, uint8_t *digest)
 {
-    const json_t *section = json_object_get(config->checked, "iot");
-    GW_SCOPED(gw_scope_free) char *text = json_dumps(section, JSON_COMPACT | JSON_SORT_KEYS);
-
-    if (text == NULL)
-        return -ENOMEM;
-    digest_on(digest, gw_str_of(text));
     for (size_t i = 0; i < registry->count; i++)
         digest_file(digest, registry->paths[i]);
+    digest_on(digest, GW_STR("")); /* here the others begin */
     for (size_t i = 0; i < signals->count; i++)
         digest_file(digest, signals->paths[i]);
-    return 0;
 }
 
 /* --- loading --- */
@@ -140,10 +132,9 @@ int gw_iot_documents_load(const struct gw_config *config, struct gw_arena *arena
     int rc = list_files(arena, iot->registry, iot->registry_count, &registry_walk, &registry);
     if (rc == 0)
         rc = list_files(arena, iot->signals, iot->signal_count, &signal_walk, &signals);
-    if (rc == 0)
-        rc = digest_all(config, &registry, &signals, out_documents->digest);
     if (rc != 0)
         return rc;
+    digest_all(&registry, &signals, out_documents->digest);
     if (previous == NULL || previous->registry == NULL ||
         memcmp(previous->digest, out_documents->digest, GW_SHA256_BYTES) != 0)
         return load(out_documents, &registry, &signals, diagnostics);

@@ -3,8 +3,8 @@
 
 #include "server/gateway/snapshot.h"
 
-/* Loads them, or shares those of `previous` (may be NULL) where neither the section nor a file has
- * changed. Mistakes go to `diagnostics`. 0 or -ENOMEM. */
+/* Loads them, or shares those of `previous` (may be NULL) where no file has changed. Mistakes go to
+ * `diagnostics`. 0 or -ENOMEM. */
 GW_MUST_CHECK
 int gw_iot_load(struct gw_snapshot *snapshot, const struct gw_snapshot *previous,
                 struct gw_diagnostics *diagnostics);
@@ -14,7 +14,7 @@ void gw_iot_release(struct gw_snapshot *snapshot);
 struct gw_iot_documents {
     struct gw_registry *registry; /* NULL: they were not loaded */
     struct gw_signals *signals;
-    uint8_t digest[GW_SHA256_BYTES]; /* of the section and of all files */
+    uint8_t digest[GW_SHA256_BYTES]; /* of all files */
 };
 /* As gw_iot_load(); the arena takes paths. */
 GW_MUST_CHECK

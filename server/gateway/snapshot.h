@@ -74,7 +74,7 @@ struct gw_snapshot {
     struct gw_listener_trust admin_trust;
     struct gw_registry *registry; /* of telemetry; NULL: there is none */
     struct gw_signals *signals;
-    uint8_t iot_digest[GW_SHA256_BYTES]; /* of the section and of all its files */
+    uint8_t iot_digest[GW_SHA256_BYTES]; /* of the files of registry and signals */
     struct gw_arena arena;
 };
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -38,17 +39,20 @@ struct gw_telemetry {
     struct gw_timer tick;
     struct gw_enrichment *enrichment;
     char instance[GW_IOT_MEMBER_BYTES];
+    char name[GW_IOT_MEMBER_BYTES + 1];
     char client_id[GW_IOT_MEMBER_BYTES + 16];
     int instance_fd; /* locked as long as we live; -1: none */
     /* --- of the snapshot that is in use --- */
     struct gw_snapshot *snapshot;
-    struct gw_snapshot *next; /* to be used once the lane has stopped */
+    struct gw_snapshot *coming; /* the lane changes to it; NULL: it does not */
+    struct gw_snapshot *next;   /* to be used once the lane has stopped, or changed */
     struct gw_event_log *log;
     struct gw_iot_store *store;
     struct gw_iot_members *members;
     struct gw_iot_board *board;
     struct gw_lane *lane;
     bool is_stopping; /* the lane finishes what it has */
+    bool has_stopped; /* it may go */
     bool is_ending;   /* and the thread after it */
     /* --- shared --- */
     pthread_t thread;
@@ -92,6 +96,15 @@ static void keep_instance(struct gw_telemetry *telemetry, struct gw_str state_di
         gw_log_warn("iot: %s cannot be written: %s", path, strerror(errno));
 }
 
+/* As the configuration has it, or else our own. */
+static struct gw_str name_of(const struct gw_telemetry *telemetry,
+                             const struct gw_snapshot *snapshot)
+{
+    struct gw_str given = snapshot->config->iot.instance;
+
+    return given.len > 0 ? given : gw_str_of(telemetry->instance);
+}
+
 /* --- the lane --- */
 
 static bool is_mine(void *self, const struct gw_edge_node_config *node)
@@ -131,31 +144,54 @@ static void stop_parts(struct gw_telemetry *telemetry)
     telemetry->members = NULL;
     telemetry->store = NULL;
     telemetry->log = NULL;
+    telemetry->has_stopped = false;
 }
 
-static int start_lane(struct gw_telemetry *telemetry, struct gw_error *error)
+/* `brokers`: room for GW_LANE_MAX_BROKERS, to which it points. */
+static struct gw_lane_config configure_lane(struct gw_telemetry *telemetry,
+                                            const struct gw_snapshot *snapshot,
+                                            struct gw_lane_broker *brokers)
 {
-    const struct gw_config_iot *iot = &telemetry->snapshot->config->iot;
-    struct gw_lane_broker brokers[GW_LANE_MAX_BROKERS];
+    const struct gw_config_iot *iot = &snapshot->config->iot;
 
     for (size_t i = 0; i < iot->broker_count; i++) {
         brokers[i] = iot->brokers[i];
         brokers[i].mqtt.client_id = gw_str_of(telemetry->client_id);
     }
-    const struct gw_lane_config config = {.loop = telemetry->loop,
-                                          .store = telemetry->store,
-                                          .registry = telemetry->snapshot->registry,
-                                          .signals = telemetry->snapshot->signals,
-                                          .brokers = brokers,
-                                          .broker_count = iot->broker_count,
-                                          .host_id = iot->host_id,
-                                          .events = gw_iot_board_events(telemetry->board),
-                                          .asker = gw_enrichment_asker(telemetry->enrichment, iot),
-                                          .host_limits = iot->host_limits,
-                                          .checkpoint_ns = iot->checkpoint_ns,
-                                          .silence_ms = iot->silence_ms,
-                                          .max_pending_bytes = iot->max_pending_bytes};
+    return (struct gw_lane_config){.loop = telemetry->loop,
+                                   .store = telemetry->store,
+                                   .registry = snapshot->registry,
+                                   .signals = snapshot->signals,
+                                   .brokers = brokers,
+                                   .broker_count = iot->broker_count,
+                                   .host_id = iot->host_id,
+                                   .events = gw_iot_board_events(telemetry->board),
+                                   .asker = gw_enrichment_asker(telemetry->enrichment, iot),
+                                   .host_limits = iot->host_limits,
+                                   .checkpoint_ns = iot->checkpoint_ns,
+                                   .silence_ms = iot->silence_ms,
+                                   .max_pending_bytes = iot->max_pending_bytes};
+}
+
+static struct gw_iot_board_config configure_board(const struct gw_telemetry *telemetry,
+                                                  const struct gw_snapshot *snapshot)
+{
+    const struct gw_config_iot *iot = &snapshot->config->iot;
+
+    return (struct gw_iot_board_config){.values = {telemetry->loop, telemetry->redis.redis,
+                                                   snapshot->registry, gw_str_of(telemetry->name),
+                                                   iot->history_samples},
+                                        .writer = telemetry->records.writer,
+                                        .export_folder = iot->export_folder,
+                                        .export_keep_s = iot->export_keep_s};
+}
+
+static int start_lane(struct gw_telemetry *telemetry, struct gw_error *error)
+{
+    struct gw_lane_broker brokers[GW_LANE_MAX_BROKERS];
+    const struct gw_lane_config config = configure_lane(telemetry, telemetry->snapshot, brokers);
     int rc = gw_lane_create(&config, &telemetry->lane, error);
+
     if (rc == 0)
         gw_iot_board_set_lane(telemetry->board, telemetry->lane);
     return rc;
@@ -164,10 +200,9 @@ static int start_lane(struct gw_telemetry *telemetry, struct gw_error *error)
 static int start_parts(struct gw_telemetry *telemetry, struct gw_error *error)
 {
     const struct gw_config *config = telemetry->snapshot->config;
-    struct gw_str instance = gw_str_of(telemetry->instance);
+    struct gw_str instance = name_of(telemetry, telemetry->snapshot);
 
-    if (config->iot.instance.len > 0)
-        instance = config->iot.instance;
+    snprintf(telemetry->name, sizeof(telemetry->name), "%.*s", GW_STR_ARG(instance));
     snprintf(telemetry->client_id, sizeof(telemetry->client_id), "millgate-%.*s",
              GW_STR_ARG(instance));
     const struct gw_event_log_config log = gw_event_log_settings(&config->events);
@@ -178,23 +213,18 @@ static int start_parts(struct gw_telemetry *telemetry, struct gw_error *error)
     telemetry->store = telemetry->log == NULL ? NULL : gw_iot_redis_create(&store);
     telemetry->members = gw_iot_members_create(telemetry->loop, telemetry->redis.redis, instance,
                                                on_members, telemetry);
-    const struct gw_iot_board_config board = {.values = {telemetry->loop, telemetry->redis.redis,
-                                                         telemetry->snapshot->registry, instance,
-                                                         config->iot.history_samples},
-                                              .writer = telemetry->records.writer,
-                                              .export_folder = config->iot.export_folder,
-                                              .export_keep_s = config->iot.export_keep_s};
+    const struct gw_iot_board_config board = configure_board(telemetry, telemetry->snapshot);
     telemetry->board = gw_iot_board_create(&board);
     if (telemetry->store == NULL || telemetry->members == NULL || telemetry->board == NULL)
         return gw_error_set(error, -ENOMEM, "out of memory");
     return start_lane(telemetry, error);
 }
 
+/* Nothing is at work. */
 static void take_next(struct gw_telemetry *telemetry)
 {
     struct gw_error error;
 
-    stop_parts(telemetry);
     gw_snapshot_release(telemetry->snapshot);
     telemetry->snapshot = telemetry->next;
     telemetry->next = NULL;
@@ -210,17 +240,8 @@ static void on_lane_stopped(void *self)
 {
     struct gw_telemetry *telemetry = self;
 
-    telemetry->is_stopping = false; /* the tick goes on: not within the lane's own call */
-}
-
-static void go_on(struct gw_telemetry *telemetry)
-{
-    if (telemetry->is_stopping)
-        return;
-    if (telemetry->is_ending)
-        gw_loop_stop(telemetry->loop);
-    else if (telemetry->next != NULL)
-        take_next(telemetry);
+    telemetry->is_stopping = false;
+    telemetry->has_stopped = true; /* the tick goes on: not within the lane's own call */
 }
 
 /* It finishes what it has, and then there is another, or none. */
@@ -229,25 +250,102 @@ static void stop_lane(struct gw_telemetry *telemetry)
     if (telemetry->lane == NULL || telemetry->is_stopping)
         return;
     telemetry->is_stopping = true;
+    gw_snapshot_release(telemetry->coming);
+    telemetry->coming = NULL;
     /* Alone, or about to go on: what comes meanwhile waits for us. */
     bool keeps_sessions = !telemetry->is_ending || gw_iot_members_count(telemetry->members) <= 1;
     gw_lane_stop(telemetry->lane, keeps_sessions, STOP_NS, on_lane_stopped, telemetry);
 }
 
-static void adopt(struct gw_telemetry *telemetry, struct gw_snapshot *snapshot)
+static bool has_same_log(const struct gw_snapshot *a, const struct gw_snapshot *b)
+{
+    const struct gw_config_events *one = &a->config->events, *other = &b->config->events;
+
+    return one->partitions == other->partitions && one->keep_s == other->keep_s &&
+           one->guard_s == other->guard_s && one->max_events == other->max_events;
+}
+
+/* What has not changed has not noticed. */
+static void on_lane_changed(void *self, int rc)
+{
+    struct gw_telemetry *telemetry = self;
+    struct gw_snapshot *last = rc == 0 ? telemetry->snapshot : telemetry->coming;
+
+    if (rc == 0) {
+        telemetry->snapshot = telemetry->coming;
+        const struct gw_iot_board_config board = configure_board(telemetry, telemetry->snapshot);
+        const struct gw_event_log_config log =
+            gw_event_log_settings(&telemetry->snapshot->config->events);
+        gw_iot_board_change(telemetry->board, &board);
+        gw_event_log_change(telemetry->log, &log);
+        gw_log_info("iot: the new configuration is at work");
+    } else {
+        gw_log_error("iot: telemetry goes on as it was: %s", strerror(-rc));
+    }
+    telemetry->coming = NULL;
+    gw_snapshot_release(last);
+}
+
+static bool can_change(const struct gw_telemetry *telemetry, const struct gw_snapshot *snapshot)
+{
+    return telemetry->lane != NULL && snapshot->registry != NULL &&
+           gw_str_equal(gw_str_of(telemetry->name), name_of(telemetry, snapshot)) &&
+           telemetry->snapshot->config->events.partitions == snapshot->config->events.partitions;
+}
+
+static void change_lane(struct gw_telemetry *telemetry)
+{
+    struct gw_lane_broker brokers[GW_LANE_MAX_BROKERS];
+
+    telemetry->coming = telemetry->next;
+    telemetry->next = NULL;
+    const struct gw_lane_config config = configure_lane(telemetry, telemetry->coming, brokers);
+    int rc = gw_lane_change(telemetry->lane, &config, STOP_NS, on_lane_changed, telemetry);
+    if (rc != 0)
+        on_lane_changed(telemetry, rc);
+}
+
+static void go_on(struct gw_telemetry *telemetry)
+{
+    if (telemetry->is_stopping)
+        return;
+    if (telemetry->has_stopped)
+        stop_parts(telemetry);
+    if (telemetry->is_ending)
+        gw_loop_stop(telemetry->loop);
+    else if (telemetry->next == NULL || telemetry->coming != NULL)
+        return;
+    else if (can_change(telemetry, telemetry->next))
+        change_lane(telemetry);
+    else if (telemetry->lane != NULL)
+        stop_lane(telemetry);
+    else
+        take_next(telemetry);
+}
+
+static bool is_same(const struct gw_telemetry *telemetry, const struct gw_snapshot *snapshot)
 {
     const struct gw_snapshot *current = telemetry->snapshot;
 
+    return !telemetry->is_stopping && !telemetry->has_stopped && telemetry->coming == NULL &&
+           current != NULL && current->registry == snapshot->registry &&
+           current->signals == snapshot->signals &&
+           (current->registry == NULL) == (telemetry->lane == NULL) &&
+           json_equal(json_object_get(current->config->checked, "iot"),
+                      json_object_get(snapshot->config->checked, "iot")) &&
+           has_same_log(current, snapshot);
+}
+
+static void adopt(struct gw_telemetry *telemetry, struct gw_snapshot *snapshot)
+{
     gw_snapshot_release(telemetry->next);
     telemetry->next = NULL;
-    if (!telemetry->is_stopping && current != NULL && current->registry == snapshot->registry &&
-        (current->registry == NULL) == (telemetry->lane == NULL)) {
+    if (is_same(telemetry, snapshot)) {
         gw_snapshot_release(telemetry->snapshot); /* nothing of ours has changed */
         telemetry->snapshot = snapshot;
         return;
     }
     telemetry->next = snapshot;
-    stop_lane(telemetry);
 }
 
 /* --- the thread --- */
@@ -396,6 +494,7 @@ void gw_telemetry_destroy(struct gw_telemetry *telemetry)
     answer_questions(telemetry); /* that were asked at the very end */
     gw_enrichment_destroy(telemetry->enrichment);
     gw_snapshot_release(telemetry->snapshot);
+    gw_snapshot_release(telemetry->coming);
     gw_snapshot_release(telemetry->next);
     gw_snapshot_release(atomic_load_explicit(&telemetry->inbox, memory_order_relaxed));
     gw_timer_stop(&telemetry->tick);

@@ -16,6 +16,7 @@
 #define MAX_PENDING 20000
 #define MAX_DATA_BYTES 4096
 #define ARG_COUNT 11
+#define NOBODYS UINT32_MAX
 
 /* KEYS: the plant's set, the alarm. ARGV: id, state, time, event, device, equipment, signal,
  * severity, data, the greatest number of a plant's alarms, the set's name. */
@@ -53,7 +54,7 @@ struct telling {
     struct gw_list node;
     struct gw_arena arena;
     struct gw_str keys[2], args[ARG_COUNT];
-    uint32_t edge_node; /* in the registry */
+    uint32_t edge_node; /* in the registry; NOBODYS: it is there no more */
 };
 
 struct gw_iot_alarms {
@@ -121,7 +122,8 @@ static void on_done(struct gw_record_write *write, int rc)
     }
     struct telling *told = GW_LIST_ITEM(alarms->pending.next, struct telling, node);
     alarms->count--;
-    alarms->node_counts[told->edge_node]--;
+    if (told->edge_node != NOBODYS)
+        alarms->node_counts[told->edge_node]--;
     destroy(told);
     tell_next(alarms);
 }
@@ -220,6 +222,24 @@ struct gw_iot_alarms *gw_iot_alarms_create(struct gw_loop *loop, struct gw_recor
     alarms->writer = writer;
     gw_list_init(&alarms->pending);
     return alarms;
+}
+
+void gw_iot_alarms_change(struct gw_iot_alarms *alarms, const struct gw_registry *before,
+                          const struct gw_registry *registry, uint32_t *counts)
+{
+    for (struct gw_list *item = alarms->pending.next; item != &alarms->pending; item = item->next) {
+        struct telling *telling = GW_LIST_ITEM(item, struct telling, node);
+        const struct gw_edge_node_config *next = NULL;
+        if (telling->edge_node != NOBODYS) {
+            const struct gw_edge_node_config *node = gw_registry_node(before, telling->edge_node);
+            next = gw_registry_find_node(registry, node->group, node->edge_node);
+        }
+        telling->edge_node = next != NULL ? next->index : NOBODYS;
+        if (next != NULL)
+            counts[next->index]++;
+    }
+    free(alarms->node_counts);
+    alarms->node_counts = counts;
 }
 
 void gw_iot_alarms_destroy(struct gw_iot_alarms *alarms)

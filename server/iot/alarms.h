@@ -35,6 +35,10 @@ struct gw_str gw_alarm_key(struct gw_str plant, struct gw_str id, char out[GW_AL
 GW_MUST_CHECK
 struct gw_iot_alarms *gw_iot_alarms_create(struct gw_loop *loop, struct gw_record_writer *writer,
                                            const struct gw_registry *registry);
+/* What waits is of edge nodes that have other numbers in `registry`, with as many zeroes in
+ * `counts` (calloc()ed, and taken). */
+void gw_iot_alarms_change(struct gw_iot_alarms *alarms, const struct gw_registry *before,
+                          const struct gw_registry *registry, uint32_t *counts);
 void gw_iot_alarms_destroy(struct gw_iot_alarms *alarms); /* NULL is safe */
 /* Copied; written in order, each until Redis has it. False: too many wait, or there is no memory.
  */

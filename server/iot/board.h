@@ -29,6 +29,10 @@ struct gw_iot_board *gw_iot_board_create(const struct gw_iot_board_config *confi
 /* After the lane. NULL is safe. */
 void gw_iot_board_destroy(struct gw_iot_board *board);
 
+/* The lane has another configuration, and this one counts from now on; Redis and the instance's
+ * name are as they were. */
+void gw_iot_board_change(struct gw_iot_board *board, const struct gw_iot_board_config *config);
+
 /* For the lane's configuration; and the lane itself, once it is there. */
 struct gw_lane_events gw_iot_board_events(struct gw_iot_board *board);
 void gw_iot_board_set_lane(struct gw_iot_board *board, struct gw_lane *lane);

@@ -241,6 +241,16 @@ void gw_iot_export_take(struct gw_iot_export *self, const struct gw_sample *samp
     }
 }
 
+bool gw_iot_export_is(const struct gw_iot_export *self, struct gw_str folder, uint64_t keep_s)
+{
+    return gw_str_equal(gw_str_of(self->folder), folder) && self->keep_s == keep_s;
+}
+
+void gw_iot_export_set_registry(struct gw_iot_export *self, const struct gw_registry *registry)
+{
+    self->registry = registry;
+}
+
 struct gw_iot_export *gw_iot_export_create(const struct gw_iot_export_config *config)
 {
     struct gw_iot_export *self = calloc(1, sizeof(*self));

@@ -39,6 +39,11 @@ struct gw_iot_export *gw_iot_export_create(const struct gw_iot_export_config *co
 /* Writes what is left. NULL is safe. Gone at the latest when the loop is destroyed. */
 void gw_iot_export_destroy(struct gw_iot_export *self);
 
+/* Whether it writes what this says, where this says. */
+bool gw_iot_export_is(const struct gw_iot_export *self, struct gw_str folder, uint64_t keep_s);
+/* What comes is of this registry from now on. */
+void gw_iot_export_set_registry(struct gw_iot_export *self, const struct gw_registry *registry);
+
 void gw_iot_export_take(struct gw_iot_export *self, const struct gw_sample *samples, size_t count);
 void gw_iot_export_get_counts(const struct gw_iot_export *self,
                               struct gw_iot_export_counts *out_counts);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "server/core/clock.h"
 #include "server/core/list.h"
@@ -111,6 +112,11 @@ void gw_iot_inbox_own(struct gw_iot_inbox *inbox, const struct gw_edge_node_conf
     node->place[0] = 0;
 }
 
+bool gw_iot_inbox_owns(const struct gw_iot_inbox *inbox, const struct gw_edge_node_config *config)
+{
+    return inbox->nodes[config->index].is_owned;
+}
+
 static void on_deleted(void *self, int rc, const struct gw_reply *reply)
 {
     (void)self, (void)reply;
@@ -150,6 +156,21 @@ struct gw_iot_inbox *gw_iot_inbox_create(struct gw_loop *loop, struct gw_redis *
     }
     gw_timer_start(loop, &inbox->tick, TICK_NS, on_tick);
     return inbox;
+}
+
+void gw_iot_inbox_follow(struct gw_iot_inbox *inbox, const struct gw_iot_inbox *before,
+                         const struct gw_registry *registry)
+{
+    inbox->lane = before->lane;
+    for (size_t i = 0; i < before->node_count; i++) {
+        const struct inbox_node *old = &before->nodes[i];
+        const struct gw_edge_node_config *next =
+            gw_registry_find_node(registry, old->config->group, old->config->edge_node);
+        if (next == NULL)
+            continue;
+        inbox->nodes[next->index].is_owned = old->is_owned;
+        memcpy(inbox->nodes[next->index].place, old->place, sizeof(old->place));
+    }
 }
 
 void gw_iot_inbox_set_lane(struct gw_iot_inbox *inbox, struct gw_lane *lane)

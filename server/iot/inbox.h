@@ -21,7 +21,12 @@ struct gw_iot_inbox *gw_iot_inbox_create(struct gw_loop *loop, struct gw_redis *
                                          const struct gw_registry *registry);
 /* Before the lane. NULL is safe. */
 void gw_iot_inbox_destroy(struct gw_iot_inbox *inbox);
+/* Goes on where `before` was, of another registry; that one is to be destroyed. */
+void gw_iot_inbox_follow(struct gw_iot_inbox *inbox, const struct gw_iot_inbox *before,
+                         const struct gw_registry *registry);
 void gw_iot_inbox_set_lane(struct gw_iot_inbox *inbox, struct gw_lane *lane);
+
+bool gw_iot_inbox_owns(const struct gw_iot_inbox *inbox, const struct gw_edge_node_config *config);
 
 /* Of the lane's events: the node is ours, or no longer; and what of it is in the journal. */
 void gw_iot_inbox_own(struct gw_iot_inbox *inbox, const struct gw_edge_node_config *config,

@@ -11,8 +11,6 @@
 #include "server/iot/sample_json.h"
 
 #define TICK_NS (100 * GW_NS_PER_MS)
-#define MAX_NODE_PENDING_BYTES (64u << 20)
-#define MAX_CHECKPOINT_BYTES (32u << 20)
 #define REBIRTHS_PER_SECOND 50
 #define MAX_SAMPLES_ARENA (32u << 20)
 
@@ -178,7 +176,7 @@ static void on_event(void *self, const struct gw_signal_event *event)
 
     if (lane->config.events.on_event != NULL)
         lane->config.events.on_event(lane->config.events.self, event);
-    gw_lane_emit(&lane->nodes[event->device->node], event);
+    gw_lane_emit(lane->nodes[event->device->node], event);
 }
 
 static void on_late(void *self, uint32_t series, int64_t time_ms)
@@ -210,8 +208,8 @@ static void on_tick(struct gw_timer *timer)
     if (lane->rebirth_tokens < REBIRTHS_PER_SECOND)
         lane->rebirth_tokens += REBIRTHS_PER_SECOND / 10;
     for (size_t i = 0; i < lane->node_count; i++) {
-        gw_lane_node_tick(&lane->nodes[i], now_ns);
-        is_idle = is_idle && gw_lane_node_is_idle(&lane->nodes[i]);
+        gw_lane_node_tick(lane->nodes[i], now_ns);
+        is_idle = is_idle && gw_lane_node_is_idle(lane->nodes[i]);
     }
     gw_lane_check_pressure(lane);
     gw_lane_connect_when_loaded(lane);
@@ -221,7 +219,63 @@ static void on_tick(struct gw_timer *timer)
 
 /* --- making it --- */
 
-static int make_parts(struct gw_lane *lane)
+static struct gw_str *copy_texts(const struct gw_str *from, size_t count, struct gw_arena *arena)
+{
+    struct gw_str *copies = gw_arena_calloc(arena, count + 1, sizeof(*copies));
+
+    for (size_t i = 0; copies != NULL && i < count; i++) {
+        copies[i] = gw_arena_copy(arena, from[i]);
+        if (copies[i].ptr == NULL)
+            return NULL;
+    }
+    return copies;
+}
+
+static int copy_broker(const struct gw_lane_broker *from, struct gw_arena *arena,
+                       struct gw_lane_broker *broker)
+{
+    struct gw_mqtt_config *mqtt = &broker->mqtt;
+    struct gw_str *texts[] = {
+        &mqtt->name,     &mqtt->host,    &mqtt->client_id,        &mqtt->user,
+        &mqtt->password, &mqtt->ca_file, &mqtt->certificate_file, &mqtt->key_file};
+
+    *broker = *from;
+    mqtt->holds_acknowledgements = true;
+    broker->groups = copy_texts(from->groups, from->group_count, arena);
+    for (size_t i = 0; i < GW_COUNT_OF(texts); i++) {
+        *texts[i] = gw_arena_copy(arena, *texts[i]);
+        if (texts[i]->ptr == NULL)
+            return -ENOMEM;
+    }
+    return broker->groups != NULL ? 0 : -ENOMEM;
+}
+
+int gw_lane_copy_config(struct gw_lane_config *config, struct gw_arena *arena)
+{
+    struct gw_lane_broker *brokers =
+        gw_arena_calloc(arena, config->broker_count + 1, sizeof(*brokers));
+
+    if (config->silence_ms == 0)
+        config->silence_ms = 10 * 1000;
+    if (config->checkpoint_ns == 0)
+        config->checkpoint_ns = 10 * GW_NS_PER_SECOND;
+    if (config->max_pending_bytes == 0)
+        config->max_pending_bytes = 64u << 20;
+    if (brokers == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < config->broker_count; i++) {
+        int rc = copy_broker(&config->brokers[i], arena, &brokers[i]);
+        if (rc != 0)
+            return rc;
+    }
+    config->brokers = brokers;
+    config->host_id = gw_arena_copy(arena, config->host_id);
+    return config->host_id.ptr != NULL ? 0 : -ENOMEM;
+}
+
+int gw_lane_make_computing(struct gw_lane *lane, const struct gw_lane_config *config,
+                           struct gw_sparkplug_host **out_host,
+                           struct gw_signal_engine **out_engine)
 {
     const struct gw_sparkplug_host_events host_events = {.self = lane,
                                                          .on_samples = on_samples,
@@ -230,27 +284,35 @@ static int make_parts(struct gw_lane *lane)
                                                          .on_quarantine = on_quarantine};
     const struct gw_signal_events signal_events = {
         .self = lane, .on_event = on_event, .on_late = on_late};
+    struct gw_sparkplug_host *host =
+        gw_sparkplug_host_create(config->registry, &config->host_limits, &host_events);
+    struct gw_signal_engine *engine = gw_signal_engine_create(config->signals, &signal_events);
 
-    lane->node_count = gw_registry_node_count(lane->config.registry);
-    lane->nodes = calloc(lane->node_count + 1, sizeof(*lane->nodes));
-    lane->brokers = calloc(lane->config.broker_count + 1, sizeof(*lane->brokers));
-    lane->host =
-        gw_sparkplug_host_create(lane->config.registry, &lane->config.host_limits, &host_events);
-    lane->engine = gw_signal_engine_create(lane->config.signals, &signal_events);
-    if (lane->nodes == NULL || lane->brokers == NULL || lane->host == NULL || lane->engine == NULL)
+    if (host == NULL || engine == NULL) {
+        gw_sparkplug_host_destroy(host);
+        gw_signal_engine_destroy(engine);
         return -ENOMEM;
-    int rc = gw_lane_copy_brokers(lane);
-    if (rc != 0)
-        return rc;
-    for (size_t i = 0; i < lane->node_count; i++) {
-        struct gw_lane_node *node = &lane->nodes[i];
-        node->lane = lane;
-        node->config = gw_registry_node(lane->config.registry, i);
-        gw_buf_init(&node->pending, MAX_NODE_PENDING_BYTES);
-        gw_buf_init(&node->appending, MAX_NODE_PENDING_BYTES);
-        gw_buf_init(&node->checkpoint_bytes, MAX_CHECKPOINT_BYTES);
-        gw_list_init(&node->emissions);
-        gw_list_init(&node->dirty);
+    }
+    *out_host = host;
+    *out_engine = engine;
+    return 0;
+}
+
+static int make_parts(struct gw_lane *lane)
+{
+    size_t count = gw_registry_node_count(lane->config.registry);
+    int rc = gw_lane_copy_config(&lane->config, &lane->arena);
+
+    if (rc == 0)
+        rc = gw_lane_make_computing(lane, &lane->config, &lane->host, &lane->engine);
+    lane->nodes = calloc(count + 1, sizeof(struct gw_lane_node *));
+    if (rc != 0 || lane->nodes == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        lane->nodes[i] = gw_lane_node_create(lane, gw_registry_node(lane->config.registry, i));
+        if (lane->nodes[i] == NULL)
+            return -ENOMEM;
+        lane->node_count++;
     }
     return 0;
 }
@@ -268,14 +330,8 @@ int gw_lane_create(const struct gw_lane_config *config, struct gw_lane **out_lan
     lane->config = *config;
     lane->loop = config->loop;
     gw_list_init(&lane->dirty);
-    gw_arena_init(&lane->arena, 4096, 4u << 20);
+    gw_arena_init(&lane->arena, 4096, GW_LANE_MAX_TEXT_BYTES);
     gw_arena_init(&lane->json, 16u << 10, MAX_SAMPLES_ARENA);
-    if (lane->config.silence_ms == 0)
-        lane->config.silence_ms = 10 * 1000;
-    if (lane->config.checkpoint_ns == 0)
-        lane->config.checkpoint_ns = 10 * GW_NS_PER_SECOND;
-    if (lane->config.max_pending_bytes == 0)
-        lane->config.max_pending_bytes = 64u << 20;
     gw_registry_hold(config->registry);
     gw_signals_hold(config->signals);
     lane->rebirth_tokens = REBIRTHS_PER_SECOND;
@@ -294,17 +350,16 @@ void gw_lane_destroy(struct gw_lane *lane)
         return;
     gw_timer_stop(&lane->tick);
     gw_soon_stop(&lane->commit);
+    gw_lane_abandon_change(lane);
     gw_lane_set_primary(lane, false);
     gw_lane_disconnect(lane);
-    for (size_t i = 0; lane->nodes != NULL && i < lane->node_count; i++)
-        if (lane->nodes[i].lane != NULL)
-            gw_lane_node_finish(&lane->nodes[i]);
+    for (size_t i = 0; i < lane->node_count; i++)
+        gw_lane_node_destroy(lane->nodes[i]);
     gw_sparkplug_host_destroy(lane->host);
     gw_signal_engine_destroy(lane->engine);
     gw_registry_release(lane->config.registry);
     gw_signals_release(lane->config.signals);
     free(lane->nodes);
-    free(lane->brokers);
     gw_arena_finish(&lane->arena);
     gw_arena_finish(&lane->json);
     free(lane);
@@ -319,7 +374,8 @@ void gw_lane_set_owned(struct gw_lane *lane,
     lane->is_mine = is_mine;
     lane->is_mine_self = self;
     for (size_t i = 0; i < lane->node_count; i++)
-        lane->nodes[i].is_wanted = !lane->is_stopping && is_mine(self, lane->nodes[i].config);
+        lane->nodes[i]->is_wanted = !lane->is_stopping && !lane->nodes[i]->is_dropped &&
+                                    is_mine(self, lane->nodes[i]->config);
 }
 
 int gw_lane_feed(struct gw_lane *lane, struct gw_str topic, struct gw_str payload)
@@ -334,12 +390,15 @@ void gw_lane_stop(struct gw_lane *lane, bool keeps_sessions, uint64_t timeout_ns
 {
     gw_lane_set_primary(lane, false);
     lane->is_stopping = true;
+    gw_lane_abandon_change(lane);
     lane->keeps_sessions = keeps_sessions;
     lane->stopped = done;
     lane->stopped_self = self;
     lane->stop_at_ns = gw_loop_now_ns(lane->loop) + timeout_ns;
-    for (size_t i = 0; i < lane->node_count; i++)
-        lane->nodes[i].is_wanted = false;
+    for (size_t i = 0; i < lane->node_count; i++) {
+        lane->nodes[i]->is_wanted = false;
+        gw_lane_node_catch_up(lane->nodes[i]);
+    }
     if (keeps_sessions)
         gw_lane_disconnect(lane);
 }
@@ -347,7 +406,7 @@ void gw_lane_stop(struct gw_lane *lane, bool keeps_sessions, uint64_t timeout_ns
 int gw_lane_suppress(struct gw_lane *lane, const struct gw_device_config *device, int64_t from_ms,
                      int64_t until_ms)
 {
-    const struct gw_lane_node *node = &lane->nodes[device->node];
+    const struct gw_lane_node *node = lane->nodes[device->node];
 
     if (node->state == GW_LANE_FOREIGN || node->state == GW_LANE_CLAIMING)
         return 0;

@@ -58,6 +58,9 @@ struct gw_lane_events {
     bool (*on_loaded)(void *self, const struct gw_edge_node_config *node);
     /* The node is ours from now on (with its state), or no longer. */
     void (*on_owned)(void *self, const struct gw_edge_node_config *node, bool is_owned);
+    /* What comes is of this registry from now on, in which all has other numbers; the one before is
+     * there until this returns. 0, or -ENOMEM: then it is not so. */
+    int (*on_registry)(void *self, struct gw_registry *registry);
 };
 
 /* What an event asks of an API before it goes out (enrichment). */
@@ -119,6 +122,17 @@ int gw_lane_create(const struct gw_lane_config *config, struct gw_lane **out_lan
                    struct gw_error *error);
 /* What is not journaled yet is lost: gw_lane_stop() first. NULL is safe. */
 void gw_lane_destroy(struct gw_lane *lane);
+
+/* Another configuration from now on; `loop`, `store` and `events` stay. Messages are taken and
+ * journaled all the while. Where documents have changed what was computed goes out and is kept
+ * first, which is waited for until `timeout_ns`; the states of nodes and of signals that are as
+ * they were go on. So do connections to brokers, if their own configuration is the same; new
+ * subscriptions are made before old ones go. `done` once, not within this call; not 0: out of
+ * memory, all is as before. 0, -ENOMEM, -EINVAL (too many brokers). Not while one is under way, nor
+ * once the lane stops, which ends it without `done`. */
+GW_MUST_CHECK
+int gw_lane_change(struct gw_lane *lane, const struct gw_lane_config *config, uint64_t timeout_ns,
+                   void (*done)(void *self, int rc), void *self);
 
 /* Which nodes should be ours: asked for each, now and whenever it is called again. */
 void gw_lane_set_owned(struct gw_lane *lane,

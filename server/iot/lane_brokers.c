@@ -1,6 +1,8 @@
 /* The lane's brokers: what is subscribed to, what comes, and what is sent. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "server/core/clock.h"
 #include "server/core/log.h"
@@ -15,7 +17,7 @@
 #define COMMIT_MAX_NS GW_NS_PER_SECOND
 #define OWED_MAX 1000 /* of brokers that do not stop by themselves */
 
-/* --- brokers --- */
+/* --- subscriptions --- */
 
 static bool has_group(const struct gw_lane_broker *broker, struct gw_str group)
 {
@@ -25,34 +27,40 @@ static bool has_group(const struct gw_lane_broker *broker, struct gw_str group)
     return broker->group_count == 0;
 }
 
-static void subscribe(struct gw_lane *lane, const struct gw_lane_node *node, struct gw_str text,
-                      bool is_on)
+static void subscribe_to(struct gw_lane_connection *connection, const struct gw_lane_node *node,
+                         struct gw_str text, bool is_on)
 {
-    for (size_t i = 0; i < lane->connection_count; i++) {
-        struct gw_lane_connection *connection = &lane->connections[i];
-        if (!has_group(connection->config, node->config->group))
-            continue;
-        if (!is_on)
-            gw_mqtt_unsubscribe(connection->mqtt, text);
-        else if (gw_mqtt_subscribe(connection->mqtt, text, 1) != 0)
-            gw_log_error("iot: %.*s cannot be subscribed to", GW_STR_ARG(node->config->id));
+    if (!is_on)
+        gw_mqtt_unsubscribe(connection->mqtt, text);
+    else if (gw_mqtt_subscribe(connection->mqtt, text, 1) != 0)
+        gw_log_error("iot: %.*s cannot be subscribed to", GW_STR_ARG(node->config->id));
+}
+
+static void subscribe(struct gw_lane_connection *connection, const struct gw_lane_node *node,
+                      const struct gw_registry *registry, bool is_on)
+{
+    char filter[GW_JSON_MAP_MAX_TOPIC];
+    int len = snprintf(filter, sizeof(filter), "spBv1.0/%.*s/+/%.*s/#",
+                       GW_STR_ARG(node->config->group), GW_STR_ARG(node->config->edge_node));
+
+    subscribe_to(connection, node, gw_str_from(filter, (size_t)len), is_on);
+    for (size_t i = 0; i < gw_registry_map_count(registry); i++) {
+        struct gw_str text = gw_json_map_filter(gw_registry_map(registry, i), node->config, filter);
+        if (text.ptr != NULL)
+            subscribe_to(connection, node, text, is_on);
     }
 }
 
 void gw_lane_subscribe(struct gw_lane *lane, const struct gw_lane_node *node, bool is_on)
 {
-    const struct gw_registry *registry = lane->config.registry;
-    char filter[GW_JSON_MAP_MAX_TOPIC];
-    int len = snprintf(filter, sizeof(filter), "spBv1.0/%.*s/+/%.*s/#",
-                       GW_STR_ARG(node->config->group), GW_STR_ARG(node->config->edge_node));
-
-    subscribe(lane, node, gw_str_from(filter, (size_t)len), is_on);
-    for (size_t i = 0; i < gw_registry_map_count(registry); i++) {
-        struct gw_str text = gw_json_map_filter(gw_registry_map(registry, i), node->config, filter);
-        if (text.ptr != NULL)
-            subscribe(lane, node, text, is_on);
+    for (size_t i = 0; i < lane->config.broker_count; i++) {
+        struct gw_lane_connection *connection = lane->connections[i];
+        if (connection != NULL && has_group(connection->config, node->config->group))
+            subscribe(connection, node, lane->config.registry, is_on);
     }
 }
+
+/* --- what waits --- */
 
 static bool must_wait_for_commit(const struct gw_lane *lane)
 {
@@ -74,15 +82,17 @@ void gw_lane_check_pressure(struct gw_lane *lane)
                                           : "brokers are read again");
     lane->is_paused = must_pause;
     must_pause = must_pause || must_wait_for_commit(lane);
-    for (size_t i = 0; i < lane->connection_count; i++)
-        gw_mqtt_pause(lane->connections[i].mqtt, must_pause);
+    for (size_t i = 0; i < lane->config.broker_count; i++)
+        if (lane->connections[i] != NULL)
+            gw_mqtt_pause(lane->connections[i]->mqtt, must_pause);
 }
 
 void gw_lane_settle(struct gw_lane *lane, size_t owed)
 {
     lane->owed -= owed;
-    for (size_t i = 0; lane->owed == 0 && i < lane->connection_count; i++)
-        gw_mqtt_acknowledge(lane->connections[i].mqtt);
+    for (size_t i = 0; lane->owed == 0 && i < lane->config.broker_count; i++)
+        if (lane->connections[i] != NULL)
+            gw_mqtt_acknowledge(lane->connections[i]->mqtt);
 }
 
 static void owe(struct gw_lane *lane, struct gw_lane_node *node)
@@ -91,6 +101,8 @@ static void owe(struct gw_lane *lane, struct gw_lane_node *node)
         lane->owed_since_ns = gw_loop_now_ns(lane->loop);
     node->pending_owed++;
 }
+
+/* --- what comes --- */
 
 static void on_commit(struct gw_soon *soon)
 {
@@ -104,13 +116,13 @@ static void on_commit(struct gw_soon *soon)
 int gw_lane_take_for(struct gw_lane *lane, const struct gw_edge_node_config *config,
                      struct gw_str topic, struct gw_str payload, bool is_owed)
 {
-    if (!gw_lane_node_take(&lane->nodes[config->index], topic, payload, gw_lane_wall_ms())) {
+    if (!gw_lane_node_take(lane->nodes[config->index], topic, payload, gw_lane_wall_ms())) {
         lane->stats.dropped++;
         return -ENOENT;
     }
     lane->stats.messages++;
     if (is_owed)
-        owe(lane, &lane->nodes[config->index]);
+        owe(lane, lane->nodes[config->index]);
     gw_loop_soon(lane->loop, &lane->commit, on_commit);
     gw_lane_check_pressure(lane);
     return 0;
@@ -180,28 +192,47 @@ static void on_broker(void *self, bool is_up, bool has_session, const char *reas
     gw_log_info("iot: broker %.*s is there%s%s", GW_STR_ARG(connection->config->mqtt.name),
                 has_session ? ", with our session" : "", reason);
     for (size_t i = 0; i < lane->node_count && !has_session; i++) {
-        struct gw_lane_node *node = &lane->nodes[i];
+        struct gw_lane_node *node = lane->nodes[i];
         if (node->state == GW_LANE_OWNED && has_group(connection->config, node->config->group))
             gw_lane_node_doubt(node);
     }
 }
 
-static int connect_brokers(struct gw_lane *lane, struct gw_error *error)
+/* --- connections --- */
+
+static void destroy_connection(struct gw_lane_connection *connection)
 {
-    for (size_t i = 0; i < lane->config.broker_count; i++) {
-        struct gw_lane_connection *connection = &lane->connections[i];
-        const struct gw_mqtt_events events = {.self = connection,
-                                              .on_message = on_message,
-                                              .on_state = on_broker,
-                                              .on_oversized = on_oversized};
-        *connection = (struct gw_lane_connection){lane, NULL, &lane->brokers[i], 0};
-        int rc = gw_mqtt_create(lane->loop, &connection->config->mqtt, &events, &connection->mqtt,
-                                error);
-        if (rc != 0)
-            return rc;
-        lane->connection_count++;
+    if (connection == NULL)
+        return;
+    gw_mqtt_destroy(connection->mqtt);
+    free(connection);
+}
+
+/* For all nodes that are ours. */
+static struct gw_lane_connection *connect_broker(struct gw_lane *lane,
+                                                 const struct gw_lane_broker *broker)
+{
+    struct gw_lane_connection *connection = calloc(1, sizeof(*connection));
+    const struct gw_mqtt_events events = {.self = connection,
+                                          .on_message = on_message,
+                                          .on_state = on_broker,
+                                          .on_oversized = on_oversized};
+    struct gw_error error = {.text = "out of memory"};
+
+    if (connection != NULL)
+        *connection = (struct gw_lane_connection){.lane = lane, .config = broker};
+    if (connection == NULL ||
+        gw_mqtt_create(lane->loop, &broker->mqtt, &events, &connection->mqtt, &error) != 0) {
+        free(connection);
+        gw_log_error("iot: %s", error.text); /* the configuration was checked: memory, or a file */
+        return NULL;
     }
-    return 0;
+    gw_mqtt_pause(connection->mqtt, lane->is_paused || must_wait_for_commit(lane));
+    for (size_t i = 0; i < lane->node_count; i++)
+        if (lane->nodes[i]->state == GW_LANE_OWNED &&
+            has_group(broker, lane->nodes[i]->config->group))
+            subscribe(connection, lane->nodes[i], lane->config.registry, true);
+    return connection;
 }
 
 /* Every node that should be ours is: so that what our sessions at the brokers have kept has
@@ -209,33 +240,148 @@ static int connect_brokers(struct gw_lane *lane, struct gw_error *error)
 static bool are_all_loaded(const struct gw_lane *lane)
 {
     for (size_t i = 0; i < lane->node_count; i++)
-        if (lane->nodes[i].is_wanted && lane->nodes[i].state != GW_LANE_OWNED)
+        if (lane->nodes[i]->is_wanted && lane->nodes[i]->state != GW_LANE_OWNED)
             return false;
     return lane->is_mine != NULL;
 }
 
 void gw_lane_connect_when_loaded(struct gw_lane *lane)
 {
-    struct gw_error error;
-
     if (lane->is_connected_once || lane->is_stopping || !are_all_loaded(lane))
         return;
     lane->is_connected_once = true;
-    if (connect_brokers(lane, &error) != 0)
-        gw_log_error("iot: %s", error.text); /* the configuration was checked: memory, or a file */
-    for (size_t i = 0; i < lane->node_count; i++)
-        if (lane->nodes[i].state == GW_LANE_OWNED)
-            gw_lane_subscribe(lane, &lane->nodes[i], true);
+    for (size_t i = 0; i < lane->config.broker_count; i++)
+        lane->connections[i] = connect_broker(lane, &lane->config.brokers[i]);
 }
+
+void gw_lane_disconnect(struct gw_lane *lane)
+{
+    for (size_t i = 0; i < lane->config.broker_count; i++) {
+        destroy_connection(lane->connections[i]);
+        lane->connections[i] = NULL;
+    }
+}
+
+/* --- another configuration --- */
+
+/* What was subscribed to, and what is. */
+struct change {
+    const struct gw_lane_broker *broker; /* as it was; NULL: it is new */
+    const struct gw_registry *registry;
+};
+
+static bool has_filter(const struct gw_registry *registry, const struct gw_lane_node *node,
+                       struct gw_str text)
+{
+    char filter[GW_JSON_MAP_MAX_TOPIC];
+
+    for (size_t i = 0; i < gw_registry_map_count(registry); i++)
+        if (gw_str_equal(gw_json_map_filter(gw_registry_map(registry, i), node->config, filter),
+                         text))
+            return true;
+    return false;
+}
+
+/* Topics of mappings that are no more. */
+static void drop_topics(struct gw_lane_connection *connection, const struct gw_lane_node *node,
+                        const struct change *change)
+{
+    const struct gw_registry *registry = connection->lane->config.registry;
+    char filter[GW_JSON_MAP_MAX_TOPIC];
+
+    for (size_t i = 0; i < gw_registry_map_count(change->registry); i++) {
+        struct gw_str text =
+            gw_json_map_filter(gw_registry_map(change->registry, i), node->config, filter);
+        if (text.ptr != NULL && !has_filter(registry, node, text))
+            subscribe_to(connection, node, text, false);
+    }
+}
+
+/* What is there now (which changes nothing where it was), or what is there no more. */
+static void change_subscriptions(struct gw_lane_connection *connection, const struct change *change,
+                                 bool is_on)
+{
+    const struct gw_lane *lane = connection->lane;
+
+    for (size_t i = 0; i < lane->node_count; i++) {
+        const struct gw_lane_node *node = lane->nodes[i];
+        bool was = has_group(change->broker, node->config->group);
+        bool is = has_group(connection->config, node->config->group);
+        if (node->state != GW_LANE_OWNED)
+            continue;
+        if (is_on && is)
+            subscribe(connection, node, lane->config.registry, true);
+        else if (!is_on && was && !is)
+            subscribe(connection, node, change->registry, false);
+        else if (!is_on && was && change->registry != lane->config.registry)
+            drop_topics(connection, node, change);
+    }
+}
+
+/* One that has its name may have our session, too: both cannot be connected. */
+static void drop_changed(struct gw_lane_connection **old, const struct gw_lane_config *before,
+                         const struct gw_lane_config *config)
+{
+    for (size_t i = 0; i < before->broker_count; i++)
+        for (size_t k = 0; k < config->broker_count; k++)
+            if (gw_str_equal(before->brokers[i].mqtt.name, config->brokers[k].mqtt.name)) {
+                destroy_connection(old[i]);
+                old[i] = NULL;
+            }
+}
+
+void gw_lane_change_brokers(struct gw_lane *lane, const struct gw_lane_config *before)
+{
+    const struct gw_lane_config *config = &lane->config;
+    struct gw_lane_connection *old[GW_LANE_MAX_BROKERS];
+    struct change changes[GW_LANE_MAX_BROKERS] = {{NULL, NULL}};
+
+    if (!lane->is_connected_once)
+        return;
+    memcpy(old, lane->connections, sizeof(old));
+    memset(lane->connections, 0, sizeof(lane->connections));
+    for (size_t i = 0; i < config->broker_count; i++) {
+        size_t at = gw_lane_find_broker(before, &config->brokers[i]);
+        if (at == GW_LANE_MAX_BROKERS || old[at] == NULL)
+            continue;
+        lane->connections[i] = old[at];
+        lane->connections[i]->config = &config->brokers[i];
+        changes[i] = (struct change){&before->brokers[at], before->registry};
+        old[at] = NULL;
+    }
+    drop_changed(old, before, config);
+    for (size_t i = 0; i < config->broker_count; i++) {
+        if (changes[i].broker != NULL)
+            change_subscriptions(lane->connections[i], &changes[i], true);
+        else
+            lane->connections[i] = connect_broker(lane, &config->brokers[i]);
+    }
+    for (size_t i = 0; i < config->broker_count; i++)
+        if (changes[i].broker != NULL)
+            change_subscriptions(lane->connections[i], &changes[i], false);
+    for (size_t i = 0; i < before->broker_count; i++)
+        destroy_connection(old[i]);
+}
+
+size_t gw_lane_find_broker(const struct gw_lane_config *config, const struct gw_lane_broker *broker)
+{
+    for (size_t i = 0; i < config->broker_count; i++)
+        if (gw_mqtt_config_is_equal(&config->brokers[i].mqtt, &broker->mqtt))
+            return i;
+    return GW_LANE_MAX_BROKERS;
+}
+
+/* --- what is said of them --- */
 
 uint64_t gw_lane_hears_ns(const struct gw_lane *lane, const struct gw_lane_node *node)
 {
     uint64_t now_ns = gw_loop_now_ns(lane->loop);
     uint64_t longest_ns = 0;
 
-    for (size_t i = 0; i < lane->connection_count; i++) {
-        const struct gw_lane_connection *connection = &lane->connections[i];
-        if (!has_group(connection->config, node->config->group) || connection->up_since_ns == 0)
+    for (size_t i = 0; i < lane->config.broker_count; i++) {
+        const struct gw_lane_connection *connection = lane->connections[i];
+        if (connection == NULL || connection->up_since_ns == 0 ||
+            !has_group(connection->config, node->config->group))
             continue;
         uint64_t ns = now_ns - connection->up_since_ns + 1;
         if (ns > longest_ns)
@@ -244,46 +390,18 @@ uint64_t gw_lane_hears_ns(const struct gw_lane *lane, const struct gw_lane_node 
     return longest_ns;
 }
 
-int gw_lane_copy_brokers(struct gw_lane *lane)
-{
-    for (size_t i = 0; i < lane->config.broker_count; i++) {
-        struct gw_lane_broker *broker = &lane->brokers[i];
-        *broker = lane->config.brokers[i];
-        struct gw_str *groups =
-            gw_arena_calloc(&lane->arena, broker->group_count + 1, sizeof(*groups));
-        if (groups == NULL)
-            return -ENOMEM;
-        for (size_t k = 0; k < broker->group_count; k++) {
-            groups[k] = gw_arena_copy(&lane->arena, broker->groups[k]);
-            if (groups[k].ptr == NULL)
-                return -ENOMEM;
-        }
-        struct gw_mqtt_config *mqtt = &broker->mqtt;
-        mqtt->holds_acknowledgements = true;
-        struct gw_str *texts[] = {
-            &mqtt->name,     &mqtt->host,    &mqtt->client_id,        &mqtt->user,
-            &mqtt->password, &mqtt->ca_file, &mqtt->certificate_file, &mqtt->key_file};
-        for (size_t k = 0; k < GW_COUNT_OF(texts); k++) {
-            *texts[k] = gw_arena_copy(&lane->arena, *texts[k]);
-            if (texts[k]->ptr == NULL)
-                return -ENOMEM;
-        }
-        broker->groups = groups;
-    }
-    lane->config.brokers = lane->brokers;
-    lane->config.host_id = gw_arena_copy(&lane->arena, lane->config.host_id);
-    return lane->config.host_id.ptr != NULL ? 0 : -ENOMEM;
-}
+/* --- what is sent --- */
 
 static int publish(struct gw_lane *lane, struct gw_str group, struct gw_str topic,
                    struct gw_str payload)
 {
     int rc = -ENOTCONN;
 
-    for (size_t i = 0; i < lane->connection_count; i++) {
-        if (!has_group(lane->connections[i].config, group))
+    for (size_t i = 0; i < lane->config.broker_count; i++) {
+        const struct gw_lane_connection *connection = lane->connections[i];
+        if (connection == NULL || !has_group(connection->config, group))
             continue;
-        int one = gw_mqtt_publish(lane->connections[i].mqtt, topic, payload, 0, false);
+        int one = gw_mqtt_publish(connection->mqtt, topic, payload, 0, false);
         if (rc != 0)
             rc = one; /* one broker is enough */
     }
@@ -313,13 +431,6 @@ int gw_lane_command(struct gw_lane *lane, const struct gw_edge_node_config *node
     return rc;
 }
 
-void gw_lane_disconnect(struct gw_lane *lane)
-{
-    for (size_t i = 0; i < lane->connection_count; i++)
-        gw_mqtt_destroy(lane->connections[i].mqtt);
-    lane->connection_count = 0;
-}
-
 size_t gw_lane_broker_count(const struct gw_lane *lane)
 {
     return lane->config.broker_count;
@@ -327,5 +438,6 @@ size_t gw_lane_broker_count(const struct gw_lane *lane)
 
 bool gw_lane_is_broker_up(const struct gw_lane *lane, size_t index)
 {
-    return index < lane->connection_count && gw_mqtt_is_up(lane->connections[index].mqtt);
+    return index < lane->config.broker_count && lane->connections[index] != NULL &&
+           gw_mqtt_is_up(lane->connections[index]->mqtt);
 }

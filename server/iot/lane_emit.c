@@ -14,6 +14,7 @@ static void destroy(struct gw_lane_emission *emission)
 {
     gw_lane_enrich_cancel(emission);
     gw_list_remove(&emission->node);
+    gw_signals_release(emission->signals);
     gw_arena_finish(&emission->arena);
     free(emission);
 }

@@ -110,7 +110,7 @@ static void ask(struct gw_lane_emission *emission, uint64_t now_ns)
 
     if (emission->asking != GW_LANE_UNASKED || now_ns < emission->ask_at_ns)
         return;
-    if (now_ns < emission->owner->unasked_until_ns) {
+    if (now_ns < emission->owner->unasked_until_ns || asker->ask == NULL) {
         do_without(emission);
         return;
     }

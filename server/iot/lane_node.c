@@ -1,6 +1,7 @@
 /* One edge node: claimed, loaded, journaled, checkpointed, released. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/core/clock.h"
@@ -9,6 +10,8 @@
 
 #define ENTRY_BYTES (256u << 10) /* of an append, if its first message is not longer */
 #define RETRY_NS GW_NS_PER_SECOND
+#define MAX_PENDING_BYTES (64u << 20)
+#define MAX_CHECKPOINT_BYTES (32u << 20)
 
 static void ask_read(struct gw_lane_node *node);
 
@@ -30,17 +33,18 @@ static void drop_pending(struct gw_lane_node *node)
 {
     size_t owed = node->pending_owed + node->appending_owed;
 
-    node->lane->stats.pending_bytes -= node->pending.len + node->appending.len;
     node->pending_owed = 0;
     node->appending_owed = 0;
+    node->lane->stats.pending_bytes -= node->pending.len + node->appending.len + node->behind.len;
     gw_buf_clear(&node->pending);
     gw_buf_clear(&node->appending);
+    gw_buf_clear(&node->behind);
     gw_list_remove(&node->dirty);
     gw_lane_settle(node->lane, owed);
     gw_lane_check_pressure(node->lane);
 }
 
-static void become_foreign(struct gw_lane_node *node)
+void gw_lane_node_leave(struct gw_lane_node *node)
 {
     struct gw_lane *lane = node->lane;
     bool was_owned = node->state == GW_LANE_OWNED || node->state == GW_LANE_LEAVING ||
@@ -170,7 +174,7 @@ static void on_claimed(struct gw_store_call *call, int rc)
     node->state = GW_LANE_LOADING;
     node->may_replay = false;
     set_position(node->position, call->checkpoint_at);
-    gw_lane_checkpoint_load(node, call->checkpoint);
+    gw_lane_state_load(node->lane->host, node->lane->engine, node->config, call->checkpoint);
     begin_replay(node);
 }
 
@@ -260,6 +264,37 @@ static void send_append(struct gw_lane_node *node)
     node->retry_ns = now_of(node) + RETRY_NS / 4;
 }
 
+/* What the documents that come will say of it is not known yet. */
+static bool must_rest(const struct gw_lane_node *node)
+{
+    return node->lane->is_resting && !node->is_dropped;
+}
+
+static bool put_behind(struct gw_lane_node *node, struct gw_str position)
+{
+    gw_buf_append_str(&node->behind, gw_buf_str(&node->appending));
+    if (node->behind.has_failed) {
+        node->behind.has_failed = false;
+        return false;
+    }
+    set_position(node->behind_position, position);
+    return true;
+}
+
+void gw_lane_node_catch_up(struct gw_lane_node *node)
+{
+    struct gw_lane *lane = node->lane;
+
+    if (node->behind.len == 0)
+        return;
+    gw_lane_compute(lane, node, gw_buf_str(&node->behind));
+    set_position(node->position, gw_str_of(node->behind_position));
+    node->has_progressed = true;
+    lane->stats.pending_bytes -= node->behind.len;
+    gw_buf_clear(&node->behind);
+    gw_lane_check_pressure(lane);
+}
+
 static void on_appended(struct gw_store_call *call, int rc)
 {
     struct gw_lane_node *node = call->owner;
@@ -268,7 +303,7 @@ static void on_appended(struct gw_store_call *call, int rc)
     node->is_appending = false;
     if (rc == -ESTALE) {
         gw_log_warn("iot: %.*s has another owner", GW_STR_ARG(node->config->id));
-        become_foreign(node);
+        gw_lane_node_leave(node);
         return;
     }
     if (rc != 0) {
@@ -276,11 +311,17 @@ static void on_appended(struct gw_store_call *call, int rc)
         node->retry_ns = now_of(node) + RETRY_NS / 4;
         return;
     }
+    if (must_rest(node) && !put_behind(node, call->appended_at)) {
+        node->retry_ns = now_of(node) + RETRY_NS / 4; /* appended once more, it is known again */
+        return;
+    }
     lane->stats.appends++;
-    gw_lane_compute(lane, node, gw_buf_str(&node->appending));
-    set_position(node->position, call->appended_at);
-    node->has_progressed = true;
-    lane->stats.pending_bytes -= node->appending.len;
+    if (!must_rest(node)) {
+        gw_lane_compute(lane, node, gw_buf_str(&node->appending));
+        set_position(node->position, call->appended_at);
+        node->has_progressed = true;
+        lane->stats.pending_bytes -= node->appending.len;
+    }
     gw_buf_clear(&node->appending);
     gw_lane_settle(lane, node->appending_owed);
     node->appending_owed = 0;
@@ -311,46 +352,6 @@ void gw_lane_node_commit(struct gw_lane_node *node)
     send_append(node);
 }
 
-/* --- checkpoints --- */
-
-static void on_checkpointed(struct gw_store_call *call, int rc)
-{
-    struct gw_lane_node *node = call->owner;
-
-    node->is_checkpointing = false;
-    if (rc == -ESTALE) {
-        become_foreign(node);
-        return;
-    }
-    if (rc != 0)
-        node->has_progressed = true;
-    else
-        node->lane->stats.checkpoints++;
-}
-
-/* What was computed so far has been emitted: the state now is what the journal up to here gives. */
-static void checkpoint(struct gw_lane_node *node)
-{
-    struct gw_iot_store *store = node->lane->config.store;
-
-    node->checkpoint_ns = now_of(node) + node->lane->config.checkpoint_ns;
-    int rc = gw_lane_checkpoint_save(node, &node->checkpoint_bytes);
-    if (rc != 0) {
-        gw_log_error("iot: no checkpoint of %.*s: %s", GW_STR_ARG(node->config->id), strerror(-rc));
-        return;
-    }
-    memcpy(node->checkpoint_position, node->position, sizeof(node->position));
-    prepare(node, &node->checkpoint, on_checkpointed);
-    node->checkpoint.position = gw_str_of(node->checkpoint_position);
-    node->checkpoint.bytes = gw_buf_str(&node->checkpoint_bytes);
-    node->is_checkpointing = true;
-    node->has_progressed = false;
-    if (store->ops->checkpoint(store, &node->checkpoint) != 0) {
-        node->is_checkpointing = false;
-        node->has_progressed = true;
-    }
-}
-
 /* --- leaving --- */
 
 static void on_released(struct gw_store_call *call, int rc)
@@ -359,7 +360,7 @@ static void on_released(struct gw_store_call *call, int rc)
     (void)rc; /* whoever claims it next does not ask */
 
     node->is_asking = false;
-    become_foreign(node);
+    gw_lane_node_leave(node);
 }
 
 static void release(struct gw_lane_node *node)
@@ -372,7 +373,7 @@ static void release(struct gw_lane_node *node)
     if (store->ops->release(store, &node->question) == 0)
         return;
     node->is_asking = false;
-    become_foreign(node);
+    gw_lane_node_leave(node);
 }
 
 bool gw_lane_node_is_idle(const struct gw_lane_node *node)
@@ -380,8 +381,7 @@ bool gw_lane_node_is_idle(const struct gw_lane_node *node)
     return node->state == GW_LANE_FOREIGN && !node->is_asking;
 }
 
-/* What was computed has come out, and outlives us. */
-static bool is_told(const struct gw_lane_node *node)
+bool gw_lane_node_is_told(const struct gw_lane_node *node)
 {
     const struct gw_lane_events *events = &node->lane->config.events;
 
@@ -391,8 +391,22 @@ static bool is_told(const struct gw_lane_node *node)
 
 static bool is_settled(const struct gw_lane_node *node)
 {
-    return node->pending.len == 0 && node->appending.len == 0 && !node->is_checkpointing &&
-           is_told(node);
+    return node->pending.len == 0 && node->appending.len == 0 && node->behind.len == 0 &&
+           !node->is_checkpointing && gw_lane_node_is_told(node);
+}
+
+bool gw_lane_node_has_state(const struct gw_lane_node *node)
+{
+    return node->state == GW_LANE_LOADING || node->state == GW_LANE_OWNED ||
+           node->state == GW_LANE_LEAVING;
+}
+
+bool gw_lane_node_is_at_rest(const struct gw_lane_node *node)
+{
+    if (node->state == GW_LANE_FOREIGN)
+        return !node->is_asking;
+    return !node->is_dropped && (node->state == GW_LANE_OWNED || node->state == GW_LANE_LEAVING) &&
+           !node->has_progressed && !node->is_checkpointing && gw_lane_node_is_told(node);
 }
 
 /* --- time --- */
@@ -440,16 +454,35 @@ void gw_lane_node_tick(struct gw_lane_node *node, uint64_t now_ns)
     if (now_ns >= node->retry_ns)
         gw_lane_node_commit(node);
     gw_lane_emit_next(node);
-    bool is_leaving = node->state == GW_LANE_LEAVING;
-    if (node->has_progressed && !node->is_checkpointing &&
-        (is_leaving || now_ns >= node->checkpoint_ns) && is_told(node))
-        checkpoint(node);
-    if (is_leaving && is_settled(node) && !node->has_progressed)
+    gw_lane_node_settle(node, now_ns);
+    if (node->state == GW_LANE_LEAVING && is_settled(node) && !node->has_progressed)
         release(node);
 }
 
-void gw_lane_node_finish(struct gw_lane_node *node)
+/* --- life --- */
+
+struct gw_lane_node *gw_lane_node_create(struct gw_lane *lane,
+                                         const struct gw_edge_node_config *config)
 {
+    struct gw_lane_node *node = calloc(1, sizeof(*node));
+
+    if (node == NULL)
+        return NULL;
+    node->lane = lane;
+    node->config = config;
+    gw_buf_init(&node->pending, MAX_PENDING_BYTES);
+    gw_buf_init(&node->appending, MAX_PENDING_BYTES);
+    gw_buf_init(&node->behind, MAX_PENDING_BYTES);
+    gw_buf_init(&node->checkpoint_bytes, MAX_CHECKPOINT_BYTES);
+    gw_list_init(&node->emissions);
+    gw_list_init(&node->dirty);
+    return node;
+}
+
+void gw_lane_node_destroy(struct gw_lane_node *node)
+{
+    if (node == NULL)
+        return;
     struct gw_iot_store *store = node->lane->config.store;
     struct gw_store_call *calls[] = {&node->append, &node->checkpoint, &node->question};
 
@@ -460,5 +493,7 @@ void gw_lane_node_finish(struct gw_lane_node *node)
     gw_list_remove(&node->dirty);
     gw_buf_finish(&node->pending);
     gw_buf_finish(&node->appending);
+    gw_buf_finish(&node->behind);
     gw_buf_finish(&node->checkpoint_bytes);
+    free(node);
 }

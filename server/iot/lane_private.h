@@ -19,6 +19,8 @@
 #define GW_LANE_JSON GW_STR("json/")
 #define GW_LANE_JSON_RETAINED GW_STR("json-retained/")
 
+#define GW_LANE_MAX_TEXT_BYTES (4u << 20) /* of a configuration */
+
 enum gw_lane_node_state {
     GW_LANE_FOREIGN,
     GW_LANE_CLAIMING,
@@ -47,6 +49,8 @@ struct gw_lane_emission {
     uint64_t ask_at_ns; /* not before */
     struct gw_lane_question question;
     struct gw_str member; /* of data, for the answer */
+    /* Held, with their registry: what all this points to; NULL: those of the lane. */
+    struct gw_signals *signals;
     struct gw_arena arena;
 };
 
@@ -55,14 +59,16 @@ struct gw_lane_node {
     const struct gw_edge_node_config *config;
     enum gw_lane_node_state state;
     bool is_wanted;      /* it should be ours */
+    bool is_dropped;     /* the configuration that comes does not have it */
     bool may_replay;     /* on_loaded() has said so since its checkpoint was loaded */
     bool has_progressed; /* since the last checkpoint */
     uint64_t epoch;
-    uint64_t retry_ns;                   /* not before; CLOCK_MONOTONIC */
-    uint64_t checkpoint_ns;              /* when the next is due */
-    uint64_t taken_ns;                   /* when its last message came */
-    struct gw_buf pending;               /* messages that no append has yet */
-    struct gw_buf appending;             /* those of the append under way */
+    uint64_t retry_ns;       /* not before; CLOCK_MONOTONIC */
+    uint64_t checkpoint_ns;  /* when the next is due */
+    uint64_t taken_ns;       /* when its last message came */
+    struct gw_buf pending;   /* messages that no append has yet */
+    struct gw_buf appending; /* those of the append under way */
+    struct gw_buf behind;    /* those journaled while the lane rests: computed on afterwards */
     size_t pending_owed, appending_owed; /* of them, those that the broker waits to hear of */
     uint64_t sequence;                   /* of the append under way */
     struct gw_list dirty;                /* in the lane's list: it has something to append */
@@ -70,6 +76,7 @@ struct gw_lane_node {
     struct gw_store_call append, checkpoint, question;
     struct gw_buf checkpoint_bytes;
     char position[GW_JOURNAL_POSITION_BYTES]; /* of the last entry that was computed on */
+    char behind_position[GW_JOURNAL_POSITION_BYTES];
     char checkpoint_position[GW_JOURNAL_POSITION_BYTES];
     struct gw_list emissions; /* in order; the first is under way */
     size_t emission_count;
@@ -86,22 +93,26 @@ struct gw_lane_connection {
 
 struct gw_lane_primary { /* see lane_primary.c */
     struct gw_lane *lane;
-    struct gw_mqtt *mqtt; /* NULL: it is not us */
+    struct gw_mqtt *mqtt;
+    char topic[GW_MAX_DEVICE_NAME + 20]; /* of the state; empty: there is none */
     int64_t since_ms;
 };
+
+struct gw_lane_change; /* see lane_change.c */
 
 struct gw_lane {
     struct gw_lane_config config;
     struct gw_loop *loop;
     struct gw_sparkplug_host *host;
     struct gw_signal_engine *engine;
-    struct gw_lane_node *nodes; /* in the order of the registry's */
+    struct gw_lane_node **nodes; /* in the order of the registry's */
     size_t node_count;
-    struct gw_lane_broker *brokers; /* with names and groups in the arena */
-    struct gw_arena arena;
-    struct gw_lane_connection connections[GW_LANE_MAX_BROKERS];
-    size_t connection_count;
-    struct gw_lane_primary primaries[GW_LANE_MAX_BROKERS];
+    struct gw_arena arena; /* of the configuration's texts */
+    /* In the order of the brokers; NULL: not yet, or it could not be made. */
+    struct gw_lane_connection *connections[GW_LANE_MAX_BROKERS];
+    struct gw_lane_primary *primaries[GW_LANE_MAX_BROKERS];
+    struct gw_lane_change *change; /* NULL: none comes */
+    bool is_resting;               /* for it: nothing is computed */
     bool is_primary;
     bool is_connected_once; /* the brokers are asked from then on */
     bool is_paused;
@@ -133,15 +144,31 @@ void gw_lane_samples(struct gw_lane *lane, const struct gw_edge_node_config *nod
                      const struct gw_sample *samples, size_t count);
 void gw_lane_quarantine(struct gw_lane *lane, enum gw_quarantine_reason reason, struct gw_str name,
                         struct gw_str detail);
+/* What computes by this configuration's documents; 0 or -ENOMEM. */
+GW_MUST_CHECK
+int gw_lane_make_computing(struct gw_lane *lane, const struct gw_lane_config *config,
+                           struct gw_sparkplug_host **out_host,
+                           struct gw_signal_engine **out_engine);
+/* Its texts into the arena, and defaults for what is left out. 0 or -ENOMEM. */
+GW_MUST_CHECK
+int gw_lane_copy_config(struct gw_lane_config *config, struct gw_arena *arena);
+
+/* --- lane_change.c --- */
+
+/* None comes any more; `done` is not called. What waited for it is to be caught up with. */
+void gw_lane_abandon_change(struct gw_lane *lane);
 
 /* --- lane_brokers.c --- */
 
-GW_MUST_CHECK
-int gw_lane_copy_brokers(struct gw_lane *lane);
 /* Once every node that should be ours is: then what our sessions at the brokers have kept has
  * somewhere to go. */
 void gw_lane_connect_when_loaded(struct gw_lane *lane);
 void gw_lane_disconnect(struct gw_lane *lane);
+/* Which of the brokers is the same, but for its groups; GW_LANE_MAX_BROKERS: none. */
+size_t gw_lane_find_broker(const struct gw_lane_config *config,
+                           const struct gw_lane_broker *broker);
+/* Connections of brokers that are as they were go on; `before` is the lane's last configuration. */
+void gw_lane_change_brokers(struct gw_lane *lane, const struct gw_lane_config *before);
 void gw_lane_subscribe(struct gw_lane *lane, const struct gw_lane_node *node, bool is_on);
 void gw_lane_check_pressure(struct gw_lane *lane);
 /* To the journal of an edge node. As gw_lane_feed(). `is_owed`: a broker waits to hear that it is
@@ -167,8 +194,30 @@ bool gw_lane_json_compute(struct gw_lane *lane, const struct gw_edge_node_config
 /* Who is not registered is put aside. */
 void gw_lane_json_watch(struct gw_lane *lane, struct gw_str topic);
 
+/* --- lane_primary.c --- */
+
+/* As gw_lane_change_brokers(). */
+void gw_lane_change_primary(struct gw_lane *lane, const struct gw_lane_config *before);
+
+/* --- lane_state.c --- */
+
+/* A node's state as bytes. 0 or -ENOMEM. */
+GW_MUST_CHECK
+int gw_lane_state_save(const struct gw_sparkplug_host *host, const struct gw_signal_engine *engine,
+                       const struct gw_edge_node_config *config, struct gw_buf *out);
+/* What cannot be read begins anew, which is logged. */
+void gw_lane_state_load(struct gw_sparkplug_host *host, struct gw_signal_engine *engine,
+                        const struct gw_edge_node_config *config, struct gw_str bytes);
+/* Checkpoints the node, where that is due and possible. */
+void gw_lane_node_settle(struct gw_lane_node *node, uint64_t now_ns);
+
 /* --- lane_node.c --- */
 
+/* NULL without memory. */
+GW_MUST_CHECK
+struct gw_lane_node *gw_lane_node_create(struct gw_lane *lane,
+                                         const struct gw_edge_node_config *config);
+void gw_lane_node_destroy(struct gw_lane_node *node); /* NULL is safe */
 /* Messages may have been missed. */
 void gw_lane_node_doubt(struct gw_lane_node *node);
 /* Takes a message in; false: it is not ours. */
@@ -180,15 +229,16 @@ void gw_lane_node_commit(struct gw_lane_node *node);
 void gw_lane_node_tick(struct gw_lane_node *node, uint64_t now_ns);
 /* Nothing is under way any more and nothing is left to do. */
 bool gw_lane_node_is_idle(const struct gw_lane_node *node);
-void gw_lane_node_finish(struct gw_lane_node *node);
-
-/* --- lane_checkpoint.c --- */
-
-/* The state after all that was computed so far, in place of what is in `out`. */
-GW_MUST_CHECK
-int gw_lane_checkpoint_save(const struct gw_lane_node *node, struct gw_buf *out);
-/* What cannot be read begins anew, which is logged. */
-void gw_lane_checkpoint_load(struct gw_lane_node *node, struct gw_str bytes);
+/* What was computed has come out, and outlives us. */
+bool gw_lane_node_is_told(const struct gw_lane_node *node);
+/* All that was computed is emitted and checkpointed; one that is dropped is another's. */
+bool gw_lane_node_is_at_rest(const struct gw_lane_node *node);
+/* Ours, or about to be: the lane has its state. */
+bool gw_lane_node_has_state(const struct gw_lane_node *node);
+/* Computes on what was journaled while the lane rested. */
+void gw_lane_node_catch_up(struct gw_lane_node *node);
+/* It is another's, from now on. */
+void gw_lane_node_leave(struct gw_lane_node *node);
 
 /* --- lane_emit.c --- */
 

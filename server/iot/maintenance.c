@@ -214,6 +214,12 @@ static void on_tick(struct gw_timer *timer)
         maintenance->call = NULL;
 }
 
+void gw_iot_maintenance_set_registry(struct gw_iot_maintenance *maintenance,
+                                     const struct gw_registry *registry)
+{
+    maintenance->registry = registry;
+}
+
 void gw_iot_maintenance_set_lane(struct gw_iot_maintenance *maintenance, struct gw_lane *lane)
 {
     maintenance->lane = lane;

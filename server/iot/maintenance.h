@@ -20,6 +20,9 @@ GW_MUST_CHECK
 struct gw_iot_maintenance *gw_iot_maintenance_create(struct gw_loop *loop, struct gw_redis *redis,
                                                      const struct gw_registry *registry);
 void gw_iot_maintenance_destroy(struct gw_iot_maintenance *maintenance); /* NULL is safe */
+/* As of creation. What the lane's nodes have not been told of is to be applied. */
+void gw_iot_maintenance_set_registry(struct gw_iot_maintenance *maintenance,
+                                     const struct gw_registry *registry);
 /* NULL: there is none any more. */
 void gw_iot_maintenance_set_lane(struct gw_iot_maintenance *maintenance, struct gw_lane *lane);
 

@@ -42,6 +42,9 @@ struct gw_mqtt_config {
     uint64_t connect_timeout_ns; /* to the broker's CONNACK; 10 s */
 };
 
+/* Whether a connection of one is a connection of the other. */
+bool gw_mqtt_config_is_equal(const struct gw_mqtt_config *a, const struct gw_mqtt_config *b);
+
 struct gw_mqtt_events {
     void *self;
     /* Of the QoS with which the broker gives it. */

@@ -73,6 +73,29 @@ int gw_mqtt_set_up(struct gw_mqtt *mqtt, struct gw_error *error)
                         GW_STR_ARG(config->name), mosquitto_strerror(code));
 }
 
+bool gw_mqtt_config_is_equal(const struct gw_mqtt_config *a, const struct gw_mqtt_config *b)
+{
+    const struct gw_str pairs[][2] = {
+        {a->name, b->name},
+        {a->host, b->host},
+        {a->client_id, b->client_id},
+        {a->user, b->user},
+        {a->password, b->password},
+        {a->ca_file, b->ca_file},
+        {a->certificate_file, b->certificate_file},
+        {a->key_file, b->key_file},
+    };
+
+    for (size_t i = 0; i < GW_COUNT_OF(pairs); i++)
+        if (!gw_str_equal(pairs[i][0], pairs[i][1]))
+            return false;
+    return a->port == b->port && a->holds_acknowledgements == b->holds_acknowledgements &&
+           a->protocol == b->protocol && a->is_clean == b->is_clean &&
+           a->session_expiry_s == b->session_expiry_s && a->keepalive_s == b->keepalive_s &&
+           a->max_inflight == b->max_inflight && a->max_message_bytes == b->max_message_bytes &&
+           a->connect_timeout_ns == b->connect_timeout_ns;
+}
+
 int gw_mqtt_copy_config(struct gw_mqtt *mqtt, const struct gw_mqtt_config *given)
 {
     struct gw_mqtt_config *config = &mqtt->config;

@@ -19,11 +19,15 @@ struct gw_redis;
 
 #define GW_SHELVED_MAX 1000 /* of a plant */
 
-/* NULL without memory. The registry is borrowed. */
+/* NULL without memory. Of the registry nothing is kept. */
 GW_MUST_CHECK
 struct gw_iot_shelved *gw_iot_shelved_create(struct gw_loop *loop, struct gw_redis *redis,
                                              const struct gw_registry *registry);
 void gw_iot_shelved_destroy(struct gw_iot_shelved *shelved); /* NULL is safe */
+
+/* Another one, with other plants perhaps. -ENOMEM: as before. */
+GW_MUST_CHECK
+int gw_iot_shelved_set_registry(struct gw_iot_shelved *shelved, const struct gw_registry *registry);
 
 /* As it was read last, at this moment. */
 bool gw_iot_shelved_has(const struct gw_iot_shelved *shelved, const struct gw_device_config *device,

@@ -261,21 +261,31 @@ const struct gw_device_config *signal_source(const struct signal_run *run, uint3
     return gw_registry_device(signals->registry, device);
 }
 
-/* With other siblings the state is another one: what one counted, another did not. */
+/* What was digested before, and this. */
+static void digest_on(uint8_t *digest, struct gw_str text)
+{
+    char both[2 * GW_SHA256_BYTES];
+
+    memcpy(both, digest, GW_SHA256_BYTES);
+    gw_digest_compute(GW_SHA256, text, (uint8_t *)both + GW_SHA256_BYTES);
+    gw_digest_compute(GW_SHA256, gw_str_from(both, sizeof(both)), digest);
+}
+
+/* With other siblings the state is another one: what one counted, another did not. And numbers of
+ * another scale are no continuation. */
 void signal_fingerprint(const struct signal_run *run, uint8_t out[SIGNAL_FINGERPRINT_BYTES])
 {
     const struct signal *signal = run->signal;
     uint8_t digest[GW_SHA256_BYTES] = {0};
-    char text[2 * GW_SHA256_BYTES];
 
     memcpy(digest, signal->fingerprint, SIGNAL_FINGERPRINT_BYTES);
     for (uint32_t i = 0; i < signal->input_count; i++) {
-        if (signal->inputs[i].sibling == NULL)
-            continue;
-        memcpy(text, digest, GW_SHA256_BYTES);
-        gw_digest_compute(GW_SHA256, signal_source(run, i)->id, digest);
-        memcpy(text + GW_SHA256_BYTES, digest, GW_SHA256_BYTES);
-        gw_digest_compute(GW_SHA256, gw_str_from(text, sizeof(text)), digest);
+        const struct gw_metric_config *metric = run->binding->metrics[i];
+        const double scale[] = {metric->factor, metric->offset, metric->rollover};
+        if (signal->inputs[i].sibling != NULL)
+            digest_on(digest, signal_source(run, i)->id);
+        if (metric->has_scale || metric->rollover != 0)
+            digest_on(digest, gw_str_from((const char *)scale, sizeof(scale)));
     }
     memcpy(out, digest, SIGNAL_FINGERPRINT_BYTES);
 }

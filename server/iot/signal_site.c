@@ -135,6 +135,14 @@ static struct instance_state *state_at(const struct heap *heap, uint32_t timer)
     return run_state(&run);
 }
 
+/* Those that are due at once have an order that does not depend on how they came here. */
+static bool is_before(const struct heap *heap, uint32_t a, uint32_t b)
+{
+    int64_t a_ms = state_at(heap, a)->due_ms, b_ms = state_at(heap, b)->due_ms;
+
+    return a_ms != b_ms ? a_ms < b_ms : heap->lane->timers[a] < heap->lane->timers[b];
+}
+
 static void swap(const struct heap *heap, uint32_t a, uint32_t b)
 {
     uint32_t *timers = heap->lane->timers, other = timers[a];
@@ -149,15 +157,14 @@ static void sift(const struct heap *heap, uint32_t at)
 {
     uint32_t child;
 
-    while (at > 0 && state_at(heap, (at - 1) / 2)->due_ms > state_at(heap, at)->due_ms) {
+    while (at > 0 && is_before(heap, at, (at - 1) / 2)) {
         swap(heap, at, (at - 1) / 2);
         at = (at - 1) / 2;
     }
     while ((child = 2 * at + 1) < heap->lane->timer_count) {
-        if (child + 1 < heap->lane->timer_count &&
-            state_at(heap, child + 1)->due_ms < state_at(heap, child)->due_ms)
+        if (child + 1 < heap->lane->timer_count && is_before(heap, child + 1, child))
             child++;
-        if (state_at(heap, child)->due_ms >= state_at(heap, at)->due_ms)
+        if (!is_before(heap, child, at))
             return;
         swap(heap, at, child);
         at = child;

@@ -24,8 +24,12 @@ const char *gw_quarantine_reason_name(enum gw_quarantine_reason reason)
 
 /* --- making --- */
 
-static void set_limits(struct gw_sparkplug_host_limits *limits)
+void gw_sparkplug_host_set_limits(struct gw_sparkplug_host *host,
+                                  const struct gw_sparkplug_host_limits *given)
 {
+    struct gw_sparkplug_host_limits *limits = &host->limits;
+
+    *limits = *given;
     if (limits->reorder_ms == 0)
         limits->reorder_ms = 2000;
     if (limits->reorder_max == 0)
@@ -50,8 +54,7 @@ struct gw_sparkplug_host *gw_sparkplug_host_create(struct gw_registry *registry,
     if (host == NULL)
         return NULL;
     host->registry = gw_registry_hold(registry);
-    host->limits = *limits;
-    set_limits(&host->limits);
+    gw_sparkplug_host_set_limits(host, limits);
     host->events = *events;
     gw_arena_init(&host->arena, 65536, MAX_ARENA_BYTES);
     gw_arena_init(&host->held_arena, 16384, MAX_ARENA_BYTES);

@@ -1,9 +1,11 @@
 /* A node's state as bytes: what a host that goes on with it has to know.
  *
  * Numbers are varints, signed ones in zigzag, texts have their length before them. Metrics are told
- * by their number in the type: where the registry has changed (its signature says so), only what
- * does not depend on it is taken over, and a rebirth is asked for. */
+ * by their number in the type: of a device whose type has changed (its signature says so), only
+ * what does not depend on it is taken over; for that, and for one that is new, a rebirth is asked
+ * for. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "server/core/hash.h"
 #include "server/iot/sparkplug_host_private.h"
@@ -29,16 +31,12 @@ static uint64_t sign(uint64_t so_far, struct gw_str text)
 }
 
 /* Of all that a saved state has numbers for. */
-static uint64_t signature_of(const struct gw_edge_node_config *node)
+static uint64_t signature_of(const struct gw_device_type *type)
 {
-    uint64_t signature = node->device_count;
+    uint64_t signature = type->metric_count;
 
-    for (size_t i = 0; i < node->device_count; i++) {
-        const struct gw_device_config *device = node->devices[i];
-        signature = sign(signature + device->type->metric_count, device->device);
-        for (size_t k = 0; k < device->type->metric_count; k++)
-            signature = sign(signature, device->type->metrics[k].source);
-    }
+    for (size_t i = 0; i < type->metric_count; i++)
+        signature = sign(signature, type->metrics[i].source);
     return signature;
 }
 
@@ -121,6 +119,9 @@ static void put_session(struct gw_buf *out, const struct gw_sparkplug_node *node
 static void put_devices(struct gw_buf *out, const struct gw_sparkplug_host *host,
                         const struct gw_edge_node_config *config)
 {
+    const struct gw_device_type *type = NULL; /* whose signature it is: those in a row are alike */
+    uint64_t signature = 0;
+
     put(out, config->device_count);
     for (size_t i = 0; i < config->device_count; i++) {
         const struct gw_device_config *device = config->devices[i];
@@ -129,6 +130,9 @@ static void put_devices(struct gw_buf *out, const struct gw_sparkplug_host *host
         put(out, own->state);
         put(out, (uint64_t)own->is_born | (uint64_t)own->is_certain << 1 |
                      (uint64_t)(own->generation > 0) << 2);
+        if (device->type != type)
+            signature = signature_of(type = device->type);
+        put(out, signature);
         put_text(out, gw_str_from((const char *)host->types + device->series_at,
                                   device->type->metric_count));
     }
@@ -193,7 +197,6 @@ int gw_sparkplug_host_save(const struct gw_sparkplug_host *host,
     const struct gw_sparkplug_node *node = &host->nodes[config->index];
 
     put(out, VERSION);
-    put(out, signature_of(config));
     put_session(out, node);
     put_devices(out, host, config);
     put_aliases(out, host, node);
@@ -206,6 +209,9 @@ int gw_sparkplug_host_save(const struct gw_sparkplug_host *host,
 struct reading {
     const uint8_t *at, *end;
     bool has_failed;
+    /* By their places when it was saved; NULL: it is no more, or of another type. */
+    const struct gw_device_config **devices;
+    size_t device_count, same_count;
 };
 
 static uint64_t get(struct reading *from)
@@ -301,24 +307,25 @@ static void get_session(struct reading *from, const struct gw_sparkplug_host *ho
 }
 
 static void get_device(struct reading *from, struct gw_sparkplug_host *host,
-                       const struct gw_sparkplug_node *node, bool is_same)
+                       const struct gw_sparkplug_node *node)
 {
+    size_t place = from->device_count++;
     struct gw_str name = get_text(from, GW_MAX_DEVICE_NAME);
     uint64_t state = get_up_to(from, GW_DEVICE_OFFLINE);
-    uint64_t flags = get_up_to(from, 7);
+    uint64_t flags = get_up_to(from, 7), signature = get(from);
     struct gw_str types = get_text(from, GW_MAX_TYPE_METRICS);
     const struct gw_device_config *device =
         gw_registry_find(host->registry, node->config->group, node->config->edge_node, name);
 
-    if (device == NULL || from->has_failed) {
-        from->has_failed = from->has_failed || is_same;
+    if (device == NULL || from->has_failed)
         return;
-    }
     struct gw_sparkplug_device *own = &host->devices[device->index];
     own->state = (uint8_t)state;
     own->generation = (uint32_t)(flags >> 2);
-    if (!is_same)
+    if (signature != signature_of(device->type))
         return;
+    from->devices[place] = device;
+    from->same_count++;
     own->is_born = (flags & 1) != 0;
     own->is_certain = (flags & 2) != 0;
     if (types.len != device->type->metric_count) {
@@ -333,22 +340,39 @@ static void get_device(struct reading *from, struct gw_sparkplug_host *host,
     }
 }
 
+static void get_devices(struct reading *from, struct gw_sparkplug_host *host,
+                        const struct gw_sparkplug_node *node)
+{
+    uint64_t left = get_up_to(from, GW_MAX_DEVICES);
+
+    if (left > (uint64_t)(from->end - from->at))
+        from->has_failed = true;
+    if (from->has_failed)
+        return;
+    from->devices = calloc((size_t)left + 1, sizeof(const struct gw_device_config *));
+    if (from->devices == NULL)
+        from->has_failed = true;
+    for (; left > 0 && !from->has_failed; left--)
+        get_device(from, host, node);
+}
+
 static void get_alias(struct reading *from, struct gw_sparkplug_host *host,
-                      struct gw_sparkplug_node *node, bool is_same)
+                      struct gw_sparkplug_node *node)
 {
     struct gw_sparkplug_alias alias = {.alias = get(from)};
     uint64_t position = get(from), metric = get(from);
     alias.prefix_len = (uint16_t)get_up_to(from, GW_SPARKPLUG_MAX_NAME);
     alias.is_ambiguous = get_up_to(from, 1) != 0;
 
-    if (from->has_failed || !is_same)
+    if (position >= from->device_count)
+        from->has_failed = true;
+    if (from->has_failed || from->devices[position] == NULL)
         return;
-    if (position >= node->config->device_count ||
-        metric > node->config->devices[position]->type->metric_count) {
+    const struct gw_device_config *device = from->devices[position];
+    if (metric > device->type->metric_count) {
         from->has_failed = true;
         return;
     }
-    const struct gw_device_config *device = node->config->devices[position];
     alias.device = device->index;
     alias.generation = host->devices[device->index].generation;
     alias.metric = (uint16_t)metric;
@@ -389,19 +413,18 @@ int gw_sparkplug_host_load(struct gw_sparkplug_host *host, const struct gw_edge_
     gw_sparkplug_node_reset(host, node);
     if (get(&from) != VERSION || from.has_failed)
         return -EINVAL;
-    bool is_same = get(&from) == signature_of(config);
     get_session(&from, host, node);
-    for (uint64_t left = get_up_to(&from, GW_MAX_DEVICES); left > 0 && !from.has_failed; left--)
-        get_device(&from, host, node, is_same);
+    get_devices(&from, host, node);
     for (uint64_t left = get_up_to(&from, GW_SPARKPLUG_MAX_ALIASES); left > 0 && !from.has_failed;
          left--)
-        get_alias(&from, host, node, is_same);
+        get_alias(&from, host, node);
     for (uint64_t left = get_up_to(&from, 128); left > 0 && !from.has_failed; left--)
         get_held(&from, host, node);
+    free(from.devices);
     if (from.has_failed || from.at != from.end) {
         gw_sparkplug_node_reset(host, node);
         return -EINVAL;
     }
-    node->needs_rebirth = node->needs_rebirth || !is_same;
+    node->needs_rebirth = node->needs_rebirth || from.same_count < config->device_count;
     return 0;
 }

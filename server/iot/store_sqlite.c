@@ -358,3 +358,8 @@ struct gw_iot_store *gw_iot_sqlite_create(const struct gw_iot_sqlite_config *con
     gw_list_init(&store->calls);
     return &store->store;
 }
+
+void gw_iot_sqlite_set_max(struct gw_iot_store *self, uint64_t max_journal_bytes)
+{
+    ((struct sqlite_store *)self)->max_journal_bytes = max_journal_bytes;
+}

@@ -18,3 +18,5 @@ struct gw_iot_sqlite_config {
 /* NULL without memory. */
 GW_MUST_CHECK
 struct gw_iot_store *gw_iot_sqlite_create(const struct gw_iot_sqlite_config *config);
+/* From now on. */
+void gw_iot_sqlite_set_max(struct gw_iot_store *store, uint64_t max_journal_bytes);

@@ -37,7 +37,7 @@ void gw_values_mark_device(struct gw_iot_values *values, struct values_node *nod
 
 /* --- taking --- */
 
-static void drop_text(struct gw_iot_values *values, struct value_slot *slot)
+void gw_values_drop_text(struct gw_iot_values *values, struct value_slot *slot)
 {
     if (slot->type != GW_SAMPLE_TEXT)
         return;
@@ -65,7 +65,7 @@ static void keep_text(struct gw_iot_values *values, struct value_slot *slot, str
 static void keep_value(struct gw_iot_values *values, struct value_slot *slot,
                        const struct gw_sample *sample)
 {
-    drop_text(values, slot);
+    gw_values_drop_text(values, slot);
     slot->is_known = true;
     slot->time_ms = sample->time_ms;
     slot->quality = sample->quality;
@@ -124,7 +124,7 @@ void gw_iot_values_set_state(struct gw_iot_values *values, const struct gw_devic
     gw_values_mark(values, node);
 }
 
-static void reset(struct values_node *node, const struct gw_edge_node_config *config)
+void gw_values_reset_node(struct values_node *node, const struct gw_edge_node_config *config)
 {
     const struct values_lists none = {GW_SERIES_NONE, GW_SERIES_NONE, GW_SERIES_NONE};
 
@@ -141,13 +141,13 @@ void gw_iot_values_leave(struct gw_iot_values *values, const struct gw_edge_node
         values->devices[device->index] = (struct values_device){.next_dirty = GW_SERIES_NONE};
         for (uint32_t k = 0; k < device->type->metric_count; k++) {
             struct value_slot *slot = &values->slots[device->series_at + k];
-            drop_text(values, slot);
+            gw_values_drop_text(values, slot);
             *slot = (struct value_slot){.next_dirty = GW_SERIES_NONE};
         }
     }
     gw_values_drop_history(values, node);
     gw_list_remove(&node->dirty);
-    reset(node, config);
+    gw_values_reset_node(node, config);
 }
 
 /* --- making it --- */
@@ -185,9 +185,14 @@ struct gw_iot_values *gw_iot_values_create(const struct gw_iot_values_config *co
         return NULL;
     }
     for (size_t i = 0; i < node_count; i++)
-        reset(&values->nodes[i], gw_registry_node(config->registry, i));
+        gw_values_reset_node(&values->nodes[i], gw_registry_node(config->registry, i));
     gw_values_begin_writing(values);
     return values;
+}
+
+uint32_t gw_iot_values_history_samples(const struct gw_iot_values *values)
+{
+    return values->history_samples;
 }
 
 void gw_iot_values_destroy(struct gw_iot_values *values)
@@ -200,7 +205,7 @@ void gw_iot_values_destroy(struct gw_iot_values *values)
     gw_redis_flush(values->redis);
     gw_board_write_destroy_all(&values->writes);
     for (size_t i = 0; values->slots != NULL && i < gw_registry_series_count(values->registry); i++)
-        drop_text(values, &values->slots[i]);
+        gw_values_drop_text(values, &values->slots[i]);
     gw_registry_release(values->registry);
     gw_buf_finish(&values->text);
     gw_history_pool_destroy(values->pool);

@@ -52,6 +52,12 @@ struct gw_iot_values *gw_iot_values_create(const struct gw_iot_values_config *co
 /* Sends what is left first. NULL is safe. */
 void gw_iot_values_destroy(struct gw_iot_values *values);
 
+/* Another registry: what is known of devices and metrics that are still there stays, and what waits
+ * to be written does. 0, or -ENOMEM: nothing has changed. */
+GW_MUST_CHECK
+int gw_iot_values_change(struct gw_iot_values *values, struct gw_registry *registry);
+uint32_t gw_iot_values_history_samples(const struct gw_iot_values *values);
+
 void gw_iot_values_take(struct gw_iot_values *values, const struct gw_edge_node_config *config,
                         const struct gw_sample *samples, size_t count);
 /* time_ms 0: as it is now; nothing is known of when it became so. */

@@ -76,6 +76,8 @@ struct gw_iot_values {
 
 /* --- values.c --- */
 
+void gw_values_drop_text(struct gw_iot_values *values, struct value_slot *slot);
+void gw_values_reset_node(struct values_node *node, const struct gw_edge_node_config *config);
 void gw_values_mark_series(struct gw_iot_values *values, struct values_node *node, uint32_t series);
 void gw_values_mark_device(struct gw_iot_values *values, struct values_node *node, uint32_t device);
 

@@ -80,7 +80,7 @@ static void on_written(struct gw_board_write *write, int rc, const struct gw_rep
     struct values_node *node = write->subject;
     (void)reply;
 
-    if (rc != 0) {
+    if (rc != 0 && node != NULL) {
         node->is_doubtful = true; /* all that is known is written again */
         gw_values_mark(values, node);
     }

@@ -1,6 +1,7 @@
 // The edge: signals at the plant, spooled, and forwarded to the centre whatever happens to the line and to the edge.
 
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -20,7 +21,7 @@ const LINE_3 = LAYOUT.filter(({ edgeNode }) => edgeNode === 'line-3');
 const PLANT = LINE_3[0].group.replace('plant-', '');
 const EDGES = { 'edge-1': { plant: PLANT, consumer: 'edges:edge-1' } };
 
-const plantOf = (scope, edge, options) => startPlant(scope, { broker: edge.mqtt, layout: LINE_3, backMs: 2 * HOUR, ...options });
+const plantOf = (scope, edge, options) => startPlant(scope, { broker: edge.mqtt, layout: LINE_3, backMs: 20 * HOUR, ...options });
 const sentBy = (plant) => plant.edges.reduce((sum, { counts }) => sum + counts.sent, 0);
 
 const assertInOrder = (events) => {
@@ -96,6 +97,37 @@ describe('an edge and its centre', async () => {
     assert.match((await edge.status()).centre.last_error, /^403/);
     assert.equal((await centre.telemetry.read()).length, before);
     assert.equal((await centre.gw.admin(path, { method: 'DELETE', headers: json, body: '{}' })).status, 204);
+    const wanted = expected();
+    await eventually(async () => (await centre.telemetry.read()).length >= wanted.length, 'all events', 30_000);
+    assertSame(await centre.telemetry.read(), wanted);
+  });
+
+  test('reloaded while edge nodes send, it stays connected, and every message counts', async () => {
+    const messages = async () => (await edge.status()).telemetry.messages;
+    const connects = () => readFileSync(edge.broker.log, 'utf8').split(' as millgate-edge-edge-1 (').length;
+    const before = { messages: await messages(), sent: sentBy(plant), connects: connects(), births: plant.edges[0].counts.births };
+    const devices = JSON.parse(readFileSync(edge.registry.at(-1), 'utf8'));
+    let isOver = false;
+    const send = async () => {
+      for (let round = 0; !isOver; round++) {
+        await plant[round % 2 === 0 ? 'fault' : 'mend']('vibrate', 'lathe-2', { by: 9 });
+        await plant.step(60);
+      }
+    };
+    const sending = send();
+    for (let round = 0; round < 5; round++) {
+      devices.devices[0].owner = `team-${round}`;
+      writeFileSync(edge.registry.at(-1), JSON.stringify(devices));
+      edge.config.iot.checkpoint = `${400 + round}ms`;
+      await edge.reload();
+    }
+    isOver = true;
+    await sending;
+    const sent = sentBy(plant) - before.sent;
+    await edge.settled(before.messages + sent);
+    assert.equal(await messages(), before.messages + sent);
+    assert.equal(connects(), before.connects);
+    assert.equal(plant.edges[0].counts.births, before.births);
     const wanted = expected();
     await eventually(async () => (await centre.telemetry.read()).length >= wanted.length, 'all events', 30_000);
     assertSame(await centre.telemetry.read(), wanted);

@@ -44,10 +44,15 @@ export class Telemetry {
 
   /** All events of the log that signals have told, in order. */
   async read() {
+    return (await this.readItems()).map(({ event }) => event);
+  }
+
+  /** And where they stand in it. */
+  async readItems() {
     const items = [];
     for (let cursor; ;) {
       const page = await this.events.mustPoll({ limit: 500, ...(cursor ? { after: cursor } : { from: '2000-01-01T00:00:00Z' }) });
-      items.push(...page.items.map(({ event }) => event));
+      items.push(...page.items);
       if (!page.more) return items;
       cursor = page.cursor;
     }
@@ -87,6 +92,25 @@ export function assertSame(events, expected) {
   assert.deepEqual(events.map(text).sort(), expected.map(text).sort());
 }
 
+/** What an edge node says stands in the log in the order in which it was computed: of one subject exactly, between subjects (which
+ *  are in partitions of their own) by the log's clock. */
+export function assertNodeOrder(items, expected) {
+  const nodeOf = ({ data }) => data.device.split('/').slice(0, 2).join('/');
+  const placeOf = ({ place }) => place.split('-').map(Number);
+  const places = new Map(items.map((item) => [item.event.id, placeOf(item)]));
+  for (const node of new Set(expected.map(nodeOf))) {
+    let [last, subjects] = [['', 0], new Map()];
+    for (const { id, subject } of expected.filter((event) => nodeOf(event) === node)) {
+      const [partition, ms, sequence] = places.get(id);
+      const before = subjects.get(subject);
+      assert.ok(ms >= last[1], `${id} of ${node} stands at ${ms}, and ${last[0]}, which was before it, at ${last[1]}`);
+      assert.ok(!before || (before[0] === partition && (before[1] < ms || (before[1] === ms && before[2] < sequence))), `${id} of ${subject}`);
+      last = [id, ms];
+      subjects.set(subject, [partition, ms, sequence]);
+    }
+  }
+}
+
 async function startBroker(scope, dir, settings) {
   const broker = await startMosquitto({ dir: join(dir, 'broker'), settings: ['queue_qos0_messages true', ...settings] });
   scope.after(() => broker.kill());
@@ -111,7 +135,8 @@ export async function startTelemetry(scope, { layout, iot = {}, start = true, di
   });
   const files = readdirSync(join(IOT, 'types')).map((name) => join(IOT, 'types', name));
   const telemetry = new Telemetry({ dir, broker, events, registry: [...files, ...registry.slice(1)] });
-  if (start) await eventually(async () => (await telemetry.metric('millgate_iot_brokers_up')) === 1, 'the broker', 15_000);
+  const count = Object.keys(iot.brokers ?? { main: 1 }).length;
+  if (start) await eventually(async () => (await telemetry.metric('millgate_iot_brokers_up')) === count, 'the brokers', 15_000);
   return telemetry;
 }
 

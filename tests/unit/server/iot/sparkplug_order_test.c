@@ -254,6 +254,10 @@ static void test_a_changed_registry_asks_for_births(void **state)
     assert_int_equal(gw_sparkplug_host_state(rig.host, cnc_2), GW_DEVICE_ONLINE);
     gw_sparkplug_host_tick(rig.host, rig.line_1, rig.now_ms);
     sparkplug_rig_expect(&rig, "rebirth of g/line-1: an earlier request was not answered\n");
+    /* The others are as they were, with what their births said. */
+    sparkplug_rig_feed(&rig, "DDATA/line-1/cnc-1", 6, 1005, "#1=8");
+    sparkplug_rig_feed(&rig, "DDATA/line-1/cnc-2", 7, 1006, "#3=51");
+    sparkplug_rig_expect(&rig, "g/line-1/cnc-1 good 8 @1005\ng/line-1/cnc-2 good 51 @1006\n");
     sparkplug_rig_feed(&rig, "NBIRTH/line-1", 0, 3000, "bdSeq:UInt64=3");
     sparkplug_rig_feed(&rig, "DBIRTH/line-1/a", 1, 3001, "Production/Good#1:Int32=1");
     sparkplug_rig_expect(&rig, "g/line-1/a is online @3001\ng/line-1/a good 1 @3001\n");

@@ -248,6 +248,63 @@ static void test_a_node_that_is_left_is_forgotten(void **state)
     expect("HGET " NODE "values d/a", "4 good 4");
 }
 
+/* Numbered otherwise, and one device and one metric fewer. */
+static void test_another_registry_goes_on(void **state)
+{
+    static const char other_text[] =
+        "types:\n"
+        "  cnc: {metrics: {b: {source: '0'}, a: {source: a}, x: {source: x}}}\n"
+        "devices:\n"
+        "  - {group: f, edge_node: n, device: d, type: cnc, equipment: F, plant: p}\n"
+        "  - {group: g, edge_node: n, device: c, type: cnc, equipment: C, plant: p}\n"
+        "  - {group: g, edge_node: n, device: d, type: cnc, equipment: D, plant: p}\n";
+    struct gw_registry *before = registry;
+    struct gw_sample text = sample("b", 6000);
+    (void)state;
+
+    text.type = GW_SAMPLE_TEXT;
+    text.text = GW_STR("six");
+    take(text);
+    take_real("a", 6000, 6);
+    take_real("c", 6000, 6);
+    gw_iot_values_set_state(values, device(), GW_DEVICE_ONLINE, 6000);
+    registry = load_registry(other_text, sizeof(other_text) - 1);
+    assert_int_equal(gw_iot_values_change(values, registry), 0);
+    take_real("a", 5999, 1); /* what was known is known */
+    take_real("a", 6001, 7);
+    write_out();
+    expect("HGET " NODE "values d/a", "6001 good 7");
+    expect("HGET " NODE "values d/b", "6000 good \"six\"");
+    expect("HGET " NODE "states d", "online 6000");
+    gw_registry_release(registry);
+    registry = before;
+    write_out();
+}
+
+/* A script that is under way knows its node. */
+static void test_another_registry_under_way(void **state)
+{
+    static const char none_text[] =
+        "types: {cnc: {metrics: {a: {source: a}}}}\n"
+        "devices:\n  - {group: f, edge_node: n, device: d, type: cnc, equipment: F, plant: p}\n";
+    struct gw_registry *before = registry;
+    struct gw_iot_values_counts counts;
+    (void)state;
+
+    take_real("a", 7000, 7);
+    struct gw_registry *none = load_registry(none_text, sizeof(none_text) - 1);
+    assert_int_equal(gw_iot_values_change(values, none), 0); /* what is left is sent first */
+    expect("HGET " NODE "values d/a", "7000 good 7");
+    gw_iot_values_get_counts(values, &counts);
+    assert_int_equal(counts.failures, 0);
+    assert_true(counts.writes > 0);
+    assert_int_equal(gw_iot_values_change(values, before), 0);
+    gw_registry_release(none);
+    take_real("a", 6999, 1); /* nothing is known of what was */
+    write_out();
+    expect("HGET " NODE "values d/a", "6999 good 1");
+}
+
 /* What a series costs while nothing waits; the bound is that of the design. */
 static void test_memory_of_a_series(void **state)
 {
@@ -307,6 +364,8 @@ int main(void)
         TEST(test_a_history_is_bounded_and_reads_back),
         TEST(test_another_owner_is_left_alone),
         TEST(test_a_node_that_is_left_is_forgotten),
+        TEST(test_another_registry_goes_on),
+        TEST(test_another_registry_under_way),
         TEST(test_memory_of_a_series),
     };
 
