@@ -114,7 +114,9 @@ static int on_registry(void *self, struct gw_registry *registry)
     struct gw_iot_inbox *inbox = gw_iot_inbox_create(board->loop, board->redis, registry);
     uint32_t *counts = calloc(gw_registry_node_count(registry) + 1, sizeof(*counts));
 
-    if (inbox == NULL || counts == NULL || gw_iot_values_change(board->values, registry) != 0) {
+    if (inbox == NULL || counts == NULL ||
+        gw_iot_shelved_set_registry(board->shelved, registry) != 0 ||
+        gw_iot_values_change(board->values, registry) != 0) {
         gw_iot_inbox_destroy(inbox);
         free(counts);
         return -ENOMEM;
@@ -126,8 +128,6 @@ static int on_registry(void *self, struct gw_registry *registry)
     if (board->export != NULL)
         gw_iot_export_set_registry(board->export, registry);
     gw_iot_maintenance_set_registry(board->maintenance, registry);
-    if (gw_iot_shelved_set_registry(board->shelved, registry) != 0)
-        gw_log_error("iot: no memory for what is shelved of other plants");
     gw_registry_hold(registry);
     gw_registry_release(board->registry);
     board->registry = registry;

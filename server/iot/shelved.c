@@ -24,16 +24,11 @@ struct entry {
     uint64_t turn; /* of the reading that last had it */
 };
 
-struct plants {
-    char **names;
-    size_t count;
-};
-
 struct gw_iot_shelved {
     struct gw_loop *loop;
     struct gw_redis *redis;
-    struct plants plants; /* of the registry */
-    size_t plant;         /* the one that is read, or is next */
+    char **plants;             /* the registry's */
+    size_t plant_count, plant; /* the one that is read, or is next */
     struct gw_timer tick;
     struct gw_redis_call *call;
     struct gw_map by_id;
@@ -99,20 +94,21 @@ static void on_shelved(void *self, int rc, const struct gw_reply *reply)
         if (entry->plant == shelved->plant && entry->turn != shelved->turn)
             forget(shelved, entry);
     }
-    shelved->plant = (shelved->plant + 1) % shelved->plants.count;
+    shelved->plant = (shelved->plant + 1) % shelved->plant_count;
 }
 
 static void on_tick(struct gw_timer *timer)
 {
     struct gw_iot_shelved *shelved = GW_CONTAINER_OF(timer, struct gw_iot_shelved, tick);
-    uint64_t tick_ns = ROUND_NS / (shelved->plants.count + 1);
+    uint64_t tick_ns = ROUND_NS / shelved->plant_count;
     char key[GW_ALARM_KEY_BYTES];
 
     gw_timer_start(shelved->loop, timer, tick_ns > MIN_TICK_NS ? tick_ns : MIN_TICK_NS, on_tick);
-    if (shelved->call != NULL || shelved->plants.count == 0)
+    if (shelved->call != NULL)
         return;
-    struct gw_str plant = gw_str_of(shelved->plants.names[shelved->plant]);
-    const struct gw_str words[] = {GW_STR("HGETALL"), gw_alarm_key(plant, GW_STR("shelved"), key)};
+    const struct gw_str words[] = {
+        GW_STR("HGETALL"),
+        gw_alarm_key(gw_str_of(shelved->plants[shelved->plant]), GW_STR("shelved"), key)};
     const struct gw_redis_command command = {words, 2, TIMEOUT_NS};
     if (gw_redis_send(shelved->redis, &command, on_shelved, shelved, &shelved->call) != 0)
         shelved->call = NULL;
@@ -132,68 +128,71 @@ bool gw_iot_shelved_has(const struct gw_iot_shelved *shelved, const struct gw_de
     return entry != NULL && entry->until_ms > now_ms;
 }
 
-/* --- whose plants --- */
-
-static bool is_known(const struct plants *plants, struct gw_str name)
+static void free_plants(char **plants, size_t count)
 {
-    for (size_t i = plants->count; i > 0; i--) /* mostly the one before */
-        if (gw_str_equal(gw_str_of(plants->names[i - 1]), name))
-            return true;
-    return false;
+    for (size_t i = 0; plants != NULL && i < count; i++)
+        free(plants[i]);
+    free(plants);
 }
 
-static void finish(struct plants *plants)
+/* Where the plant stands among them; `count`: it does not. */
+static size_t find_plant(char *const *plants, size_t count, struct gw_str plant)
 {
-    for (size_t i = 0; i < plants->count; i++)
-        free(plants->names[i]);
-    free(plants->names);
+    for (size_t i = count; i > 0; i--) /* mostly the one before */
+        if (gw_str_equal(gw_str_of(plants[i - 1]), plant))
+            return i - 1;
+    return count;
 }
 
-static int list_plants(const struct gw_registry *registry, struct plants *out_plants)
+/* NULL without memory. */
+static char **list_plants(const struct gw_registry *registry, size_t *out_count)
 {
-    struct plants plants = {calloc(gw_registry_node_count(registry) + 1, sizeof(char *)), 0};
+    size_t node_count = gw_registry_node_count(registry), count = 0;
+    char **plants = calloc(node_count + 1, sizeof(*plants));
 
-    for (size_t i = 0; plants.names != NULL && i < gw_registry_node_count(registry); i++) {
-        struct gw_str name = gw_registry_node(registry, i)->plant;
-        if (is_known(&plants, name))
+    for (size_t i = 0; plants != NULL && i < node_count; i++) {
+        struct gw_str plant = gw_registry_node(registry, i)->plant;
+        if (find_plant(plants, count, plant) < count)
             continue;
-        plants.names[plants.count] = gw_str_duplicate(name);
-        if (plants.names[plants.count] == NULL) {
-            finish(&plants);
-            return -ENOMEM;
+        plants[count] = gw_str_duplicate(plant);
+        if (plants[count++] == NULL) {
+            free_plants(plants, count);
+            return NULL;
         }
-        plants.count++;
     }
-    if (plants.names == NULL)
-        return -ENOMEM;
-    *out_plants = plants;
-    return 0;
+    *out_count = count;
+    return plants;
+}
+
+static void begin(struct gw_iot_shelved *shelved)
+{
+    gw_timer_stop(&shelved->tick);
+    if (shelved->plant_count > 0)
+        gw_timer_start(shelved->loop, &shelved->tick, GW_NS_PER_MS, on_tick); /* at once */
 }
 
 int gw_iot_shelved_set_registry(struct gw_iot_shelved *shelved, const struct gw_registry *registry)
 {
-    struct plants plants;
-    int rc = list_plants(registry, &plants);
+    size_t count;
+    char **plants = list_plants(registry, &count);
 
-    if (rc != 0)
-        return rc;
+    if (plants == NULL)
+        return -ENOMEM;
     if (shelved->call != NULL)
         gw_redis_cancel(shelved->call);
     shelved->call = NULL;
     for (struct gw_list *at = shelved->entries.next; at != &shelved->entries;) {
         struct entry *entry = GW_LIST_ITEM(at, struct entry, node);
-        struct gw_str name = gw_str_of(shelved->plants.names[entry->plant]);
         at = at->next;
-        entry->plant = 0;
-        while (entry->plant < plants.count &&
-               !gw_str_equal(gw_str_of(plants.names[entry->plant]), name))
-            entry->plant++;
-        if (entry->plant == plants.count)
+        entry->plant = find_plant(plants, count, gw_str_of(shelved->plants[entry->plant]));
+        if (entry->plant == count)
             forget(shelved, entry);
     }
-    finish(&shelved->plants);
+    free_plants(shelved->plants, shelved->plant_count);
     shelved->plants = plants;
+    shelved->plant_count = count;
     shelved->plant = 0;
+    begin(shelved);
     return 0;
 }
 
@@ -208,11 +207,12 @@ struct gw_iot_shelved *gw_iot_shelved_create(struct gw_loop *loop, struct gw_red
     shelved->redis = redis;
     gw_list_init(&shelved->entries);
     gw_map_init(&shelved->by_id, MAX_ENTRIES);
-    if (list_plants(registry, &shelved->plants) != 0) {
+    shelved->plants = list_plants(registry, &shelved->plant_count);
+    if (shelved->plants == NULL) {
         free(shelved);
         return NULL;
     }
-    gw_timer_start(loop, &shelved->tick, GW_NS_PER_MS, on_tick); /* at once */
+    begin(shelved);
     return shelved;
 }
 
@@ -226,6 +226,6 @@ void gw_iot_shelved_destroy(struct gw_iot_shelved *shelved)
     while (!gw_list_is_empty(&shelved->entries))
         forget(shelved, GW_LIST_ITEM(shelved->entries.next, struct entry, node));
     gw_map_finish(&shelved->by_id);
-    finish(&shelved->plants);
+    free_plants(shelved->plants, shelved->plant_count);
     free(shelved);
 }

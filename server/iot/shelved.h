@@ -19,13 +19,14 @@ struct gw_redis;
 
 #define GW_SHELVED_MAX 1000 /* of a plant */
 
-/* NULL without memory. Of the registry nothing is kept. */
+/* NULL without memory. The registry is only looked at. */
 GW_MUST_CHECK
 struct gw_iot_shelved *gw_iot_shelved_create(struct gw_loop *loop, struct gw_redis *redis,
                                              const struct gw_registry *registry);
 void gw_iot_shelved_destroy(struct gw_iot_shelved *shelved); /* NULL is safe */
 
-/* Another one, with other plants perhaps. -ENOMEM: as before. */
+/* Another one: what is known of plants that it has, too, stays known. 0 or -ENOMEM: nothing has
+ * changed. */
 GW_MUST_CHECK
 int gw_iot_shelved_set_registry(struct gw_iot_shelved *shelved, const struct gw_registry *registry);
 

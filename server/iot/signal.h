@@ -91,6 +91,13 @@ struct gw_signal_event {
     struct gw_value enrich_parameters;
 };
 
+/* Of an event that was computed elsewhere, whose `signal`, `device`, `from_ms` and `to_ms` are set:
+ * sets what is to be asked for it, as the signal of that name has it here. The parameters lie in
+ * the arena. False: nothing is, or the signal is not known, or there is no memory. */
+GW_MUST_CHECK
+bool gw_signals_ask(const struct gw_signals *signals, struct gw_arena *arena,
+                    struct gw_signal_event *event);
+
 /* Of an alarm's event, what is shown of the alarm. */
 struct gw_alarm_news {
     const struct gw_device_config *device;

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 
 import { Edge, Line, startCentre } from './support/edge.mjs';
@@ -238,6 +239,26 @@ describe('a centre', async () => {
       const own = numbers.filter((n) => n % 2 === rest);
       assert.deepEqual(own, own.toSorted((a, b) => a - b));
     }
+  });
+
+  test('none of whose edge is revoked while they are appended: within two seconds nothing more is taken', async () => {
+    const path = '/consumers/edges%3Aedge-1', json = { 'content-type': 'application/json' };
+    const admin = (method, body) => centre.gw.admin(path, { method, headers: { ...json, 'content-length': String(body.length) }, body });
+    // All of one subject, so that they are appended one behind the other.
+    const batches = Array.from({ length: 6 }, (_, k) => deliver(centre, 'edge-1', { epoch: `midway.${k}`,
+      lines: Array.from({ length: 1000 }, (_, i) => lineOf(i + 1, event(`M${k}.${i}`, { type: 'test.noted.v1', subject: `midway-${k}`, data: 'x' }))) }));
+    const taken = async () => (await ids()).filter((id) => id.startsWith('event-M')).length;
+    await eventually(async () => (await taken()) > 20, 'some to be taken');
+    assert.equal((await admin('POST', '{"disabled":true}')).status, 200);
+    await sleep(2000);
+    const then = await taken();
+    const answers = await Promise.all(batches);
+    assert.equal(await taken(), then);
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [403], 'a batch was whole before: the machine is too fast for this test');
+    assert.ok(then < 6000, `${then} were taken`);
+    assert.equal((await admin('DELETE', '{}')).status, 204);
+    await eventually(async () => (await deliver(centre, 'edge-1', { epoch: 'midway.0', lines: [lineOf(1, event('M0.0', { type: 'test.noted.v1', subject: 'midway-0', data: 'x' }))] })).status === 200, 'it is let in again');
+    assert.equal(await taken(), then);
   });
 
   test('large ones, too', async () => {

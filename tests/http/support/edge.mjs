@@ -72,7 +72,7 @@ export async function startCentre(scope, { edges, events = {}, more = [], extra 
       ],
       extra: {
         ...extra,
-        contracts: [...['system-events.v1.yaml', ...more].map((name) => join(dir, 'openapi', name)), contract], edges,
+        contracts: [...(extra.contracts ?? ['system-events.v1.yaml', ...more].map((name) => join(dir, 'openapi', name))), contract], edges,
         client_certificates: { edges: { consumer: 'cn', any: true, grants: ['/system/edge'] } },
       },
     },
