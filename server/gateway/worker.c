@@ -1,12 +1,10 @@
-#include "server/gateway/worker.h"
+#include "server/gateway/worker_private.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "server/core/clock.h"
 #include "server/core/log.h"
@@ -17,9 +15,6 @@
 #include "server/gateway/errand.h"
 #include "server/gateway/events.h"
 #include "server/gateway/flow_host.h"
-#include "server/gateway/redis_metrics.h"
-#include "server/gateway/redis_setup.h"
-#include "server/gateway/request.h"
 #include "server/gateway/trust.h"
 #include "server/gateway/worker_metrics.h"
 #include "server/http/inner.h"
@@ -33,37 +28,6 @@
 #include "server/store/record_set.h"
 #include "server/store/redis.h"
 #include "server/upstream/upstreams.h"
-
-#define TICK_NS (100 * GW_NS_PER_MS)
-#define EXCHANGE_MAX_BYTES (8 * 1024 * 1024)
-#define MAX_LISTENERS 64 /* as in the table of the configuration */
-
-struct gw_worker_thread {
-    struct gw_request_owner requests; /* first: handlers get a pointer to it */
-    struct gw_loop *loop;
-    struct gw_listener *listeners[MAX_LISTENERS];
-    char *addresses[MAX_LISTENERS]; /* as configured when they were opened */
-    size_t listener_count;
-    struct gw_exchange_pool pool;
-    struct gw_redis_access redis;
-    struct gw_upstreams upstreams;
-    struct gw_record_access record_access;
-    struct gw_record_set records;
-    struct gw_check *check;
-    struct gw_async *wake;
-    struct gw_timer tick;
-    struct gw_list retired; /* views with exchanges still on them */
-    void (*on_event)(void *self);
-    void *on_event_self;
-    pthread_t thread;
-    bool is_started;
-    /* --- shared with the main thread --- */
-    _Atomic(struct gw_view *) inbox;
-    _Atomic(struct gw_errand_part *) errands;          /* the newest first */
-    _Atomic(struct gw_enrichment_order *) enrichments; /* likewise */
-    atomic_bool must_drain, must_stop, is_empty, has_redis;
-    struct gw_redis_metrics redis_metrics;
-};
 
 static void notify(struct gw_worker_thread *worker)
 {
@@ -188,11 +152,11 @@ static void check_empty(struct gw_worker_thread *worker)
     notify(worker);
 }
 
-static void on_tick(struct gw_timer *timer)
+void gw_worker_on_tick(struct gw_timer *timer)
 {
     struct gw_worker_thread *worker = GW_CONTAINER_OF(timer, struct gw_worker_thread, tick);
 
-    gw_timer_start(worker->loop, timer, TICK_NS, on_tick);
+    gw_timer_start(worker->loop, timer, GW_WORKER_TICK_NS, gw_worker_on_tick);
     publish_state(worker);
     publish_backends(worker);
     gw_event_service_publish_state(&worker->requests);
@@ -200,7 +164,7 @@ static void on_tick(struct gw_timer *timer)
     check_empty(worker);
 }
 
-static void on_check(void *self)
+void gw_worker_on_check(void *self)
 {
     struct gw_worker_thread *worker = self;
 
@@ -208,7 +172,7 @@ static void on_check(void *self)
     gw_request_owner_turn(&worker->requests);
 }
 
-static void on_wake(void *self)
+void gw_worker_on_wake(void *self)
 {
     struct gw_worker_thread *worker = self;
     struct gw_view *view = atomic_exchange_explicit(&worker->inbox, NULL, memory_order_acq_rel);
@@ -262,7 +226,7 @@ static void *run(void *self)
 {
     struct gw_worker_thread *worker = self;
 
-    on_wake(worker);
+    gw_worker_on_wake(worker);
     gw_loop_run(worker->loop);
     finish(worker);
     return NULL;
@@ -335,130 +299,6 @@ bool gw_worker_has_redis(const struct gw_worker_thread *worker)
     return atomic_load_explicit(&worker->has_redis, memory_order_relaxed);
 }
 
-static void count_event(struct gw_worker *worker, const struct gw_metric *metric)
-{
-    gw_metrics_add(worker->metrics, metric, 1);
-}
-
-/* A backend must never lead back into the gateway: not to a listener, not to the admin's. */
-static int forbid_own_addresses(struct gw_worker_thread *worker,
-                                const struct gw_worker_setup *setup)
-{
-    const struct gw_config *config = setup->snapshot->config;
-    const struct gw_config_admin *admin = &config->admin;
-    struct gw_http_client *client = worker->requests.worker.http;
-    int rc = 0;
-
-    for (size_t i = 0; rc == 0 && i < config->listener_count; i++) {
-        struct sockaddr_storage address;
-        socklen_t len = sizeof(address);
-        if (getsockname(setup->fds[i], (struct sockaddr *)&address, &len) == 0)
-            rc = gw_http_client_forbid(client, (const struct sockaddr *)&address);
-    }
-    if (rc == 0 && admin->is_on)
-        rc = gw_http_client_forbid(client, (const struct sockaddr *)&admin->at.address);
-    return rc;
-}
-
-static int add_listeners(struct gw_worker_thread *worker, const struct gw_worker_setup *setup,
-                         struct gw_error *error)
-{
-    for (size_t i = 0; i < setup->snapshot->config->listener_count; i++) {
-        const struct gw_config_listener *from = &setup->snapshot->config->listeners[i];
-        struct gw_listener_config config = {
-            .fd = setup->fds[i],
-            .worker = &worker->requests.worker,
-            .loop = worker->loop,
-            .pool = &worker->pool,
-            .handler = &gw_request_handler,
-            .handler_self = &worker->requests,
-            .trust = &setup->snapshot->trust[i],
-            .needs_proxy_header = from->needs_proxy_header,
-            .max_connections = from->max_connections / setup->count + 1,
-            .pool_bytes = from->pool_bytes,
-            .head_timeout_ns = from->head_timeout_ns,
-            .idle_timeout_ns = from->idle_timeout_ns,
-            .write_timeout_ns = from->write_timeout_ns,
-            .min_body_rate = from->body_min_rate_bytes,
-            .count = count_event,
-        };
-        assert(i < MAX_LISTENERS);
-        int rc = gw_listener_create(&config, &worker->listeners[i], error);
-        if (rc != 0)
-            return gw_error_prefix(error, rc, "listener %.*s", GW_STR_ARG(from->at.text));
-        worker->listener_count++;
-        worker->addresses[i] = gw_str_duplicate(from->at.text);
-        if (worker->addresses[i] == NULL)
-            return gw_error_set(error, -ENOMEM, "out of memory");
-    }
-    return 0;
-}
-
-static size_t sum_max_connections(const struct gw_config *config)
-{
-    size_t sum = 0;
-    for (size_t i = 0; i < config->listener_count; i++)
-        sum += config->listeners[i].max_connections;
-    return sum;
-}
-
-/* The order of creation is the order of the check hooks: requests first, then what they sent to
- * Redis, then their log lines. */
-static int set_up(struct gw_worker_thread *worker, const struct gw_worker_setup *setup,
-                  struct gw_error *error)
-{
-    struct gw_worker *public = &worker->requests.worker;
-    int rc = gw_loop_create(&worker->loop, error);
-
-    if (rc != 0)
-        return rc;
-    public->loop = worker->loop;
-    gw_list_init(&public->tenants);
-    worker->requests.landscape_board = setup->landscape_board;
-    worker->requests.redis_setup = setup->redis;
-    worker->requests.command_desk = setup->command_desk;
-    public->index = setup->index;
-    public->count = setup->count;
-    public->metrics = gw_metrics_get_shard(setup->metrics, setup->index);
-    if (setup->access_log != NULL)
-        worker->requests.access_log = gw_access_log_get_shard(setup->access_log, setup->index);
-    gw_exchange_pool_init(&worker->pool, sum_max_connections(setup->snapshot->config) + 16,
-                          EXCHANGE_MAX_BYTES);
-    gw_exchange_pool_init(&worker->requests.inner,
-                          sum_max_connections(setup->snapshot->config) + 16, EXCHANGE_MAX_BYTES);
-    rc = gw_flow_host_init(&worker->requests);
-    if (rc != 0)
-        return gw_error_set(error, rc, "out of memory");
-    rc = gw_async_create(worker->loop, on_wake, worker, &worker->wake);
-    if (rc != 0)
-        return gw_error_set(error, rc, "cannot create a worker's wake-up");
-    rc = gw_http_client_create(worker->loop, &public->http, error);
-    if (rc == 0)
-        gw_upstreams_init(&worker->upstreams, public);
-    if (rc == 0 && forbid_own_addresses(worker, setup) != 0)
-        rc = gw_error_set(error, -ENOMEM, "too many listeners to keep backends away from");
-    if (rc == 0)
-        rc = add_listeners(worker, setup, error);
-    if (rc == 0)
-        rc = gw_redis_access_open(&worker->redis, worker->loop, setup->redis, error);
-    public->redis = worker->redis.redis;
-    if (rc == 0) {
-        public->fleet = gw_fleet_create(worker->loop, public->redis, setup->instance);
-        if (public->fleet == NULL)
-            rc = gw_error_set(error, -ENOMEM, "out of memory");
-    }
-    if (rc == 0)
-        rc = gw_record_access_open(&worker->record_access, worker->loop, setup->redis,
-                                   public->redis, error);
-    public->record_writer = worker->record_access.writer;
-    public->records = &worker->records;
-    if (rc == 0 && gw_check_create(worker->loop, on_check, worker, &worker->check) != 0)
-        rc = gw_error_set(error, -ENOMEM, "out of memory");
-    if (rc == 0)
-        gw_timer_start(worker->loop, &worker->tick, TICK_NS, on_tick);
-    return rc;
-}
-
 int gw_worker_create(const struct gw_worker_setup *setup, struct gw_worker_thread **out_worker,
                      struct gw_error *error)
 {
@@ -471,7 +311,7 @@ int gw_worker_create(const struct gw_worker_setup *setup, struct gw_worker_threa
     gw_record_set_init(&worker->records, GW_RECORD_MAX_COUNT);
     worker->on_event = setup->on_event;
     worker->on_event_self = setup->on_event_self;
-    int rc = set_up(worker, setup, error);
+    int rc = gw_worker_set_up(worker, setup, error);
     if (rc != 0) {
         gw_worker_destroy(worker);
         return rc;
@@ -504,7 +344,7 @@ void gw_worker_destroy(struct gw_worker_thread *worker)
     gw_enrichment_drop(atomic_load_explicit(&worker->enrichments, memory_order_acquire));
     gw_exchange_pool_finish(&worker->pool);
     gw_exchange_pool_finish(&worker->requests.inner);
-    for (size_t i = 0; i < MAX_LISTENERS; i++)
+    for (size_t i = 0; i < GW_WORKER_MAX_LISTENERS; i++)
         free(worker->addresses[i]);
     gw_async_destroy(worker->wake);
     gw_loop_destroy(worker->loop);

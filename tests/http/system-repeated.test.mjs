@@ -216,6 +216,26 @@ describe('a transition is asked for again', () => {
       assert.equal((await made()).length, before + 1);
     });
   }
+
+  // Its first write is of class D: the record alone knows that it was made, and which of the order's outputs it was.
+  for (const [what, lost] of Object.entries({ created: /"model\.stock\.move\.create"/, lowered: /"model\.production\.write"/, posted: /"model\.stock\.move\.do"/ })) {
+    test(`a confirmation that was ${what} is asked for again: no more is posted than was confirmed`, async () => {
+      const { path } = order('6');
+      const key = randomUUID();
+      const send = () => plants.post(`${path}/confirmations`, { yield: { value: '1', unit: 'H87' } }, { key });
+      const posted = async () => (await plants.get(path)).json.confirmed.value;
+      const before = Number(await posted());
+      const fault = { kind: 'cut-after', match: lost };
+      proxyOf('1010').fault = [fault, { kind: 'cut-before', get times() { return fault.hits ? undefined : 0; } }];
+      const first = await send();
+      proxyOf('1010').fault = null;
+      assert.ok([502, 503].includes(first.status), first.text);
+      const answer = await again(send);
+      if (what !== 'posted') assert.match(assertProblem(answer, 409).type, /outcome-unknown$/);
+      else assert.deepEqual([answer.status, answer.json.yield?.value], [201, '1'], answer.text);
+      assert.equal(Number(await posted()), before + (what !== 'posted' ? 0 : 1));
+    });
+  }
 });
 
 // The services that know no Tryton: here the answer is lost, and the gateway lives on.

@@ -45,12 +45,15 @@ async function bodyOf(stream) {
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** What tells a request from others; JSON-RPC is all POST, and counts its requests by `id`. */
+const EFFECT_KEY = /[0-9a-f]{30}/g; // of a flow's write, another one in each request
+
+/** What tells a request from others; JSON-RPC is all POST, and counts its requests by `id`. Of two that differ in an effect
+ * key alone the `key` is the same: what a memory answers to who looks for its own document is that there is none yet. */
 function describe({ method, url }, body) {
   const text = body.toString();
   const isRpc = text.startsWith('{"id":');
   const isRead = isRpc ? RPC_READS.test(text) : ['GET', 'HEAD'].includes(method);
-  return { method, url, text, isRpc, isWrite: !isRead, key: `${method} ${url} ${text.replace(/^\{"id":\d+/, '')}` };
+  return { method, url, text, isRpc, isWrite: !isRead, key: `${method} ${url} ${text.replace(/^\{"id":\d+/, '')}`.replace(EFFECT_KEY, '') };
 }
 
 const traceOf = (request) => /^00-([0-9a-f]{32})-/.exec(request.headers.traceparent ?? '')?.[1];

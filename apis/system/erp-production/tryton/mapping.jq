@@ -180,17 +180,19 @@ def confirmation_domain:
     ]
     + beyond_domain(confirmation_sort_field; if $sort == "id" or . == null then . else {"$datetime": .} end);
 
-# What is confirmed becomes an output of its own; the open one is lowered by it, or dropped.
-def split_output($request; $open; $place; $lot):
-  ($request.yield.value | tonumber) as $yield
-  | ($open.quantity - $yield | . * 1000000 | round / 1000000) as $rest
-  | {outputs: ([if $rest > 0 then ["write", [$open.id], {quantity: $rest}] else ["delete", [$open.id]] end]
-      + [["create", [{
-          product: $open.product, uom: $open.uom, quantity: $yield, company: $open.company, currency: $open.currency,
-          from_location: $open.from_location, to_location: ($place // $open.to_location),
-          unit_price: (if $open.unit_price == null then null else {"$decimal": $open.unit_price} end),
-          planned_date: (if $open.planned_date then {"$date": $open.planned_date} else null end), lot: $lot
-        }]]])};
+# What is confirmed becomes an output of its own, made after the open one ...
+def output_values($request; $open; $place; $lot):
+  {
+    production_output: .id, product: $open.product, uom: $open.uom, quantity: ($request.yield.value | tonumber), company: $open.company,
+    currency: $open.currency, from_location: $open.from_location, to_location: ($place // $open.to_location),
+    unit_price: (if $open.unit_price == null then null else {"$decimal": $open.unit_price} end),
+    planned_date: (if $open.planned_date then {"$date": $open.planned_date} else null end), lot: $lot
+  };
+
+# ... which is lowered by it, or dropped.
+def lowered_output($request; $open):
+  ($open.quantity - ($request.yield.value | tonumber) | . * 1000000 | round / 1000000) as $rest
+  | {outputs: [if $rest > 0 then ["write", [$open.id], {quantity: $rest}] else ["delete", [$open.id]] end]};
 
 # --- what a confirmation used: inputs, in place of those that the order has of the same materials ---
 
