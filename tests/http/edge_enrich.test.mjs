@@ -75,13 +75,11 @@ describe('what an edge delivers', async () => {
   });
 
   test('stands there without what cannot be had, and the edge is answered in its time', async () => {
-    for (const fault of [500, 'hang']) {
-      floor.faults = { all: fault };
-      assert.ok((await step(1000)).every(lacks));
-      assert.equal((await edge.status()).centre.state, 'up');
-      floor.faults = {};
-      await eventually(async () => (await step(1000)).every((event) => !lacks(event)), 'it is asked again', 30_000);
-    }
+    floor.faults = { all: 'hang' };
+    assert.ok((await step(1000)).every(lacks));
+    assert.equal((await edge.status()).centre.state, 'up');
+    floor.faults = {};
+    await eventually(async () => (await step(1000)).every((event) => !lacks(event)), 'it is asked again', 30_000);
   });
 
   test('where there is nothing, that is an answer', async () => {

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -125,6 +126,36 @@ static void test_without_redis_it_stays_as_it_was(void **state)
     await("g/n/a", false);
 }
 
+/* What is known of a plant stays, whatever its number; what is of none goes. */
+static void test_another_registry(void **state)
+{
+    static const char others[] =
+        "types:\n"
+        "  oven: {metrics: {temperature: {source: T}}}\n"
+        "devices:\n"
+        "  - {group: a, edge_node: z, device: a, type: oven, equipment: OVEN, plant: o}\n"
+        "  - {group: h, edge_node: m, device: a, type: oven, equipment: OVEN, plant: q}\n";
+    const char *texts[] = {any_signal, NULL};
+    struct signal_rig *other = calloc(1, sizeof(*other));
+    (void)state;
+
+    assert_non_null(other);
+    shelve("g/n/a", "10 100 me because");
+    shelve("h/m/a", "10 100 me because");
+    await("g/n/a", true);
+    await("h/m/a", true);
+    signal_rig_open(other, others, texts);
+    assert_int_equal(gw_iot_shelved_set_registry(shelved, other->registry), 0);
+    signal_rig_close(other);
+    free(other);
+    assert_true(has("h/m/a", 50));
+    assert_false(has("g/n/a", 50));
+    redis_rig_turn_for(&rig.redis, 1500);
+    assert_true(has("h/m/a", 50));
+    shelve("h/m/a", NULL);
+    await("h/m/a", false);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -150,6 +181,7 @@ int main(void)
         TEST(test_one_that_is_changed),
         TEST(test_what_is_none_is_passed_over),
         TEST(test_without_redis_it_stays_as_it_was),
+        TEST(test_another_registry),
     };
 
     if (!redis_server_is_installed())
