@@ -24,7 +24,6 @@ struct gw_database {
     struct gw_loop *loop;
     struct gw_async *wake;
     bool was_damaged;
-    bool is_failing;                                  /* the last commit did; the thread's */
     struct kept_statement statements[MAX_STATEMENTS]; /* the thread's */
     size_t statement_count;
     pthread_t thread;
@@ -200,8 +199,8 @@ static void count(struct gw_database *database, int rc, uint64_t took_ns)
     struct gw_database_stats *stats = &database->stats;
     struct gw_database_rows rows = {database, NULL};
 
-    if ((rc != 0) != database->is_failing) {
-        database->is_failing = rc != 0;
+    if ((rc != 0) != stats->is_failing) {
+        stats->is_failing = rc != 0;
         if (rc != 0)
             gw_log_error("%s cannot be written: %s", sqlite3_db_filename(database->handle, "main"),
                          strerror(-rc));

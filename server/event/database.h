@@ -57,6 +57,7 @@ struct gw_database_stats {
     size_t waiting;      /* jobs */
     uint64_t commits;    /* groups */
     uint64_t failures;   /* of them */
+    bool is_failing;     /* the last one did */
     uint64_t slowest_ns; /* commit */
     uint64_t file_bytes; /* without its write-ahead log */
 };

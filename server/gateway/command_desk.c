@@ -165,6 +165,13 @@ static void end(struct gw_command_desk *desk, struct gw_command *command)
     send_back(command);
 }
 
+/* One that was never begun. */
+static void refuse(struct gw_command *command)
+{
+    command->rc = -ENODEV;
+    send_back(command);
+}
+
 static void begin(struct gw_command_desk *desk, struct gw_command *command)
 {
     command->rc = -EIO;
@@ -225,7 +232,7 @@ void gw_command_desk_destroy(struct gw_command_desk *desk)
         if (command->was_asked)
             end(desk, command);
         else
-            send_back(command);
+            refuse(command);
         command = next;
     }
     gw_async_destroy(desk->wake);

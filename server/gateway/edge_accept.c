@@ -44,6 +44,7 @@ static void leave(void *self)
 {
     struct edge_batch *batch = self;
 
+    edge_batch_enrich_leave(batch);
     for (size_t i = 0; i < batch->count; i++)
         gw_event_log_cancel(&batch->items[i].append);
     if (batch->question != NULL)
@@ -259,7 +260,7 @@ static void on_known(void *self, int rc, const struct gw_reply *reply)
         count(batch);
         answer(batch, batch->known);
     } else {
-        append_all(batch);
+        edge_batch_enrich(batch, append_all);
     }
 }
 

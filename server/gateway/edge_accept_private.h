@@ -14,11 +14,12 @@ struct edge_item {
     struct gw_event_append append;
     struct edge_batch *batch;
     uint64_t sequence;
-    const struct gw_event *event; /* NULL: it was dropped at the edge, or is refused */
-    const char *problem;          /* why it is refused; NULL: it is not */
+    struct gw_event *event; /* NULL: it was dropped at the edge, or is refused */
+    const char *problem;    /* why it is refused; NULL: it is not */
     struct gw_str detail;
-    struct edge_item *next; /* of the same subject: appended when this one stands */
-    bool is_headed;         /* it is somebody's next */
+    struct edge_item *next;         /* of the same subject: appended when this one stands */
+    bool is_headed;                 /* it is somebody's next */
+    struct edge_question *question; /* what is asked for it; NULL: nothing, or it has its answer */
 };
 
 struct edge_batch {
@@ -39,6 +40,13 @@ struct edge_batch {
     struct gw_record_write commit;
     struct gw_str key, args[3];
     uint64_t committed;
+    struct edge_asking {
+        void (*then)(struct edge_batch *batch);
+        size_t next;    /* item that is looked at */
+        size_t waiting; /* questions under way */
+        uint64_t until_ns;
+        bool is_busy;
+    } asking;
 };
 
 /* --- edge_identity.c --- */
@@ -51,6 +59,14 @@ const struct gw_config_edge *edge_find(const struct gw_exchange *ex, struct gw_s
 /* Now, by the record of consumers that policies/authorise reads: it may have come while a batch was
  * on its way. */
 bool edge_is_disabled(struct gw_exchange *ex, const struct gw_config_edge *edge);
+
+/* --- edge_enrich.c --- */
+
+/* Asks what signals have asked for the batch's new events, and puts the answers into them; then
+ * `then`, perhaps at once. */
+void edge_batch_enrich(struct edge_batch *batch, void (*then)(struct edge_batch *batch));
+/* The batch goes. */
+void edge_batch_enrich_leave(struct edge_batch *batch);
 
 /* --- edge_accept_read.c --- */
 

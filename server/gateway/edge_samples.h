@@ -44,7 +44,7 @@ int gw_edge_samples_create(const struct gw_edge_samples_setup *setup,
 void gw_edge_samples_destroy(struct gw_edge_samples *samples);
 
 /* As gw_lane_events.on_samples; `samples` of this may be NULL: nothing is kept. */
-void gw_edge_samples_take(struct gw_edge_samples *samples, const struct gw_edge_node_config *node,
+void gw_edge_samples_take(struct gw_edge_samples *samples, const struct gw_edge_node_config *config,
                           const struct gw_sample *list, size_t count);
 /* `samples` NULL: all 0. */
 void gw_edge_samples_get_stats(const struct gw_edge_samples *samples,

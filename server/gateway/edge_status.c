@@ -54,6 +54,8 @@ COUNTER(samples_dropped, "millgate_edge_samples_dropped_total",
 COUNTER(samples_refused, "millgate_edge_samples_refused_total",
         "Samples whose device or metric the centre does not know.");
 COUNTER(commits, "millgate_edge_commits_total", "Commits of the spool's file.");
+GAUGE(disk_failing, "millgate_edge_disk_failing",
+      "1: the last commit failed, and nothing more is kept.");
 COUNTER(commit_failures, "millgate_edge_commit_failures_total", "Commits that failed.");
 
 static const struct gw_metric decisions[GW_EDGE_OUTCOME_COUNT] = {
@@ -136,6 +138,7 @@ static void tell_readiness(const struct gw_edge *edge, struct gw_exchange *ex)
     struct picture picture = take_picture(edge);
     const char *why = edge->lane == NULL                     ? "there is no telemetry"
                       : picture.lane.nodes < picture.nodes   ? "edge nodes are being loaded"
+                      : picture.database.is_failing          ? "the disk cannot be written"
                       : picture.brokers_up < picture.brokers ? "a broker is away"
                                                              : NULL;
     struct gw_buf text;
@@ -175,6 +178,7 @@ static void set_metrics(const struct gw_edge *edge, const struct picture *pictur
                {&samples_dropped, picture->samples.dropped},
                {&samples_refused, picture->samples.refused},
                {&commits, picture->database.commits},
+               {&disk_failing, picture->database.is_failing},
                {&commit_failures, picture->database.failures}};
 
     for (size_t i = 0; i < GW_COUNT_OF(all); i++)
@@ -217,9 +221,9 @@ static void print_spool(struct gw_buf *text, const struct picture *picture)
         gw_buf_printf(text, ",\"acknowledged_at\":\"%s\"", time);
     gw_buf_printf(text,
                   ",\"lost_at_centre\":%" PRIu64 ",\"file_bytes\":%" PRIu64 ",\"commits\":%" PRIu64
-                  ",\"commit_failures\":%" PRIu64 "}",
+                  ",\"commit_failures\":%" PRIu64 ",\"disk_failing\":%s}",
                   spool->lost_at_centre, picture->database.file_bytes, picture->database.commits,
-                  picture->database.failures);
+                  picture->database.failures, picture->database.is_failing ? "true" : "false");
 }
 
 static void print_centre(struct gw_buf *text, const struct picture *picture)

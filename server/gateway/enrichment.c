@@ -58,7 +58,7 @@ static void on_reply(struct gw_telemetry_question *reply, struct gw_lane *lane)
 /* --- to a worker --- */
 
 static int copy(struct gw_enrichment_order *order, const struct gw_lane_question *question,
-                const char *scopes)
+                struct gw_str scopes)
 {
     struct gw_arena *arena = &order->arena;
     struct gw_value_builder claims = {.arena = arena};
@@ -67,7 +67,7 @@ static int copy(struct gw_enrichment_order *order, const struct gw_lane_question
 
     order->operation = gw_arena_copy(arena, question->operation);
     order->traceparent = gw_arena_copy(arena, question->traceparent);
-    order->scopes = gw_arena_copy(arena, gw_str_of(scopes));
+    order->scopes = gw_arena_copy(arena, scopes);
     if (order->operation.ptr == NULL || order->traceparent.ptr == NULL ||
         order->scopes.ptr == NULL ||
         gw_value_copy(arena, &question->parameters, &order->parameters) != 0 ||
@@ -84,29 +84,40 @@ static int copy(struct gw_enrichment_order *order, const struct gw_lane_question
     return order->claims.ptr == NULL ? -ENOMEM : 0;
 }
 
+struct gw_enrichment_order *gw_enrichment_order_create(struct gw_lane_question *question,
+                                                       struct gw_str scopes, uint64_t timeout_ns)
+{
+    struct gw_enrichment_order *order = calloc(1, sizeof(*order));
+
+    if (order == NULL)
+        return NULL;
+    gw_arena_init(&order->arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
+    gw_buf_init(&order->answer, GW_ENRICHMENT_MAX_BYTES);
+    if (copy(order, question, scopes) != 0) {
+        gw_enrichment_order_destroy(order);
+        return NULL;
+    }
+    order->timeout_ns = timeout_ns;
+    order->reply.ask = on_reply;
+    order->question = question;
+    question->state = order;
+    return order;
+}
+
 static int ask(void *self, struct gw_lane_question *question)
 {
     struct gw_enrichment *enrichment = self;
 
     if (enrichment->count == GW_ENRICHMENT_MAX)
         return -EAGAIN;
-    struct gw_enrichment_order *order = calloc(1, sizeof(*order));
+    struct gw_enrichment_order *order =
+        gw_enrichment_order_create(question, gw_str_of(enrichment->scopes), enrichment->timeout_ns);
     if (order == NULL)
         return -ENOMEM;
-    gw_arena_init(&order->arena, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
-    gw_buf_init(&order->answer, GW_ENRICHMENT_MAX_BYTES);
-    if (copy(order, question, enrichment->scopes) != 0) {
-        gw_enrichment_order_destroy(order);
-        return -ENOMEM;
-    }
     order->telemetry = enrichment->telemetry;
-    order->timeout_ns = enrichment->timeout_ns;
-    order->reply.ask = on_reply;
-    order->question = question;
     order->enrichment = enrichment;
     gw_list_append(&enrichment->orders, &order->node);
     enrichment->count++;
-    question->state = order;
     gw_worker_enrich(enrichment->workers[enrichment->turn++ % enrichment->worker_count], order);
     return 0;
 }

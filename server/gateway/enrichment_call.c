@@ -25,7 +25,9 @@ static void give_back(struct gw_enrichment_order *order, int rc)
     gw_list_remove(&order->running);
     order->ex = NULL;
     order->rc = rc;
-    if (!gw_telemetry_ask(order->telemetry, &order->reply))
+    if (order->telemetry == NULL)
+        order->reply.ask(&order->reply, NULL);
+    else if (!gw_telemetry_ask(order->telemetry, &order->reply))
         gw_enrichment_order_destroy(order); /* it has ended, and waits for nothing */
 }
 

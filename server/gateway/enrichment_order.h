@@ -11,13 +11,15 @@
 
 struct gw_enrichment;
 struct gw_exchange;
+struct gw_lane_question;
 struct gw_operation;
 struct gw_request_owner;
 
 struct gw_enrichment_order {
     /* --- what is asked; set before it goes, in the arena --- */
     struct gw_arena arena;
-    struct gw_telemetry *telemetry; /* where it goes back to */
+    struct gw_telemetry *telemetry; /* where it goes back to; NULL: it is asked on the worker's own
+                                       thread, and goes back there */
     struct gw_str operation;        /* its id */
     struct gw_value parameters;
     struct gw_str scopes, claims, traceparent;
@@ -39,5 +41,9 @@ struct gw_enrichment_order {
     struct gw_lane_question *question; /* NULL: nobody waits for it */
 };
 
+/* With a copy of the question, whose `done` is called when it comes back. NULL: no memory. */
+GW_MUST_CHECK
+struct gw_enrichment_order *gw_enrichment_order_create(struct gw_lane_question *question,
+                                                       struct gw_str scopes, uint64_t timeout_ns);
 /* Whose it is. */
 void gw_enrichment_order_destroy(struct gw_enrichment_order *order);

@@ -20,6 +20,7 @@ struct gw_event_service {
     struct gw_redis_access blocking; /* the hub's */
     struct gw_list streams;          /* that are open: see events_stream.c */
     bool is_draining;
+    uint64_t unasked_until_ns; /* what edges deliver goes into the log without asking */
 };
 
 /* The exchange's worker's. NULL: it cannot be had, and a problem is the response. */

@@ -7,4 +7,5 @@
 extern const struct gw_builtin gw_iot_list_devices, gw_iot_get_device, gw_iot_read_values,
     gw_iot_read_history, gw_iot_list_quarantine, gw_iot_clear_quarantine, gw_iot_list_alarms,
     gw_iot_get_alarm, gw_iot_acknowledge_alarm, gw_iot_ingest, gw_iot_send_command,
-    gw_iot_list_maintenance, gw_iot_set_maintenance, gw_iot_end_maintenance;
+    gw_iot_list_maintenance, gw_iot_set_maintenance, gw_iot_end_maintenance, gw_iot_shelve_alarm,
+    gw_iot_unshelve_alarm;

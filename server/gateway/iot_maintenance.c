@@ -177,18 +177,6 @@ static bool read_times(struct maintaining *maintaining, const struct gw_value *b
     return true;
 }
 
-/* A subject may hold a blank; its place in the text ends with one. */
-static struct gw_str name_of(struct gw_exchange *ex)
-{
-    struct gw_str name = gw_arena_copy(&ex->arena, ex->identity.subject);
-    char *bytes = (char *)name.ptr;
-
-    for (size_t i = 0; bytes != NULL && i < name.len; i++)
-        if (bytes[i] == ' ')
-            bytes[i] = '_';
-    return name;
-}
-
 static void set(struct gw_exchange *ex)
 {
     struct maintaining *maintaining = make(ex);
@@ -204,7 +192,7 @@ static void set(struct gw_exchange *ex)
     if (!read_times(maintaining, &body))
         return;
     struct gw_str reason = gw_value_member_text(&body, GW_STR("reason"));
-    struct gw_str who = name_of(ex);
+    struct gw_str who = gw_iot_caller(ex);
     maintaining->args[0] =
         gw_arena_printf(&ex->arena, "%llu", (unsigned long long)(ex->wall_ns / GW_NS_PER_MS));
     maintaining->args[1] = gw_arena_printf(&ex->arena, "%d", GW_MAINTENANCE_MAX);

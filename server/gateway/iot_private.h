@@ -34,6 +34,8 @@ const struct gw_device_config *gw_iot_find_device(const struct gw_iot_request *r
 /* The parameter; empty where it is not given. */
 struct gw_str gw_iot_text(const struct gw_iot_request *request, const char *name);
 uint64_t gw_iot_number(const struct gw_iot_request *request, const char *name, uint64_t usual);
+/* Who asks, without blanks: for texts in which a blank ends a name. ptr NULL without memory. */
+struct gw_str gw_iot_caller(struct gw_exchange *ex);
 /* A moment of the parameters, or `usual`. */
 int64_t gw_iot_moment(const struct gw_iot_request *request, const char *name, int64_t usual);
 

@@ -54,6 +54,17 @@ int64_t gw_iot_moment(const struct gw_iot_request *request, const char *name, in
     return gw_instant_read(gw_iot_text(request, name), &ms) == 0 ? ms : usual;
 }
 
+struct gw_str gw_iot_caller(struct gw_exchange *ex)
+{
+    struct gw_str name = gw_arena_copy(&ex->arena, ex->identity.subject);
+    char *bytes = (char *)name.ptr;
+
+    for (size_t i = 0; bytes != NULL && i < name.len; i++)
+        if (bytes[i] == ' ')
+            bytes[i] = '_';
+    return name;
+}
+
 /* One that the caller may not see is not there for it. */
 const struct gw_device_config *gw_iot_find_device(const struct gw_iot_request *request)
 {

@@ -1,24 +1,22 @@
 #include "server/gateway/telemetry.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "server/core/clock.h"
 #include "server/core/log.h"
-#include "server/crypto/random.h"
 #include "server/event/log.h"
 #include "server/gateway/enrichment.h"
 #include "server/gateway/events.h"
 #include "server/gateway/redis_setup.h"
 #include "server/gateway/telemetry_metrics.h"
+#include "server/gateway/telemetry_name.h"
 #include "server/iot/board.h"
 #include "server/iot/lane.h"
 #include "server/iot/members.h"
@@ -28,7 +26,6 @@
 
 #define STOP_NS (5 * GW_NS_PER_SECOND)
 #define TICK_NS (250 * GW_NS_PER_MS)
-#define INSTANCE_BYTES 8 /* random ones */
 
 struct gw_telemetry {
     struct gw_loop *loop;
@@ -63,38 +60,6 @@ struct gw_telemetry {
 };
 
 /* --- who we are --- */
-
-static void make_instance(struct gw_telemetry *telemetry)
-{
-    char hex[2 * INSTANCE_BYTES + 1];
-
-    gw_random_hex(hex, INSTANCE_BYTES);
-    snprintf(telemetry->instance, sizeof(telemetry->instance), "%s", hex);
-}
-
-/* The same at every start, so that brokers know us again. A second gateway on the same folder has a
- * name of its own, and no session that is kept. */
-static void keep_instance(struct gw_telemetry *telemetry, struct gw_str state_dir)
-{
-    char path[4096];
-    char text[2 * INSTANCE_BYTES + 1] = "";
-
-    snprintf(path, sizeof(path), "%.*s/instance", GW_STR_ARG(state_dir));
-    make_instance(telemetry);
-    telemetry->instance_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (telemetry->instance_fd < 0 || flock(telemetry->instance_fd, LOCK_EX | LOCK_NB) != 0) {
-        gw_log_warn("iot: %s %s: brokers will not know this gateway again", path,
-                    telemetry->instance_fd < 0 ? "cannot be kept" : "is another gateway's");
-        return;
-    }
-    ssize_t len = read(telemetry->instance_fd, text, 2 * (size_t)INSTANCE_BYTES);
-    if (len == 2 * INSTANCE_BYTES) {
-        snprintf(telemetry->instance, sizeof(telemetry->instance), "%s", text);
-        return;
-    }
-    if (pwrite(telemetry->instance_fd, telemetry->instance, strlen(telemetry->instance), 0) < 0)
-        gw_log_warn("iot: %s cannot be written: %s", path, strerror(errno));
-}
 
 /* As the configuration has it, or else our own. */
 static struct gw_str name_of(const struct gw_telemetry *telemetry,
@@ -451,7 +416,7 @@ static int set_up(struct gw_telemetry *telemetry, const struct gw_telemetry_setu
     telemetry->enrichment = gw_enrichment_create(telemetry, setup->workers, setup->worker_count);
     if (telemetry->enrichment == NULL)
         return gw_error_set(error, -ENOMEM, "out of memory");
-    keep_instance(telemetry, setup->state_dir);
+    telemetry->instance_fd = gw_telemetry_name_keep(setup->state_dir, telemetry->instance);
     gw_timer_start(telemetry->loop, &telemetry->tick, TICK_NS, on_tick);
     rc = -pthread_create(&telemetry->thread, NULL, run, telemetry);
     telemetry->is_started = rc == 0;

@@ -9,6 +9,7 @@
 #include "server/iot/inbox.h"
 #include "server/iot/maintenance.h"
 #include "server/iot/quarantine_board.h"
+#include "server/iot/shelved.h"
 
 struct gw_iot_board {
     struct gw_iot_values *values;
@@ -17,6 +18,7 @@ struct gw_iot_board {
     struct gw_iot_inbox *inbox;
     struct gw_iot_export *export; /* NULL: it is not wanted */
     struct gw_iot_maintenance *maintenance;
+    struct gw_iot_shelved *shelved;
     const struct gw_lane *lane;
     struct gw_loop *loop;
     struct gw_redis *redis;
@@ -55,6 +57,14 @@ static bool on_alarm(void *self, const struct gw_alarm_news *news)
     struct gw_iot_board *board = self;
 
     return gw_iot_alarms_tell(board->alarms, news);
+}
+
+static bool is_shelved(void *self, const struct gw_alarm_news *news)
+{
+    const struct gw_iot_board *board = self;
+    int64_t now_ms = (int64_t)(gw_clock_realtime_ns() / GW_NS_PER_MS);
+
+    return gw_iot_shelved_has(board->shelved, news->device, news->signal, now_ms);
 }
 
 static bool is_kept(void *self, const struct gw_edge_node_config *node)
@@ -104,7 +114,9 @@ static int on_registry(void *self, struct gw_registry *registry)
     struct gw_iot_inbox *inbox = gw_iot_inbox_create(board->loop, board->redis, registry);
     uint32_t *counts = calloc(gw_registry_node_count(registry) + 1, sizeof(*counts));
 
-    if (inbox == NULL || counts == NULL || gw_iot_values_change(board->values, registry) != 0) {
+    if (inbox == NULL || counts == NULL ||
+        gw_iot_shelved_set_registry(board->shelved, registry) != 0 ||
+        gw_iot_values_change(board->values, registry) != 0) {
         gw_iot_inbox_destroy(inbox);
         free(counts);
         return -ENOMEM;
@@ -130,6 +142,7 @@ struct gw_lane_events gw_iot_board_events(struct gw_iot_board *board)
         .on_state = on_state,
         .on_quarantine = on_quarantine,
         .on_alarm = on_alarm,
+        .is_shelved = is_shelved,
         .is_kept = is_kept,
         .on_loaded = on_loaded,
         .on_journaled = on_journaled,
@@ -172,10 +185,13 @@ struct gw_iot_board *gw_iot_board_create(const struct gw_iot_board_config *confi
         gw_iot_inbox_create(config->values.loop, config->values.redis, config->values.registry);
     board->maintenance = gw_iot_maintenance_create(config->values.loop, config->values.redis,
                                                    config->values.registry);
+    board->shelved =
+        gw_iot_shelved_create(config->values.loop, config->values.redis, config->values.registry);
     board->export = create_export(config);
     bool is_complete = (config->export_folder.len == 0) == (board->export == NULL);
     if (is_complete && board->inbox != NULL && board->maintenance != NULL &&
-        board->values != NULL && board->quarantine != NULL && board->alarms != NULL)
+        board->values != NULL && board->quarantine != NULL && board->alarms != NULL &&
+        board->shelved != NULL)
         return board;
     gw_iot_board_destroy(board);
     return NULL;
@@ -227,6 +243,7 @@ void gw_iot_board_destroy(struct gw_iot_board *board)
     gw_iot_export_destroy(board->export);
     gw_iot_inbox_destroy(board->inbox);
     gw_iot_maintenance_destroy(board->maintenance);
+    gw_iot_shelved_destroy(board->shelved);
     gw_iot_values_destroy(board->values);
     gw_quarantine_board_destroy(board->quarantine);
     gw_iot_alarms_destroy(board->alarms);

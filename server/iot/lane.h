@@ -46,6 +46,8 @@ struct gw_lane_events {
     /* An alarm's event is in the log; again after a crash. False: there is no room now, it is told
      * once more. */
     bool (*on_alarm)(void *self, const struct gw_alarm_news *news);
+    /* Is it shelved now? Then the event that raises it says so. */
+    bool (*is_shelved)(void *self, const struct gw_alarm_news *news);
     /* Does all that on_alarm was told of the node outlive us? Before that there is no checkpoint,
      * so that a crash tells it again. */
     bool (*is_kept)(void *self, const struct gw_edge_node_config *node);

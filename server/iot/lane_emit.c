@@ -66,6 +66,19 @@ void gw_lane_emit_next(struct gw_lane_node *node)
     node->is_emitting = true;
 }
 
+/* Who is told of new alarms need not be told of this one. */
+static void mark_shelved(struct gw_lane_emission *emission)
+{
+    const struct gw_lane_events *events = &emission->owner->lane->config.events;
+
+    if (emission->alarm.change != GW_ALARM_RAISED || events->is_shelved == NULL ||
+        !events->is_shelved(events->self, &emission->alarm))
+        return;
+    if (gw_event_add_extension(&emission->event, GW_STR("shelved"), GW_STR("true")) != 0)
+        gw_log_error("iot: an event of %.*s cannot say that its alarm is shelved",
+                     GW_STR_ARG(emission->alarm.device->id));
+}
+
 void gw_lane_emit(struct gw_lane_node *node, const struct gw_signal_event *event)
 {
     struct gw_lane_emission *emission = calloc(1, sizeof(*emission));
@@ -94,6 +107,7 @@ void gw_lane_emit(struct gw_lane_node *node, const struct gw_signal_event *event
     };
     if (emission->alarm.signal.ptr == NULL)
         emission->alarm.change = GW_ALARM_NONE;
+    mark_shelved(emission);
     gw_lane_enrich_begin(emission, event);
     gw_list_append(&node->emissions, &emission->node);
     node->emission_count++;

@@ -28,7 +28,7 @@ bool gw_samples_topic_parse(struct gw_str topic, struct gw_str *out_group,
  * that is too long. Texts are borrowed. */
 GW_MUST_CHECK
 int gw_sample_set_value(const struct gw_value *value, struct gw_sample *out_sample);
-/* From the device's units to ours. */
+/* From the device's units to ours; a boolean has none. */
 void gw_sample_scale(const struct gw_metric_config *metric, struct gw_sample *sample);
 
 /* Appends one item, with a comma where it is not the first behind "[". */

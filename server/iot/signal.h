@@ -91,6 +91,13 @@ struct gw_signal_event {
     struct gw_value enrich_parameters;
 };
 
+/* Of an event that was computed elsewhere, whose `signal`, `device`, `from_ms` and `to_ms` are set:
+ * sets what is to be asked for it, as the signal of that name has it here. The parameters lie in
+ * the arena. False: nothing is, or the signal is not known, or there is no memory. */
+GW_MUST_CHECK
+bool gw_signals_ask(const struct gw_signals *signals, struct gw_arena *arena,
+                    struct gw_signal_event *event);
+
 /* Of an alarm's event, what is shown of the alarm. */
 struct gw_alarm_news {
     const struct gw_device_config *device;
@@ -118,7 +125,8 @@ void gw_signal_engine_destroy(struct gw_signal_engine *engine); /* NULL is safe 
 /* All of one edge node, as they arrived; in event time they may be out of order. */
 void gw_signal_engine_feed(struct gw_signal_engine *engine, const struct gw_edge_node_config *node,
                            const struct gw_sample *samples, size_t count);
-/* The device has died (its series are stale) or is back. */
+/* The device has died (its series are stale) or is back. A death that is older than what has been
+ * computed counts from there. */
 void gw_signal_engine_state(struct gw_signal_engine *engine, const struct gw_device_config *device,
                             bool is_online, int64_t time_ms);
 /* No sample of the node will be earlier than this: windows that end before are closed. Event time

@@ -233,6 +233,21 @@ static void compile_enrichment(struct signal_loading *loading, const json_t *giv
             signal_fail(loading, "/enrich/member", "\"%s\" is a member of every event", own[i]);
 }
 
+static void check_thresholds(struct signal_loading *loading,
+                             const struct signal_condition *condition, const char *pointer)
+{
+    const struct signal *signal = loading->signal;
+
+    if (condition == NULL)
+        return;
+    if (condition->kind == SIGNAL_TEST && condition->is_input && condition->test != SIGNAL_EQUALS &&
+        condition->value < signal->input_count && signal->inputs[condition->value].is_text)
+        signal_fail(loading, pointer, "%.*s is one of texts: it has no limit",
+                    GW_STR_ARG(signal->inputs[condition->value].name));
+    for (uint32_t i = 0; i < condition->part_count; i++)
+        check_thresholds(loading, &condition->parts[i], pointer);
+}
+
 /* Time in a state makes windows without samples: when time jumps, no more than these at once. */
 static void check_ages(struct signal_loading *loading)
 {
@@ -280,6 +295,11 @@ void signal_compile(struct signal_loading *loading, const json_t *document)
     compile_enrichment(loading, json_object_get(document, "enrich"));
     if (signal->window_type.len == 0 && signal->raised_type.len == 0)
         signal_fail(loading, "", "a signal tells something: `event`, `alarm` or both are missing");
+    if (loading->has_no_memory)
+        return;
     check_ages(loading);
+    signal_check_texts(loading);
+    check_thresholds(loading, signal->raise, "/alarm/raise");
+    check_thresholds(loading, signal->clear, "/alarm/clear");
     signal_compile_layout(signal);
 }

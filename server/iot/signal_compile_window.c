@@ -143,8 +143,19 @@ static void list_fed(struct signal_loading *loading, struct signal *signal, uint
             fed[input->fed_count++] = (uint16_t)i;
 }
 
-static void check_texts(struct signal_loading *loading, const struct signal *signal)
+void signal_check_texts(struct signal_loading *loading)
 {
+    const struct signal *signal = loading->signal;
+    const struct signal_window *window = &signal->window;
+
+    for (uint32_t i = 0; i < signal->input_count; i++)
+        if (signal->inputs[i].is_text && signal->inputs[i].deadband > 0)
+            signal_fail(loading, "/inputs", "%.*s is one of texts: it has no deadband",
+                        GW_STR_ARG(signal->inputs[i].name));
+    if (window->kind == SIGNAL_WINDOW_AMOUNT && window->of < signal->input_count &&
+        signal->inputs[window->of].is_text)
+        signal_fail(loading, "/window", "%.*s is one of texts: it is no counter",
+                    GW_STR_ARG(signal->inputs[window->of].name));
     for (uint32_t i = 0; i < signal->value_count; i++) {
         const struct signal_value *value = &signal->values[i];
         if (value->input != SIGNAL_NONE && signal->inputs[value->input].is_text &&
@@ -171,7 +182,6 @@ void signal_compile_values(struct signal_loading *loading, const json_t *values)
     }
     for (uint32_t i = 0; i < signal->input_count && !loading->has_no_memory; i++)
         list_fed(loading, signal, i);
-    check_texts(loading, signal);
 }
 
 /* --- windows --- */
@@ -298,6 +308,9 @@ void signal_compile_layout(struct signal *signal)
     for (uint32_t i = 0; i < signal->value_count; i++) {
         signal->values[i].at = of_pane;
         of_pane += signal_function_words(signal->values[i].function);
+        if (signal->values[i].function == SIGNAL_DURATION &&
+            signal->window.kind == SIGNAL_WINDOW_SESSION)
+            of_pane++; /* its tail */
     }
     signal->window.pane_words = of_pane;
     if (signal->window.kind != SIGNAL_WINDOW_NONE)

@@ -114,7 +114,13 @@ static enum signal_truth last(struct signal_run *run, const struct signal_condit
                               enum signal_truth now)
 {
     int64_t *since_ms = since(run, condition);
+    bool has_lasted = *since_ms != NO_TIME && run->now_ms - *since_ms >= condition->for_ms;
 
+    /* What a raised alarm stands on is not forgotten for what is not known for a while: it would be
+     * cleared when that is known again, and has not changed. */
+    if (now == SIGNAL_UNKNOWN && has_lasted && run_state(run)->is_raised &&
+        run->signal->clear == NULL)
+        return now;
     if (now != SIGNAL_TRUE) {
         *since_ms = NO_TIME;
         return now;
@@ -144,6 +150,24 @@ enum signal_truth signal_condition_judge(struct signal_run *run,
     return condition->since_at == SIGNAL_NONE ? now : last(run, condition, now);
 }
 
+/* When the first of its inputs is too old to be known, after which it holds no more. */
+static int64_t expiry_ms(const struct signal_run *run, const struct signal_condition *condition)
+{
+    int64_t first_ms = SIGNAL_NEVER;
+
+    if (condition->kind == SIGNAL_TEST && condition->is_input) {
+        const struct input_state *state = run_input(run, condition->value);
+        int64_t old_ms =
+            input_time_ms(state) + run->signal->inputs[condition->value].max_age_ms + 1;
+        return input_is_known(state) && old_ms > run->now_ms ? old_ms : SIGNAL_NEVER;
+    }
+    for (uint32_t i = 0; i < condition->part_count; i++) {
+        int64_t part_ms = expiry_ms(run, &condition->parts[i]);
+        first_ms = part_ms < first_ms ? part_ms : first_ms;
+    }
+    return first_ms;
+}
+
 int64_t signal_condition_due_ms(const struct signal_run *run,
                                 const struct signal_condition *condition)
 {
@@ -153,7 +177,9 @@ int64_t signal_condition_due_ms(const struct signal_run *run,
         int64_t last_ms = input_time_ms(run_input(run, condition->value));
         at_ms = last_ms == 0 ? SIGNAL_NEVER : last_ms + condition->for_ms;
     } else if (condition->since_at != SIGNAL_NONE && *since(run, condition) != NO_TIME) {
+        int64_t old_ms = expiry_ms(run, condition);
         at_ms = *since(run, condition) + condition->for_ms;
+        at_ms = at_ms <= run->now_ms || old_ms < at_ms ? old_ms : at_ms;
     }
     if (at_ms > run->now_ms)
         due_ms = at_ms;

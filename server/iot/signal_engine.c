@@ -114,7 +114,8 @@ static void feed(struct gw_signal_engine *engine, struct signal_site *site,
     for (uint32_t lane = 0; lanes >> lane != 0; lane++)
         if ((lanes >> lane & 1) != 0 && !push(engine, site, lane, &record))
             is_late = true;
-    if (is_late && engine->events.on_late != NULL)
+    /* That a series is stale is told of its device, too, which is never late. */
+    if (is_late && sample->quality != GW_QUALITY_STALE && engine->events.on_late != NULL)
         engine->events.on_late(engine->events.self, sample->series, sample->time_ms);
     if (sample->time_ms > site->last_ms)
         site->last_ms = sample->time_ms;
@@ -160,9 +161,14 @@ void gw_signal_engine_state(struct gw_signal_engine *engine, const struct gw_dev
 
     if (site == NULL || !is_time(time_ms))
         return;
-    for (uint32_t lane = 0; lane < engine->signals->lane_count && !is_online; lane++)
-        if (!push(engine, site, lane, &record) && engine->events.on_late != NULL)
+    for (uint32_t lane = 0; lane < engine->signals->lane_count && !is_online; lane++) {
+        /* What is told late is true all the same: it counts from where the lane has come to. */
+        struct signal_record death = record;
+        int64_t mark_ms = mark_of(engine, site, lane);
+        death.time_ms = time_ms > mark_ms ? time_ms : mark_ms;
+        if (!push(engine, site, lane, &death) && engine->events.on_late != NULL)
             engine->events.on_late(engine->events.self, GW_SERIES_NONE, time_ms);
+    }
     if (time_ms > site->last_ms)
         site->last_ms = time_ms;
     drain(engine, site);

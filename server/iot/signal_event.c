@@ -201,24 +201,37 @@ static struct gw_str fill(const struct gw_signal_event *event, struct gw_arena *
     return filled;
 }
 
-static void enrich(struct writing *writing, struct gw_signal_event *event)
+static int enrich(const struct signal_enrichment *enrichment, struct gw_arena *arena,
+                  struct gw_signal_event *event)
 {
-    const struct signal_enrichment *enrichment = &writing->run->signal->enrichment;
-    struct gw_value_builder parameters = {.arena = writing->object.arena};
+    struct gw_value_builder parameters = {.arena = arena};
 
     event->enrich_parameters = gw_value_null();
     if (enrichment->operation.len == 0)
-        return;
+        return 0;
     for (uint32_t i = 0; i < enrichment->parameter_count; i++) {
         const struct gw_value_member *parameter = &enrichment->parameters[i];
-        struct gw_str text = fill(event, parameters.arena, parameter->value.text);
+        struct gw_str text = fill(event, arena, parameter->value.text);
         if (text.ptr == NULL ||
             gw_value_add_member(&parameters, parameter->name, gw_value_string(text)) != 0)
-            writing->has_failed = true;
+            return -ENOMEM;
     }
     event->enrich_operation = enrichment->operation;
     event->enrich_member = enrichment->member;
     event->enrich_parameters = gw_value_built_object(&parameters);
+    return 0;
+}
+
+bool gw_signals_ask(const struct gw_signals *signals, struct gw_arena *arena,
+                    struct gw_signal_event *event)
+{
+    for (size_t i = 0; i < signals->signal_count; i++) {
+        const struct signal *signal = signals->signals[i];
+        if (gw_str_equal(signal->name, event->signal))
+            return signal->enrichment.operation.len > 0 &&
+                   enrich(&signal->enrichment, arena, event) == 0;
+    }
+    return false;
 }
 
 /* --- the event --- */
@@ -274,7 +287,8 @@ static void tell(struct signal_teller *teller, struct writing *writing,
 
     add(writing, "sampleCount", integer_value(writing, event->sample_count));
     add(writing, "lineage", lineage_of(writing, event));
-    enrich(writing, event);
+    if (enrich(&writing->run->signal->enrichment, writing->object.arena, event) != 0)
+        writing->has_failed = true;
     event->id = id_of(teller, event, writing->run->signal->version, cause, id);
     event->data = gw_value_built_object(&writing->object);
     if (writing->has_failed || event->id.ptr == NULL)

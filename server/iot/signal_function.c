@@ -12,9 +12,10 @@ struct moments { /* Welford: of the deviations from the mean */
     double mean, squares, count;
 };
 
-/* Sums of a line through the points; x in seconds from the pane's start. */
+/* Sums of a line through the points; x in seconds from the pane's start, y from the first one on:
+ * of a counter that is far along, the squares would leave nothing of what it goes on by. */
 struct line {
-    double count, x, y, xx, xy;
+    double count, x, y, xx, xy, base;
 };
 
 struct spread {
@@ -95,6 +96,8 @@ static void moments_add(struct moments *moments, double number)
 
 static void line_add(struct line *line, double x, double y)
 {
+    line->base = line->count == 0 ? y : line->base;
+    y -= line->base;
     line->count += 1;
     line->x += x;
     line->y += y;
@@ -179,10 +182,13 @@ static void moments_merge(struct moments *moments, const struct moments *later)
 
 static void line_merge(struct line *line, const struct line *later, double shift)
 {
+    line->base = line->count == 0 ? later->base : line->base;
+    double above = later->base - line->base, y = later->y + above * later->count;
+
     line->xx += later->xx + 2 * shift * later->x + shift * shift * later->count;
-    line->xy += later->xy + shift * later->y;
+    line->xy += later->xy + above * later->x + shift * y;
     line->x += later->x + shift * later->count;
-    line->y += later->y;
+    line->y += y;
     line->count += later->count;
 }
 
@@ -262,7 +268,7 @@ static double spread_result(const struct spread *spread, const struct signal_val
         count += spread->bins[i];
     if (count == 0)
         return NAN;
-    uint64_t rank = (uint64_t)ceil(value->percent / 100 * (double)count);
+    uint64_t rank = (uint64_t)ceil(value->percent * (double)count / 100); /* 7 % of 100 is 7 */
     for (bin = 0; bin < SIGNAL_BINS - 1; bin++) {
         seen += spread->bins[bin];
         if (seen >= rank)

@@ -217,20 +217,6 @@ int64_t signal_instance_due_ms(const struct signal_run *run, int64_t suppressed_
 
 /* --- the alarm --- */
 
-static void change(struct signal_teller *teller, struct signal_run *run, bool is_raised)
-{
-    const struct signal *signal = run->signal;
-    struct alarm_state *alarm = run_alarm(run);
-
-    if (is_raised)
-        alarm->raised_ms = run->now_ms;
-    signal_tell_alarm(teller, run, is_raised ? GW_ALARM_RAISED : GW_ALARM_CLEARED);
-    run_state(run)->is_raised = is_raised;
-    if (signal->clear != NULL) /* each begins anew when its turn comes */
-        signal_condition_forget(run, is_raised ? signal->clear : signal->raise);
-    alarm->evidence_from_ms = -1;
-}
-
 static void gather(struct signal_run *run, bool speaks)
 {
     struct alarm_state *alarm = run_alarm(run);
@@ -242,6 +228,27 @@ static void gather(struct signal_run *run, bool speaks)
         alarm->evidence_count = alarm->window_count > 0 ? alarm->window_count : 1;
     }
     alarm->window_count = 0;
+}
+
+static void change(struct signal_teller *teller, struct signal_run *run, bool is_raised)
+{
+    const struct signal *signal = run->signal;
+    struct alarm_state *alarm = run_alarm(run);
+
+    if (is_raised)
+        alarm->raised_ms = run->now_ms;
+    signal_tell_alarm(teller, run, is_raised ? GW_ALARM_RAISED : GW_ALARM_CLEARED);
+    run_state(run)->is_raised = is_raised;
+    gather(run, false);
+    if (signal->clear == NULL && is_raised)
+        return;
+    /* The other one begins anew: its turn is now, and not when something comes the next time. */
+    const struct signal_condition *next = is_raised ? signal->clear : signal->raise;
+    enum signal_truth soon;
+    if (signal->clear != NULL)
+        signal_condition_forget(run, next);
+    (void)signal_condition_judge(run, next, run_results(run), &soon);
+    gather(run, soon == SIGNAL_TRUE);
 }
 
 void signal_instance_judge(struct signal_teller *teller, struct signal_run *run, bool is_suppressed)

@@ -262,6 +262,8 @@ GW_COLD void signal_fail(struct signal_loading *loading, const char *pointer, co
 void signal_compile(struct signal_loading *loading, const json_t *document);
 void signal_compile_values(struct signal_loading *loading, const json_t *values);
 void signal_compile_window(struct signal_loading *loading, const json_t *given);
+/* Which inputs are of texts is known when all has been compiled: nothing may reckon with them. */
+void signal_check_texts(struct signal_loading *loading);
 /* `local` of the document: NULL, a boolean or an object. */
 void signal_compile_local(struct signal_loading *loading, const json_t *given);
 /* NULL: it is wrong, which has been told. Without `is_lasting` nothing in it may need time. */

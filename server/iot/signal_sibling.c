@@ -1,4 +1,5 @@
 /* Siblings: what other devices of an asset measure, for the inputs that name a type of device. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -191,6 +192,7 @@ void signal_link(struct signal_loading *loading, const struct signal_binding *bi
             continue;
         const struct gw_device_config *sibling =
             find_sibling(loading, device, signal->inputs[i].sibling).found;
+        assert(sibling != NULL); /* or the device would be of another kind */
         uint32_t series = gw_device_series(sibling, binding->metrics[i]);
         signals->siblings[signals->sibling_count++] = (struct signal_link){
             instance, sibling->index, series, (uint16_t)i, (uint16_t)signal->lane};

@@ -135,13 +135,12 @@ static struct instance_state *state_at(const struct heap *heap, uint32_t timer)
     return run_state(&run);
 }
 
-/* Of two that are due together the first one of the node's goes first, however they came here. */
+/* Those that are due at once have an order that does not depend on how they came here. */
 static bool is_before(const struct heap *heap, uint32_t a, uint32_t b)
 {
-    int64_t first_ms = state_at(heap, a)->due_ms, second_ms = state_at(heap, b)->due_ms;
+    int64_t a_ms = state_at(heap, a)->due_ms, b_ms = state_at(heap, b)->due_ms;
 
-    return first_ms < second_ms ||
-           (first_ms == second_ms && heap->lane->timers[a] < heap->lane->timers[b]);
+    return a_ms != b_ms ? a_ms < b_ms : heap->lane->timers[a] < heap->lane->timers[b];
 }
 
 static void swap(const struct heap *heap, uint32_t a, uint32_t b)
@@ -165,7 +164,7 @@ static void sift(const struct heap *heap, uint32_t at)
     while ((child = 2 * at + 1) < heap->lane->timer_count) {
         if (child + 1 < heap->lane->timer_count && is_before(heap, child + 1, child))
             child++;
-        if (is_before(heap, at, child))
+        if (!is_before(heap, child, at))
             return;
         swap(heap, at, child);
         at = child;

@@ -16,6 +16,41 @@ static bool is_of_input(const struct signal_value *value)
     return value->input != SIGNAL_NONE;
 }
 
+/* Of a session: the time in the state since its last sample, which is no part of it if it was the
+ * last one. */
+static double *tail(struct pane *pane, const struct signal_value *value)
+{
+    return (double *)(void *)accumulator(pane, value) + 1;
+}
+
+static double time_behind(const struct signal_run *run, int64_t since_ms, int64_t until_ms)
+{
+    int64_t last_ms = run_window(run)->start_ms + run_pane(run, 0)->last_ms;
+
+    since_ms = since_ms > last_ms ? since_ms : last_ms;
+    return until_ms > since_ms ? (double)(until_ms - since_ms) : 0;
+}
+
+static void clear_tails(const struct signal_run *run)
+{
+    const struct signal *signal = run->signal;
+
+    for (uint32_t i = 0; signal->has_durations && i < signal->value_count; i++)
+        if (signal->values[i].function == SIGNAL_DURATION)
+            *tail(run_pane(run, 0), &signal->values[i]) = 0;
+}
+
+static void cut_tails(const struct signal_run *run)
+{
+    const struct signal *signal = run->signal;
+    struct pane *pane = run_pane(run, 0);
+
+    for (uint32_t i = 0; signal->has_durations && i < signal->value_count; i++)
+        if (signal->values[i].function == SIGNAL_DURATION)
+            *(double *)(void *)accumulator(pane, &signal->values[i]) -=
+                *tail(pane, &signal->values[i]);
+}
+
 static void clear_pane(const struct signal_run *run, uint32_t index)
 {
     const struct signal *signal = run->signal;
@@ -25,6 +60,8 @@ static void clear_pane(const struct signal_run *run, uint32_t index)
     for (uint32_t i = 0; i < signal->value_count; i++)
         if (is_of_input(&signal->values[i]))
             signal_function_clear(&signal->values[i], accumulator(pane, &signal->values[i]));
+    if (signal->window.kind == SIGNAL_WINDOW_SESSION)
+        clear_tails(run);
 }
 
 /* The place in the ring of the pane that begins at `start_ms`. */
@@ -70,6 +107,8 @@ bool signal_window_add(struct signal_run *run, uint32_t input, double number, do
     pane->last_ms = (uint32_t)offset_ms;
     if (pane->count < UINT32_MAX)
         pane->count++;
+    if (window->kind == SIGNAL_WINDOW_SESSION)
+        clear_tails(run);
     const struct signal_input *of = &signal->inputs[input];
     for (uint32_t i = 0; i < of->fed_count; i++) {
         const struct signal_value *value = &signal->values[of->fed[i]];
@@ -100,9 +139,12 @@ void signal_window_hold(struct signal_run *run, uint32_t input)
         const struct signal_value *value = &signal->values[of->fed[i]];
         if (value->function != SIGNAL_DURATION)
             continue;
+        struct pane *pane = open_pane(run);
         bool is_in = signal_set_has(&value->states, state->value);
-        signal_function_add(value, accumulator(open_pane(run), value), state->value,
+        signal_function_add(value, accumulator(pane, value), state->value,
                             is_in ? (double)(until_ms - since_ms) : 0, 0);
+        if (is_in && signal->window.kind == SIGNAL_WINDOW_SESSION)
+            *tail(pane, value) += time_behind(run, since_ms, until_ms);
     }
 }
 
@@ -194,6 +236,15 @@ static void compute_sliding(const struct signal_run *run, struct signal_result *
     compute(run, sum, result);
 }
 
+/* Of time in a state there is something to tell. */
+static bool has_durations(const struct signal *signal, const struct signal_result *result)
+{
+    for (uint32_t i = 0; signal->has_durations && i < signal->value_count; i++)
+        if (signal->values[i].function == SIGNAL_DURATION && !isnan(result->values[i]))
+            return true;
+    return false;
+}
+
 /* Something of it goes on by time alone. */
 static bool is_held(const struct signal_run *run)
 {
@@ -211,11 +262,10 @@ static void go_on(struct signal_run *run, const struct signal_result *result)
     const struct signal_window *window = &run->signal->window;
     struct window_state *state = run_window(run);
 
-    if (!is_aligned(window) || (result->count == 0 && !is_held(run))) {
-        state->start_ms = -1;
-        return;
-    }
-    if (window->kind == SIGNAL_WINDOW_TUMBLING && !is_held(run)) {
+    bool has_rest = window->kind == SIGNAL_WINDOW_SLIDING &&
+                    (result->count > 0 || has_durations(run->signal, result));
+
+    if (!is_aligned(window) || (!has_rest && !is_held(run))) {
         state->start_ms = -1; /* the next sample opens the one that it falls into */
         return;
     }
@@ -229,8 +279,11 @@ void signal_window_close(struct signal_run *run, struct signal_result *out_resul
     const struct signal_window *window = &signal->window;
     struct window_state *state = run_window(run);
 
+    struct signal_run until = *run;
+    if (window->kind == SIGNAL_WINDOW_SESSION)
+        until.now_ms = state->start_ms + run_pane(run, 0)->last_ms;
     for (uint32_t i = 0; signal->has_durations && i < signal->input_count; i++)
-        signal_window_hold(run, i);
+        signal_window_hold(&until, i);
     out_result->count = 0;
     out_result->first_ms = out_result->last_ms = run->now_ms;
     out_result->from_ms = state->start_ms;
@@ -241,8 +294,10 @@ void signal_window_close(struct signal_run *run, struct signal_result *out_resul
         compute_sliding(run, out_result);
     } else {
         struct pane *pane = run_pane(run, 0);
-        if (window->kind == SIGNAL_WINDOW_SESSION)
-            out_result->to_ms = state->start_ms + pane->last_ms;
+        if (window->kind == SIGNAL_WINDOW_SESSION) {
+            out_result->to_ms = until.now_ms;
+            cut_tails(run);
+        }
         note_samples(pane, state->start_ms, out_result);
         compute(run, pane, out_result);
     }

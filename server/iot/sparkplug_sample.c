@@ -1,7 +1,7 @@
 /* From metrics to samples: whose value it is, and what it means. */
 #include <errno.h>
-#include <math.h>
 
+#include "server/iot/sample_json.h"
 #include "server/iot/sparkplug_host_private.h"
 
 /* Where the values of one message belong. */
@@ -40,18 +40,6 @@ static void set_aside(const struct origin *origin, enum gw_quarantine_reason rea
 }
 
 /* --- one value --- */
-
-static void scale(const struct gw_metric_config *config, struct gw_sample *sample)
-{
-    double number;
-
-    if (!config->has_scale || !gw_sample_number(sample, &number))
-        return;
-    sample->real = number * config->factor + config->offset;
-    sample->type = isfinite(sample->real) ? GW_SAMPLE_REAL : GW_SAMPLE_NONE;
-    if (sample->type == GW_SAMPLE_NONE)
-        sample->quality = GW_QUALITY_BAD;
-}
 
 static void copy_value(const struct gw_sparkplug_metric *metric, struct gw_sample *sample)
 {
@@ -98,7 +86,8 @@ static void tell(const struct origin *origin, const struct gw_metric_config *con
     sample->is_historical = metric->is_historical;
     sample->time_ms = at_ms;
     copy_value(metric, sample);
-    scale(config, sample);
+    if (config->has_scale)
+        gw_sample_scale(config, sample);
 }
 
 static int64_t time_of(const struct origin *origin, const struct gw_sparkplug_metric *metric)

@@ -119,7 +119,6 @@ static void put_session(struct gw_buf *out, const struct gw_sparkplug_node *node
 static void put_devices(struct gw_buf *out, const struct gw_sparkplug_host *host,
                         const struct gw_edge_node_config *config)
 {
-    const struct gw_device_type *type = NULL; /* whose signature it is: those in a row are alike */
     uint64_t signature = 0;
 
     put(out, config->device_count);
@@ -130,8 +129,8 @@ static void put_devices(struct gw_buf *out, const struct gw_sparkplug_host *host
         put(out, own->state);
         put(out, (uint64_t)own->is_born | (uint64_t)own->is_certain << 1 |
                      (uint64_t)(own->generation > 0) << 2);
-        if (device->type != type)
-            signature = signature_of(type = device->type);
+        if (i == 0 || device->type != config->devices[i - 1]->type) /* those in a row are alike */
+            signature = signature_of(device->type);
         put(out, signature);
         put_text(out, gw_str_from((const char *)host->types + device->series_at,
                                   device->type->metric_count));

@@ -20,9 +20,12 @@ static const char types[] =
     "    metrics:\n"
     "      state: {source: S}\n      count: {source: C, rollover: 1000}\n      speed: {source: V}\n"
     "      mode: {source: M}\n"
+    "  sensor: {metrics: {rms: {source: R}, turns: {source: T, rollover: 100}}}\n"
     "devices:\n"
-    "  - {group: g, edge_node: n, device: a, type: cnc, equipment: A, plant: '1010'}\n"
-    "  - {group: g, edge_node: n, device: b, type: cnc, equipment: B, plant: '1010'}\n";
+    "  - {group: g, edge_node: n, device: a, type: cnc, equipment: A, plant: '1010', asset: A}\n"
+    "  - {group: g, edge_node: n, device: b, type: cnc, equipment: B, plant: '1010'}\n"
+    "  - {group: g, edge_node: n, device: v, type: sensor, equipment: A, plant: '1010', asset: "
+    "A}\n";
 
 static char folder[64];
 static struct gw_registry *registry;
@@ -96,6 +99,8 @@ static void feed(struct gw_signal_engine *engine, const uint8_t *bytes, size_t l
     for (; len >= 5; bytes += 5, len -= 5) {
         struct gw_sample sample = {
             .series = bytes[0] & 7, .type = bytes[0] >> 3 & 7, .quality = bytes[0] >> 6};
+        if ((bytes[0] & 7) == 7 && (bytes[4] & 128) != 0) /* one of the sensor's */
+            sample.series = 8 + (bytes[4] & 1);
         time_ms += (int16_t)(bytes[1] | bytes[2] << 8) * ((bytes[4] & 64) != 0 ? 40 : 1);
         sample.time_ms = time_ms;
         if (sample.type == GW_SAMPLE_TEXT) {

@@ -4,9 +4,11 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 
 import { Edge, Line, startCentre } from './support/edge.mjs';
+import { withRedis } from './support/fleet.mjs';
 import { assertProblem, eventually, send, suiteScope } from './support/harness.mjs';
 import { assertSame, iotIsInstalled } from './support/iot.mjs';
 
@@ -31,6 +33,51 @@ const assertInOrder = (events) => {
     last.set(subject, time);
   }
 };
+
+describe('a centre that has lost what it had acknowledged', async () => {
+  const scope = suiteScope();
+  const redis = await withRedis(scope, { settings: ['--appendfsync', 'always'] });
+  const centre = await startCentre(scope, { edges: EDGES, redis });
+  const edge = await Edge.prepare(scope, { centre, layout: LINE_3, plant: PLANT });
+  await edge.start();
+  const plant = await plantOf(scope, edge);
+  const metric = async (name) => Number(new RegExp(`^${name} (\\d+)$`, 'm').exec((await edge.get('/metrics')).text)?.[1]);
+
+  test('is told what is missing, and gets all that comes after, once', async () => {
+    await plant.step(1000);
+    await edge.settled(sentBy(plant));
+    await edge.forwarded();
+    const lost = await centre.telemetry.read();
+    assert.ok(lost.length > 0);
+    assert.match(await redis.command('FLUSHALL'), /OK/);
+    await plant.step(1000);
+    await edge.settled(sentBy(plant));
+    await edge.forwarded();
+    Object.assign(centre.telemetry, { registry: edge.registry });
+    const wanted = centre.telemetry.expected(plant.samples);
+    const gone = new Set(lost.map(({ id }) => id));
+    assert.ok(wanted.length > gone.size);
+    await eventually(async () => (await centre.telemetry.read()).length >= wanted.length - gone.size, 'all others', 30_000);
+    assertSame(await centre.telemetry.read(), wanted.filter(({ id }) => !gone.has(id)));
+    assert.equal(await metric('millgate_edge_centre_lost_total'), gone.size);
+    assert.match(edge.stderr, new RegExp(`the centre has lost events 1 to ${gone.size} of`));
+    assert.equal((await edge.status()).centre.state, 'up');
+  });
+
+  test('a Redis that is away: events wait at the plant, and come when it is back', async () => {
+    const before = (await centre.telemetry.read()).length;
+    await redis.stop('SIGKILL');
+    await plant.step(1000);
+    await edge.settled(sentBy(plant));
+    await eventually(async () => (await edge.status()).centre.state === 'refused', 'a refusal', 30_000);
+    assert.ok((await edge.status()).spool.events > 0);
+    await redis.start();
+    await edge.forwarded();
+    await eventually(async () => (await centre.telemetry.read()).length > before, 'them', 30_000);
+    const ids = (await centre.telemetry.read()).map(({ id }) => id);
+    assert.equal(new Set(ids).size, ids.length);
+  });
+});
 
 describe('an edge and its centre', async () => {
   const scope = suiteScope();
@@ -192,6 +239,26 @@ describe('a centre', async () => {
       const own = numbers.filter((n) => n % 2 === rest);
       assert.deepEqual(own, own.toSorted((a, b) => a - b));
     }
+  });
+
+  test('none of whose edge is revoked while they are appended: within two seconds nothing more is taken', async () => {
+    const path = '/consumers/edges%3Aedge-1', json = { 'content-type': 'application/json' };
+    const admin = (method, body) => centre.gw.admin(path, { method, headers: { ...json, 'content-length': String(body.length) }, body });
+    // All of one subject, so that they are appended one behind the other.
+    const batches = Array.from({ length: 6 }, (_, k) => deliver(centre, 'edge-1', { epoch: `midway.${k}`,
+      lines: Array.from({ length: 1000 }, (_, i) => lineOf(i + 1, event(`M${k}.${i}`, { type: 'test.noted.v1', subject: `midway-${k}`, data: 'x' }))) }));
+    const taken = async () => (await ids()).filter((id) => id.startsWith('event-M')).length;
+    await eventually(async () => (await taken()) > 20, 'some to be taken');
+    assert.equal((await admin('POST', '{"disabled":true}')).status, 200);
+    await sleep(2000);
+    const then = await taken();
+    const answers = await Promise.all(batches);
+    assert.equal(await taken(), then);
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [403], 'a batch was whole before: the machine is too fast for this test');
+    assert.ok(then < 6000, `${then} were taken`);
+    assert.equal((await admin('DELETE', '{}')).status, 204);
+    await eventually(async () => (await deliver(centre, 'edge-1', { epoch: 'midway.0', lines: [lineOf(1, event('M0.0', { type: 'test.noted.v1', subject: 'midway-0', data: 'x' }))] })).status === 200, 'it is let in again');
+    assert.equal(await taken(), then);
   });
 
   test('large ones, too', async () => {

@@ -152,6 +152,21 @@ describe('the event log', () => {
     await eventually(async () => (await client.publish(counted('a', 300))).status === 200, 'there is room again', 20_000);
   });
 
+  test('who is behind gets so many a second, all of them, and then what comes', async (t) => {
+    const rate = 100;
+    const client = await startEvents(t, { events: { replay_rate: rate } });
+    for (const from of [0, 100, 200]) await client.mustPublish(range(from, from + 100).map((n) => counted('a', n)));
+    const began = Date.now();
+    const stream = await client.stream({ from: '2026-01-01T00:00:00Z' });
+    await eventually(() => stream.events.length >= 300, 'all of them', 30_000);
+    const seconds = (Date.now() - began) / 1000;
+    assert.ok(seconds > 300 / rate - 2, `300 in ${seconds} s`); // a second's worth may come at once
+    await client.mustPublish(counted('a', 300));
+    await eventually(() => stream.events.length > 300, 'the next one');
+    assert.deepEqual(stream.numbers, range(0, 301));
+    stream.close();
+  });
+
   test('a log with another number of partitions is not written to', async (t) => {
     const redis = await withRedis(t, persistent);
     const config = { config: { redis: redis.url } };

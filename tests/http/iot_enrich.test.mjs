@@ -2,6 +2,7 @@
 // once, in their order.
 
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 
 import { ADMIN_SCOPE } from './support/config.mjs';
@@ -58,13 +59,13 @@ async function told({ telemetry, plant }, before = []) {
 
 const atWork = ({ gw }) => gw.stderr.split('iot: the new configuration is at work').length;
 
-async function reload(telemetry, change) {
+async function reload(telemetry, change, isWaitedFor = true) {
   const before = atWork(telemetry);
   telemetry.gw.rewriteConfig((config) => change(config.iot));
   const authorization = `Bearer ${telemetry.gw.token({ scope: ADMIN_SCOPE, iss: `${ISSUER}/dev` })}`;
   const answer = await telemetry.gw.admin('/reload', { method: 'POST', body: '{}', headers: { 'content-type': 'application/json', authorization } });
   assert.equal(answer.status, 200, answer.text);
-  await eventually(() => atWork(telemetry) > before, 'the new configuration', 15_000);
+  if (isWaitedFor) await eventually(() => atWork(telemetry) > before, 'the new configuration', 15_000);
 }
 
 describe('events that ask the shop floor', async () => {
@@ -168,7 +169,8 @@ describe('events that ask the shop floor', async () => {
       await eventually(async () => (await telemetry.metric('millgate_iot_messages_total')) - taken >= sentBy(plant) - sent, 'all messages', 30_000);
       await eventually(async () => (await telemetry.metric('millgate_iot_journal_pending_bytes')) === 0, 'the journal'); // a kill loses what is not in it
       if (interrupt === 'reload') {
-        await reload(telemetry, (iot) => (iot.checkpoint = '600ms'));
+        writeFileSync(telemetry.registry.at(-1), readFileSync(telemetry.registry.at(-1), 'utf8').replace('"type"', '"owner":"team-1","type"'));
+        await reload(telemetry, (iot) => (iot.checkpoint = '600ms'), false); // it waits for the questions
       } else {
         await telemetry.gw[interrupt]();
         await telemetry.gw.startAgain();

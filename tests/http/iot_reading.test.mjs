@@ -124,6 +124,60 @@ describe('reading', async () => {
     await plant.mend('breakdown', 'cnc-1');
   });
 
+  test('an alarm is shelved for a time, with a reason: listed as such, and not told as new', async () => {
+    const find = async (query) => (await all.get(`/alarms?equipment=CNC-1${query}`)).items.find(({ signal }) => signal === 'machine-down');
+    const told = async (type) => (await telemetry.read()).filter((event) => event.type === `com.millgate.iot.${type}.v1` && event.subject === 'CNC-1');
+    const until = new Date(Date.now() + 3_600_000).toISOString();
+    const calm = async () => {
+      await plant.mend('breakdown', 'cnc-1');
+      await plant.step(120);
+      await eventually(async () => (await find('')).state === 'cleared', 'its end', PATIENCE);
+    };
+    const alarm = await find('');
+    const path = `/plants/${alarm.plantId}/alarms/${alarm.id}`;
+    const shelve = (body, headers) => all.send('PUT', `${path}/shelving`, { until, reason: 'bearing is ordered', ...body }, headers);
+    await calm();
+    assert.equal((await shelve({ reason: undefined })).status, 400);
+    assert.equal((await shelve({ until: '2020-01-01T00:00:00Z' })).status, 400);
+    assert.equal((await shelve({ until: new Date(Date.now() + 40 * 86_400_000).toISOString() })).status, 400);
+    assert.equal((await all.send('PUT', `${path.slice(0, -4)}0000/shelving`, { until, reason: 'x' })).status, 404);
+    assert.equal((await all.as({ scope: 'iot:write', plant: 'XXXX' }).send('PUT', `${path}/shelving`, { until, reason: 'x' })).status, 404);
+    assert.equal((await all.as({ scope: 'iot:read plants:all' }).send('PUT', `${path}/shelving`, { until, reason: 'x' })).status, 403);
+    assert.equal((await shelve({}, { 'if-match': '"1"' })).status, 412);
+    const done = await shelve({});
+    assert.equal(done.status, 200, done.text);
+    const { since, ...shelving } = done.json.shelving;
+    assert.deepEqual(shelving, { until, by: 'reader', reason: 'bearing is ordered' });
+    assert.ok(Math.abs(Date.parse(since) - Date.now()) < 60_000);
+    const again = await shelve({}); // as after a lost answer
+    assert.deepEqual([again.status, again.json, again.headers.etag], [200, done.json, done.headers.etag]);
+    assert.deepEqual((await told('alarm.shelved')).map(({ data }) => data.shelving), [done.json.shelving]);
+    assert.equal((await find('&shelved=true')).id, alarm.id);
+    assert.equal(await find('&shelved=false'), undefined);
+
+    await new Promise((resolve) => setTimeout(resolve, 2500)); // lanes look once a second
+    const before = (await told('machine-down')).length;
+    await plant.fault('breakdown', 'cnc-1');
+    await plant.step(120);
+    await eventually(async () => (await find('&shelved=true')).state === 'raised', 'it anew', PATIENCE);
+    const raised = (await told('machine-down')).slice(before);
+    assert.deepEqual(raised.map(({ shelved }) => shelved), ['true']);
+    assert.equal((await find('')).times, alarm.times + 1);
+
+    const taken = await all.request(`${path}/shelving`, { method: 'DELETE' });
+    assert.deepEqual([taken.status, taken.json.shelving, taken.json.state], [200, undefined, 'raised']);
+    assert.equal((await all.request(`${path}/shelving`, { method: 'DELETE' })).headers.etag, taken.headers.etag);
+    assert.equal((await told('alarm.unshelved')).length, 1);
+    assert.equal((await find('&shelved=false')).id, alarm.id);
+    await calm();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await plant.fault('breakdown', 'cnc-1');
+    await plant.step(120);
+    await eventually(async () => (await find('')).state === 'raised', 'it anew', PATIENCE);
+    assert.equal((await told('machine-down')).at(-1).shelved, undefined);
+    await calm();
+  });
+
   test('what cannot be read is put aside, seen and forgotten', async () => {
     const { username, password, url } = telemetry.edge;
     const client = connect(url, { username, password });

@@ -183,6 +183,22 @@ describe('reloads while edge nodes send', async () => {
     await assertTold();
   });
 
+  test('one reload upon the other', async () => {
+    const [over, connected] = [keepSending(line3), connects(main, 'millgate-test')];
+    for (let round = 0; round < 20; round++) {
+      writeDevices((devices) => (devices[round % devices.length].owner = `team-${round}`));
+      gw.rewriteConfig((config) => (config.iot.checkpoint = `${500 + round}ms`));
+      gw.process.kill('SIGHUP');
+      await sleep(30 * (round % 4));
+    }
+    await reload((iot) => (iot.checkpoint = '650ms'));
+    await over();
+    await telemetry.settled(0);
+    await assertTold();
+    assert.equal(connects(main, 'millgate-test'), connected);
+    assert.equal(states.length, 1, JSON.stringify(states));
+  });
+
   test('a device that is registered counts from then on, and one that is not, no more', async () => {
     const isLathe = ({ device }) => device === 'lathe-2';
     let lathe;
@@ -205,8 +221,56 @@ describe('reloads while edge nodes send', async () => {
     for (const id of ['millgate-test', 'millgate-test-host']) assert.equal(connects(main, id), 1, id);
   });
 
+  test('an end in the middle of a reload loses nothing', async () => {
+    await line3.step(300);
+    await telemetry.settled(sentBy(line3) + sentBy(line1));
+    writeDevices((devices) => (devices[0].owner = 'team-0'));
+    const reloads = await telemetry.metric('millgate_reloads_total');
+    gw.process.kill('SIGHUP');
+    await eventually(async () => (await telemetry.metric('millgate_reloads_total')) > reloads, 'the reload', 15_000);
+    await gw.stop();
+    await gw.startAgain();
+    await eventually(async () => (await telemetry.metric('millgate_iot_brokers_up')) === 2, 'the brokers', 15_000);
+    await line3.step(100);
+    await telemetry.settled(1);
+    await assertTold('lathe-2'); // of which something was sent while it was not registered
+  });
+
   async function plantSteps(plant, count) {
     await plant.step(count);
     await telemetry.settled(0);
   }
+});
+
+describe('topics of mappings', async () => {
+  const scope = suiteScope();
+  const dir = makeFolder();
+  const mappingsOf = (...names) => Object.fromEntries(names.map((name) => [name, {
+    topic: `${name}/{oven}`, group: 'ovens', edge_node: 'hall', device: '{oven}', metrics: { 'Temperature/Air': '' } }]));
+  const broker = await startBroker(scope, join(dir, 'main'));
+  const telemetry = await startTelemetry(scope, {
+    dir, broker, layout: [{ group: 'ovens', edgeNode: 'hall', devices: { oven: { type: 'cold-store' } } }], mappings: mappingsOf('first', 'second') });
+  const client = connect(broker.url, { username: 'mes', password: MQTT_USERS.mes.password });
+  scope.after(() => new Promise((resolve) => client.end(true, {}, resolve)));
+  const say = (topic) => new Promise((resolve, reject) => client.publish(topic, '7.5', { qos: 1 }, (error) => (error ? reject(error) : resolve())));
+  const samples = () => telemetry.metric('millgate_iot_samples_total');
+
+  test('follow a reload, on the connection that there is', async () => {
+    for (const name of ['first', 'second']) await say(`${name}/oven`);
+    await eventually(async () => (await samples()) === 2, 'both');
+    writeFileSync(join(dir, 'types-of-tests.json'), JSON.stringify({ types: {}, mappings: mappingsOf('second', 'third') }));
+    telemetry.gw.process.kill('SIGHUP');
+    await eventually(() => /iot: the new configuration is at work/.test(telemetry.gw.stderr), 'the new configuration', 15_000);
+    for (const name of ['second', 'third']) await say(`${name}/oven`);
+    await eventually(async () => (await samples()) === 4, 'those that are there now');
+    const aside = async () => ((await telemetry.gw.admin('/metrics')).text.match(/^millgate_iot_quarantined_total.*$/gm) ?? []).join();
+    await eventually(async () => {
+      const [before, count] = [await aside(), await samples()];
+      await say('first/oven');
+      await say('second/oven'); // comes behind it
+      await eventually(async () => (await samples()) > count, 'the other one');
+      return (await aside()) === before;
+    }, 'what nobody maps is not subscribed to any more', 15_000);
+    for (const id of ['millgate-test', 'millgate-test-host']) assert.equal(connects(broker, id), 1, id);
+  });
 });

@@ -282,6 +282,22 @@ describe('signals, against a plain computation', () => {
   });
 });
 
+test('in maintenance is the equipment of a plant; without a plant, that of each', () => {
+  const plants = ['1010', '1020'];
+  const rig = setUp({ warm: 'signal: warm\ndevices: [oven]\nlateness: PT0S\ninputs: {t: {}}\n'
+    + 'alarm: {raised: t.r.v1, cleared: t.c.v1, raise: {value: t, above: 8}}\n' });
+  writeFileSync(rig.args.at(-1), JSON.stringify({ types: { oven: { metrics: { t: { source: 'T' } } } },
+    devices: plants.map((plant) => ({ group: plant, edge_node: 'n', device: 'a', type: 'oven', equipment: 'OVEN', plant })) }));
+  const warm = plants.flatMap((group) => [0, 1].map((i) => ({ group, edgeNode: 'n', device: 'a', metric: 't', time: START + 1000 * i, value: 9 })));
+  const told = (suppress) => {
+    const lines = [{ suppress: 'OVEN', from: START - 1000, until: START + 60_000, ...suppress }, ...warm];
+    return computeBy(rig, lines.map((line) => `${JSON.stringify(line)}\n`).join('')).events.map((event) => event.plant);
+  };
+  assert.deepEqual(told({ plant: '1010' }), ['1020']);
+  assert.deepEqual(told({}), []);
+  assert.throws(() => told({ plant: '1030' }), /OVEN cannot be suppressed/);
+});
+
 describe('several devices of one asset', () => {
   // the example of the manual
   const document = readFileSync(join(ROOT, 'docs/signals.md'), 'utf8').match(/^signal: spindle-wear\n[^]*?(?=^```)/m)[0];

@@ -2,7 +2,8 @@
 // must have what the samples give, each once and in order.
 //
 //   script/soak edge [--minutes 10] [--steps 60] [--kills 6]
-//   script/soak edge --rate 10000 [--minutes 10]       one cut, in a stream of so many samples a second (edge_load.mjs)
+//   script/soak edge --rate 10000 [--minutes 10] [--samples]     one cut, in a stream of so many samples a second (edge_load.mjs);
+//                                                                the edge keeps and forwards them, too
 //
 // --steps: of the plant (each a second of its time, all machines of line 3) in a second of ours.
 
@@ -17,7 +18,7 @@ import { cutUnderLoad } from './edge_load.mjs';
 import { Scope } from './scope.mjs';
 
 const text = { type: 'string' };
-const { values } = parseArgs({ options: { minutes: { ...text, default: '10' }, steps: { ...text, default: '60' }, kills: { ...text, default: '6' }, rate: text } });
+const { values } = parseArgs({ options: { minutes: { ...text, default: '10' }, steps: { ...text, default: '60' }, kills: { ...text, default: '6' }, rate: text, samples: { type: 'boolean' } } });
 if (!iotIsInstalled()) {
   console.log('mosquitto or the packages of tests/rigs/iot are not installed: skipped');
   process.exit(77);
@@ -122,6 +123,6 @@ async function runPlant(scope) {
 }
 
 const scope = new Scope();
-if (values.rate) await scope.run(() => cutUnderLoad(scope, { minutes: Number(values.minutes), rate: Number(values.rate) }));
+if (values.rate) await scope.run(() => cutUnderLoad(scope, { minutes: Number(values.minutes), rate: Number(values.rate), samples: values.samples }));
 else await scope.run(() => runPlant(scope));
 process.exit(0);

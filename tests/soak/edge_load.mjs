@@ -46,31 +46,33 @@ function writeFiles(dir) {
 class Cut {
   seen = { deepest: 0, spoolBytes: 0, oldestSeconds: 0, fileBytes: 0, walBytes: 0, slowestCommitMs: 0, commits: 0, mostUnacknowledged: 0, memoryMiB: 0 };
 
-  constructor(scope, { minutes, rate }) {
-    Object.assign(this, { scope, cutMs: minutes * 60_000, rate });
+  constructor(scope, { minutes, rate, samples = false }) {
+    Object.assign(this, { scope, cutMs: minutes * 60_000, rate, keepsSamples: samples });
   }
 
   async begin() {
     const { scope } = this;
     this.dir = makeFolder();
     this.files = writeFiles(join(this.dir, 'files'));
-    this.centre = await startCentre(scope, { edges: { 'edge-1': { plant: '1020', consumer: 'edges:edge-1' } } });
+    const iot = { instance: 'centre', registry: this.files.registry, signals: this.files.signals, history: 0 };
+    this.centre = await startCentre(scope, { edges: { 'edge-1': { plant: '1020', consumer: 'edges:edge-1' } }, extra: this.keepsSamples ? { iot } : {} });
     this.line = await Line.open(scope, this.centre.gw.tlsPorts[0]);
     this.edge = await Edge.prepare(scope, { centre: this.centre, port: this.line.port, layout: [], plant: '1020', dir: join(this.dir, 'edge'), settings: BROKER,
-      signals: this.files.signals, iot: { silence: '24h', checkpoint: '10s', registry: this.files.registry }, edge: { spool: BOUNDS } });
+      signals: this.files.signals, iot: { silence: '24h', checkpoint: '10s', registry: this.files.registry }, edge: { spool: BOUNDS, ...(this.keepsSamples ? { samples: { max_bytes: '1GiB' } } : {}) } });
     await this.edge.start();
     this.load = await startLoad(scope, { broker: this.edge.mqtt, shape: SHAPE, rate: this.rate / SHAPE.metrics });
   }
 
   async look() {
-    const [{ spool, telemetry }, { text }] = await Promise.all([this.edge.status(), this.edge.get('/metrics')]);
+    const [{ spool, telemetry, samples }, { text }] = await Promise.all([this.edge.status(), this.edge.get('/metrics')]);
     const size = (end) => statSync(join(this.edge.dir, `edge.db${end}`)).size;
     const metric = (name) => Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)[1]);
     const memory = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.edge.process.pid}/status`, 'utf8'))[1]) / 1024;
     const now = { deepest: spool.events, spoolBytes: spool.bytes, oldestSeconds: spool.oldest_seconds, fileBytes: size(''), walBytes: size('-wal'),
       slowestCommitMs: metric('millgate_edge_commit_slowest_ms'), mostUnacknowledged: metric('millgate_iot_unacknowledged'), memoryMiB: memory };
     for (const [name, value] of Object.entries(now)) this.seen[name] = Math.max(this.seen[name], Math.round(value));
-    this.last = { spool, telemetry };
+    if (samples) this.seen.samplesMiB = Math.max(this.seen.samplesMiB ?? 0, Math.round(samples.bytes / MIB));
+    this.last = { spool, telemetry, samples };
   }
 
   async watch(ms) {
@@ -113,7 +115,16 @@ class Cut {
     }, 'the broker to have given all', 300_000);
     await eventually(async () => (await this.edge.status()).spool.events === 0, 'the spool to be empty', 300_000);
     this.seen.commits += this.last.spool.commits;
+    if (this.keepsSamples) await this.drainSamples();
     return sent;
+  }
+
+  async drainSamples() {
+    await eventually(async () => (await this.look(), this.last.samples.waiting === 0), 'all samples to be forwarded', 600_000);
+    const { kept, forwarded, dropped, refused } = this.last.samples;
+    Object.assign(this.seen, { samplesKept: kept, samplesForwarded: forwarded });
+    assert.deepEqual([forwarded, dropped, refused], [kept, 0, 0]);
+    await eventually(async () => (await this.centre.telemetry.metric('millgate_iot_samples_total')) >= kept, 'the centre to have read them', 120_000);
   }
 
   async compare() {
@@ -139,7 +150,7 @@ class Cut {
     const { dropped, repeated, refused } = this.last.spool;
     out(JSON.stringify({ cutSeconds: this.cutMs / 1000, kills: 2, samplesPerSecond: this.rate, ...sent, events, dropped, repeated, refused, ...this.seen }, null, 2));
     assert.deepEqual([dropped, refused], [0, 0]);
-    assert.ok(this.seen.spoolBytes <= 64 * MIB && this.seen.fileBytes <= 160 * MIB, 'the disk is not kept within its bounds');
+    assert.ok(this.seen.spoolBytes <= 64 * MIB && this.seen.fileBytes <= (160 + (this.keepsSamples ? 1024 : 0)) * MIB, 'the disk is not kept within its bounds');
     out(`the centre has all ${events} events of ${sent.samples} samples, once and in order for each asset; none was lost by the kills`);
     out(`spool: ${(this.seen.spoolBytes / MIB).toFixed(1)} MiB of at most 64; the file ${(this.seen.fileBytes / MIB).toFixed(1)} MiB`);
   }

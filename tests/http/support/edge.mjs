@@ -52,8 +52,9 @@ export class Line {
   }
 }
 
-/** A gateway that takes what edges deliver; `edges` as in its configuration, `more` further contracts of openapi/, `extra` sections. */
-export async function startCentre(scope, { edges, events = {}, more = [], extra = {}, dir = makeFolder(), ...options }) {
+/** A gateway that takes what edges deliver; `edges` as in its configuration, `more` further contracts of openapi/, `extra` sections,
+ *  `redis` one of its own. */
+export async function startCentre(scope, { edges, events = {}, more = [], extra = {}, redis, dir = makeFolder(), ...options }) {
   const authority = new Authority(dir);
   const server = authority.issue('/CN=localhost', { san: 'DNS:localhost,IP:127.0.0.1' });
   const contract = join(dir, 'openapi', 'system-edge.v1.yaml');
@@ -63,6 +64,7 @@ export async function startCentre(scope, { edges, events = {}, more = [], extra 
     dir, more, ...options,
     events: { unknown_types: 'accept', ...events },
     config: {
+      ...(redis ? { redis: redis.url } : {}),
       admin: { token: { issuers: ['factory'], scope: ADMIN_SCOPE } },
       listeners: [
         { address: '127.0.0.1:0' },
@@ -70,7 +72,7 @@ export async function startCentre(scope, { edges, events = {}, more = [], extra 
       ],
       extra: {
         ...extra,
-        contracts: [...['system-events.v1.yaml', ...more].map((name) => join(dir, 'openapi', name)), contract], edges,
+        contracts: [...(extra.contracts ?? ['system-events.v1.yaml', ...more].map((name) => join(dir, 'openapi', name))), contract], edges,
         client_certificates: { edges: { consumer: 'cn', any: true, grants: ['/system/edge'] } },
       },
     },

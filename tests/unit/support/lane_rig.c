@@ -164,8 +164,8 @@ void lane_rig_ask(struct lane_rig *rig, struct redis_outcome *outcome, size_t co
     for (size_t i = 0; i < count; i++)
         texts[i] = gw_str_of(words[i]);
     *outcome = (struct redis_outcome){0};
-    assert_int_equal(
-        gw_redis_send(rig->redis.redis, &command, redis_rig_on_reply, outcome, NULL), 0);
+    assert_int_equal(gw_redis_send(rig->redis.redis, &command, redis_rig_on_reply, outcome, NULL),
+                     0);
     redis_rig_await(&rig->redis, outcome);
     assert_int_equal(outcome->rc, 0);
 }

@@ -39,7 +39,7 @@ void lane_rig_put(struct lane_rig *rig, const char *device, const char *metric, 
 /* One command of `count` words. */
 void lane_rig_ask(struct lane_rig *rig, struct redis_outcome *outcome, size_t count,
                   const char *const *words);
-#define LANE_RIG_ASK(rig, outcome, ...)                                                     \
+#define LANE_RIG_ASK(rig, outcome, ...)                                                    \
     lane_rig_ask((rig), (outcome), sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *), \
                  (const char *[]){__VA_ARGS__})
 

@@ -1,4 +1,5 @@
-/* Alarms as they stand, against a real Redis: told again, out of order, at one time, and bounded. */
+/* Alarms as they stand, against a real Redis: told again, out of order, at one time, and bounded.
+ */
 #include "server/iot/alarms.h"
 
 #include <setjmp.h>

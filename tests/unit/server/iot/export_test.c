@@ -75,8 +75,7 @@ static void test_lines(void **state)
     one = sample("a", GW_SAMPLE_BOOLEAN);
     one.boolean = true;
     one.time_ms = 1;
-    writes("a", &one,
-           "a,device=g/n/d,equipment=E\\,1,plant=p,quality=good value=true 1000000\n");
+    writes("a", &one, "a,device=g/n/d,equipment=E\\,1,plant=p,quality=good value=true 1000000\n");
     one = sample("a", GW_SAMPLE_TEXT);
     one.time_ms = 1;
     one.text = GW_STR("a \"b\"\\\nc");

@@ -87,6 +87,27 @@ static void test_what_is_taken_twice_counts_once(void **state)
     lane_rig_has_told(&rig, 49);
 }
 
+/* Samples of an edge: shown, and not computed on, neither now nor from the journal. */
+static void test_what_an_edge_has_kept_is_shown_and_tells_nothing(void **state)
+{
+    struct redis_outcome outcome;
+    (void)state;
+
+    lane_rig_start(&rig);
+    put(0, 3);
+    LANE_RIG_ASK(&rig, &outcome, "XADD", NODE "inbox", "*", GW_INBOX_KEPT,
+                 "[[\"a\",\"good\",1763886660000,60,\"good\",false],"
+                 "[\"a\",\"good\",1763886661000,61,\"good\",false]]");
+    await_last(61);
+    lane_rig_await_number(&rig, "XLEN " NODE "inbox", 0);
+    lane_rig_die(&rig);
+    lane_rig_start(&rig);
+    put(3, 1);
+    lane_rig_await_number(&rig, "XLEN " NODE "inbox", 0);
+    lane_rig_stop(&rig);
+    lane_rig_has_told(&rig, 3);
+}
+
 /* What finds no room is taken later. */
 static void test_a_lane_that_is_full_takes_it_later(void **state)
 {
@@ -140,6 +161,7 @@ int main(void)
         TEST(test_what_is_nobodys_waits),
         TEST(test_more_than_is_read_at_once_comes_in_order),
         TEST(test_what_is_taken_twice_counts_once),
+        TEST(test_what_an_edge_has_kept_is_shown_and_tells_nothing),
         TEST(test_a_lane_that_is_full_takes_it_later),
         TEST(test_without_redis_it_waits_and_goes_on),
     };

@@ -140,6 +140,10 @@ static void test_topics(void **state)
     assert_true(gw_str_equal(group, GW_STR("g")));
     assert_true(gw_str_equal(edge_node, GW_STR("n")));
     assert_true(gw_str_equal(place, GW_STR("1-2")));
+    assert_true(gw_samples_topic_parse(GW_STR("kept/g/m/3-4"), &group, &edge_node, &place));
+    assert_true(gw_str_equal(edge_node, GW_STR("m")));
+    assert_true(gw_str_equal(place, GW_STR("3-4")));
+    assert_false(gw_samples_topic_parse(GW_STR("kept/g/m"), &group, &edge_node, &place));
     assert_false(gw_samples_topic_parse(GW_STR("samples/g/n"), &group, &edge_node, &place));
     assert_false(gw_samples_topic_parse(GW_STR("spBv1.0/g/n/1"), &group, &edge_node, &place));
     assert_false(gw_samples_topic_parse(GW_STR(""), &group, &edge_node, &place));

@@ -113,9 +113,85 @@ static void what_is_not_known_changes_no_alarm(void **state)
                            T0 + 20 * S);
     plant_pass(1000);
     plant_has_told(1); /* dead is not cool */
-    plant_real(plant_series.temperature, 1001, 3);
+    plant_real(plant_series.temperature, 1001, 9);
     plant_pass(1002);
+    plant_has_told(1); /* and what is as it was need not last anew */
+    plant_real(plant_series.temperature, 1003, 3);
+    plant_pass(1004);
     plant_has_told(2);
+    plant_bad(plant_series.temperature, 1005);
+    plant_real(plant_series.temperature, 1006, 9);
+    plant_pass(1015);
+    plant_has_told(2);
+    plant_pass(1016);
+    plant_has_told(3);
+    plant_done();
+}
+
+/* Too old is not known, whether somebody looks at that moment or not. */
+static void what_is_too_old_breaks_off(void **state)
+{
+    (void)state;
+    plant_open_with(
+        "signal: warm\ndevices: [cnc]\nlateness: PT0S\n"
+        "inputs: {temperature: {maxAge: PT10S}}\n"
+        "alarm: {raised: t.warm.v1, raise: {value: temperature, above: 8, for: PT30S}}\n");
+    plant_real(plant_series.temperature, 0, 9);
+    plant_real(plant_series.temperature, 20, 9);
+    plant_real(plant_series.temperature, 29, 9);
+    plant_real(plant_series.temperature, 38, 9);
+    plant_real(plant_series.temperature, 47, 9);
+    plant_pass(49);
+    plant_has_told(0); /* of what was from 10 to 20 nothing is known */
+    plant_pass(50);
+    plant_has_told(1);
+    plant_says(0, "alarm/raisedAt", "2025-11-23T08:30:50.000Z");
+    plant_done();
+}
+
+/* The time that clearing takes goes from when it is its turn, if it holds by then already. */
+static void clearing_begins_when_it_is_raised(void **state)
+{
+    (void)state;
+    plant_open_with(TOO_WARM "  raise: {value: temperature, above: 8, for: PT10S}\n"
+                             "  clear: {value: door, equals: 0, for: PT20S}\n");
+    plant_real(plant_series.door, 0, 0);
+    plant_real(plant_series.temperature, 1, 9);
+    plant_pass(30);
+    plant_has_told(1);
+    plant_pass(31);
+    plant_has_told(2);
+    plant_says(1, "alarm/clearedAt", "2025-11-23T08:30:31.000Z");
+    plant_says(1, "from", "2025-11-23T08:30:11.000Z");
+    plant_pass(40);
+    plant_has_told(2);
+    plant_pass(41); /* and the same the other way round */
+    plant_has_told(3);
+    plant_done();
+}
+
+/* Some deaths are told late: of a device that did not come back after a rebirth, or where the edge
+ * node's clock is ahead of ours. */
+static void a_late_death_counts_from_now(void **state)
+{
+    (void)state;
+    const struct gw_device_config *device;
+
+    plant_open_with("signal: w\ndevices: [cnc]\nlateness: PT5S\ninputs: {mode: {}}\n"
+                    "window: {tumbling: PT1M}\nvalues: {cut: {duration: mode, states: cut}}\n"
+                    "event: {type: t.w.v1}\n");
+    device = gw_registry_device(plant_rig->registry, 0);
+    plant_text(plant_series.mode, 0, "cut");
+    plant_real(signal_rig_series(plant_rig, "b", "temperature"), 45, 1);
+    plant_text(signal_rig_series(plant_rig, "b", "mode"), 45, "rest");
+    gw_signal_engine_state(plant_rig->engine, device, false,
+                           T0 + 10 * S); /* 40 has been computed */
+    plant_pass(200);
+    plant_says(0, "device", "g/n/a");
+    plant_has_value(0, "cut", "40");
+    plant_says(1, "device", "g/n/b");
+    plant_says(2, "device", "g/n/b");
+    assert_int_equal(plant_rig->late_count, 0);
     plant_done();
 }
 
@@ -162,8 +238,7 @@ static void nothing_is_raised_in_maintenance(void **state)
     (void)state;
     plant_open_with(TOO_WARM "  raise: {value: temperature, above: 8, for: PT10S}\n");
     const struct gw_device_config *a = gw_registry_device(plant_rig->registry, 0);
-    assert_int_equal(
-        gw_signal_engine_suppress(plant_rig->engine, a, T0 + 5 * S, T0 + 100 * S), 0);
+    assert_int_equal(gw_signal_engine_suppress(plant_rig->engine, a, T0 + 5 * S, T0 + 100 * S), 0);
     plant_real(plant_series.temperature, 0, 9);
     signal_rig_real(plant_rig, signal_rig_series(plant_rig, "b", "temperature"), T0, 9);
     plant_pass(99);
@@ -173,8 +248,8 @@ static void nothing_is_raised_in_maintenance(void **state)
     plant_pass(100);
     plant_has_told(2); /* it still holds */
     plant_says(1, "alarm/raisedAt", "2025-11-23T08:31:40.000Z");
-    assert_int_equal(
-        gw_signal_engine_suppress(plant_rig->engine, a, T0 + 100 * S, T0 + 1000 * S), 0);
+    assert_int_equal(gw_signal_engine_suppress(plant_rig->engine, a, T0 + 100 * S, T0 + 1000 * S),
+                     0);
     plant_real(plant_series.temperature, 110, 3);
     plant_pass(111);
     plant_has_told(3); /* what is raised is cleared all the same */
@@ -230,6 +305,9 @@ int main(void)
         cmocka_unit_test(hysteresis_keeps_an_alarm),
         cmocka_unit_test(conditions_are_put_together),
         cmocka_unit_test(what_is_not_known_changes_no_alarm),
+        cmocka_unit_test(what_is_too_old_breaks_off),
+        cmocka_unit_test(clearing_begins_when_it_is_raised),
+        cmocka_unit_test(a_late_death_counts_from_now),
         cmocka_unit_test(silence_is_a_condition),
         cmocka_unit_test(an_alarm_looks_at_windows),
         cmocka_unit_test(nothing_is_raised_in_maintenance),

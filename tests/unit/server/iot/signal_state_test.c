@@ -156,6 +156,41 @@ static void cut_bytes_are_refused(void **state)
     signal_rig_close(&rig);
 }
 
+/* Windows that end at once are told in the same order, whether the state was moved before or not.
+ */
+static void a_move_changes_no_order(void **state)
+{
+    (void)state;
+    static struct signal_rig rig;
+    const char *const both[] = {of_alpha, of_beta, NULL};
+    char *told[2] = {NULL, NULL};
+
+    for (int round = 0; round < 2; round++) {
+        struct gw_buf text;
+        gw_buf_init(&text, 1 << 20);
+        signal_rig_open(&rig, before, both);
+        for (int i = 3; i >= 1; i--) {
+            char device[] = "d0";
+            device[1] = (char)('0' + i);
+            signal_rig_real(&rig, signal_rig_series(&rig, device, "beta"), START + 1000, 1);
+            signal_rig_real(&rig, signal_rig_series(&rig, device, "alpha"), START + 4000 - i, 1);
+        }
+        signal_rig_advance(&rig, START + 5000);
+        if (round == 1)
+            signal_rig_move(&rig);
+        signal_rig_advance(&rig, START + 2 * MINUTE);
+        assert_int_equal(rig.event_count, 6);
+        for (size_t i = 0; i < rig.event_count; i++)
+            gw_buf_printf(&text, "%s\n", rig.events[i]);
+        told[round] = gw_str_duplicate(gw_buf_str(&text));
+        gw_buf_finish(&text);
+        signal_rig_close(&rig);
+    }
+    assert_string_equal(told[0], told[1]);
+    free(told[0]);
+    free(told[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +198,7 @@ int main(void)
         cmocka_unit_test(what_nobody_looks_at_is_passed_over),
         cmocka_unit_test(another_scale_begins_anew),
         cmocka_unit_test(cut_bytes_are_refused),
+        cmocka_unit_test(a_move_changes_no_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -208,6 +208,102 @@ static void time_in_a_state_is_counted(void **state)
     plant_done();
 }
 
+/* Of a session it is time from its first sample to its last one: neither the silence behind it nor
+ * what was too little to count is part of it. */
+static void time_in_a_state_ends_with_its_session(void **state)
+{
+    (void)state;
+    plant_open_with("signal: w\ndevices: [cnc]\nlateness: PT0S\n"
+                    "inputs: {mode: {}, temperature: {deadband: 2}}\nwindow: {session: PT10S}\n"
+                    "values: {cut: {duration: mode, states: cut}, "
+                    "ten: {duration: temperature, states: 10}}\nevent: {type: t.w.v1}\n");
+    plant_text(plant_series.mode, 0, "cut");
+    plant_real(plant_series.temperature, 1, 10);
+    plant_real(plant_series.temperature, 4, 11); /* the same, as far as is to be seen */
+    plant_text(plant_series.mode, 6, "rest");
+    plant_text(plant_series.mode, 8, "cut");
+    plant_real(plant_series.temperature, 9, 11);
+    plant_bad(plant_series.temperature, 11);
+    plant_pass(30);
+    plant_has_told(1);
+    plant_says(0, "to", "2025-11-23T08:30:08.000Z");
+    plant_has_value(0, "cut", "6");
+    plant_has_value(0, "ten", "7");
+    plant_done();
+}
+
+/* Of what was long ago the window still holds a part. */
+static void time_in_a_state_slides_out(void **state)
+{
+    (void)state;
+    plant_open_with("signal: w\ndevices: [cnc]\nlateness: PT0S\ninputs: {mode: {maxAge: PT50S}}\n"
+                    "window: {sliding: PT1M, every: PT20S}\n"
+                    "values: {cut: {duration: mode, states: cut}}\nevent: {type: t.w.v1}\n");
+    plant_text(plant_series.mode, 0, "cut");
+    plant_pass(1000);
+    plant_has_told(5);
+    plant_has_value(0, "cut", "20");
+    plant_has_value(1, "cut", "40");
+    plant_has_value(2, "cut", "50");
+    plant_has_value(3, "cut", "30");
+    plant_has_value(4, "cut", "10"); /* 40 to 50 of 40 to 100 */
+    plant_done();
+}
+
+static void a_day_begins_at_midnight_utc(void **state)
+{
+    (void)state;
+    plant_open_with("signal: w\ndevices: [cnc]\nlateness: PT0S\ninputs: {good: {}}\n"
+                    "window: {tumbling: P1D}\nvalues: {n: {count: good}}\nevent: {type: t.w.v1}\n");
+    plant_real(plant_series.good, 0, 1);
+    plant_real(plant_series.good, 15 * 3600 + 1799, 2); /* 23:59:59 */
+    plant_real(plant_series.good, 15 * 3600 + 1800, 3); /* 00:00 */
+    plant_pass(3 * 86400);
+    plant_has_told(2);
+    plant_says(0, "from", "2025-11-23T00:00:00.000Z");
+    plant_says(0, "to", "2025-11-24T00:00:00.000Z");
+    plant_has_value(0, "n", "2");
+    plant_says(1, "to", "2025-11-25T00:00:00.000Z");
+    plant_done();
+}
+
+/* Up to 2^53 all digits count. */
+static void large_numbers_keep_their_digits(void **state)
+{
+    (void)state;
+    plant_open_with("signal: w\ndevices: [cnc]\nlateness: PT0S\ninputs: {temperature: {}}\n"
+                    "window: {sliding: PT40S, every: PT10S}\nvalues:\n"
+                    "  d: {delta: temperature}\n  slope: {trend: temperature, per: PT1S}\n"
+                    "  last: {last: temperature}\n"
+                    "event: {type: t.w.v1}\n");
+    for (int64_t at = 0; at < 40; at++)
+        plant_real(plant_series.temperature, at, 9007199254740992.0 - 100 + (double)at);
+    plant_pass(40);
+    plant_has_told(4);
+    plant_has_value(0, "slope", "1");
+    plant_has_value(3, "d", "39");
+    plant_has_value(3, "slope", "1");
+    plant_has_value(3, "last", "9007199254740931");
+    plant_done();
+}
+
+/* The nearest rank, also where 7 / 100 * 100 is a little more than 7. */
+static void percentiles_are_of_the_nearest_rank(void **state)
+{
+    (void)state;
+    plant_open_with("signal: w\ndevices: [cnc]\nlateness: PT0S\ninputs: {temperature: {}}\n"
+                    "window: {count: 100}\nvalues:\n"
+                    "  p7: {percentile: temperature, percent: 7, from: 0, to: 128}\n"
+                    "  p99: {percentile: temperature, percent: 99.5, from: 0, to: 128}\n"
+                    "event: {type: t.w.v1}\n");
+    for (int64_t at = 1; at <= 100; at++)
+        plant_real(plant_series.temperature, at, (double)at + 0.5);
+    plant_pass(101);
+    plant_has_value(0, "p7", "7.5");
+    plant_has_value(0, "p99", "100.5");
+    plant_done();
+}
+
 /* --- filters ---------------------------------------------------------------------------------- */
 
 static void filters_hold_back_what_is_none(void **state)
@@ -245,6 +341,11 @@ int main(void)
         cmocka_unit_test(sessions_end_with_silence),
         cmocka_unit_test(windows_of_counts_and_amounts_end_when_they_are_full),
         cmocka_unit_test(time_in_a_state_is_counted),
+        cmocka_unit_test(time_in_a_state_ends_with_its_session),
+        cmocka_unit_test(time_in_a_state_slides_out),
+        cmocka_unit_test(a_day_begins_at_midnight_utc),
+        cmocka_unit_test(large_numbers_keep_their_digits),
+        cmocka_unit_test(percentiles_are_of_the_nearest_rank),
         cmocka_unit_test(filters_hold_back_what_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
