@@ -168,6 +168,14 @@ static void on_flush(struct gw_soon *soon)
     flush(GW_CONTAINER_OF(soon, struct gw_edge_samples, flush));
 }
 
+/* Of a row, at most: several of them fit into the bound, however much comes at once. */
+static size_t most_bytes(const struct gw_edge_samples *samples)
+{
+    uint64_t share = samples->setup.config->max_sample_bytes / 4;
+
+    return share < MAX_ROW_BYTES ? (size_t)share : MAX_ROW_BYTES;
+}
+
 void gw_edge_samples_take(struct gw_edge_samples *samples, const struct gw_edge_node_config *config,
                           const struct gw_sample *list, size_t count)
 {
@@ -186,7 +194,7 @@ void gw_edge_samples_take(struct gw_edge_samples *samples, const struct gw_edge_
             gw_buf_append_byte(&node->text, '[');
         gw_samples_write(&node->text, device->device, metric->name, &list[i]);
         node->count++;
-        if (node->text.len > MAX_ROW_BYTES || node->count == GW_SAMPLES_MAX)
+        if (node->text.len > most_bytes(samples) || node->count == GW_SAMPLES_MAX)
             flush_node(samples, config->index);
     }
     gw_loop_soon(samples->setup.loop, &samples->flush, on_flush);
