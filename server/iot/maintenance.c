@@ -186,11 +186,25 @@ static void end_missing(struct gw_iot_maintenance *maintenance)
     }
 }
 
+/* Nobody may stand still because of what somebody has put there, or has not allowed. */
+static void go_without(struct gw_iot_maintenance *maintenance, struct gw_str error)
+{
+    if (maintenance->turn > 0 || (!gw_str_has_prefix(error, GW_STR("WRONGTYPE")) &&
+                                  !gw_str_has_prefix(error, GW_STR("NOPERM"))))
+        return;
+    gw_log_error("iot: maintenance is not observed, Redis has no hash that can be read under "
+                 "%s: %.*s",
+                 GW_MAINTENANCE_KEY, GW_STR_ARG(error));
+    maintenance->turn++;
+}
+
 static void on_windows(void *self, int rc, const struct gw_reply *reply)
 {
     struct gw_iot_maintenance *maintenance = self;
 
     maintenance->call = NULL;
+    if (rc == 0 && reply->type == GW_REPLY_ERROR)
+        go_without(maintenance, reply->text);
     if (rc != 0 || reply->type != GW_REPLY_ARRAY || maintenance->lane == NULL)
         return; /* as it was, until Redis is back */
     maintenance->turn++;

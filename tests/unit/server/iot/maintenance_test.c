@@ -156,6 +156,23 @@ static void test_without_redis_it_stays_as_it_was(void **state)
     lane_rig_has_told(&rig, 2);
 }
 
+static void test_one_that_cannot_be_read_holds_nothing_up(void **state)
+{
+    struct redis_outcome outcome;
+    (void)state;
+
+    LANE_RIG_ASK(&rig, &outcome, "SET", GW_MAINTENANCE_KEY, "x");
+    lane_rig_start(&rig);
+    heat(9);
+    lane_rig_has_told(&rig, 3);
+    LANE_RIG_ASK(&rig, &outcome, "DEL", GW_MAINTENANCE_KEY);
+    set("p/OVEN", EVER); /* and on it goes */
+    wait_for_reading();
+    heat(3);
+    heat(9);
+    lane_rig_has_told(&rig, 8);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -181,6 +198,7 @@ int main(void)
         TEST(test_one_that_takes_over_asks_redis),
         TEST(test_what_is_computed_again_is_in_maintenance_again),
         TEST(test_without_redis_it_stays_as_it_was),
+        TEST(test_one_that_cannot_be_read_holds_nothing_up),
     };
 
     if (!redis_server_is_installed())
