@@ -168,6 +168,14 @@ static void on_flush(struct gw_soon *soon)
     flush(GW_CONTAINER_OF(soon, struct gw_edge_samples, flush));
 }
 
+/* A row alone must not be more than may wait. */
+static uint64_t max_row_bytes(const struct gw_edge_samples *samples)
+{
+    uint64_t share = samples->setup.config->max_sample_bytes / 4;
+
+    return share < MAX_ROW_BYTES ? share : MAX_ROW_BYTES;
+}
+
 void gw_edge_samples_take(struct gw_edge_samples *samples, const struct gw_edge_node_config *config,
                           const struct gw_sample *list, size_t count)
 {
@@ -175,6 +183,7 @@ void gw_edge_samples_take(struct gw_edge_samples *samples, const struct gw_edge_
         return;
     const struct gw_registry *registry = samples->setup.config->documents.registry;
     struct edge_samples_node *node = &samples->nodes[config->index];
+    uint64_t row_bytes = max_row_bytes(samples);
 
     for (size_t i = 0; i < count; i++) {
         const struct gw_metric_config *metric;
@@ -186,7 +195,7 @@ void gw_edge_samples_take(struct gw_edge_samples *samples, const struct gw_edge_
             gw_buf_append_byte(&node->text, '[');
         gw_samples_write(&node->text, device->device, metric->name, &list[i]);
         node->count++;
-        if (node->text.len > MAX_ROW_BYTES || node->count == GW_SAMPLES_MAX)
+        if (node->text.len > row_bytes || node->count == GW_SAMPLES_MAX)
             flush_node(samples, config->index);
     }
     gw_loop_soon(samples->setup.loop, &samples->flush, on_flush);

@@ -8,12 +8,12 @@ struct average {
     double sum, count;
 };
 
-struct moments { /* Welford: of the deviations from the mean */
-    double mean, squares, count;
+struct moments { /* Welford: of the deviations from the mean, which is told from the first one on */
+    double mean, squares, count, base;
 };
 
-/* Sums of a line through the points; x in seconds from the pane's start, y from the first one on:
- * of a counter that is far along, the squares would leave nothing of what it goes on by. */
+/* Sums of a line through the points; x in seconds from the pane's start, y from the first one on,
+ * too: of a counter that is far along, the squares would leave nothing of what it goes on by. */
 struct line {
     double count, x, y, xx, xy, base;
 };
@@ -87,6 +87,8 @@ static void average_add(struct average *average, double number)
 
 static void moments_add(struct moments *moments, double number)
 {
+    moments->base = moments->count == 0 ? number : moments->base;
+    number -= moments->base;
     double before = number - moments->mean;
 
     moments->count += 1;
@@ -171,10 +173,11 @@ void signal_function_add(const struct signal_value *value, uint64_t *words, doub
 
 static void moments_merge(struct moments *moments, const struct moments *later)
 {
-    double count = moments->count + later->count, apart = later->mean - moments->mean;
-
     if (later->count == 0)
         return;
+    moments->base = moments->count == 0 ? later->base : moments->base;
+    double count = moments->count + later->count;
+    double apart = later->mean + (later->base - moments->base) - moments->mean;
     moments->squares += later->squares + apart * apart * moments->count * later->count / count;
     moments->mean += apart * later->count / count;
     moments->count = count;

@@ -255,7 +255,7 @@ void signal_fingerprint(const struct signal_run *run, uint8_t out[SIGNAL_FINGERP
 
 /* --- signal_save.c, signal_load.c ------------------------------------------------------------- */
 
-#define SIGNAL_SAVE_MAGIC UINT32_C(0x3353474d) /* "MGS3": changes with the layout of any state */
+#define SIGNAL_SAVE_MAGIC UINT32_C(0x3453474d) /* "MGS4": changes with the layout of any state */
 
 /* Of a record that waits: a byte of these, then what is not as the one before lets expect, then its
  * number. */

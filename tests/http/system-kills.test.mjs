@@ -81,4 +81,62 @@ describe('a gateway dies between its writes and their answers', () => {
     assert.deepEqual(sent, expected, 'when the gateway was killed');
     assert.deepEqual(await countAll(), expected, 'when all was told');
   });
+
+  // What plant 1010's own system holds, of what writes make: how many in each state, and how much was moved.
+  const MODELS = ['stock.move', 'stock.shipment.internal', 'stock.shipment.in', 'stock.inventory', 'production.work.cycle', 'purchase.purchase', 'account.move'];
+  async function holdings() {
+    const held = {};
+    const add = (name, count) => (held[name] = (held[name] ?? 0) + count);
+    await Promise.all(MODELS.map(async (model) => {
+      for (const { state, quantity } of await box.erp.search(model, [], model === 'stock.move' ? ['state', 'quantity'] : ['state'])) {
+        add(`${model} ${state}`, 1);
+        if (quantity !== undefined) add(`${model} ${state}, quantity`, quantity);
+      }
+    }));
+    return held;
+  }
+  const grown = (before, after) => Object.fromEntries(Object.keys(after).sort().map((name) => [name, Math.round((after[name] - (before[name] ?? 0)) * 1e6) / 1e6])
+    .filter(([, count]) => count !== 0));
+
+  // The flows of several writes: [api, operation, how many]. `isEven`: the second time there is less to be done.
+  const CHAINS = [
+    ['erp-costing', 'postCost', 2], ['erp-inventory', 'postGoodsMovement', 4], ['erp-inventory', 'reverseGoodsMovement', 2], ['erp-inventory', 'createReservation', 3],
+    ['erp-production', 'confirmProduction', 3], ['erp-purchasing', 'createPurchaseOrder', 2], ['erp-purchasing', 'receiveDelivery', 2],
+    ['mes', 'reportOperation', 3], ['wms', 'createTransfer', 2], ['wms', 'recordStockCount', 2, { isEven: true }],
+  ];
+  for (const [api, name, count, { isEven = false } = {}] of CHAINS) {
+    test(`${api} ${name} at 1010: the answer to a later write is lost, with all behind it; asked for again it has made no more`, async () => {
+      const operation = requests.find(api, name);
+      const { request: whole } = await requests.prepare(operation, '1010');
+      const before = await holdings();
+      const watch = box.trace();
+      const good = await box.send(gw, { ...whole, trace: watch.id });
+      assert.ok([200, 201].includes(good.status), good.text);
+      assert.equal(watch.log.filter(({ isWrite }) => isWrite).length, count);
+      const expected = grown(before, await holdings());
+      for (let nth = 2; nth <= count; nth++) {
+        const { request } = await requests.prepare(operation, '1010');
+        const key = randomUUID();
+        const start = await holdings();
+        let left = nth;
+        const { id } = box.trace(({ isWrite }) => (left === 0 ? { kind: 'cut-before' } : isWrite && --left === 0 ? { kind: 'cut-after' } : undefined));
+        const first = await box.send(gw, { ...request, key, trace: id });
+        for (const proxy of Object.values(box.proxies)) proxy.traces.delete(id);
+        assert.ok([502, 503].includes(first.status), `write ${nth}: ${first.text}`);
+        const told = await eventually(async () => {
+          const answer = await box.send(gw, { ...request, key });
+          return NOT_YET.test(answer.text) ? undefined : answer;
+        }, 'it is told again', 30_000);
+        const made = grown(start, await holdings());
+        if (told.status === 409) { // of class D: nothing behind it was done
+          assert.ok(told.json.type.endsWith('/outcome-unknown'), told.text);
+          assert.equal(made['stock.move done'], undefined, `write ${nth}`);
+        } else {
+          assert.equal(told.status, good.status, `write ${nth}: ${told.text}`);
+          if (!isEven) assert.deepEqual(made, expected, `write ${nth}`);
+          else for (const [what, more] of Object.entries(made)) assert.ok(more <= (expected[what] ?? 0), `write ${nth}: ${what} ${more}`);
+        }
+      }
+    });
+  }
 });

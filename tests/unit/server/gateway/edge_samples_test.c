@@ -160,6 +160,19 @@ static void test_the_oldest_go_beyond_the_bound(void **state)
     assert_int_equal(number("SELECT max(position) FROM edge_sample"), 40);
 }
 
+/* So much in one turn that it alone is beyond the bound. */
+static void test_one_turn_does_not_break_the_bound(void **state)
+{
+    (void)state;
+
+    config.max_sample_bytes = 64 << 10;
+    take("g/n/a", 5000);
+    await_kept(5000);
+    assert_true(stats_of().bytes <= 64 << 10);
+    assert_true(stats_of().waiting >= 500);
+    assert_int_equal(stats_of().dropped + stats_of().waiting, 5000);
+}
+
 /* The centre could read none of its list. */
 static void test_a_text_that_nobody_could_read_is_not_kept(void **state)
 {
@@ -185,6 +198,7 @@ int main(void)
         TEST(test_they_are_kept_with_their_turn),
         TEST(test_they_outlive_the_process_and_the_last_turn),
         TEST(test_the_oldest_go_beyond_the_bound),
+        TEST(test_one_turn_does_not_break_the_bound),
         TEST(test_a_text_that_nobody_could_read_is_not_kept),
     };
 

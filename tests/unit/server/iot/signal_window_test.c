@@ -274,7 +274,7 @@ static void large_numbers_keep_their_digits(void **state)
     plant_open_with("signal: w\ndevices: [cnc]\nlateness: PT0S\ninputs: {temperature: {}}\n"
                     "window: {sliding: PT40S, every: PT10S}\nvalues:\n"
                     "  d: {delta: temperature}\n  slope: {trend: temperature, per: PT1S}\n"
-                    "  last: {last: temperature}\n"
+                    "  dev: {stddev: temperature}\n  last: {last: temperature}\n"
                     "event: {type: t.w.v1}\n");
     for (int64_t at = 0; at < 40; at++)
         plant_real(plant_series.temperature, at, 9007199254740992.0 - 100 + (double)at);
@@ -283,6 +283,7 @@ static void large_numbers_keep_their_digits(void **state)
     plant_has_value(0, "slope", "1");
     plant_has_value(3, "d", "39");
     plant_has_value(3, "slope", "1");
+    plant_has_value(3, "dev", "11.690452");
     plant_has_value(3, "last", "9007199254740931");
     plant_done();
 }
