@@ -136,7 +136,8 @@ export async function startTelemetry(scope, { layout, iot = {}, start = true, di
   const files = readdirSync(join(IOT, 'types')).map((name) => join(IOT, 'types', name));
   const telemetry = new Telemetry({ dir, broker, events, registry: [...files, ...registry.slice(1)] });
   const count = Object.keys(iot.brokers ?? { main: 1 }).length;
-  if (start) await eventually(async () => (await telemetry.metric('millgate_iot_brokers_up')) === count, 'the brokers', 15_000);
+  const isUp = async () => (await telemetry.metric('millgate_iot_brokers_up')) === count;
+  if (start) await eventually(isUp, 'the brokers', 30_000).catch((error) => assert.fail(`${error.message}: ${events.gw.stderr}`));
   return telemetry;
 }
 
