@@ -112,7 +112,7 @@ async function alarms({ plant, load, lib, folder }, rate) {
   const before = await quiet(plant);
   const over = { isOver: false }, began = Date.now();
   const writing = yardstick(folder, over);
-  const { sent } = await load.run({ rate: rate / BATCH, seconds: LATENCY_SECONDS, batch: BATCH, every: Math.round(rate / BATCH / FLIPS) * 2 + 1 });
+  const { sent, pauses } = await load.run({ rate: rate / BATCH, seconds: LATENCY_SECONDS, batch: BATCH, every: Math.round(rate / BATCH / FLIPS) * 2 + 1 });
   over.isOver = true;
   const writes = await writing;
   if ((await settle(plant.telemetry, before + sent)) === undefined) throw new Error('the gateway did not get done');
@@ -120,17 +120,17 @@ async function alarms({ plant, load, lib, folder }, rate) {
     .map(({ ms, event }) => ms - Date.parse(event.time)));
   if (ways.length < LATENCY_SECONDS * FLIPS / 4) throw new Error(`only ${ways.length} alarms came or went`);
   return { count: ways.length, p50: lib.percentile(ways, 0.5), p99: lib.percentile(ways, 0.99), max: ways.at(-1),
-    write50: lib.percentile(writes, 0.5), write99: lib.percentile(writes, 0.99), writeMax: writes.at(-1) };
+    write50: lib.percentile(writes, 0.5), write99: lib.percentile(writes, 0.99), writeMax: writes.at(-1), pause: Math.max(0, ...pauses.map(([, ms]) => ms)) };
 }
 
 async function latency(parts, stage, rate, where) {
   const rows = [];
   out(`\n## An alarm's way from the sample's time to the log, at ${rate.toFixed(0)} samples/s, records ${where}\n`);
-  out('| alarms | p50 ms | p99 ms | longest | a small write there meanwhile, p50 ms | p99 ms | longest |\n|---|---|---|---|---|---|---|');
+  out('| alarms | p50 ms | p99 ms | longest | a small write there meanwhile, p50 ms | p99 ms | longest | longest pause of the sender |\n|---|---|---|---|---|---|---|---|');
   for (let i = 0; i < Math.min(stage.pairs, 5); i++) {
     const row = await alarms(parts, rate);
     rows.push(row);
-    out(`| ${row.count} | ${row.p50} | ${row.p99} | ${row.max} | ${row.write50.toFixed(1)} | ${row.write99.toFixed(1)} | ${row.writeMax.toFixed(0)} |`);
+    out(`| ${row.count} | ${row.p50} | ${row.p99} | ${row.max} | ${row.write50.toFixed(1)} | ${row.write99.toFixed(1)} | ${row.writeMax.toFixed(0)} | ${row.pause} |`);
   }
   return { rate, rows, p99: median(rows.map(({ p99 }) => p99)) };
 }

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 
 const LOW = 50, HIGH = 99;
 const TURN_MS = 2;
+const PAUSE_MS = 15;
 
 export async function startLoad(scope, options) {
   const child = fork(fileURLToPath(import.meta.url), [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
@@ -160,18 +161,23 @@ async function connect({ broker, shape, kind }) {
   return load;
 }
 
-/** What the machine does not let it send in its time is sent later: `seconds` tells how long it took. */
+/** What the machine does not let it send in its time is sent later: `seconds` tells how long it took, `pauses` when it stood still and for
+ * how long, [at, for how long] in ms. */
 function run(load, { rate, seconds, ...what }) {
   const began = performance.now();
   const count = Math.round(rate * seconds);
   load.at ??= 0;
   return new Promise((resolve) => {
-    let sent = 0;
+    let sent = 0, last = began;
+    const pauses = [];
     const turn = () => {
+      const now = performance.now();
+      if (now - last > PAUSE_MS) pauses.push([last - began, now - last].map(Math.round));
+      last = now;
       const owed = Math.min(count, Math.ceil(((performance.now() - began) * rate) / 1000));
       for (; sent < owed; sent++) load.send(load.at++, what);
       if (sent < count) setTimeout(turn, TURN_MS);
-      else load.client.publish('spBv1.0/g/NDATA/none', '', () => resolve({ sent, seconds: (performance.now() - began) / 1000 }));
+      else load.client.publish('spBv1.0/g/NDATA/none', '', () => resolve({ sent, seconds: (performance.now() - began) / 1000, pauses }));
     };
     turn();
   });
