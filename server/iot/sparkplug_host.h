@@ -90,7 +90,7 @@ struct gw_sparkplug_host *gw_sparkplug_host_create(struct gw_registry *registry,
 void gw_sparkplug_host_destroy(struct gw_sparkplug_host *host); /* NULL is safe */
 /* From now on. */
 void gw_sparkplug_host_set_limits(struct gw_sparkplug_host *host,
-                                  const struct gw_sparkplug_host_limits *limits);
+                                  const struct gw_sparkplug_host_limits *given);
 
 /* One message as the broker gave it; arrival in ms since 1970. What it makes of it is told by the
  * events before this returns. Messages of hosts (NCMD, DCMD, STATE) are passed over. */

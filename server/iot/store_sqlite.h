@@ -19,4 +19,4 @@ struct gw_iot_sqlite_config {
 GW_MUST_CHECK
 struct gw_iot_store *gw_iot_sqlite_create(const struct gw_iot_sqlite_config *config);
 /* From now on. */
-void gw_iot_sqlite_set_max(struct gw_iot_store *store, uint64_t max_journal_bytes);
+void gw_iot_sqlite_set_max(struct gw_iot_store *self, uint64_t max_journal_bytes);
