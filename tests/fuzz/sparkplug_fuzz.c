@@ -73,12 +73,13 @@ static void on_samples(void *self, const struct gw_edge_node_config *of,
     }
 }
 
+/* By the node's own clock, which may be ahead of ours by as much as its samples may. */
 static void on_state(void *self, const struct gw_device_config *device, enum gw_device_state state,
                      int64_t time_ms)
 {
     struct gw_sparkplug_host *const *host = self;
 
-    if (time_ms > now_ms || gw_sparkplug_host_state(*host, device) != state)
+    if (time_ms > now_ms + 600000 || gw_sparkplug_host_state(*host, device) != state)
         abort();
 }
 
