@@ -1,77 +1,23 @@
-/* Mappings of JSON: topics to names and back, payloads to samples, and what is put aside. */
+/* Mappings of JSON: payloads to samples, and what is put aside. */
 #include "server/iot/json_map.h"
 
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "server/core/buf.h"
-#include "server/core/diagnostic.h"
 #include "server/iot/sample_text.h"
+#include "tests/unit/support/json_map_rig.h"
 
 #define ARRIVAL_MS INT64_C(1766000000000)
 
-#define REGISTRY                                                                          \
-    "types:\n"                                                                            \
-    "  press:\n"                                                                          \
-    "    metrics:\n"                                                                      \
-    "      temperature: {source: Temp, unit: Cel}\n"                                      \
-    "      running: {source: State/run}\n"                                                \
-    "      count: {source: count}\n"                                                      \
-    "      energy: {source: energy/total, factor: 0.001}\n"                               \
-    "      power: {source: ch0/power}\n"                                                  \
-    "devices:\n"                                                                          \
-    "  - {group: plant-1010, edge_node: line-1, device: p1, type: press, equipment: P1, " \
-    "plant: '1010'}\n"                                                                    \
-    "  - {group: plant-1010, edge_node: line-1, device: p2, type: press, equipment: P2, " \
-    "plant: '1010'}\n"                                                                    \
-    "  - {group: plant-1010, edge_node: line-2, type: press, equipment: L2, plant: '1010'}\n"
-
-#define NAMES                                                                    \
-    "topic: 'f/{plant}/{line}/{machine}/t', group: 'plant-{plant}', edge_node: " \
-    "'{line}', device: '{machine}'"
-
-static struct gw_registry *registry;
-static struct gw_diagnostics diagnostics;
 static struct gw_buf asides;
 static struct gw_arena arena;
-
-static int load(const char *mappings)
-{
-    char path[] = "/tmp/json-map-XXXXXX";
-    struct gw_str name = gw_str_of(path);
-    int fd = mkstemp(path);
-    FILE *file = fdopen(fd, "w");
-
-    assert_non_null(file);
-    fprintf(file, "%smappings: {%s}\n", REGISTRY, mappings);
-    fclose(file);
-    gw_diagnostics_init(&diagnostics);
-    int rc = gw_registry_load(&name, 1, &diagnostics, &registry);
-    unlink(path);
-    return rc;
-}
-
-static void must_load(const char *mappings)
-{
-    if (load(mappings) != 0)
-        fail_msg("%s: %s", mappings, diagnostics.findings[0].text);
-    gw_diagnostics_finish(&diagnostics);
-}
-
-static void unload(void)
-{
-    gw_registry_release(registry);
-    registry = NULL;
-}
 
 /* --- reading --- */
 
@@ -99,7 +45,7 @@ static struct gw_json_read read_message(const char *topic, struct gw_str payload
 
     gw_buf_clear(&asides);
     gw_arena_reset(&arena);
-    assert_int_equal(gw_json_map_read(registry, &message, &sink, &arena, &got), 0);
+    assert_int_equal(gw_json_map_read(json_map_rig_registry, &message, &sink, &arena, &got), 0);
     return got;
 }
 
@@ -108,7 +54,7 @@ static void write_sample(struct gw_buf *out, const struct gw_sample *sample)
 {
     const struct gw_metric_config *metric;
     const struct gw_device_config *device =
-        gw_registry_series_device(registry, sample->series, &metric);
+        gw_registry_series_device(json_map_rig_registry, sample->series, &metric);
 
     gw_buf_printf(out, "%.*s %.*s@%lld ", GW_STR_ARG(device->device), GW_STR_ARG(metric->name),
                   (long long)(sample->time_ms - ARRIVAL_MS));
@@ -139,8 +85,9 @@ static void expect(const char *topic, const char *payload, const char *samples, 
 static void test_values_at_pointers(void **state)
 {
     (void)state;
-    must_load("m: {" NAMES ", time: /ts, quality: /q, metrics: {Temp: /temp, State/run: "
-              "/state/run, count: /c~1d/1, energy/total: /e}}");
+    json_map_rig_must_load("m: {" JSON_MAP_NAMES
+                           ", time: /ts, quality: /q, metrics: {Temp: /temp, State/run: "
+                           "/state/run, count: /c~1d/1, energy/total: /e}}");
     expect("f/1010/line-1/p1/t",
            "{\"ts\":1766000000001,\"temp\":21.5,\"state\":{\"run\":true},\"c/"
            "d\":[1,9007199254740993],\"e\":1500}",
@@ -155,13 +102,14 @@ static void test_values_at_pointers(void **state)
            "p1 temperature@0 1 bad\n", "");
     expect("f/1010/line-1/p1/t", "{\"ts\":1766000000000,\"temp\":1,\"q\":\"Uncertain\"}",
            "p1 temperature@0 1 uncertain\n", "");
-    unload();
+    json_map_rig_unload();
 }
 
 static void test_what_cannot_be_read(void **state)
 {
     (void)state;
-    must_load("m: {" NAMES ", time: /ts, quality: /q, metrics: {Temp: /temp, count: /c}}");
+    json_map_rig_must_load("m: {" JSON_MAP_NAMES
+                           ", time: /ts, quality: /q, metrics: {Temp: /temp, count: /c}}");
     expect(
         "f/1010/line-1/p1/t", "{\"ts\":1766000000000,\"temp\":{},\"c\":5}", "p1 count@0 5\n",
         "type plant-1010/line-1/p1/Temp: mapping m, /temp: no scalar, or one beyond all bounds\n");
@@ -193,7 +141,7 @@ static void test_what_cannot_be_read(void **state)
            "malformed f/1010//p3/t: mapping m: a level that names something is empty\n");
     expect("f/1010/line-1/p1", "{}", "",
            "malformed f/1010/line-1/p1: mapping -: no mapping has this topic\n");
-    unload();
+    json_map_rig_unload();
 }
 
 static void test_times(void **state)
@@ -222,27 +170,28 @@ static void test_times(void **state)
 
     for (size_t i = 0; i < GW_COUNT_OF(cases); i++) {
         snprintf(text, sizeof(text), "m: {%s, time: /t, time_unit: %s, metrics: {count: /c}}",
-                 NAMES, cases[i].unit);
-        must_load(text);
+                 JSON_MAP_NAMES, cases[i].unit);
+        json_map_rig_must_load(text);
         snprintf(text, sizeof(text), "{\"t\":%s,\"c\":1}", cases[i].time);
         snprintf(expected, sizeof(expected), "p1 count@%s 1\n", cases[i].expected);
         expect("f/1010/line-1/p1/t", text, expected, "");
-        unload();
+        json_map_rig_unload();
     }
-    must_load("m: {" NAMES ", time: /t, time_unit: s, metrics: {count: /c}}");
+    json_map_rig_must_load("m: {" JSON_MAP_NAMES ", time: /t, time_unit: s, metrics: {count: /c}}");
     for (size_t i = 0; i < GW_COUNT_OF(wrong); i++) {
         snprintf(text, sizeof(text), "{\"t\":%s,\"c\":1}", wrong[i]);
         assert_int_equal(read_message("f/1010/line-1/p1/t", gw_str_of(text), false).count, 0);
         assert_true(asides.len > 0);
     }
-    unload();
+    json_map_rig_unload();
 }
 
 static void test_objects(void **state)
 {
     (void)state;
-    must_load("m: {" NAMES ", time: /ts, metrics: {Temp: /t}, objects: [{at: '', ignore: [rssi, "
-              "energy/unit]}, {at: /state, prefix: State/}]}");
+    json_map_rig_must_load("m: {" JSON_MAP_NAMES
+                           ", time: /ts, metrics: {Temp: /t}, objects: [{at: '', ignore: [rssi, "
+                           "energy/unit]}, {at: /state, prefix: State/}]}");
     expect("f/1010/line-1/p1/t",
            "{\"ts\":1766000000000,\"t\":1,\"count\":2,\"rssi\":-60,\"energy\":{\"total\":3000,"
            "\"unit\":\"Wh\"},\"state\":{\"run\":false}}",
@@ -255,14 +204,15 @@ static void test_objects(void **state)
         "unknown-metric plant-1010/line-1/p1/new/a~/: mapping m, /new/a~0~1: its type has no such "
         "source\n"
         "malformed plant-1010/line-1/p1: mapping m, /state: no object\n");
-    unload();
+    json_map_rig_unload();
 }
 
 static void test_lists(void **state)
 {
     (void)state;
-    must_load("m: {" NAMES ", lists: [{at: /values, name: /n, value: /v, time: /t, quality: /q, "
-              "ignore: [x]}, {at: /rows, name: /0, value: /1}], time_unit: s}");
+    json_map_rig_must_load("m: {" JSON_MAP_NAMES
+                           ", lists: [{at: /values, name: /n, value: /v, time: /t, quality: /q, "
+                           "ignore: [x]}, {at: /rows, name: /0, value: /1}], time_unit: s}");
     expect("f/1010/line-1/p1/t",
            "{\"values\":[{\"n\":\"Temp\",\"v\":1,\"t\":1766000001},{\"n\":\"count\",\"v\":2,\"q\":"
            "false},{\"n\":\"x\"}],\"rows\":[[\"Temp\",3]]}",
@@ -279,14 +229,15 @@ static void test_lists(void **state)
            "time plant-1010/line-1/p1: mapping m, /values/3/t: no time of the mapping's unit, nor "
            "of RFC 3339\n"
            "malformed plant-1010/line-1/p1: mapping m, /rows: no list\n");
-    unload();
+    json_map_rig_unload();
 }
 
 static void test_several_messages_and_devices_in_one(void **state)
 {
     (void)state;
-    must_load("m: {topic: 'gw/{line}/up', group: plant-1010, edge_node: '{line}', device_at: /dev, "
-              "each: /data, time: /ts, metrics: {count: /c}}");
+    json_map_rig_must_load(
+        "m: {topic: 'gw/{line}/up', group: plant-1010, edge_node: '{line}', device_at: /dev, "
+        "each: /data, time: /ts, metrics: {count: /c}}");
     expect("gw/line-1/up",
            "{\"data\":[{\"dev\":\"p1\",\"ts\":1766000000001,\"c\":1},{\"dev\":\"p2\",\"ts\":"
            "1766000000002,\"c\":2},{\"dev\":\"p9\",\"ts\":1,\"c\":2},{\"ts\":1,\"c\":2}]}",
@@ -297,31 +248,33 @@ static void test_several_messages_and_devices_in_one(void **state)
            "p1 count@1 1\n", "");
     expect("gw/line-1/up", "{}", "", "malformed plant-1010/line-1: mapping m: there is no /data\n");
     expect("gw/line-1/up", "{\"data\":[]}", "", "");
-    unload();
+    json_map_rig_unload();
 }
 
 static void test_placeholders_in_sources(void **state)
 {
     (void)state;
-    must_load("m: {topic: 's/{line}/{ch}/{what}', group: plant-1010, edge_node: '{line}', metrics: "
-              "{'{ch}/{what}': ''}, numbers_in_texts: true}");
+    json_map_rig_must_load(
+        "m: {topic: 's/{line}/{ch}/{what}', group: plant-1010, edge_node: '{line}', metrics: "
+        "{'{ch}/{what}': ''}, numbers_in_texts: true}");
     expect("s/line-2/ch0/power", "12.5", " power@0 12.5\n", "");
     expect("s/line-2/ch0/power", "\" 12 \"", " power@0 12\n", "");
     expect("s/line-2/ch0/power", "\"off\"", " power@0 \"off\"\n", "");
     expect("s/line-2/ch1/power", "1", "",
            "unknown-metric plant-1010/line-2/ch1/power: mapping m: its type has no such source\n");
-    unload();
+    json_map_rig_unload();
 }
 
 static void test_what_means_good(void **state)
 {
     (void)state;
-    must_load("m: {" NAMES ", quality: /q, good: ['0', OK], metrics: {count: /c}}");
+    json_map_rig_must_load("m: {" JSON_MAP_NAMES
+                           ", quality: /q, good: ['0', OK], metrics: {count: /c}}");
     expect("f/1010/line-1/p1/t", "{\"c\":1,\"q\":0}", "p1 count@0 1\n", "");
     expect("f/1010/line-1/p1/t", "{\"c\":1,\"q\":\"OK\"}", "p1 count@0 1\n", "");
     expect("f/1010/line-1/p1/t", "{\"c\":1,\"q\":\"good\"}", "p1 count@0 1 bad\n", "");
     expect("f/1010/line-1/p1/t", "{\"c\":1,\"q\":null}", "p1 count@0 1\n", "");
-    unload();
+    json_map_rig_unload();
 }
 
 static void test_what_the_broker_has_kept(void **state)
@@ -329,36 +282,37 @@ static void test_what_the_broker_has_kept(void **state)
     struct gw_json_read got;
     (void)state;
 
-    must_load("m: {" NAMES ", lists: [{at: '', name: /n, value: /v, time: /t}]}");
+    json_map_rig_must_load("m: {" JSON_MAP_NAMES
+                           ", lists: [{at: '', name: /n, value: /v, time: /t}]}");
     got =
         read_message("f/1010/line-1/p1/t",
                      GW_STR("[{\"n\":\"count\",\"v\":1},{\"n\":\"count\",\"v\":1,\"t\":5}]"), true);
     assert_int_equal(got.count, 1);
     assert_int_equal(got.samples[0].time_ms, 5);
     assert_int_equal(got.passed_over, 1);
-    unload();
+    json_map_rig_unload();
 }
 
 /* The mapping was changed since the message was journaled. */
 static void test_a_message_of_another_edge_node(void **state)
 {
     (void)state;
-    must_load("m: {" NAMES ", metrics: {count: /c}}");
+    json_map_rig_must_load("m: {" JSON_MAP_NAMES ", metrics: {count: /c}}");
     const struct gw_json_sink sink = {.self = (void *)(uintptr_t) "f/1010/line-1/p1/t",
                                       .on_aside = on_aside};
-    struct gw_json_message message = {.node = gw_registry_node(registry, 1),
+    struct gw_json_message message = {.node = gw_registry_node(json_map_rig_registry, 1),
                                       .topic = GW_STR_INIT("f/1010/line-1/p1/t"),
                                       .payload = GW_STR_INIT("{\"c\":1}")};
     struct gw_json_read got;
 
     gw_buf_clear(&asides);
-    assert_int_equal(gw_json_map_read(registry, &message, &sink, &arena, &got), 0);
+    assert_int_equal(gw_json_map_read(json_map_rig_registry, &message, &sink, &arena, &got), 0);
     assert_int_equal(got.count, 0);
     assert_true(asides.len > 0);
-    message.node = gw_registry_node(registry, 0);
-    assert_int_equal(gw_json_map_read(registry, &message, &sink, &arena, &got), 0);
+    message.node = gw_registry_node(json_map_rig_registry, 0);
+    assert_int_equal(gw_json_map_read(json_map_rig_registry, &message, &sink, &arena, &got), 0);
     assert_int_equal(got.count, 1);
-    unload();
+    json_map_rig_unload();
 }
 
 static void test_bounds(void **state)
@@ -367,8 +321,9 @@ static void test_bounds(void **state)
     (void)state;
 
     gw_buf_init(&text, 4u << 20);
-    must_load("m: {" NAMES
-              ", lists: [{at: '', name: /0, value: /1}], metrics: {Temp: /0/1, count: /0/1}}");
+    json_map_rig_must_load(
+        "m: {" JSON_MAP_NAMES
+        ", lists: [{at: '', name: /0, value: /1}], metrics: {Temp: /0/1, count: /0/1}}");
     for (int count = GW_JSON_MAP_MAX_VALUES - 2; count <= GW_JSON_MAP_MAX_VALUES - 1; count++) {
         gw_buf_clear(&text);
         for (int i = 0; i < count; i++)
@@ -393,105 +348,7 @@ static void test_bounds(void **state)
     assert_int_equal(read_message("f/1010/line-1/p1/t", gw_buf_str(&text), false).count, 0);
     assert_true(asides.len > 0);
     gw_buf_finish(&text);
-    unload();
-}
-
-/* --- topics --- */
-
-static void test_filters(void **state)
-{
-    char out[GW_JSON_MAP_MAX_TOPIC];
-    (void)state;
-
-    must_load("a: {" NAMES
-              ", metrics: {count: ''}}, b: {topic: 'z/{x}/+/{y}/#', group: 'plant-{x}', edge_node: "
-              "'li{x}', metrics: {count: ''}}, c: {topic: 'c/{x}', group: plant-1010, edge_node: "
-              "line-2, device: '{x}-{x}', metrics: {count: ''}}, d: {topic: 'd/{x}', group: "
-              "'plant-{x}', edge_node: '{x}', metrics: {count: ''}}, e: {topic: 'e/{x}', group: "
-              "plant-1010, edge_node: 'l{x}-1', metrics: {count: ''}}");
-    static const char *const expected[][3] = {
-        /* line-1, line-2, any */
-        {"f/1010/line-1/+/t", "f/1010/line-2/+/t", "f/+/+/+/t"},
-        {NULL, NULL, "z/+/+/+/#"},
-        {NULL, "c/+", "c/+"},
-        {NULL, NULL, "d/+"},
-        {"e/ine", NULL, "e/+"},
-    };
-    assert_int_equal(gw_registry_map_count(registry), GW_COUNT_OF(expected));
-    for (size_t i = 0; i < GW_COUNT_OF(expected); i++) {
-        for (size_t k = 0; k < 3; k++) {
-            const struct gw_edge_node_config *node = k < 2 ? gw_registry_node(registry, k) : NULL;
-            struct gw_str filter = gw_json_map_filter(gw_registry_map(registry, i), node, out);
-            if (!gw_str_equal(filter, gw_str_of(expected[i][k])) ||
-                (filter.ptr == NULL) != (expected[i][k] == NULL))
-                fail_msg("mapping %zu, node %zu: \"%.*s\"", i, k, GW_STR_ARG(filter));
-        }
-    }
-    unload();
-}
-
-static void test_mistakes(void **state)
-{
-    static const struct {
-        const char *mapping, *rule;
-    } cases[] = {
-        {"m: {topic: a, group: g, edge_node: e}", "it names no value"},
-        {"m: {topic: 'a/{x', group: g, edge_node: e, metrics: {count: ''}}", "are a whole level"},
-        {"m: {topic: 'a/b{x}', group: g, edge_node: e, metrics: {count: ''}}", "are a whole level"},
-        {"m: {topic: 'a/#/b', group: g, edge_node: e, metrics: {count: ''}}", "# is the last"},
-        {"m: {topic: 'a/{x}/{x}', group: g, edge_node: e, metrics: {count: ''}}",
-         "{x} stands twice"},
-        {"m: {topic: spBv1.0/a, group: g, edge_node: e, metrics: {count: ''}}",
-         "topics of Sparkplug"},
-        {"m: {topic: $share/a/b, group: g, edge_node: e, metrics: {count: ''}}", "broker itself"},
-        {"m: {topic: 'a/{x}', group: '{y}', edge_node: e, metrics: {count: ''}}",
-         "{y} is not in the topic"},
-        {"m: {topic: 'a/{x}/{y}', group: '{x}-{y}', edge_node: e, metrics: {count: ''}}",
-         "at most one placeholder"},
-        {"m: {topic: 'a/{x}', group: g, edge_node: 'a/{x}', metrics: {count: ''}}",
-         "hold no / + #"},
-        {"m: {topic: 'a/{x}', group: g, edge_node: '{x', metrics: {count: ''}}",
-         "a placeholder is {name}"},
-        {"m: {topic: a, group: g, edge_node: e, device: d, device_at: /d, metrics: {count: ''}}",
-         "not both"},
-        {"m: {topic: a, group: g, edge_node: e, metrics: {count: c}}", "is no JSON Pointer"},
-        {"m: {topic: a, group: g, edge_node: e, time: /~2, metrics: {count: ''}}",
-         "is no JSON Pointer"},
-        {"m: {topic: a, group: g, edge_node: e, metrics: {Cuont: ''}}",
-         "no type has a metric of the source \"Cuont\""},
-        {"m: {topic: 'a/{x}/b', group: g, edge_node: e, metrics: {count: ''}}, n: {topic: 'a/c/+', "
-         "group: g, edge_node: e, metrics: {count: ''}}",
-         "a topic has one mapping"},
-        {"m: {topic: 'a/#', group: g, edge_node: e, metrics: {count: ''}}, n: {topic: a, group: g, "
-         "edge_node: e, metrics: {count: ''}}",
-         "a topic has one mapping"},
-        {"m: {topic: a, group: g, edge_node: e, lists: [{at: ''}]}", "name"},
-        {"m: {topic: a, group: g, edge_node: e, metrics: {count: ''}, time_unit: h}", "time_unit"},
-    };
-    (void)state;
-
-    for (size_t i = 0; i < GW_COUNT_OF(cases); i++) {
-        assert_int_equal(load(cases[i].mapping), -EINVAL);
-        assert_true(diagnostics.count > 0);
-        if (strstr(diagnostics.findings[0].text, cases[i].rule) == NULL)
-            fail_msg("%s: \"%s\" does not say \"%s\"", cases[i].mapping,
-                     diagnostics.findings[0].text, cases[i].rule);
-        assert_true(diagnostics.findings[0].line > 0);
-        gw_diagnostics_finish(&diagnostics);
-    }
-}
-
-static void test_one_that_names_nobody(void **state)
-{
-    (void)state;
-    assert_int_equal(load("m: {topic: a, group: plant-1010, edge_node: line-3, metrics: {count: "
-                          "''}}"),
-                     0);
-    assert_int_equal(diagnostics.count, 1);
-    assert_int_equal(diagnostics.findings[0].severity, GW_SEVERITY_WARNING);
-    assert_non_null(strstr(diagnostics.findings[0].text, "names no edge node"));
-    gw_diagnostics_finish(&diagnostics);
-    unload();
+    json_map_rig_unload();
 }
 
 static int begin(void **state)
@@ -524,9 +381,6 @@ int main(void)
         cmocka_unit_test(test_what_the_broker_has_kept),
         cmocka_unit_test(test_a_message_of_another_edge_node),
         cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_filters),
-        cmocka_unit_test(test_mistakes),
-        cmocka_unit_test(test_one_that_names_nobody),
     };
 
     return cmocka_run_group_tests(tests, begin, end);
