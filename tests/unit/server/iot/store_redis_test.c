@@ -54,6 +54,21 @@ static void test_a_journal_is_trimmed_by_what_comes_after(void **state)
     assert_int_equal(ask_integer("XLEN millgate:iot:{plant}/line-1}:journal"), 11);
 }
 
+/* Of small entries a hundred share a node of the stream, which goes as a whole. */
+static void test_of_small_entries_less_than_a_node_stays(void **state)
+{
+    struct store_outcome outcome, last;
+    (void)state;
+    uint64_t epoch = store_cases_claim(&outcome);
+
+    for (uint64_t i = 1; i <= 250; i++)
+        assert_int_equal(store_cases_append(&last, epoch, i, "small"), 0);
+    assert_int_equal(store_cases_checkpoint(&outcome, epoch, last.appended_at, "state"), 0);
+    for (uint64_t i = 251; i <= 253; i++)
+        assert_int_equal(store_cases_append(&outcome, epoch, i, "small"), 0);
+    assert_in_range(ask_integer("XLEN millgate:iot:{plant}/line-1}:journal"), 4, 103);
+}
+
 static int set_up(void **state)
 {
     const struct gw_redis_config config = {0};
@@ -92,6 +107,7 @@ int main(void)
         TEST(store_a_large_checkpoint_replaces_the_last_as_a_whole),
         TEST(store_what_is_cancelled_is_not_told),
         TEST(test_a_journal_is_trimmed_by_what_comes_after),
+        TEST(test_of_small_entries_less_than_a_node_stays),
         TEST(test_a_redis_that_is_away_is_told),
     };
 

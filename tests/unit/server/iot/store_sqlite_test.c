@@ -127,6 +127,20 @@ static void a_journal_that_is_full_takes_no_more_until_a_checkpoint(void **state
     assert_int_equal(store_cases_append(&outcome, epoch, 2, long_text), 0);
 }
 
+static void a_checkpoint_takes_with_it_what_is_behind(void **state)
+{
+    struct store_outcome outcome, second;
+    (void)state;
+    uint64_t epoch = store_cases_claim(&outcome);
+
+    assert_int_equal(store_cases_append(&outcome, epoch, 1, "one"), 0);
+    assert_int_equal(store_cases_append(&second, epoch, 2, "two"), 0);
+    assert_int_equal(store_cases_checkpoint(&outcome, epoch, second.appended_at, "state"), 0);
+    assert_int_equal(store_cases_append(&outcome, epoch, 3, "three"), 0);
+    store_cases_read(&outcome, "");
+    assert_string_equal(outcome.entries, "three ");
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
@@ -140,6 +154,7 @@ int main(void)
         TEST(store_what_is_cancelled_is_not_told),
         TEST(it_goes_on_after_a_restart),
         TEST(events_go_to_the_spool),
+        TEST(a_checkpoint_takes_with_it_what_is_behind),
         TEST(a_journal_that_is_full_takes_no_more_until_a_checkpoint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
